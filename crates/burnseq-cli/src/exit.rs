@@ -1,0 +1,111 @@
+//! How every binary ends: exit code 0 for success, 1 when the run failed, 2 for wrong usage, and
+//! one block on stderr that tells the whole chain of causes once.
+
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Wrong usage: flags that contradict each other, a value out of range. Ends with exit code 2.
+#[derive(Debug)]
+struct Usage(anyhow::Error);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Usage {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Marks an error as wrong usage, so that [`run`] ends with exit code 2 instead of 1.
+pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    anyhow::Error::new(Usage(error.into()))
+}
+
+/// Runs the body of a binary; on failure prints `NAME: error: ...` to stderr.
+///
+/// The exit code is 0 on success, 2 when the error was marked by [`usage`], 1 otherwise.
+pub fn run(name: &str, main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
+    match main() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody is left to tell when stderr itself is closed.
+            let _ = writeln!(std::io::stderr(), "{name}: error: {}", describe(&error));
+            ExitCode::from(code(&error))
+        }
+    }
+}
+
+/// The exit code that `error` ends with: 2 for wrong usage, 1 for everything else.
+pub fn code(error: &anyhow::Error) -> u8 {
+    if error.chain().any(|cause| cause.is::<Usage>()) {
+        2
+    } else {
+        1
+    }
+}
+
+/// The chain of causes on one line, then its `hint:` lines.
+///
+/// A cause whose text the line already ends with is not repeated.
+pub fn describe(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    let mut hints: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let mut parts = text.split("\nhint: ");
+        let message = parts.next().unwrap_or_default();
+        for hint in parts {
+            if !hints.iter().any(|known| known == hint) {
+                hints.push(hint.to_owned());
+            }
+        }
+        if line.is_empty() {
+            line.push_str(message);
+        } else if !line.ends_with(message) {
+            line.push_str(": ");
+            line.push_str(message);
+        }
+    }
+    for hint in hints {
+        line.push_str("\nhint: ");
+        line.push_str(&hint);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::{Context, anyhow};
+
+    #[test]
+    fn the_chain_is_one_line_and_hints_come_last() {
+        let error = Err::<(), _>(anyhow!("no such file\nhint: make it"))
+            .context("cannot read a.txt")
+            .unwrap_err();
+        assert_eq!(
+            describe(&error),
+            "cannot read a.txt: no such file\nhint: make it"
+        );
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = Err::<(), _>(anyhow!("no such file"))
+            .context("cannot read a.txt: no such file")
+            .unwrap_err();
+        assert_eq!(describe(&error), "cannot read a.txt: no such file");
+    }
+
+    #[test]
+    fn usage_errors_end_with_two_and_others_with_one() {
+        assert_eq!(code(&usage(anyhow!("x")).context("y")), 2);
+        assert_eq!(code(&anyhow!("x")), 1);
+        assert_eq!(describe(&usage(anyhow!("x").context("y"))), "y: x");
+    }
+}
