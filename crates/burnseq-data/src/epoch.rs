@@ -1,0 +1,324 @@
+//! Going through fixed batches epoch after epoch, in an order that the seed and the epoch number
+//! alone decide, so that a run can resume at the exact batch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::mt19937::Mt19937;
+
+/// How epochs are ordered and shared among workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochOptions {
+    /// The order of epoch `e` is that of numpy's generator for `seed + e`.
+    pub seed: u32,
+    /// Whether batches are shuffled; validation and generation keep them in place.
+    pub shuffle: bool,
+    /// Number of workers that share an epoch.
+    pub num_shards: usize,
+    /// 0-based number of this worker; it takes every `num_shards`-th batch.
+    pub shard_id: usize,
+}
+
+impl Default for EpochOptions {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            shuffle: true,
+            num_shards: 1,
+            shard_id: 0,
+        }
+    }
+}
+
+/// A position in the data, saved with every checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochState {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// Batches of this epoch that this worker has taken.
+    pub offset: usize,
+    /// Number of batches over all workers; a different cut into batches cannot be resumed.
+    pub batches: usize,
+    /// Hash of which sentences are in which batch.
+    pub fingerprint: u64,
+}
+
+/// Fixed batches of sentence numbers, in a new order each epoch.
+///
+/// ```
+/// use burnseq_data::{EpochIterator, EpochOptions};
+///
+/// let batches = vec![vec![0, 1], vec![2, 3], vec![4]];
+/// let mut epochs = EpochIterator::new(batches, EpochOptions::default())?;
+/// let first = epochs.next_batch().map(<[usize]>::to_vec);
+/// let state = epochs.state();
+/// let second = epochs.next_batch().map(<[usize]>::to_vec);
+/// epochs.restore(&state)?;
+/// assert_eq!(epochs.next_batch().map(<[usize]>::to_vec), second);
+/// assert_ne!(first, second);
+/// # Ok::<(), burnseq_data::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EpochIterator {
+    batches: Vec<Vec<usize>>,
+    options: EpochOptions,
+    fingerprint: u64,
+    epoch: u32,
+    /// Numbers into `batches`, shuffled for `epoch`.
+    order: Vec<usize>,
+    offset: usize,
+}
+
+impl EpochIterator {
+    /// Stands before the first batch of epoch 1.
+    ///
+    /// # Errors
+    /// When `shard_id` is not below `num_shards`.
+    pub fn new(batches: Vec<Vec<usize>>, options: EpochOptions) -> Result<Self> {
+        if options.shard_id >= options.num_shards {
+            return Err(Error::Config(format!(
+                "--shard-id must be below --num-shards, got {} of {}",
+                options.shard_id, options.num_shards
+            )));
+        }
+        let fingerprint = fingerprint(&batches);
+        let mut iterator = Self {
+            batches,
+            options,
+            fingerprint,
+            epoch: 1,
+            order: Vec::new(),
+            offset: 0,
+        };
+        iterator.order = iterator.epoch_order(1);
+        Ok(iterator)
+    }
+
+    /// The order of all batches in an epoch, as numbers into [`EpochIterator::batches`].
+    pub fn epoch_order(&self, epoch: u32) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.batches.len()).collect();
+        if self.options.shuffle {
+            Mt19937::new(self.options.seed.wrapping_add(epoch)).shuffle(&mut order);
+        }
+        order
+    }
+
+    /// The batches as they were built.
+    pub fn batches(&self) -> &[Vec<usize>] {
+        &self.batches
+    }
+
+    /// The current epoch, counted from 1.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Batches of the current epoch that this worker has taken.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Batches per epoch of this worker; the same for all workers.
+    pub fn len(&self) -> usize {
+        self.batches.len().div_ceil(self.options.num_shards)
+    }
+
+    /// Whether there is no batch at all.
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Whether the current epoch is used up.
+    pub fn is_end_of_epoch(&self) -> bool {
+        self.offset >= self.len()
+    }
+
+    /// The next batch of this epoch, `None` at its end.
+    ///
+    /// A worker whose share is one batch shorter than the others' gets an empty batch last, so
+    /// that all workers take the same number of steps.
+    pub fn next_batch(&mut self) -> Option<&[usize]> {
+        let number = self.slot(self.offset)?;
+        self.offset += 1;
+        Some(number.map_or(&[][..], |number| &self.batches[number]))
+    }
+
+    /// The batches of this epoch that are still to come, in order, without taking them.
+    pub fn remaining(&self) -> impl Iterator<Item = &[usize]> {
+        (self.offset..self.len()).filter_map(|offset| {
+            let number = self.slot(offset)?;
+            Some(number.map_or(&[][..], |number| self.batches[number].as_slice()))
+        })
+    }
+
+    /// The `offset`-th batch of this worker: `None` past the end, `Some(None)` for a filler.
+    fn slot(&self, offset: usize) -> Option<Option<usize>> {
+        (offset < self.len()).then(|| {
+            let position = offset * self.options.num_shards + self.options.shard_id;
+            self.order.get(position).copied()
+        })
+    }
+
+    /// Goes to the beginning of the next epoch.
+    pub fn advance_epoch(&mut self) {
+        self.epoch += 1;
+        self.order = self.epoch_order(self.epoch);
+        self.offset = 0;
+    }
+
+    /// Marks batches as taken without looking at them, for consumers that prefetch.
+    pub fn skip(&mut self, batches: usize) {
+        self.offset = (self.offset + batches).min(self.len());
+    }
+
+    /// Where the iterator stands.
+    pub fn state(&self) -> EpochState {
+        EpochState {
+            epoch: self.epoch,
+            offset: self.offset,
+            batches: self.batches.len(),
+            fingerprint: self.fingerprint,
+        }
+    }
+
+    /// Goes to a saved position; the batches that follow are those that would have followed.
+    ///
+    /// # Errors
+    /// When the batches are not those of the saved position.
+    pub fn restore(&mut self, state: &EpochState) -> Result<()> {
+        if state.batches != self.batches.len() || state.fingerprint != self.fingerprint {
+            return Err(Error::Resume(format!(
+                "it was saved with {} batches, now there are {} other ones\n\
+                 hint: use the same data, --seed, --max-tokens and --batch-size, or start the \
+                 epochs anew with --reset-dataloader",
+                state.batches,
+                self.batches.len()
+            )));
+        }
+        if state.epoch == 0 || state.offset > self.len() {
+            return Err(Error::Resume(format!(
+                "epoch {}, batch {} does not exist",
+                state.epoch, state.offset
+            )));
+        }
+        self.epoch = state.epoch;
+        self.order = self.epoch_order(state.epoch);
+        self.offset = state.offset;
+        Ok(())
+    }
+}
+
+/// FNV-1a over the sentence numbers and the ends of the batches.
+fn fingerprint(batches: &[Vec<usize>]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |number: u64| {
+        for byte in number.to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for batch in batches {
+        batch.iter().for_each(|&index| add(index as u64));
+        add(u64::MAX);
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batches(n: usize) -> Vec<Vec<usize>> {
+        (0..n).map(|index| vec![2 * index, 2 * index + 1]).collect()
+    }
+
+    fn drain(epochs: &mut EpochIterator) -> Vec<Vec<usize>> {
+        std::iter::from_fn(|| epochs.next_batch().map(<[usize]>::to_vec)).collect()
+    }
+
+    #[test]
+    fn every_sentence_comes_once_per_epoch_in_a_new_order() {
+        let mut epochs = EpochIterator::new(batches(20), EpochOptions::default()).unwrap();
+        let first = drain(&mut epochs);
+        assert!(epochs.is_end_of_epoch());
+        epochs.advance_epoch();
+        let second = drain(&mut epochs);
+        assert_ne!(first, second);
+        for epoch in [first, second] {
+            let mut sentences = epoch.concat();
+            sentences.sort_unstable();
+            assert_eq!(sentences, (0..40).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn shards_take_turns_and_a_short_one_ends_with_an_empty_batch() {
+        let shard = |shard_id| {
+            let options = EpochOptions {
+                num_shards: 3,
+                shard_id,
+                ..EpochOptions::default()
+            };
+            drain(&mut EpochIterator::new(batches(7), options).unwrap())
+        };
+        let whole = drain(&mut EpochIterator::new(batches(7), EpochOptions::default()).unwrap());
+        let shards = [shard(0), shard(1), shard(2)];
+        assert!(shards.iter().all(|shard| shard.len() == 3));
+        for (position, batch) in whole.iter().enumerate() {
+            assert_eq!(&shards[position % 3][position / 3], batch);
+        }
+        assert!(shards[1][2].is_empty() && shards[2][2].is_empty());
+    }
+
+    #[test]
+    fn resuming_anywhere_continues_the_same_sequence() {
+        let mut whole = EpochIterator::new(batches(9), EpochOptions::default()).unwrap();
+        let mut sequence = Vec::new();
+        let mut states = Vec::new();
+        for _ in 0..3 {
+            loop {
+                states.push((sequence.len(), whole.state()));
+                match whole.next_batch() {
+                    Some(batch) => sequence.push(batch.to_vec()),
+                    None => break,
+                }
+            }
+            whole.advance_epoch();
+        }
+        for (taken, state) in states {
+            let json = serde_json::to_string(&state).unwrap();
+            let state = serde_json::from_str(&json).unwrap();
+            let mut resumed = EpochIterator::new(batches(9), EpochOptions::default()).unwrap();
+            resumed.restore(&state).unwrap();
+            let mut rest = drain(&mut resumed);
+            while resumed.epoch() < 3 {
+                resumed.advance_epoch();
+                rest.extend(drain(&mut resumed));
+            }
+            assert_eq!(rest, sequence[taken..]);
+        }
+    }
+
+    #[test]
+    fn another_cut_into_batches_is_refused() {
+        let state = EpochIterator::new(batches(9), EpochOptions::default())
+            .unwrap()
+            .state();
+        let mut fewer = EpochIterator::new(batches(8), EpochOptions::default()).unwrap();
+        assert!(fewer.restore(&state).is_err());
+        let mut moved = batches(9);
+        moved[3].swap(0, 1);
+        let mut other = EpochIterator::new(moved, EpochOptions::default()).unwrap();
+        assert!(other.restore(&state).is_err());
+    }
+
+    #[test]
+    fn a_shard_outside_the_count_is_wrong_usage() {
+        let options = EpochOptions {
+            num_shards: 2,
+            shard_id: 2,
+            ..EpochOptions::default()
+        };
+        assert!(EpochIterator::new(batches(1), options).unwrap_err().is_usage());
+    }
+}

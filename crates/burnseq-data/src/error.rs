@@ -1,0 +1,172 @@
+//! What can go wrong between text files and batches.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Error of this crate; each names the file, line or sentence it is about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read; the cause is `source`.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written; the cause is `source`.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A text, dictionary or subword file is wrong.
+    #[error(transparent)]
+    Text(#[from] burnseq_text::Error),
+    /// An index or token file is not what it should be.
+    #[error("{path}: {problem}")]
+    Index {
+        /// The `.idx` or `.bin` file.
+        path: PathBuf,
+        /// What was expected and what is there.
+        problem: String,
+    },
+    /// Source and target text have different numbers of lines.
+    #[error(
+        "{src} has {src_lines} lines but {tgt} has {tgt_lines}; parallel files must be line-aligned{hint}"
+    )]
+    LineCounts {
+        /// Source text.
+        src: PathBuf,
+        /// Its lines.
+        src_lines: u64,
+        /// Target text.
+        tgt: PathBuf,
+        /// Its lines.
+        tgt_lines: u64,
+        /// What may have caused it, on a line of its own, or nothing.
+        hint: String,
+    },
+    /// Source and target dataset have different numbers of sentences.
+    #[error(
+        "{src} has {src_len} sentences but {tgt} has {tgt_len}; both sides must come from one \
+         `preprocess` run"
+    )]
+    Misaligned {
+        /// Source dataset.
+        src: PathBuf,
+        /// Its sentences.
+        src_len: usize,
+        /// Target dataset.
+        tgt: PathBuf,
+        /// Its sentences.
+        tgt_len: usize,
+    },
+    /// A text file holds no line, or only empty ones.
+    #[error("{path} holds no text\nhint: give a file with one sentence per line")]
+    EmptyCorpus {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A sentence of a dataset holds an id that the dictionary does not have.
+    #[error(
+        "sentence {sentence} of {side} holds token id {id}, but the dictionary has {vocab} types\n\
+         hint: the dataset was written with another dictionary; run `preprocess` again"
+    )]
+    UnknownId {
+        /// 0-based sentence number.
+        sentence: usize,
+        /// File of the dataset, or `source`/`target` for sentences in memory.
+        side: String,
+        /// The id.
+        id: u32,
+        /// Size of the dictionary.
+        vocab: usize,
+    },
+    /// A sentence is too long for a batch.
+    #[error(
+        "sentence {sentence} has {tokens} tokens (</s> included), more than --max-tokens {max_tokens}\n\
+         hint: raise --max-tokens to at least {tokens}, or skip such sentences \
+         (--skip-invalid-size-inputs-valid-test)"
+    )]
+    OverMaxTokens {
+        /// 0-based sentence number.
+        sentence: usize,
+        /// Tokens of its longer side.
+        tokens: usize,
+        /// The limit.
+        max_tokens: usize,
+    },
+    /// Sentences are too long for the model, and skipping was not allowed.
+    #[error(
+        "{count} sentences are longer than {limit}, the first is sentence {sentence} with {src_len} \
+         source and {tgt_len} target tokens\n\
+         hint: skip them with --skip-invalid-size-inputs-valid-test"
+    )]
+    TooLong {
+        /// How many.
+        count: usize,
+        /// The limits in words.
+        limit: String,
+        /// 0-based number of the first one.
+        sentence: usize,
+        /// Its source tokens.
+        src_len: usize,
+        /// Its target tokens.
+        tgt_len: usize,
+    },
+    /// Nothing is left to make batches from.
+    #[error("no sentence is left of {total}: {reason}")]
+    NothingLeft {
+        /// Sentences before filtering.
+        total: usize,
+        /// Why they all went.
+        reason: String,
+    },
+    /// Settings that make no sense.
+    #[error("{0}")]
+    Config(String),
+    /// A data directory lacks something.
+    #[error("{path}: {problem}")]
+    DataDir {
+        /// The directory.
+        path: PathBuf,
+        /// What is missing or ambiguous, with the remedy.
+        problem: String,
+    },
+    /// A saved position does not fit the batches at hand.
+    #[error("cannot resume at the saved position: {0}")]
+    Resume(String),
+    /// The run was asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// A reading error of `path`.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Read {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A writing error of `path`.
+    pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
+        move |source| Self::Write {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Config(_))
+    }
+}

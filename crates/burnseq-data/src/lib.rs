@@ -1,0 +1,53 @@
+//! Data: from files of text to batches of padded token ids, without Burn.
+//!
+//! ```text
+//! text --preprocess--> data-bin/ --DatasetDir--> LanguagePairDataset --plan--> batches of numbers
+//!                                                        |                          |
+//!                                                        '--- collate <--- EpochIterator
+//! ```
+//!
+//! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's mmap format.
+//! - [`Sentences`], [`LanguagePairDataset`], [`Batch`]: pairs, and the batches padded from them.
+//! - [`ordered_indices`], [`filter_by_size`], [`batch_by_size`]: which sentences share a batch.
+//! - [`EpochIterator`]: the order of batches in each epoch, resumable at any batch.
+//! - [`prefetch()`]: batches made in the background.
+//! - [`Mt19937`]: numpy's generator, so that a seed orders the data as it does in fairseq.
+//!
+//! ```
+//! use burnseq_data::{BatchLimits, BatchSettings, LanguagePairDataset, PairOptions, Sentences};
+//!
+//! // Ids as a dictionary of ten types gives them; 2 ends a sentence, 1 pads.
+//! let src = Sentences::Memory(vec![vec![4, 5, 2], vec![6, 2]]);
+//! let tgt = Sentences::Memory(vec![vec![7, 2], vec![8, 9, 2]]);
+//! let pairs = LanguagePairDataset::new(src, Some(tgt), 10, 10, PairOptions::default())?;
+//! let plan = pairs.plan(&BatchSettings {
+//!     limits: BatchLimits { max_tokens: Some(100), ..BatchLimits::default() },
+//!     max_positions: (1024, 1024),
+//!     skip_too_long: true,
+//!     seed: Some(2),
+//! })?;
+//! let batch = pairs.collate(&plan.batches[0])?;
+//! assert_eq!(batch.src_tokens, [4, 5, 2, 1, 6, 2]); // [batch, src_len], left-padded
+//! assert_eq!(batch.prev_output_tokens, [2, 7, 1, 2, 8, 9]); // </s> moved to the front
+//! # Ok::<(), burnseq_data::Error>(())
+//! ```
+
+mod batching;
+mod epoch;
+mod error;
+mod indexed;
+mod mt19937;
+mod pair;
+#[expect(dead_code, reason = "binarisation uses it next")]
+mod parallel;
+mod prefetch;
+mod sentences;
+
+pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
+pub use epoch::{EpochIterator, EpochOptions, EpochState};
+pub use error::{Error, Result};
+pub use indexed::{Dtype, EncodedChunk, IndexedDataset, IndexedWriter, Tokens};
+pub use mt19937::Mt19937;
+pub use pair::{Batch, BatchPlan, BatchSettings, Example, LanguagePairDataset, PairOptions, PlanStats};
+pub use prefetch::{Prefetch, prefetch};
+pub use sentences::Sentences;

@@ -1,0 +1,484 @@
+//! Sentence pairs and the batches made of them, padded as fairseq pads them.
+
+use crate::batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
+use crate::error::{Error, Result};
+use crate::sentences::Sentences;
+
+/// How pairs become batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairOptions {
+    /// Padding goes before the source sentence instead of after it.
+    pub left_pad_source: bool,
+    /// Padding goes before the target sentence instead of after it.
+    pub left_pad_target: bool,
+    /// Id of the padding.
+    pub pad: u32,
+    /// Id of the end of a sentence.
+    pub eos: u32,
+    /// Widths are rounded up to a multiple of this; 1 leaves them alone.
+    pub required_seq_len_multiple: usize,
+}
+
+impl Default for PairOptions {
+    fn default() -> Self {
+        Self {
+            left_pad_source: true,
+            left_pad_target: false,
+            pad: 1,
+            eos: 2,
+            required_seq_len_multiple: 1,
+        }
+    }
+}
+
+/// Sentences of a source language, and of a target language unless there is nothing to compare
+/// with.
+#[derive(Debug)]
+pub struct LanguagePairDataset {
+    src: Sentences,
+    tgt: Option<Sentences>,
+    src_vocab: usize,
+    tgt_vocab: usize,
+    options: PairOptions,
+}
+
+/// One pair of token ids, each ending with `</s>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// Number of the sentence.
+    pub id: usize,
+    /// Source tokens.
+    pub source: Vec<u32>,
+    /// Target tokens.
+    pub target: Option<Vec<u32>>,
+}
+
+/// Padded token ids of some pairs, row after row.
+///
+/// # Shapes
+/// - `src_tokens`: `[batch, src_len]`
+/// - `prev_output_tokens`, `target`: `[batch, tgt_len]`; empty without a target side
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// Number of the sentence in each row; rows are sorted by source length, longest first.
+    pub ids: Vec<usize>,
+    /// Source tokens.
+    pub src_tokens: Vec<i64>,
+    /// Source tokens of each row without padding.
+    pub src_lengths: Vec<usize>,
+    /// Decoder input: the target with its `</s>` moved to the front.
+    pub prev_output_tokens: Vec<i64>,
+    /// What the decoder is to predict.
+    pub target: Vec<i64>,
+    /// Target tokens of each row without padding; empty without a target side.
+    pub tgt_lengths: Vec<usize>,
+    /// Rows.
+    pub batch: usize,
+    /// Width of the source.
+    pub src_len: usize,
+    /// Width of the target, 0 without a target side.
+    pub tgt_len: usize,
+    /// Target tokens without padding, `</s>` included; source tokens without a target side.
+    pub ntokens: usize,
+    /// Sentences, the same as `batch`.
+    pub nsentences: usize,
+}
+
+impl Batch {
+    /// Source tokens without padding, `</s>` included.
+    pub fn src_ntokens(&self) -> usize {
+        self.src_lengths.iter().sum()
+    }
+
+    /// Whether there is no row, as in the filler of a worker whose share is shorter.
+    pub fn is_empty(&self) -> bool {
+        self.batch == 0
+    }
+}
+
+/// How a dataset is cut into batches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchSettings {
+    /// Size of a batch.
+    pub limits: BatchLimits,
+    /// Longest source and target sentence that the model takes, `</s>` included.
+    pub max_positions: (usize, usize),
+    /// Leave longer sentences out instead of failing; training does.
+    pub skip_too_long: bool,
+    /// Seed for the order among sentences of equal lengths; `None` keeps the order of the file.
+    pub seed: Option<u32>,
+}
+
+/// The batches of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchPlan {
+    /// Sentence numbers of each batch.
+    pub batches: Vec<Vec<usize>>,
+    /// Sentences that were left out for their length, in order of length.
+    pub dropped: Vec<usize>,
+}
+
+/// Sizes of a plan, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PlanStats {
+    /// Batches.
+    pub batches: usize,
+    /// Sentences in all batches.
+    pub sentences: usize,
+    /// Source tokens without padding.
+    pub src_tokens: usize,
+    /// Target tokens without padding.
+    pub tgt_tokens: usize,
+    /// Source places, padding included.
+    pub src_places: usize,
+    /// Target places, padding included.
+    pub tgt_places: usize,
+}
+
+impl PlanStats {
+    /// Share of the places that hold padding, in `[0, 1)`.
+    pub fn padding_share(&self) -> f64 {
+        let places = self.src_places + self.tgt_places;
+        let tokens = self.src_tokens + self.tgt_tokens;
+        if places == 0 {
+            0.0
+        } else {
+            (places - tokens) as f64 / places as f64
+        }
+    }
+}
+
+impl LanguagePairDataset {
+    /// Puts two sides together; `src_vocab` and `tgt_vocab` are the sizes of the dictionaries.
+    ///
+    /// # Errors
+    /// When the sides have different numbers of sentences, or an option is out of range.
+    pub fn new(
+        src: Sentences,
+        tgt: Option<Sentences>,
+        src_vocab: usize,
+        tgt_vocab: usize,
+        options: PairOptions,
+    ) -> Result<Self> {
+        if options.required_seq_len_multiple == 0 {
+            return Err(Error::Config(
+                "--required-seq-len-multiple must be at least 1".to_owned(),
+            ));
+        }
+        if let Some(tgt) = &tgt
+            && tgt.len() != src.len()
+        {
+            return Err(Error::Misaligned {
+                src: src.name("source").into(),
+                src_len: src.len(),
+                tgt: tgt.name("target").into(),
+                tgt_len: tgt.len(),
+            });
+        }
+        Ok(Self {
+            src,
+            tgt,
+            src_vocab,
+            tgt_vocab,
+            options,
+        })
+    }
+
+    /// Number of pairs.
+    pub fn len(&self) -> usize {
+        self.src.len()
+    }
+
+    /// Whether there is no pair.
+    pub fn is_empty(&self) -> bool {
+        self.src.is_empty()
+    }
+
+    /// The source side.
+    pub fn src(&self) -> &Sentences {
+        &self.src
+    }
+
+    /// The target side.
+    pub fn tgt(&self) -> Option<&Sentences> {
+        self.tgt.as_ref()
+    }
+
+    /// How pairs become batches.
+    pub fn options(&self) -> &PairOptions {
+        &self.options
+    }
+
+    /// Source tokens of pair `index`, `</s>` included.
+    pub fn src_len(&self, index: usize) -> usize {
+        self.src.size(index)
+    }
+
+    /// Target tokens of pair `index`, `</s>` included; 0 without a target side.
+    pub fn tgt_len(&self, index: usize) -> usize {
+        self.tgt.as_ref().map_or(0, |tgt| tgt.size(index))
+    }
+
+    /// Pair `index`.
+    pub fn example(&self, index: usize) -> Example {
+        Example {
+            id: index,
+            source: self.src.sentence(index),
+            target: self.tgt.as_ref().map(|tgt| tgt.sentence(index)),
+        }
+    }
+
+    /// Orders the pairs by length, leaves out or refuses those that are too long, and cuts the
+    /// rest into batches.
+    ///
+    /// # Errors
+    /// When the limits are wrong; when a sentence is too long and must not be skipped; when
+    /// every sentence is too long.
+    pub fn plan(&self, settings: &BatchSettings) -> Result<BatchPlan> {
+        settings.limits.validate()?;
+        let order = ordered_indices(
+            self.len(),
+            |index| self.src_len(index),
+            |index| self.tgt_len(index),
+            settings.seed,
+        );
+        let (mut max_src, mut max_tgt) = settings.max_positions;
+        if settings.skip_too_long {
+            let max_tokens = settings.limits.max_tokens.unwrap_or(usize::MAX);
+            (max_src, max_tgt) = (max_src.min(max_tokens), max_tgt.min(max_tokens));
+        }
+        let (kept, dropped) = filter_by_size(
+            &order,
+            |index| self.src_len(index),
+            |index| self.tgt_len(index),
+            (max_src, max_tgt),
+        );
+        let limit = || format!("{max_src} source or {max_tgt} target tokens");
+        if let Some(&sentence) = dropped.iter().min()
+            && !settings.skip_too_long
+        {
+            return Err(Error::TooLong {
+                count: dropped.len(),
+                limit: limit(),
+                sentence,
+                src_len: self.src_len(sentence),
+                tgt_len: self.tgt_len(sentence),
+            });
+        }
+        if kept.is_empty() && !dropped.is_empty() {
+            let reason = format!("all are longer than {}", limit());
+            return Err(Error::NothingLeft {
+                total: self.len(),
+                reason,
+            });
+        }
+        let cost = |index| self.src_len(index).max(self.tgt_len(index));
+        let batches = batch_by_size(&kept, cost, &settings.limits)?;
+        Ok(BatchPlan { batches, dropped })
+    }
+
+    /// Tokens and padding of some batches.
+    pub fn stats(&self, batches: &[Vec<usize>]) -> PlanStats {
+        let mut stats = PlanStats {
+            batches: batches.len(),
+            ..PlanStats::default()
+        };
+        for batch in batches {
+            let width = |len: &dyn Fn(usize) -> usize| {
+                self.width(batch.iter().map(|&index| len(index)).max().unwrap_or(0))
+            };
+            stats.sentences += batch.len();
+            stats.src_places += batch.len() * width(&|index| self.src_len(index));
+            stats.tgt_places += batch.len() * width(&|index| self.tgt_len(index));
+            for &index in batch {
+                stats.src_tokens += self.src_len(index);
+                stats.tgt_tokens += self.tgt_len(index);
+            }
+        }
+        stats
+    }
+
+    /// Pads the pairs `indices` to one batch; no pairs give an empty batch.
+    ///
+    /// # Errors
+    /// When a token is not in the dictionary.
+    ///
+    /// # Panics
+    /// When an index is not below [`LanguagePairDataset::len`].
+    pub fn collate(&self, indices: &[usize]) -> Result<Batch> {
+        let mut ids = indices.to_vec();
+        ids.sort_by_key(|&index| std::cmp::Reverse(self.src_len(index)));
+        let src_lengths: Vec<usize> = ids.iter().map(|&index| self.src_len(index)).collect();
+        let (src_tokens, src_len) = self.pad_rows(
+            &self.src,
+            &ids,
+            self.options.left_pad_source,
+            self.src_vocab,
+            "source",
+        )?;
+        let mut batch = Batch {
+            batch: ids.len(),
+            nsentences: ids.len(),
+            ntokens: src_lengths.iter().sum(),
+            src_tokens,
+            src_lengths,
+            src_len,
+            ids,
+            ..Batch::default()
+        };
+        if let Some(tgt) = &self.tgt {
+            let left = self.options.left_pad_target;
+            let (target, tgt_len) = self.pad_rows(tgt, &batch.ids, left, self.tgt_vocab, "target")?;
+            batch.tgt_lengths = batch.ids.iter().map(|&index| tgt.size(index)).collect();
+            batch.prev_output_tokens = self.shift_right(&target, &batch.tgt_lengths, tgt_len);
+            batch.target = target;
+            batch.tgt_len = tgt_len;
+            batch.ntokens = batch.tgt_lengths.iter().sum();
+        }
+        Ok(batch)
+    }
+
+    /// Sentences as rows of equal width, and that width.
+    fn pad_rows(
+        &self,
+        side: &Sentences,
+        ids: &[usize],
+        left_pad: bool,
+        vocab: usize,
+        name: &str,
+    ) -> Result<(Vec<i64>, usize)> {
+        let width = self.width(ids.iter().map(|&index| side.size(index)).max().unwrap_or(0));
+        let mut rows = vec![i64::from(self.options.pad); ids.len() * width];
+        for (row, &index) in rows.chunks_exact_mut(width.max(1)).zip(ids) {
+            let size = side.size(index);
+            let start = if left_pad { width - size } else { 0 };
+            side.copy_to(index, &mut row[start..start + size], vocab, name)?;
+        }
+        Ok((rows, width))
+    }
+
+    /// Rows of the target whose last token, `</s>`, is moved to the front.
+    fn shift_right(&self, target: &[i64], lengths: &[usize], width: usize) -> Vec<i64> {
+        let mut shifted = vec![i64::from(self.options.pad); target.len()];
+        let rows = shifted
+            .chunks_exact_mut(width.max(1))
+            .zip(target.chunks_exact(width.max(1)));
+        for ((shifted, row), &length) in rows.zip(lengths) {
+            let start = if self.options.left_pad_target {
+                width - length
+            } else {
+                0
+            };
+            let end = start + length;
+            if length > 0 {
+                shifted[start] = i64::from(self.options.eos);
+                shifted[start + 1..end].copy_from_slice(&row[start..end - 1]);
+            }
+        }
+        shifted
+    }
+
+    fn width(&self, longest: usize) -> usize {
+        longest.next_multiple_of(self.options.required_seq_len_multiple)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(options: PairOptions) -> LanguagePairDataset {
+        let src = vec![vec![4, 2], vec![5, 6, 2], vec![7, 2]];
+        let tgt = vec![vec![8, 9, 2], vec![2], vec![4, 2]];
+        let (src, tgt) = (Sentences::Memory(src), Sentences::Memory(tgt));
+        LanguagePairDataset::new(src, Some(tgt), 10, 10, options).unwrap()
+    }
+
+    fn settings(max_tokens: usize, max_positions: (usize, usize), skip: bool) -> BatchSettings {
+        BatchSettings {
+            limits: BatchLimits {
+                max_tokens: Some(max_tokens),
+                ..BatchLimits::default()
+            },
+            max_positions,
+            skip_too_long: skip,
+            seed: None,
+        }
+    }
+
+    #[test]
+    fn rows_are_sorted_padded_and_shifted_as_in_fairseq() {
+        let batch = dataset(PairOptions::default()).collate(&[0, 1, 2]).unwrap();
+        assert_eq!(batch.ids, [1, 0, 2]);
+        assert_eq!(batch.src_tokens, [5, 6, 2, 1, 4, 2, 1, 7, 2]);
+        assert_eq!(batch.target, [2, 1, 1, 8, 9, 2, 4, 2, 1]);
+        assert_eq!(batch.prev_output_tokens, [2, 1, 1, 2, 8, 9, 2, 4, 1]);
+        assert_eq!((batch.batch, batch.src_len, batch.tgt_len), (3, 3, 3));
+        assert_eq!((batch.ntokens, batch.src_ntokens()), (6, 7));
+    }
+
+    #[test]
+    fn padding_can_change_sides_and_widths_be_rounded_up() {
+        let options = PairOptions {
+            left_pad_source: false,
+            left_pad_target: true,
+            required_seq_len_multiple: 4,
+            ..PairOptions::default()
+        };
+        let batch = dataset(options).collate(&[2, 0]).unwrap();
+        assert_eq!(batch.src_tokens, [7, 2, 1, 1, 4, 2, 1, 1]);
+        assert_eq!(batch.target, [1, 1, 4, 2, 1, 8, 9, 2]);
+        assert_eq!(batch.prev_output_tokens, [1, 1, 2, 4, 1, 2, 8, 9]);
+    }
+
+    #[test]
+    fn a_side_without_target_and_an_empty_batch_have_no_target_places() {
+        let src = Sentences::Memory(vec![vec![4, 2]]);
+        let options = PairOptions::default();
+        let mono = LanguagePairDataset::new(src, None, 10, 10, options).unwrap();
+        let batch = mono.collate(&[0]).unwrap();
+        assert_eq!((batch.ntokens, batch.tgt_len, batch.target.len()), (2, 0, 0));
+        assert!(dataset(PairOptions::default()).collate(&[]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_token_outside_the_dictionary_is_named() {
+        let src = Sentences::Memory(vec![vec![2], vec![11, 2]]);
+        let pairs = LanguagePairDataset::new(src, None, 10, 10, PairOptions::default()).unwrap();
+        let error = pairs.collate(&[0, 1]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("sentence 1 of source holds token id 11"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn sides_of_different_length_are_refused() {
+        let sides = (Sentences::Memory(vec![vec![2]]), Some(Sentences::Memory(vec![])));
+        let error = LanguagePairDataset::new(sides.0, sides.1, 4, 4, PairOptions::default());
+        assert!(matches!(error, Err(Error::Misaligned { .. })));
+    }
+
+    #[test]
+    fn long_sentences_are_skipped_or_refused_by_name() {
+        let pairs = dataset(PairOptions::default());
+        let plan = pairs.plan(&settings(100, (2, 3), true)).unwrap();
+        assert_eq!((plan.batches, plan.dropped), (vec![vec![2, 0]], vec![1]));
+        let error = pairs.plan(&settings(100, (2, 3), false)).unwrap_err().to_string();
+        assert!(error.contains("sentence 1 with 3 source and 1 target"), "{error}");
+        let error = pairs.plan(&settings(2, (9, 9), false)).unwrap_err().to_string();
+        assert!(error.contains("sentence 0 has 3 tokens"), "{error}");
+        assert_eq!(pairs.plan(&settings(2, (9, 9), true)).unwrap().dropped, [0, 1]);
+        let nothing = pairs.plan(&settings(100, (1, 1), true));
+        assert!(matches!(nothing, Err(Error::NothingLeft { total: 3, .. })));
+    }
+
+    #[test]
+    fn padding_is_counted_on_both_sides() {
+        let pairs = dataset(PairOptions::default());
+        let stats = pairs.stats(&[vec![0, 1], vec![2]]);
+        assert_eq!((stats.src_tokens, stats.src_places), (7, 8));
+        assert_eq!((stats.tgt_tokens, stats.tgt_places), (6, 8));
+        assert!((stats.padding_share() - 3.0 / 16.0).abs() < 1e-12);
+    }
+}

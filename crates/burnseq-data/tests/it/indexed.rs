@@ -1,0 +1,239 @@
+//! The mmap format: round trips, and every way in which a file can be damaged.
+
+use std::fs;
+use std::path::Path;
+
+use burnseq_data::{
+    Dtype, EncodedChunk, IndexedDataset, IndexedWriter, LanguagePairDataset, PairOptions, Sentences,
+};
+
+use crate::shared::{numbers, shared, shared_json};
+
+const SENTENCES: [&[u32]; 4] = [&[4, 500, 2], &[2], &[], &[7, 8, 9, 2]];
+
+fn write(prefix: &Path, dtype: Dtype) {
+    let mut writer = IndexedWriter::create(prefix, dtype).unwrap();
+    SENTENCES
+        .iter()
+        .for_each(|sentence| writer.push(sentence).unwrap());
+    writer.finish().unwrap();
+}
+
+fn open_error(prefix: &Path) -> String {
+    IndexedDataset::open(prefix)
+        .expect_err("the file is damaged")
+        .to_string()
+}
+
+#[test]
+fn every_integer_type_survives_a_round_trip() {
+    let dir = tempfile::tempdir().unwrap();
+    for dtype in [
+        Dtype::I16,
+        Dtype::U16,
+        Dtype::I32,
+        Dtype::U32,
+        Dtype::I64,
+        Dtype::U64,
+    ] {
+        let prefix = dir.path().join(format!("x.{dtype:?}"));
+        write(&prefix, dtype);
+        let read = IndexedDataset::open(&prefix).unwrap();
+        assert_eq!((read.len(), read.dtype(), read.total_tokens()), (4, dtype, 8));
+        assert_eq!(read.sizes().collect::<Vec<_>>(), [3, 1, 0, 4]);
+        for (index, sentence) in SENTENCES.iter().enumerate() {
+            assert_eq!(read.tokens(index).collect::<Vec<_>>(), *sentence);
+            assert_eq!(&*read.sentence(index), *sentence);
+        }
+    }
+}
+
+#[test]
+fn bytes_are_those_of_the_format() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    write(&prefix, Dtype::U16);
+    let bin = fs::read(dir.path().join("x.bin")).unwrap();
+    assert_eq!(bin, [4, 0, 244, 1, 2, 0, 2, 0, 7, 0, 8, 0, 9, 0, 2, 0]);
+    let mut idx = b"MMIDIDX\0\0".to_vec();
+    idx.extend(1_u64.to_le_bytes());
+    idx.push(8);
+    idx.extend(4_u64.to_le_bytes());
+    [3_i32, 1, 0, 4].iter().for_each(|n| idx.extend(n.to_le_bytes()));
+    [0_i64, 6, 8, 8].iter().for_each(|n| idx.extend(n.to_le_bytes()));
+    assert_eq!(fs::read(dir.path().join("x.idx")).unwrap(), idx);
+}
+
+#[test]
+fn an_empty_dataset_can_be_written_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("empty");
+    IndexedWriter::create(&prefix, Dtype::U16)
+        .unwrap()
+        .finish()
+        .unwrap();
+    assert!(IndexedDataset::open(&prefix).unwrap().is_empty());
+}
+
+#[test]
+fn chunks_of_other_threads_give_the_same_files() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&dir.path().join("one"), Dtype::U32);
+    let mut writer = IndexedWriter::create(dir.path().join("two"), Dtype::U32).unwrap();
+    for half in SENTENCES.chunks(2) {
+        let mut chunk = EncodedChunk::new(Dtype::U32);
+        half.iter().for_each(|sentence| chunk.push(sentence));
+        writer.append(&chunk).unwrap();
+    }
+    writer.finish().unwrap();
+    for suffix in ["bin", "idx"] {
+        let read = |name: &str| fs::read(dir.path().join(format!("{name}.{suffix}"))).unwrap();
+        assert_eq!(read("one"), read("two"));
+    }
+}
+
+#[test]
+fn an_unfinished_dataset_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexedWriter::create(dir.path().join("x"), Dtype::U16).unwrap();
+    writer.push(&[4, 2]).unwrap();
+    assert!(!dir.path().join("x.idx").exists());
+    drop(writer);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_token_too_large_for_the_type_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = IndexedWriter::create(dir.path().join("x"), Dtype::U16).unwrap();
+    let error = writer.push(&[65_536]).unwrap_err().to_string();
+    assert!(error.contains("token id 65536 does not fit type U16"), "{error}");
+}
+
+#[test]
+fn damaged_files_are_refused_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    let (idx, bin) = (dir.path().join("x.idx"), dir.path().join("x.bin"));
+    write(&prefix, Dtype::U16);
+    let good_idx = fs::read(&idx).unwrap();
+    let good_bin = fs::read(&bin).unwrap();
+    let patched = |at: usize, bytes: &[u8]| {
+        let mut patched = good_idx.clone();
+        patched[at..at + bytes.len()].copy_from_slice(bytes);
+        patched
+    };
+    let cases: [(Vec<u8>, &str); 10] = [
+        (b"PK\x03\x04".to_vec(), "is not the index of a binarised dataset"),
+        (Vec::new(), "is not the index of a binarised dataset"),
+        (b"TNTIDX\0\0more".to_vec(), "older `cached`/`lazy` format"),
+        (
+            good_idx[..20].to_vec(),
+            "is truncated: expected a header of 26 bytes, got 20",
+        ),
+        (
+            good_idx[..good_idx.len() - 1].to_vec(),
+            "is 73 bytes long, but 4 sentences need 74",
+        ),
+        (patched(9, &2_u64.to_le_bytes()), "has version 2"),
+        (patched(17, &[6]), "has token type code 6"),
+        (
+            patched(18, &u64::MAX.to_le_bytes()),
+            "sentences need more than a file can hold",
+        ),
+        (patched(26, &(-1_i32).to_le_bytes()), "sentence 0 has length -1"),
+        (
+            patched(26 + 16 + 8, &999_i64.to_le_bytes()),
+            "sentence 1 starts at byte 999, expected 6",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        fs::write(&idx, bytes).unwrap();
+        let error = open_error(&prefix);
+        assert!(
+            error.contains("x.idx: ") && error.contains(expected),
+            "{expected}: {error}"
+        );
+    }
+    fs::write(&idx, &good_idx).unwrap();
+    fs::write(&bin, &good_bin[..10]).unwrap();
+    let error = open_error(&prefix);
+    assert!(
+        error.contains("x.bin: is 10 bytes long, but sentence 3"),
+        "{error}"
+    );
+    fs::write(&bin, [&good_bin[..], &[0, 0]].concat()).unwrap();
+    let error = open_error(&prefix);
+    assert!(
+        error.contains("x.bin: is 18 bytes long, but the 4 sentences"),
+        "{error}"
+    );
+    fs::remove_file(&bin).unwrap();
+    assert!(open_error(&prefix).starts_with("cannot read"));
+}
+
+#[test]
+fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
+    let Some(dir) = shared("golden/preprocess") else {
+        return;
+    };
+    let mut files = 0;
+    for case in ["a_default", "b_joined", "c_threshold", "tricky/bin"] {
+        for entry in fs::read_dir(dir.join(case)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "idx") {
+                continue;
+            }
+            let read = IndexedDataset::open(path.with_extension("")).unwrap();
+            let out = tempfile::tempdir().unwrap();
+            let mut writer = IndexedWriter::create(out.path().join("x"), read.dtype()).unwrap();
+            (0..read.len()).for_each(|index| writer.push(&read.sentence(index)).unwrap());
+            writer.finish().unwrap();
+            for suffix in ["idx", "bin"] {
+                let ours = fs::read(out.path().join(format!("x.{suffix}"))).unwrap();
+                assert!(ours == fs::read(path.with_extension(suffix)).unwrap(), "{path:?}");
+            }
+            files += 1;
+        }
+    }
+    assert_eq!(files, 26);
+}
+
+#[test]
+fn batches_equal_those_of_fairseq() {
+    for number in 1..=3 {
+        let path = format!("golden/numerics/base/batch{number}.json");
+        let Some(golden) = shared_json(&path) else { return };
+        let rows = |key: &str| golden[key].as_array().unwrap().iter().map(numbers);
+        // The sentences are taken out of the padded rows, put in another order, and batched anew.
+        let sentences = |key: &str| -> Vec<Vec<u32>> {
+            let tokens = |row: Vec<usize>| row.into_iter().filter(|&id| id != 1);
+            rows(key)
+                .map(|row| tokens(row).map(|id| id as u32).collect())
+                .collect()
+        };
+        let ids = numbers(&golden["id"]);
+        let place = |list: Vec<Vec<u32>>| {
+            let mut places = vec![vec![2]; ids.iter().max().unwrap() + 1];
+            ids.iter()
+                .zip(list)
+                .for_each(|(&id, sentence)| places[id] = sentence);
+            Sentences::Memory(places)
+        };
+        let (src, tgt) = (place(sentences("src_tokens")), place(sentences("target")));
+        let pairs = LanguagePairDataset::new(src, Some(tgt), 504, 504, PairOptions::default()).unwrap();
+        let mut indices = ids.clone();
+        indices.sort_unstable();
+        let batch = pairs.collate(&indices).unwrap();
+        let flat = |key: &str| rows(key).flatten().map(|id| id as i64).collect::<Vec<_>>();
+        // Rows of equal source length keep the order of `indices`.
+
+        assert_eq!(batch.ids, ids);
+        assert_eq!(batch.src_lengths, numbers(&golden["src_lengths"]));
+        assert_eq!(batch.src_tokens, flat("src_tokens"));
+        assert_eq!(batch.prev_output_tokens, flat("prev_output_tokens"));
+        assert_eq!(batch.target, flat("target"));
+        assert_eq!(batch.ntokens as u64, golden["ntokens"].as_u64().unwrap());
+        assert_eq!(batch.nsentences as u64, golden["nsentences"].as_u64().unwrap());
+    }
+}

@@ -1,0 +1,5 @@
+//! Integration tests of the data stage.
+
+mod batching;
+mod indexed;
+mod shared;
