@@ -1,0 +1,155 @@
+//! What can go wrong on the text side: files, lines, dictionaries, subword models, settings.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Error of this crate; every message names the file, the line and the offender where there is one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read; the cause is `source`, so it is not repeated here.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A file could not be written; what was there before is untouched.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A line of text is not UTF-8.
+    #[error(
+        "{path}:{line}: invalid UTF-8 at byte {offset} of the file (byte {column} of the line)\n\
+         hint: convert the file, for example with `iconv -f LATIN1 -t UTF-8`"
+    )]
+    InvalidUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The first bad byte, counted from 0 at the start of the file.
+        offset: u64,
+        /// The first bad byte, counted from 0 at the start of the line.
+        column: u64,
+    },
+    /// A line of a dictionary is not `<token> <count>`.
+    #[error("{path}:{line}: expected `<token> <count>`, got {text:?}")]
+    DictLine {
+        /// The dictionary file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What the line holds.
+        text: String,
+    },
+    /// A token is listed twice in a dictionary.
+    #[error(
+        "{path}:{line}: duplicate token {token:?} (it already has id {id})\n\
+         hint: remove the line, or end it with `#fairseq:overwrite` if the second entry shall count"
+    )]
+    DictDuplicate {
+        /// The dictionary file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// The token.
+        token: String,
+        /// Its id from an earlier line or as a special symbol.
+        id: u32,
+    },
+    /// A line of a BPE codes file is not a merge.
+    #[error("{path}:{line}: expected a merge `<left> <right>`, got {text:?}")]
+    CodesLine {
+        /// The codes file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What the line holds.
+        text: String,
+    },
+    /// The version of a BPE codes file is not one of subword-nmt's.
+    #[error("{path}:1: unknown version {version:?} of BPE codes; known are 0.1 and 0.2")]
+    CodesVersion {
+        /// The codes file.
+        path: PathBuf,
+        /// What stands after `#version:`.
+        version: String,
+    },
+    /// A line of a subword-nmt vocabulary is not `<piece> <count>`.
+    #[error("{path}:{line}: expected `<piece> <count>`, got {text:?}")]
+    VocabularyLine {
+        /// The vocabulary file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What the line holds.
+        text: String,
+    },
+    /// There is no text to learn subwords from.
+    #[error("cannot learn subwords: the training text holds no words")]
+    EmptyCorpus,
+    /// The requested vocabulary is too small for the characters of the corpus.
+    #[error(
+        "a SentencePiece vocabulary of {vocab_size} is too small: {required} pieces are needed for \
+         the special symbols and the characters of the corpus\n\
+         hint: ask for at least {required} pieces or lower the character coverage"
+    )]
+    VocabularyTooSmall {
+        /// The requested size.
+        vocab_size: usize,
+        /// The least possible size.
+        required: usize,
+    },
+    /// A value is outside its range.
+    #[error("{name} must be {expected}, got {value}")]
+    InvalidOption {
+        /// The option or setting.
+        name: &'static str,
+        /// The values it takes.
+        expected: &'static str,
+        /// What was given.
+        value: String,
+    },
+    /// A SentencePiece model cannot be used.
+    #[error("{name} is not a usable SentencePiece model: {reason}")]
+    SentencePieceModel {
+        /// File or other name of the model.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A SentencePiece model failed on a line.
+    #[error("cannot segment {text:?}: {reason}")]
+    SentencePieceEncode {
+        /// The line.
+        text: String,
+        /// What the library said.
+        reason: String,
+    },
+    /// A settings file is not valid.
+    #[error("{path}: {reason}")]
+    Settings {
+        /// The settings file.
+        path: PathBuf,
+        /// What is wrong with it, with line and column.
+        reason: String,
+    },
+    /// Settings are valid one by one but do not go together, or name what does not exist.
+    #[error("{0}")]
+    InvalidSettings(String),
+    /// A file that the settings name is not among those given.
+    #[error("the text settings name the file {name:?}, which is missing")]
+    MissingFile {
+        /// Name of the file, relative to the settings.
+        name: String,
+    },
+}
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
