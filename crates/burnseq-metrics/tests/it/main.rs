@@ -1,0 +1,51 @@
+//! Compares this crate with the scores of sacreBLEU, fairseq and Moses in `../shared`.
+#![expect(clippy::print_stderr, reason = "a skipped test says why")]
+
+mod fairseq_score;
+mod sacrebleu;
+mod tokenised;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+/// The folder of development data, beside the project or named by `BURNSEQ_SHARED`.
+fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("BURNSEQ_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
+        PathBuf::from,
+    );
+    let path = root.join(path);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("skipped: {} does not exist", path.display());
+    None
+}
+
+fn read(path: &str) -> Option<String> {
+    let path = shared(path)?;
+    Some(std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+fn read_json(path: &str) -> Option<Value> {
+    read(path).map(|text| serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")))
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
+    value.as_array().expect("a list").iter().map(text).collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("not a number: {value}"))
+}
+
+#[track_caller]
+fn assert_close(ours: f64, expected: &Value, tolerance: f64, what: &str) {
+    let expected = number(expected);
+    assert!(
+        (ours - expected).abs() <= tolerance,
+        "{what}: {ours} instead of {expected}"
+    );
+}
