@@ -33,17 +33,20 @@
 //! ```
 
 mod batching;
+mod binarize;
+mod dataset_dir;
 mod epoch;
 mod error;
 mod indexed;
 mod mt19937;
 mod pair;
-#[expect(dead_code, reason = "binarisation uses it next")]
 mod parallel;
 mod prefetch;
+pub mod preprocess;
 mod sentences;
 
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
+pub use dataset_dir::DatasetDir;
 pub use epoch::{EpochIterator, EpochOptions, EpochState};
 pub use error::{Error, Result};
 pub use indexed::{Dtype, EncodedChunk, IndexedDataset, IndexedWriter, Tokens};

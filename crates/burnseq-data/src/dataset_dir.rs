@@ -1,0 +1,260 @@
+//! A folder that `preprocess`, or fairseq's, has written: its languages, splits and dictionaries.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burnseq_text::Dictionary;
+
+use crate::error::{Error, Result};
+use crate::indexed::IndexedDataset;
+use crate::pair::{LanguagePairDataset, PairOptions};
+use crate::sentences::Sentences;
+
+/// An opened data folder, for one direction of translation.
+///
+/// The files of both directions are the same: opened from English to German, a folder of
+/// `train.de-en.{de,en}` gives the sides the other way round.
+#[derive(Debug, Clone)]
+pub struct DatasetDir {
+    path: PathBuf,
+    src_lang: String,
+    tgt_lang: String,
+    src_dict: Arc<Dictionary>,
+    tgt_dict: Arc<Dictionary>,
+}
+
+impl DatasetDir {
+    /// Opens a folder; languages that are not given are told from the names of its files.
+    ///
+    /// # Errors
+    /// When the folder or a dictionary cannot be read, or when the languages are not given and
+    /// not clear from the files.
+    pub fn open(path: impl AsRef<Path>, src_lang: Option<&str>, tgt_lang: Option<&str>) -> Result<Self> {
+        let path = path.as_ref();
+        let names = file_names(path)?;
+        let (src_lang, tgt_lang) = languages(path, &names, src_lang, tgt_lang)?;
+        let load = |lang: &str| {
+            let file = path.join(format!("dict.{lang}.txt"));
+            if !file.is_file() {
+                return Err(Error::DataDir {
+                    path: path.to_owned(),
+                    problem: format!(
+                        "there is no dictionary dict.{lang}.txt{}",
+                        known_languages(&names)
+                    ),
+                });
+            }
+            Ok(Arc::new(Dictionary::load(file)?))
+        };
+        let (src_dict, tgt_dict) = (load(&src_lang)?, load(&tgt_lang)?);
+        Ok(Self {
+            path: path.to_owned(),
+            src_lang,
+            tgt_lang,
+            src_dict,
+            tgt_dict,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Source language.
+    pub fn src_lang(&self) -> &str {
+        &self.src_lang
+    }
+
+    /// Target language.
+    pub fn tgt_lang(&self) -> &str {
+        &self.tgt_lang
+    }
+
+    /// Source dictionary.
+    pub fn src_dict(&self) -> &Arc<Dictionary> {
+        &self.src_dict
+    }
+
+    /// Target dictionary.
+    pub fn tgt_dict(&self) -> &Arc<Dictionary> {
+        &self.tgt_dict
+    }
+
+    /// The splits there are for these languages, in alphabetical order.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn splits(&self) -> Result<Vec<String>> {
+        let mut splits = BTreeSet::new();
+        for name in file_names(&self.path)? {
+            for pair in self.pairs() {
+                let suffix = format!(".{pair}.{}.idx", self.src_lang);
+                if let Some(split) = name.strip_suffix(&suffix) {
+                    splits.insert(split.to_owned());
+                }
+            }
+        }
+        Ok(splits.into_iter().collect())
+    }
+
+    /// Whether there is a split of this name.
+    pub fn has_split(&self, split: &str) -> bool {
+        self.pair_of(split).is_some()
+    }
+
+    /// Maps a split; without target files it has no target side.
+    ///
+    /// With `combine`, `train1`, `train2`, ... follow `train` as if they were one file.
+    ///
+    /// # Errors
+    /// When there is no such split, or its files are damaged or do not belong together.
+    pub fn load(&self, split: &str, combine: bool, options: PairOptions) -> Result<LanguagePairDataset> {
+        let (mut src, mut tgt) = (Vec::new(), Vec::new());
+        for number in 0.. {
+            let name = if number == 0 {
+                split.to_owned()
+            } else {
+                format!("{split}{number}")
+            };
+            let Some(pair) = self.pair_of(&name) else {
+                if number == 0 {
+                    return Err(self.no_split(split)?);
+                }
+                break;
+            };
+            let prefix = |lang: &str| self.path.join(format!("{name}.{pair}.{lang}"));
+            src.push(IndexedDataset::open(prefix(&self.src_lang))?);
+            let target = prefix(&self.tgt_lang);
+            if IndexedDataset::exists(&target) {
+                tgt.push(IndexedDataset::open(target)?);
+                self.check_aligned(&src[number], &tgt[tgt.len() - 1])?;
+            }
+            if !combine {
+                break;
+            }
+        }
+        if !tgt.is_empty() && tgt.len() < src.len() {
+            return Err(Error::DataDir {
+                path: self.path.clone(),
+                problem: format!("some of the sets {split}, {split}1, ... lack the target side"),
+            });
+        }
+        let tgt = (!tgt.is_empty()).then(|| Sentences::mapped(tgt));
+        let (src_vocab, tgt_vocab) = (self.src_dict.len(), self.tgt_dict.len());
+        LanguagePairDataset::new(Sentences::mapped(src), tgt, src_vocab, tgt_vocab, options)
+    }
+
+    /// The names that the pair of languages may have in file names.
+    fn pairs(&self) -> [String; 2] {
+        let (src, tgt) = (&self.src_lang, &self.tgt_lang);
+        [format!("{src}-{tgt}"), format!("{tgt}-{src}")]
+    }
+
+    /// Under which of [`DatasetDir::pairs`] a split is there.
+    fn pair_of(&self, split: &str) -> Option<String> {
+        self.pairs()
+            .into_iter()
+            .find(|pair| IndexedDataset::exists(self.path.join(format!("{split}.{pair}.{}", self.src_lang))))
+    }
+
+    fn check_aligned(&self, src: &IndexedDataset, tgt: &IndexedDataset) -> Result<()> {
+        if src.len() == tgt.len() {
+            return Ok(());
+        }
+        Err(Error::Misaligned {
+            src: src.prefix().to_owned(),
+            src_len: src.len(),
+            tgt: tgt.prefix().to_owned(),
+            tgt_len: tgt.len(),
+        })
+    }
+
+    fn no_split(&self, split: &str) -> Result<Error> {
+        let splits = self.splits()?;
+        let known = if splits.is_empty() {
+            "it has no split at all".to_owned()
+        } else {
+            format!("choose one of: {}", splits.join(", "))
+        };
+        Ok(Error::DataDir {
+            path: self.path.clone(),
+            problem: format!(
+                "there is no split {split:?} from {} to {}; {known}",
+                self.src_lang, self.tgt_lang
+            ),
+        })
+    }
+}
+
+fn file_names(path: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).map_err(Error::read(path))? {
+        let entry = entry.map_err(Error::read(path))?;
+        names.push(entry.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Languages that have a dictionary.
+fn dictionary_languages(names: &[String]) -> Vec<&str> {
+    names
+        .iter()
+        .filter_map(|name| name.strip_prefix("dict.")?.strip_suffix(".txt"))
+        .collect()
+}
+
+fn known_languages(names: &[String]) -> String {
+    let known = dictionary_languages(names);
+    if known.is_empty() {
+        "\nhint: make the folder with `preprocess`".to_owned()
+    } else {
+        format!("; there are dictionaries for: {}", known.join(", "))
+    }
+}
+
+/// Source and target language: those given, or the one pair that some file is named for.
+fn languages(
+    path: &Path,
+    names: &[String],
+    src: Option<&str>,
+    tgt: Option<&str>,
+) -> Result<(String, String)> {
+    if let (Some(src), Some(tgt)) = (src, tgt) {
+        return Ok((src.to_owned(), tgt.to_owned()));
+    }
+    let known = dictionary_languages(names);
+    let mut pairs = BTreeSet::new();
+    for (a, b) in known.iter().flat_map(|a| known.iter().map(move |b| (*a, *b))) {
+        let suffix = format!(".{a}-{b}.{a}.idx");
+        if a != b && names.iter().any(|name| name.ends_with(&suffix)) {
+            // One language given: the pair serves in both directions.
+            if src.is_none_or(|src| src == a) && tgt.is_none_or(|tgt| tgt == b) {
+                pairs.insert((a.to_owned(), b.to_owned()));
+            } else if src.is_none_or(|src| src == b) && tgt.is_none_or(|tgt| tgt == a) {
+                pairs.insert((b.to_owned(), a.to_owned()));
+            }
+        }
+    }
+    let problem = match pairs.len() {
+        1 => return Ok(pairs.pop_first().expect("there is one")),
+        0 => format!(
+            "the languages cannot be told from the files{}\nhint: give --source-lang and --target-lang",
+            known_languages(names)
+        ),
+        _ => {
+            let pairs: Vec<_> = pairs.iter().map(|(a, b)| format!("{a}-{b}")).collect();
+            format!(
+                "holds several language pairs: {}\nhint: give --source-lang and --target-lang",
+                pairs.join(", ")
+            )
+        }
+    };
+    Err(Error::DataDir {
+        path: path.to_owned(),
+        problem,
+    })
+}

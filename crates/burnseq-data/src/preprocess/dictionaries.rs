@@ -1,0 +1,176 @@
+//! Making, loading and saving the dictionaries of both sides.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use burnseq_text::{Counts, Dictionary};
+
+use super::config::PreprocessConfig;
+use super::observer::Observer;
+use super::pairs::PairReader;
+use super::segment::{Segment, segment_pair};
+use crate::error::{Error, Result};
+use crate::parallel::ordered_map;
+
+/// The dictionary of each side, source first.
+pub(crate) struct Dictionaries {
+    /// One for each side; the same one twice when it is joined.
+    pub(crate) sides: Vec<Arc<Dictionary>>,
+}
+
+/// `dict.LANG.txt`, or `dict.txt` for text of no particular language.
+pub(crate) fn dict_name(lang: Option<&str>) -> String {
+    lang.map_or_else(|| "dict.txt".to_owned(), |lang| format!("dict.{lang}.txt"))
+}
+
+/// Dictionary files that are given instead of made, source first.
+fn given(config: &PreprocessConfig) -> Vec<Option<&Path>> {
+    let (src, tgt) = (config.srcdict.as_deref(), config.tgtdict.as_deref());
+    match (config.only_source, config.joined_dictionary) {
+        (true, _) => vec![src],
+        (false, true) => vec![src.or(tgt); 2],
+        (false, false) => vec![src, tgt],
+    }
+}
+
+/// The dictionary files that the config gives.
+pub(crate) fn given_files(config: &PreprocessConfig) -> Vec<PathBuf> {
+    given(config).into_iter().flatten().map(Path::to_owned).collect()
+}
+
+/// Whether every side has a given dictionary.
+pub(crate) fn all_given(config: &PreprocessConfig) -> bool {
+    given(config).iter().all(Option::is_some)
+}
+
+/// Dictionaries that are given, loaded; `None` where one has to be made.
+///
+/// # Errors
+/// When a file cannot be read or is not a dictionary.
+pub(crate) fn load_given(config: &PreprocessConfig) -> Result<Vec<Option<Arc<Dictionary>>>> {
+    let mut loaded = Vec::new();
+    for path in given(config) {
+        loaded.push(match path {
+            Some(path) => Some(Arc::new(Dictionary::load(path)?)),
+            None => None,
+        });
+    }
+    Ok(loaded)
+}
+
+impl Dictionaries {
+    /// Counts the segmented training text for the sides that have no dictionary yet.
+    ///
+    /// # Errors
+    /// When the text cannot be read or segmented.
+    pub(crate) fn build(
+        config: &PreprocessConfig,
+        given: Vec<Option<Arc<Dictionary>>>,
+        segmenters: &[&dyn Segment],
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let sides = if given.iter().all(Option::is_some) {
+            given.into_iter().flatten().collect()
+        } else {
+            let prefix = config.trainpref.as_ref().expect("checked by `validate`");
+            let reader = PairReader::open(prefix, &config.langs())?;
+            let counts = count(reader, segmenters, config, observer)?;
+            make(config, given, counts)
+        };
+        Ok(Self { sides })
+    }
+
+    /// Writes `dict.LANG.txt` for every side into a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn save(&self, folder: &Path, langs: &[Option<String>]) -> Result<()> {
+        for (dictionary, lang) in self.sides.iter().zip(langs) {
+            dictionary.save(folder.join(dict_name(lang.as_deref())))?;
+        }
+        Ok(())
+    }
+}
+
+/// Dictionaries for the sides that have none, from the counts of each side.
+fn make(
+    config: &PreprocessConfig,
+    given: Vec<Option<Arc<Dictionary>>>,
+    mut counts: Vec<Counts>,
+) -> Vec<Arc<Dictionary>> {
+    let shape = |counts: &Counts, threshold: u64, nwords: Option<usize>| {
+        Arc::new(Dictionary::from_counts(
+            counts,
+            threshold,
+            nwords,
+            config.padding_factor,
+        ))
+    };
+    if config.joined_dictionary {
+        let tgt = counts.pop().expect("joined dictionaries have two sides");
+        counts[0].merge(tgt);
+        let joined = shape(&counts[0], config.thresholdsrc, config.nwordssrc);
+        return vec![Arc::clone(&joined), joined];
+    }
+    let shapes = [
+        (config.thresholdsrc, config.nwordssrc),
+        (config.thresholdtgt, config.nwordstgt),
+    ];
+    let sides = given.into_iter().zip(&counts).zip(shapes);
+    sides
+        .map(|((given, counts), (threshold, nwords))| {
+            given.unwrap_or_else(|| shape(counts, threshold, nwords))
+        })
+        .collect()
+}
+
+/// Token counts of each side of the text, lines over the limit left out.
+fn count(
+    mut reader: PairReader,
+    segmenters: &[&dyn Segment],
+    config: &PreprocessConfig,
+    observer: &dyn Observer,
+) -> Result<Vec<Counts>> {
+    // Workers borrow a set of counts in turn; the sums do not depend on who counted what.
+    let pool: Mutex<Vec<Vec<Counts>>> = Mutex::default();
+    let lock = || pool.lock().expect("no thread panics while it holds the lock");
+    ordered_map(
+        config.worker_count(),
+        || {
+            if observer.interrupted() {
+                Err(Error::Interrupted)
+            } else {
+                reader.next_chunk()
+            }
+        },
+        |chunk| {
+            let mut counts = lock()
+                .pop()
+                .unwrap_or_else(|| vec![Counts::new(); segmenters.len()]);
+            for index in 0..chunk.len() {
+                if let Some(sides) = segment_pair(&chunk, index, segmenters, config.max_line_tokens)? {
+                    counts
+                        .iter_mut()
+                        .zip(&sides)
+                        .for_each(|(counts, line)| counts.add_line(line));
+                }
+            }
+            lock().push(counts);
+            Ok(chunk.len() as u64)
+        },
+        |lines| {
+            observer.advance(lines);
+            Ok(())
+        },
+    )?;
+    let mut sums = vec![Counts::new(); segmenters.len()];
+    for counts in pool
+        .into_inner()
+        .expect("no thread panics while it holds the lock")
+    {
+        sums.iter_mut()
+            .zip(counts)
+            .for_each(|(sum, counts)| sum.merge(counts));
+    }
+    Ok(sums)
+}

@@ -1,0 +1,181 @@
+//! The whole way from text to a dataset: look at all text, learn subwords, make dictionaries,
+//! write ids, report.
+//!
+//! Everything is written to a hidden folder inside the destination and moved out at the end, so
+//! that a run that fails or is interrupted leaves nothing behind.
+
+mod config;
+mod destination;
+pub(crate) mod dictionaries;
+pub(crate) mod observer;
+pub(crate) mod pairs;
+mod report;
+pub(crate) mod segment;
+mod staging;
+pub(crate) mod stats;
+pub(crate) mod subwords;
+mod survey;
+
+use std::path::{Path, PathBuf};
+
+pub use config::{BpeKind, DEFAULT_BPE_SIZE, PreprocessConfig};
+pub use observer::Observer;
+pub use report::{DictionaryReport, REPORT_FILE, Report};
+pub use stats::{SideStats, SplitStats, UNEVEN_RATIO};
+
+use crate::binarize::{BinarizeSide, binarize};
+use crate::error::Result;
+use dictionaries::{Dictionaries, dict_name};
+use pairs::PairReader;
+use segment::Segment;
+use staging::Staging;
+use subwords::Subwords;
+use survey::SplitSurvey;
+
+/// Notes go to the observer at once and to the report at the end.
+pub(crate) struct Notes<'a> {
+    observer: &'a dyn Observer,
+    texts: Vec<String>,
+}
+
+impl Notes<'_> {
+    pub(crate) fn add(&mut self, text: String) {
+        self.observer.note(&text);
+        self.texts.push(text);
+    }
+}
+
+/// Makes a dataset from text.
+///
+/// # Errors
+/// [`crate::Error::Config`] for settings that contradict each other, before any file is opened;
+/// otherwise when text is missing, damaged, empty or misaligned, when a dictionary or subword
+/// model is wrong, when the destination holds another dataset or cannot be written, or when the
+/// observer asks to stop. Nothing is left behind then.
+pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<Report> {
+    config.validate()?;
+    destination::check(config)?;
+    let langs = config.langs();
+    let workers = config.worker_count();
+    let given = dictionaries::load_given(config)?;
+    let staging = Staging::create(&config.destdir)?;
+    let mut notes = Notes {
+        observer,
+        texts: Vec::new(),
+    };
+
+    observer.stage("read", None);
+    let surveys = survey(config, &langs, observer, &mut notes)?;
+    let subwords = Subwords::prepare(config, &surveys, observer, &mut notes)?;
+    let segmenters: Vec<&dyn Segment> = (0..langs.len()).map(|side| subwords.segmenter(side)).collect();
+
+    if given.iter().any(Option::is_none) {
+        observer.stage("count", surveys.first().map(|train| train.lines));
+    }
+    let dictionaries = Dictionaries::build(config, given, &segmenters, observer)?;
+    destination::check_same(config, &dictionaries, &langs)?;
+    dictionaries.save(staging.path(), &langs)?;
+    subwords.save(staging.path())?;
+
+    let mut splits = Vec::new();
+    if !config.dict_only {
+        for survey in &surveys {
+            observer.stage(&survey.name, Some(survey.lines));
+            let reader = PairReader::open(&survey.prefix, &langs)?;
+            let outs: Vec<PathBuf> = langs
+                .iter()
+                .map(|lang| {
+                    staging
+                        .path()
+                        .join(dataset_name(config, &survey.name, lang.as_deref()))
+                })
+                .collect();
+            let sides: Vec<BinarizeSide<'_>> = (0..langs.len())
+                .map(|side| BinarizeSide {
+                    dictionary: &dictionaries.sides[side],
+                    segmenter: segmenters[side],
+                    out: &outs[side],
+                    lang: langs[side].clone(),
+                })
+                .collect();
+            let limit = config.max_line_tokens;
+            splits.push(binarize(&survey.name, reader, &sides, limit, workers, observer)?);
+        }
+    }
+    let mut report = Report {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        subwords: subwords.description().to_owned(),
+        dictionaries: dictionary_reports(&dictionaries, &langs),
+        splits,
+        notes: notes.texts,
+    };
+    let shown = report.clone();
+    if !config.overwrite {
+        keep_earlier_splits(&mut report, &config.destdir);
+    }
+    report.save(staging.path())?;
+    destination::clear(config)?;
+    staging.commit(REPORT_FILE)?;
+    Ok(shown)
+}
+
+/// `SPLIT.SRC-TGT.LANG`; text of no particular language is `SPLIT`.
+///
+/// Like fairseq, a target language that is not given is called `None`.
+fn dataset_name(config: &PreprocessConfig, split: &str, lang: Option<&str>) -> String {
+    lang.map_or_else(
+        || split.to_owned(),
+        |lang| {
+            let side = |lang: &Option<String>| lang.clone().unwrap_or_else(|| "None".to_owned());
+            let (src, tgt) = (side(&config.source_lang), side(&config.target_lang));
+            format!("{split}.{src}-{tgt}.{lang}")
+        },
+    )
+}
+
+fn survey(
+    config: &PreprocessConfig,
+    langs: &[Option<String>],
+    observer: &dyn Observer,
+    notes: &mut Notes<'_>,
+) -> Result<Vec<SplitSurvey>> {
+    let mut surveys = Vec::new();
+    for (name, prefix) in config.splits() {
+        let limit = config.max_line_tokens;
+        let workers = config.worker_count();
+        let survey = SplitSurvey::read(&name, &prefix, langs, limit, workers, observer)?;
+        for (path, file) in survey.paths.iter().zip(&survey.files) {
+            if file.lone_carriage_returns > 0 {
+                notes.add(format!(
+                    "{}: {} lines end at a carriage return without a line feed; they count as \
+                     lines, as in fairseq",
+                    path.display(),
+                    file.lone_carriage_returns
+                ));
+            }
+        }
+        surveys.push(survey);
+    }
+    Ok(surveys)
+}
+
+fn dictionary_reports(dictionaries: &Dictionaries, langs: &[Option<String>]) -> Vec<DictionaryReport> {
+    let sides = dictionaries.sides.iter().zip(langs);
+    sides
+        .map(|(dictionary, lang)| DictionaryReport {
+            file: dict_name(lang.as_deref()),
+            lang: lang.clone(),
+            types: dictionary.len(),
+        })
+        .collect()
+}
+
+/// Splits that an earlier run wrote beside the new ones stay in the report.
+fn keep_earlier_splits(report: &mut Report, destdir: &Path) {
+    if let Some(earlier) = Report::load(destdir) {
+        let mut splits = earlier.splits;
+        splits.retain(|split| report.splits.iter().all(|new| new.split != split.split));
+        splits.append(&mut report.splits);
+        report.splits = splits;
+    }
+}

@@ -1,0 +1,192 @@
+//! Parallel text read in step, in chunks that workers share out.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use burnseq_text::LineReader;
+
+use crate::error::{Error, Result};
+
+/// A chunk ends at this many lines or bytes, whichever comes first.
+const CHUNK_LINES: usize = 1000;
+const CHUNK_BYTES: usize = 1 << 18;
+
+/// Lines in one string.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Lines {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    fn push(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.ends.push(self.text.len());
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(crate) fn line(&self, index: usize) -> &str {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.text[start..self.ends[index]]
+    }
+}
+
+/// Consecutive lines of one or two files.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// 1-based number of the first line.
+    pub(crate) first_line: u64,
+    /// Lines of each side, source first; all sides have the same number.
+    pub(crate) sides: Vec<Lines>,
+}
+
+impl Chunk {
+    pub(crate) fn len(&self) -> usize {
+        self.sides[0].len()
+    }
+}
+
+/// Reads one file, or two in step.
+#[derive(Debug)]
+pub(crate) struct PairReader {
+    paths: Vec<PathBuf>,
+    readers: Vec<LineReader<BufReader<File>>>,
+    lines: u64,
+}
+
+impl PairReader {
+    /// Opens `PREFIX.LANG` for every language; without a language the file is `PREFIX`.
+    pub(crate) fn open(prefix: &Path, langs: &[Option<String>]) -> Result<Self> {
+        let paths: Vec<PathBuf> = langs
+            .iter()
+            .map(|lang| text_path(prefix, lang.as_deref()))
+            .collect();
+        let readers = paths.iter().map(LineReader::open).collect::<Result<_, _>>()?;
+        Ok(Self {
+            paths,
+            readers,
+            lines: 0,
+        })
+    }
+
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Lines of each file that end at a carriage return without a line feed, so far.
+    pub(crate) fn lone_carriage_returns(&self) -> Vec<u64> {
+        self.readers
+            .iter()
+            .map(LineReader::lone_carriage_returns)
+            .collect()
+    }
+
+    /// The next lines, or `None` at the end of all files.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not UTF-8, or ends before the other.
+    pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
+        let mut sides = vec![Lines::default(); self.readers.len()];
+        let first_line = self.lines + 1;
+        while sides[0].len() < CHUNK_LINES && sides.iter().all(|side| side.text.len() < CHUNK_BYTES) {
+            let mut ended = Vec::new();
+            for (reader, side) in self.readers.iter_mut().zip(&mut sides) {
+                match reader.read_line()? {
+                    Some(line) => side.push(line),
+                    None => ended.push(side.len()),
+                }
+            }
+            if ended.is_empty() {
+                self.lines += 1;
+            } else if ended.len() == self.readers.len() {
+                break;
+            } else {
+                return Err(self.misaligned()?);
+            }
+        }
+        Ok((sides[0].len() > 0).then_some(Chunk { first_line, sides }))
+    }
+
+    /// Reads both files to the end to tell how many lines each has.
+    fn misaligned(&mut self) -> Result<Error> {
+        for reader in &mut self.readers {
+            while reader.read_line()?.is_some() {}
+        }
+        let lines: Vec<u64> = self.readers.iter().map(LineReader::line_number).collect();
+        let mut hint = String::new();
+        for (path, lone) in self.paths.iter().zip(self.lone_carriage_returns()) {
+            if lone > 0 {
+                hint.push_str(&format!(
+                    "\nhint: {lone} of the lines of {} end at a carriage return without a line \
+                     feed; remove stray carriage returns",
+                    path.display()
+                ));
+            }
+        }
+        Ok(Error::LineCounts {
+            src: self.paths[0].clone(),
+            src_lines: lines[0],
+            tgt: self.paths[1].clone(),
+            tgt_lines: lines[1],
+            hint,
+        })
+    }
+}
+
+/// `PREFIX.LANG`, or `PREFIX` for text of no particular language.
+pub(crate) fn text_path(prefix: &Path, lang: Option<&str>) -> PathBuf {
+    lang.map_or_else(
+        || prefix.to_owned(),
+        |lang| crate::indexed::with_suffix(prefix, &format!(".{lang}")),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(src: &str, tgt: &str) -> (tempfile::TempDir, PairReader) {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("x.de"), src).unwrap();
+        std::fs::write(dir.path().join("x.en"), tgt).unwrap();
+        let langs = [Some("de".to_owned()), Some("en".to_owned())];
+        let reader = PairReader::open(&dir.path().join("x"), &langs).unwrap();
+        (dir, reader)
+    }
+
+    #[test]
+    fn chunks_hold_all_pairs_in_order() {
+        let n = 2 * CHUNK_LINES + 7;
+        let text = |word: &str| (0..n).map(|i| format!("{word}{i}\n")).collect::<String>();
+        let (_dir, mut reader) = open(&text("a"), &text("b"));
+        let mut seen = 0;
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            assert_eq!(chunk.first_line, seen as u64 + 1);
+            for index in 0..chunk.len() {
+                assert_eq!(chunk.sides[0].line(index), format!("a{seen}"));
+                assert_eq!(chunk.sides[1].line(index), format!("b{seen}"));
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, n);
+    }
+
+    #[test]
+    fn a_shorter_side_is_an_error_with_both_counts() {
+        for (src, tgt, expected) in [
+            ("a\nb\nc\n", "a\n", "x.de has 3 lines but "),
+            ("a\n", "a\nb\n", "x.en has 2;"),
+            ("", "a\n", "x.de has 0 lines but "),
+        ] {
+            let error = open(src, tgt).1.next_chunk().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains("hint"), "{error}");
+        }
+        let error = open("a\rb\nc\n", "a\n").1.next_chunk().unwrap_err().to_string();
+        assert!(error.contains("hint: 1 of the lines of"), "{error}");
+    }
+}

@@ -1,0 +1,75 @@
+//! Lines to blank-separated tokens, and which lines are too long to take part.
+
+use std::borrow::Cow;
+
+use burnseq_text::tokenize_line;
+
+use super::pairs::Chunk;
+use crate::error::Result;
+
+/// Turns a line of text into tokens separated by white space.
+pub(crate) trait Segment: Sync {
+    /// The segmented line.
+    ///
+    /// # Errors
+    /// When the subword model fails on the line.
+    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>>;
+}
+
+/// Text that is used as it is.
+pub(crate) struct AsIs;
+
+impl Segment for AsIs {
+    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>> {
+        Ok(Cow::Borrowed(line))
+    }
+}
+
+/// Whether white space separates more than `limit` tokens in `line`.
+pub(crate) fn is_over(line: &str, limit: usize) -> bool {
+    // A token and the blank behind it take two bytes.
+    line.len() >= limit.saturating_mul(2) && tokenize_line(line).nth(limit).is_some()
+}
+
+/// Both sides of line `index` of a chunk, segmented, or `None` when one side is over the limit.
+///
+/// # Errors
+/// When the subword model fails on the line.
+pub(crate) fn segment_pair<'a>(
+    chunk: &'a Chunk,
+    index: usize,
+    segmenters: &[&dyn Segment],
+    limit: usize,
+) -> Result<Option<Vec<Cow<'a, str>>>> {
+    if is_pair_over(chunk, index, limit) {
+        return Ok(None);
+    }
+    let mut sides = Vec::with_capacity(segmenters.len());
+    for (side, segmenter) in chunk.sides.iter().zip(segmenters) {
+        let tokens = segmenter.segment(side.line(index))?;
+        if is_over(&tokens, limit) {
+            return Ok(None);
+        }
+        sides.push(tokens);
+    }
+    Ok(Some(sides))
+}
+
+/// Whether one side of line `index` has more than `limit` words before segmentation.
+pub(crate) fn is_pair_over(chunk: &Chunk, index: usize, limit: usize) -> bool {
+    chunk.sides.iter().any(|side| is_over(side.line(index), limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_over_the_limit_when_it_has_one_token_more() {
+        assert!(!is_over("a b c", 3));
+        assert!(is_over("a b c d", 3));
+        assert!(!is_over("  abcdefgh   ijklmn  o ", 3));
+        assert!(is_over("a b", 1));
+        assert!(!is_over("", 1));
+    }
+}

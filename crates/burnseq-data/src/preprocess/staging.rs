@@ -1,0 +1,128 @@
+//! The dataset comes to be in a hidden folder inside the destination and moves out when complete.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+
+/// A hidden folder in the destination; dropping it removes it, and the destination with it when
+/// that was made for it and is still empty.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    destdir: PathBuf,
+    /// `None` only while it is dropped.
+    folder: Option<TempDir>,
+    /// Folders made for the destination, outermost first.
+    made: Vec<PathBuf>,
+}
+
+impl Staging {
+    /// Makes the destination where it is missing, and the hidden folder.
+    ///
+    /// # Errors
+    /// When the destination cannot be written to.
+    pub(crate) fn create(destdir: &Path) -> Result<Self> {
+        let mut missing: Vec<PathBuf> = destdir
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+            .map(Path::to_owned)
+            .collect();
+        missing.reverse();
+        let mut staging = Self {
+            destdir: destdir.to_owned(),
+            folder: None,
+            made: Vec::new(),
+        };
+        for folder in missing {
+            fs::create_dir(&folder).map_err(Error::write(&folder))?;
+            staging.made.push(folder);
+        }
+        let folder = tempfile::Builder::new()
+            .prefix(".preprocess-")
+            .tempdir_in(destdir);
+        staging.folder = Some(folder.map_err(Error::write(destdir))?);
+        Ok(staging)
+    }
+
+    /// The hidden folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.as_ref().expect("present until dropped").path()
+    }
+
+    /// Moves every file to the destination, in the order of `last_names` those named there last.
+    ///
+    /// # Errors
+    /// When a file cannot be moved; those that were moved already are removed again.
+    pub(crate) fn commit(self, last_name: &str) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.path()).map_err(Error::read(self.path()))? {
+            let entry = entry.map_err(Error::read(self.path()))?;
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+        // The file that marks a complete dataset appears when everything else is there.
+        names.sort_by_key(|name| (name == last_name, name.clone()));
+        let mut moved: Vec<PathBuf> = Vec::new();
+        for name in &names {
+            let target = self.destdir.join(name);
+            if let Err(error) = fs::rename(self.path().join(name), &target) {
+                for path in moved {
+                    // The first error is the one to tell.
+                    let _ = fs::remove_file(path);
+                }
+                return Err(Error::write(&target)(error));
+            }
+            moved.push(target);
+        }
+        Ok(names)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        self.folder = None;
+        for folder in self.made.iter().rev() {
+            // Fails, as it should, when the dataset has been moved here.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_abandoned_run_leaves_no_folder_behind() {
+        let root = tempfile::tempdir().unwrap();
+        let dest = root.path().join("a/b");
+        let staging = Staging::create(&dest).unwrap();
+        fs::write(staging.path().join("x"), "1").unwrap();
+        assert!(dest.is_dir());
+        drop(staging);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_committed_run_leaves_only_its_files() {
+        let root = tempfile::tempdir().unwrap();
+        let dest = root.path().join("a/b");
+        let staging = Staging::create(&dest).unwrap();
+        for name in ["last", "z", "b"] {
+            fs::write(staging.path().join(name), name).unwrap();
+        }
+        assert_eq!(staging.commit("last").unwrap(), ["b", "z", "last"]);
+        assert_eq!(fs::read_dir(&dest).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_destination_that_is_a_file_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        let dest = root.path().join("file");
+        fs::write(&dest, "").unwrap();
+        assert!(Staging::create(&dest).is_err());
+        assert!(Staging::create(&dest.join("sub")).is_err());
+        assert!(dest.is_file());
+    }
+}

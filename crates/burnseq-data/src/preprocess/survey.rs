@@ -1,0 +1,204 @@
+//! A first look at all text: every fault is found before the work begins, and what is learnt
+//! here decides about subwords.
+
+use std::path::{Path, PathBuf};
+
+use burnseq_text::tokenize_line;
+
+use super::observer::Observer;
+use super::pairs::{Chunk, PairReader};
+use super::segment::is_pair_over;
+use crate::error::{Error, Result};
+use crate::parallel::ordered_map;
+
+/// Marks that a subword model leaves in text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Marks {
+    /// `@@` ends a token that the next one continues (subword-nmt).
+    ContinuationAt,
+    /// `▁` begins a token that begins a word (SentencePiece).
+    WordStart,
+}
+
+/// What is in one text file.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct FileSurvey {
+    /// Lines with at least one word.
+    pub(crate) filled: u64,
+    /// Words, as white space separates them.
+    pub(crate) words: u64,
+    /// Lines with a token that ends in `@@`.
+    pub(crate) continuation_at: u64,
+    /// Lines with a token that begins with `▁`.
+    pub(crate) word_start: u64,
+    /// Lines that end at a carriage return without a line feed.
+    pub(crate) lone_carriage_returns: u64,
+}
+
+/// What is in one split.
+#[derive(Debug)]
+pub(crate) struct SplitSurvey {
+    /// `train`, `valid`, ...
+    pub(crate) name: String,
+    /// Text without language suffix.
+    pub(crate) prefix: PathBuf,
+    /// Lines, the same on both sides.
+    pub(crate) lines: u64,
+    /// The files, source first.
+    pub(crate) paths: Vec<PathBuf>,
+    /// What is in each.
+    pub(crate) files: Vec<FileSurvey>,
+}
+
+impl FileSurvey {
+    fn of(chunk: &Chunk, side: usize, limit: usize) -> Self {
+        let mut survey = Self::default();
+        for index in (0..chunk.len()).filter(|&index| !is_pair_over(chunk, index, limit)) {
+            let (mut words, mut at, mut start) = (0, false, false);
+            for token in tokenize_line(chunk.sides[side].line(index)) {
+                words += 1;
+                at |= token.len() > 2 && token.ends_with("@@");
+                start |= token.starts_with('\u{2581}');
+            }
+            survey.filled += u64::from(words > 0);
+            survey.words += words;
+            survey.continuation_at += u64::from(at);
+            survey.word_start += u64::from(start);
+        }
+        survey
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.filled += other.filled;
+        self.words += other.words;
+        self.continuation_at += other.continuation_at;
+        self.word_start += other.word_start;
+    }
+}
+
+impl SplitSurvey {
+    /// Reads the text of a split once; lines over `limit` words are not looked into.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is not UTF-8 or empty, or the sides differ in length.
+    pub(crate) fn read(
+        name: &str,
+        prefix: &Path,
+        langs: &[Option<String>],
+        limit: usize,
+        workers: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
+        let mut reader = PairReader::open(prefix, langs)?;
+        let paths = reader.paths().to_vec();
+        let mut files = vec![FileSurvey::default(); langs.len()];
+        let mut lines = 0;
+        ordered_map(
+            workers,
+            || {
+                if observer.interrupted() {
+                    Err(Error::Interrupted)
+                } else {
+                    reader.next_chunk()
+                }
+            },
+            |chunk| {
+                let survey = |side| FileSurvey::of(&chunk, side, limit);
+                Ok((
+                    chunk.len() as u64,
+                    (0..langs.len()).map(survey).collect::<Vec<_>>(),
+                ))
+            },
+            |(chunk_lines, surveys)| {
+                lines += chunk_lines;
+                files
+                    .iter_mut()
+                    .zip(&surveys)
+                    .for_each(|(file, survey)| file.merge(survey));
+                observer.advance(chunk_lines);
+                Ok(())
+            },
+        )?;
+        for (file, lone) in files.iter_mut().zip(reader.lone_carriage_returns()) {
+            file.lone_carriage_returns = lone;
+        }
+        for (path, file) in paths.iter().zip(&files) {
+            // Blank lines alone are a corpus only where nothing is learnt from it.
+            if lines == 0 || (name == "train" && file.filled == 0) {
+                return Err(Error::EmptyCorpus { path: path.clone() });
+            }
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            prefix: prefix.to_owned(),
+            lines,
+            paths,
+            files,
+        })
+    }
+
+    /// The marks that the text carries: on at least one in a hundred lines of some side, so that
+    /// a stray `@@` in raw text does not count.
+    pub(crate) fn marks(&self) -> Option<Marks> {
+        let carries = |lines: fn(&FileSurvey) -> u64| {
+            self.files
+                .iter()
+                .any(|file| lines(file) > 0 && lines(file) * 100 >= file.filled)
+        };
+        if carries(|file| file.continuation_at) {
+            Some(Marks::ContinuationAt)
+        } else if carries(|file| file.word_start) {
+            Some(Marks::WordStart)
+        } else {
+            None
+        }
+    }
+
+    /// Words on all sides.
+    pub(crate) fn words(&self) -> u64 {
+        self.files.iter().map(|file| file.words).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn survey(text: &str) -> Result<SplitSurvey> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, text).unwrap();
+        SplitSurvey::read("train", &path, &[None], 100, 2, &())
+    }
+
+    #[test]
+    fn marks_are_told_from_stray_signs() {
+        let raw = "ein Haus\n".repeat(200);
+        assert_eq!(survey(&raw).unwrap().marks(), None);
+        assert_eq!(survey(&format!("{raw}a@@ b\n")).unwrap().marks(), None);
+        let marked = "ein Hau@@ s\n".repeat(3);
+        assert_eq!(
+            survey(&format!("{raw}{marked}")).unwrap().marks(),
+            Some(Marks::ContinuationAt)
+        );
+        let pieces = "\u{2581}ein \u{2581}Hau s\n";
+        assert_eq!(survey(pieces).unwrap().marks(), Some(Marks::WordStart));
+        assert_eq!(survey("@@ alone\n").unwrap().marks(), None);
+    }
+
+    #[test]
+    fn words_and_lines_are_counted_and_long_lines_left_alone() {
+        let long = "w ".repeat(101);
+        let survey = survey(&format!("a b\n\n{long}\nc\r\rd\n")).unwrap();
+        assert_eq!((survey.lines, survey.words()), (6, 4));
+        assert_eq!(survey.files[0].filled, 3);
+        assert_eq!(survey.files[0].lone_carriage_returns, 2);
+    }
+
+    #[test]
+    fn text_without_words_is_an_empty_corpus() {
+        for text in ["", "\n \n\u{a0}\n"] {
+            assert!(matches!(survey(text), Err(Error::EmptyCorpus { .. })), "{text:?}");
+        }
+    }
+}
