@@ -33,17 +33,13 @@ pub enum CudaUnavailable {
     #[error("this build has no CUDA support; rebuild with `--features cuda` or use `--device cpu`")]
     NotBuilt,
     /// The library of the NVIDIA driver cannot be loaded.
-    #[error(
-        "cannot use CUDA: {library} was not found; install the NVIDIA driver or use `--device cpu`"
-    )]
+    #[error("cannot use CUDA: {library} was not found; install the NVIDIA driver or use `--device cpu`")]
     NoDriver {
         /// File name of the library.
         library: &'static str,
     },
     /// The driver is there and refuses.
-    #[error(
-        "cannot use CUDA: {call} failed with {error}; check `nvidia-smi` or use `--device cpu`"
-    )]
+    #[error("cannot use CUDA: {call} failed with {error}; check `nvidia-smi` or use `--device cpu`")]
     Driver {
         /// Function of the driver API.
         call: &'static str,
@@ -222,8 +218,7 @@ mod cuda {
             });
         }
         driver::init().map_err(|error| refused("cuInit", error))?;
-        let count =
-            driver::device::get_count().map_err(|error| refused("cuDeviceGetCount", error))?;
+        let count = driver::device::get_count().map_err(|error| refused("cuDeviceGetCount", error))?;
         let count = usize::try_from(count).unwrap_or(0);
         let ordinal = i32::try_from(index)
             .ok()
@@ -285,10 +280,7 @@ mod cuda {
 
     fn refused(call: &'static str, error: DriverError) -> CudaUnavailable {
         let text = |text: Result<&std::ffi::CStr, DriverError>| {
-            text.map_or_else(
-                |_| String::new(),
-                |text| text.to_string_lossy().into_owned(),
-            )
+            text.map_or_else(|_| String::new(), |text| text.to_string_lossy().into_owned())
         };
         let (name, text) = (text(error.error_name()), text(error.error_string()));
         CudaUnavailable::Driver {
@@ -367,12 +359,10 @@ mod tests {
     #[cfg(feature = "cuda")]
     #[test]
     fn a_toolkit_without_headers_is_named() {
-        let error = cuda::check_headers(Some(PathBuf::from("/nowhere/cuda")))
-            .expect_err("the folder does not exist");
+        let error =
+            cuda::check_headers(Some(PathBuf::from("/nowhere/cuda"))).expect_err("the folder does not exist");
         assert!(
-            error
-                .to_string()
-                .contains("/nowhere/cuda/include/cuda_fp16.h"),
+            error.to_string().contains("/nowhere/cuda/include/cuda_fp16.h"),
             "{error}"
         );
         let error = cuda::check_headers(None).expect_err("no toolkit");
