@@ -1,0 +1,52 @@
+//! What training and decoding ask of a model family.
+
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor},
+};
+
+use crate::{Dropout, Vocab};
+
+/// An encoder-decoder that can be trained on whole sentences and decoded token by token.
+///
+/// # Shapes
+/// `batch` sentences, `src_len` and `tgt_len` tokens, `rows` hypotheses (`batch * beam`), `vocab` target types.
+pub trait EncoderDecoder: Module + 'static {
+    /// Encoded sources and per-layer caches of a batch that is being decoded.
+    type State: Clone + Send;
+
+    /// Logits of every target position given the ones before it.
+    ///
+    /// # Shapes
+    /// - `src_tokens`: `[batch, src_len]`, padded on either side
+    /// - `prev_output_tokens`: `[batch, tgt_len]`, the target shifted right, padded on the right
+    /// - result: `[batch, tgt_len, vocab]`
+    fn forward(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> Tensor<3>;
+
+    /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence.
+    fn start(&self, src_tokens: Tensor<2, Int>) -> Self::State;
+
+    /// Feeds one token per row and gives the logits of the next one.
+    ///
+    /// # Shapes
+    /// - `prev_output_tokens`: `[rows]`
+    /// - result: `[rows, vocab]`
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut Self::State) -> Tensor<2>;
+
+    /// Makes new row `r` continue old row `rows[r]`, and new sentence `s` be old sentence `sentences[s]`.
+    ///
+    /// Every sentence keeps the same number of rows: row `r` belongs to sentence `r / (rows.len() / sentences.len())`,
+    /// and `rows[r]` is a row of the same sentence.
+    fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]);
+
+    /// The dictionaries the model is built for.
+    fn vocab(&self) -> Vocab;
+
+    /// Longest source and target the positions reach, in tokens.
+    fn max_positions(&self) -> (usize, usize);
+}

@@ -1,0 +1,82 @@
+//! Initial weights, drawn on the host from one seeded stream so that they are the same on every device.
+
+use burn::{
+    module::Param,
+    tensor::{Device, Tensor, TensorData},
+};
+
+use crate::dropout::mix;
+
+/// A seeded stream of uniform and normal numbers (SplitMix64, Steele et al. 2014).
+#[derive(Debug)]
+pub struct Init {
+    state: u64,
+    device: Device,
+}
+
+impl Init {
+    /// A stream whose tensors are made on `device`.
+    pub fn new(seed: u64, device: &Device) -> Self {
+        Self {
+            state: mix(seed ^ 0x6275_726E_7365_7131),
+            device: device.clone(),
+        }
+    }
+
+    /// Uniform on `[0, 1)`, 53 bits.
+    fn uniform(&mut self) -> f64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        (mix(self.state) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Standard normal (Box and Muller 1958).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+
+    fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_data(TensorData::new(values, shape), &self.device)
+    }
+
+    /// Uniform on `[-bound, bound)`.
+    pub(crate) fn uniform_param<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        bound: f64,
+    ) -> Param<Tensor<D>> {
+        let values = (0..shape.iter().product())
+            .map(|_| ((self.uniform() * 2.0 - 1.0) * bound) as f32)
+            .collect();
+        self.param(values, shape)
+    }
+
+    /// Normal with mean 0 and the given standard deviation; row `zero_row` is zero.
+    pub(crate) fn normal_param(
+        &mut self,
+        [rows, width]: [usize; 2],
+        std: f64,
+        zero_row: Option<usize>,
+    ) -> Param<Tensor<2>> {
+        let mut values: Vec<f32> = (0..rows * width).map(|_| (self.normal() * std) as f32).collect();
+        if let Some(row) = zero_row {
+            values[row * width..(row + 1) * width].fill(0.0);
+        }
+        self.param(values, [rows, width])
+    }
+
+    /// The same value everywhere.
+    pub(crate) fn constant_param(&mut self, size: usize, value: f32) -> Param<Tensor<1>> {
+        self.param(vec![value; size], [size])
+    }
+
+    /// The device the tensors are made on.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+}
+
+/// Bound of the uniform distribution of Glorot and Bengio 2010 for a `[fan_out, fan_in]` matrix.
+pub(crate) fn xavier_bound(fan_out: usize, fan_in: usize, gain: f64) -> f64 {
+    gain * (6.0 / (fan_in + fan_out) as f64).sqrt()
+}

@@ -1,0 +1,73 @@
+//! Multi-head attention.
+
+use burn::{
+    module::Module,
+    tensor::{Bool, Tensor},
+};
+
+use super::Linear;
+use crate::{Dropout, init::Init, ops};
+
+/// Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2.2).
+#[derive(Module, Debug)]
+pub struct MultiheadAttention {
+    /// Projection of the keys, `[d_model, key width]`.
+    pub k_proj: Linear,
+    /// Projection of the values, `[d_model, key width]`.
+    pub v_proj: Linear,
+    /// Projection of the queries.
+    pub q_proj: Linear,
+    /// Projection of the concatenated heads.
+    pub out_proj: Linear,
+    heads: usize,
+    attention_dropout: f64,
+}
+
+impl MultiheadAttention {
+    /// `key_width` is the width of what is attended to, the encoder's in cross-attention.
+    pub(crate) fn new(
+        d_model: usize,
+        key_width: usize,
+        heads: usize,
+        attention_dropout: f64,
+        init: &mut Init,
+    ) -> Self {
+        // fairseq: the smaller gain only where the three input projections could be one matrix.
+        let gain = if key_width == d_model { 0.5f64.sqrt() } else { 1.0 };
+        Self {
+            k_proj: Linear::xavier(key_width, d_model, gain, init),
+            v_proj: Linear::xavier(key_width, d_model, gain, init),
+            q_proj: Linear::xavier(d_model, d_model, gain, init),
+            out_proj: Linear::xavier_zero_bias(d_model, d_model, init),
+            heads,
+            attention_dropout,
+        }
+    }
+
+    /// Keys and values of `memory` `[batch, key_len, key width]`, each `[batch, key_len, d_model]`.
+    pub fn keys_values(&self, memory: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+        (self.k_proj.forward(memory.clone()), self.v_proj.forward(memory))
+    }
+
+    /// What the queries of `x` find in `keys` and `values`.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, query_len, d_model]`
+    /// - `keys`, `values`: `[batch, key_len, d_model]`
+    /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
+    /// - `causal`: query `i` sees keys `0..=i` only
+    pub fn attend(
+        &self,
+        x: Tensor<3>,
+        keys: Tensor<3>,
+        values: Tensor<3>,
+        is_pad: Option<Tensor<2, Bool>>,
+        causal: bool,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let queries = self.q_proj.forward(x);
+        let mask = dropout.draw(self.attention_dropout);
+        let found = ops::attention(queries, keys, values, self.heads, is_pad, causal, mask);
+        self.out_proj.forward(found)
+    }
+}

@@ -1,0 +1,32 @@
+//! Position-wise feed-forward block.
+
+use burn::tensor::{Tensor, activation};
+
+use super::Linear;
+use crate::{Dropout, transformer::ActivationFn};
+
+/// `fc2(dropout(activation(fc1(x))))` (Vaswani et al. 2017, section 3.3).
+///
+/// Borrows its layers: fairseq keeps `fc1` and `fc2` in the Transformer layer itself, and so do the names.
+pub struct FeedForward<'a> {
+    /// `d_model` to `ffn_dim`.
+    pub fc1: &'a Linear,
+    /// `ffn_dim` to `d_model`.
+    pub fc2: &'a Linear,
+    /// Between the two.
+    pub activation_fn: ActivationFn,
+    /// Drop probability after the activation.
+    pub activation_dropout: f64,
+}
+
+impl FeedForward<'_> {
+    /// `[batch, len, d_model]` to the same shape.
+    pub fn forward(&self, x: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
+        let hidden = self.fc1.forward(x); // [batch, len, ffn_dim]
+        let hidden = match self.activation_fn {
+            ActivationFn::Relu => activation::relu(hidden),
+            ActivationFn::Gelu => activation::gelu(hidden),
+        };
+        self.fc2.forward(dropout.apply(hidden, self.activation_dropout))
+    }
+}

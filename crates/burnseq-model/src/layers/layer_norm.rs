@@ -1,0 +1,31 @@
+//! Layer normalisation.
+
+use burn::{
+    module::{Module, Param},
+    tensor::Tensor,
+};
+
+use crate::{init::Init, ops};
+
+/// Layer normalisation over the last dimension (Ba et al. 2016) with biased variance and epsilon 1e-5.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// Gain, `[d_model]`.
+    pub weight: Param<Tensor<1>>,
+    /// `[d_model]`
+    pub bias: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    pub(crate) fn new(width: usize, init: &mut Init) -> Self {
+        Self {
+            weight: init.constant_param(width, 1.0),
+            bias: init.constant_param(width, 0.0),
+        }
+    }
+
+    /// Normalises every vector of the last dimension.
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        ops::layer_norm(x, self.weight.val(), self.bias.val())
+    }
+}

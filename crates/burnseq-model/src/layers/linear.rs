@@ -1,0 +1,57 @@
+//! Affine map with PyTorch's weight layout.
+
+use burn::{
+    module::{Module, Param},
+    tensor::Tensor,
+};
+
+use crate::{
+    init::{Init, xavier_bound},
+    ops,
+};
+
+/// `y = x Wᵀ + b` with `weight` `[out, in]`, as PyTorch stores it.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[out, in]`
+    pub weight: Param<Tensor<2>>,
+    /// `[out]`
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    /// PyTorch's default: weight and bias uniform on ±1/sqrt(`input`).
+    pub(crate) fn uniform(input: usize, output: usize, init: &mut Init) -> Self {
+        let bound = 1.0 / (input as f64).sqrt();
+        Self {
+            weight: init.uniform_param([output, input], bound),
+            bias: init.uniform_param([output], bound),
+        }
+    }
+
+    /// Weight after Glorot and Bengio 2010 with `gain`, bias as PyTorch's default.
+    pub(crate) fn xavier(input: usize, output: usize, gain: f64, init: &mut Init) -> Self {
+        let weight = init.uniform_param([output, input], xavier_bound(output, input, gain));
+        Self {
+            weight,
+            bias: init.uniform_param([output], 1.0 / (input as f64).sqrt()),
+        }
+    }
+
+    /// Weight after Glorot and Bengio 2010, bias zero.
+    pub(crate) fn xavier_zero_bias(input: usize, output: usize, init: &mut Init) -> Self {
+        let weight = init.uniform_param([output, input], xavier_bound(output, input, 1.0));
+        Self {
+            weight,
+            bias: init.constant_param(output, 0.0),
+        }
+    }
+
+    /// Maps the last dimension.
+    ///
+    /// # Shapes
+    /// `[batch, len, in]` to `[batch, len, out]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        ops::linear(x, self.weight.val(), Some(self.bias.val()))
+    }
+}

@@ -1,0 +1,15 @@
+//! Building blocks that the model families share. Field names and shapes are those of fairseq's modules.
+
+mod attention;
+mod embedding;
+mod feed_forward;
+mod layer_norm;
+mod linear;
+mod positions;
+
+pub use attention::MultiheadAttention;
+pub use embedding::Embedding;
+pub use feed_forward::FeedForward;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use positions::{position_ids, sinusoids};

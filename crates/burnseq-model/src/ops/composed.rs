@@ -1,0 +1,80 @@
+//! The operations in terms of Burn's own, for every device.
+
+use burn::tensor::{Bool, Device, Distribution, Tensor, activation::softmax};
+
+use super::LAYER_NORM_EPS;
+use crate::dropout::Mask;
+
+/// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
+/// everywhere becomes uniform where minus infinity itself would give NaN.
+const MASKED: f32 = -1e30;
+
+pub(super) fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    let [batch, len, input] = x.dims();
+    let [output, _] = weight.dims();
+    let y = x.reshape([batch * len, input]).matmul(weight.transpose()); // [batch * len, out]
+    let y = match bias {
+        Some(bias) => y + bias.unsqueeze(),
+        None => y,
+    };
+    y.reshape([batch, len, output])
+}
+
+pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
+    let centred = x.clone() - x.mean_dim(2);
+    let variance = centred.clone().square().mean_dim(2);
+    centred / (variance + LAYER_NORM_EPS).sqrt() * weight.unsqueeze() + bias.unsqueeze()
+}
+
+pub(super) fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
+    let device: Device = x.device().without_autodiff();
+    device.seed(mask.seed);
+    let keep = Tensor::<D>::random(
+        x.shape(),
+        Distribution::Bernoulli(1.0 - mask.probability),
+        &device,
+    );
+    let keep = if x.is_autodiff() {
+        Tensor::from_inner(keep)
+    } else {
+        keep
+    };
+    x * keep / (1.0 - mask.probability)
+}
+
+pub(super) fn attention(
+    queries: Tensor<3>,
+    keys: Tensor<3>,
+    values: Tensor<3>,
+    heads: usize,
+    is_pad: Option<Tensor<2, Bool>>,
+    causal: bool,
+    drop: Option<Mask>,
+) -> Tensor<3> {
+    let [batch, query_len, d_model] = queries.dims();
+    let [_, key_len, _] = keys.dims();
+    let head_dim = d_model / heads;
+    let split = |x: Tensor<3>, len: usize| x.reshape([batch, len, heads, head_dim]).swap_dims(1, 2);
+
+    let queries = split(queries, query_len) * (head_dim as f64).powf(-0.5); // [batch, heads, query_len, head_dim]
+    let mut scores = queries.matmul(split(keys, key_len).transpose()); // [batch, heads, query_len, key_len]
+    if causal {
+        let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &scores.device());
+        scores = scores.mask_fill(
+            later.unsqueeze::<4>().expand([batch, heads, query_len, key_len]),
+            MASKED,
+        );
+    }
+    if let Some(is_pad) = is_pad {
+        let is_pad = is_pad
+            .reshape([batch, 1, 1, key_len])
+            .expand([batch, heads, query_len, key_len]);
+        scores = scores.mask_fill(is_pad, MASKED);
+    }
+    let mut probabilities = softmax(scores, 3);
+    if let Some(mask) = drop {
+        probabilities = dropout(probabilities, mask);
+    }
+    let found = probabilities.matmul(split(values, key_len)); // [batch, heads, query_len, head_dim]
+    found.swap_dims(1, 2).reshape([batch, query_len, d_model])
+}

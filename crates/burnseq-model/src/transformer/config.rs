@@ -1,0 +1,377 @@
+//! Settings and presets of the Transformer.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::{Decoder, Encoder, Transformer};
+use crate::{Init, ModelError, Vocab};
+
+/// Non-linearity of the feed-forward blocks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivationFn {
+    /// `max(x, 0)`
+    #[default]
+    Relu,
+    /// `x Φ(x)` (Hendrycks and Gimpel 2016), exact form.
+    Gelu,
+}
+
+/// Encoder-decoder Transformer (Vaswani et al. 2017).
+///
+/// Field names are fairseq's; the default is its `transformer`, the base model of the paper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransformerConfig {
+    /// Width of the encoder, `d_model` in shapes.
+    pub encoder_embed_dim: usize,
+    /// Inner width of the encoder's feed-forward blocks.
+    pub encoder_ffn_embed_dim: usize,
+    /// Encoder blocks.
+    pub encoder_layers: usize,
+    /// Attention heads; divides `encoder_embed_dim`.
+    pub encoder_attention_heads: usize,
+    /// Normalise before each sub-layer of the encoder instead of after it.
+    pub encoder_normalize_before: bool,
+    /// Learn the encoder's positions instead of using sinusoids.
+    pub encoder_learned_pos: bool,
+    /// Width of the decoder.
+    pub decoder_embed_dim: usize,
+    /// Inner width of the decoder's feed-forward blocks.
+    pub decoder_ffn_embed_dim: usize,
+    /// Decoder blocks.
+    pub decoder_layers: usize,
+    /// Attention heads; divides `decoder_embed_dim`.
+    pub decoder_attention_heads: usize,
+    /// Normalise before each sub-layer of the decoder instead of after it.
+    pub decoder_normalize_before: bool,
+    /// Learn the decoder's positions instead of using sinusoids.
+    pub decoder_learned_pos: bool,
+    /// Use the decoder's embeddings as the output projection.
+    pub share_decoder_input_output_embed: bool,
+    /// Use one table for source, target and output; needs a joined dictionary.
+    pub share_all_embeddings: bool,
+    /// Drop probability after embeddings and after every sub-layer.
+    pub dropout: f64,
+    /// Drop probability of attention probabilities.
+    pub attention_dropout: f64,
+    /// Drop probability after the non-linearity of the feed-forward blocks.
+    pub activation_dropout: f64,
+    /// Non-linearity of the feed-forward blocks.
+    pub activation_fn: ActivationFn,
+    /// Longest source in tokens, the end of sentence included.
+    pub max_source_positions: usize,
+    /// Longest target in tokens, the end of sentence included.
+    pub max_target_positions: usize,
+    /// Leave positions out.
+    pub no_token_positional_embeddings: bool,
+    /// Do not scale embeddings by the square root of their width.
+    pub no_scale_embedding: bool,
+    /// Normalise the sum of embedding and position.
+    pub layernorm_embedding: bool,
+}
+
+impl Default for TransformerConfig {
+    fn default() -> Self {
+        Self {
+            encoder_embed_dim: 512,
+            encoder_ffn_embed_dim: 2048,
+            encoder_layers: 6,
+            encoder_attention_heads: 8,
+            encoder_normalize_before: false,
+            encoder_learned_pos: false,
+            decoder_embed_dim: 512,
+            decoder_ffn_embed_dim: 2048,
+            decoder_layers: 6,
+            decoder_attention_heads: 8,
+            decoder_normalize_before: false,
+            decoder_learned_pos: false,
+            share_decoder_input_output_embed: false,
+            share_all_embeddings: false,
+            dropout: 0.1,
+            attention_dropout: 0.0,
+            activation_dropout: 0.0,
+            activation_fn: ActivationFn::Relu,
+            max_source_positions: 1024,
+            max_target_positions: 1024,
+            no_token_positional_embeddings: false,
+            no_scale_embedding: false,
+            layernorm_embedding: false,
+        }
+    }
+}
+
+/// What `--arch` can name.
+pub const ARCHS: &[(&str, fn() -> TransformerConfig)] = &[
+    ("transformer", TransformerConfig::default),
+    ("transformer_tiny", TransformerConfig::tiny),
+    ("transformer_iwslt", TransformerConfig::iwslt_de_en),
+    ("transformer_iwslt_de_en", TransformerConfig::iwslt_de_en),
+    ("transformer_wmt_en_de", TransformerConfig::default),
+    (
+        "transformer_vaswani_wmt_en_de_big",
+        TransformerConfig::vaswani_wmt_en_de_big,
+    ),
+    (
+        "transformer_vaswani_wmt_en_fr_big",
+        TransformerConfig::vaswani_wmt_en_fr_big,
+    ),
+    ("transformer_wmt_en_de_big", TransformerConfig::wmt_en_de_big),
+    (
+        "transformer_wmt_en_de_big_t2t",
+        TransformerConfig::wmt_en_de_big_t2t,
+    ),
+];
+
+impl TransformerConfig {
+    /// The same sizes on both sides.
+    fn sized(embed_dim: usize, ffn_embed_dim: usize, attention_heads: usize, layers: usize) -> Self {
+        Self {
+            encoder_embed_dim: embed_dim,
+            encoder_ffn_embed_dim: ffn_embed_dim,
+            encoder_attention_heads: attention_heads,
+            encoder_layers: layers,
+            decoder_embed_dim: embed_dim,
+            decoder_ffn_embed_dim: ffn_embed_dim,
+            decoder_attention_heads: attention_heads,
+            decoder_layers: layers,
+            ..Self::default()
+        }
+    }
+
+    /// For tests: two blocks of width 64.
+    fn tiny() -> Self {
+        Self::sized(64, 64, 2, 2)
+    }
+
+    /// IWSLT'14 German-English: small feed-forward blocks, four heads.
+    fn iwslt_de_en() -> Self {
+        Self::sized(512, 1024, 4, 6)
+    }
+
+    /// The big model of Vaswani et al. 2017, table 3.
+    fn vaswani_wmt_en_de_big() -> Self {
+        Self {
+            dropout: 0.3,
+            ..Self::sized(1024, 4096, 16, 6)
+        }
+    }
+
+    /// The big model with the dropout of English-French (Vaswani et al. 2017, section 6.1).
+    fn vaswani_wmt_en_fr_big() -> Self {
+        Self {
+            dropout: 0.1,
+            ..Self::vaswani_wmt_en_de_big()
+        }
+    }
+
+    /// The big model with dropout of attention probabilities (Ott et al. 2018).
+    fn wmt_en_de_big() -> Self {
+        Self {
+            attention_dropout: 0.1,
+            ..Self::vaswani_wmt_en_de_big()
+        }
+    }
+
+    /// The big model of tensor2tensor: pre-norm and dropout of all three kinds.
+    fn wmt_en_de_big_t2t() -> Self {
+        Self {
+            encoder_normalize_before: true,
+            decoder_normalize_before: true,
+            attention_dropout: 0.1,
+            activation_dropout: 0.1,
+            ..Self::vaswani_wmt_en_de_big()
+        }
+    }
+
+    /// Checks ranges and combinations.
+    ///
+    /// # Errors
+    /// The first field that no model can be built from.
+    pub fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
+        let sizes = [
+            ("encoder-embed-dim", self.encoder_embed_dim),
+            ("encoder-ffn-embed-dim", self.encoder_ffn_embed_dim),
+            ("encoder-layers", self.encoder_layers),
+            ("encoder-attention-heads", self.encoder_attention_heads),
+            ("decoder-embed-dim", self.decoder_embed_dim),
+            ("decoder-ffn-embed-dim", self.decoder_ffn_embed_dim),
+            ("decoder-layers", self.decoder_layers),
+            ("decoder-attention-heads", self.decoder_attention_heads),
+            ("max-source-positions", self.max_source_positions),
+            ("max-target-positions", self.max_target_positions),
+        ];
+        for (field, value) in sizes {
+            check(value > 0, field, value, || "must be at least 1".into())?;
+        }
+        for (field, heads, side, width) in [
+            (
+                "encoder-attention-heads",
+                self.encoder_attention_heads,
+                "encoder",
+                self.encoder_embed_dim,
+            ),
+            (
+                "decoder-attention-heads",
+                self.decoder_attention_heads,
+                "decoder",
+                self.decoder_embed_dim,
+            ),
+        ] {
+            check(width % heads == 0, field, heads, || {
+                let fit: Vec<String> = (1..=64)
+                    .filter(|heads| width % heads == 0)
+                    .map(|heads| heads.to_string())
+                    .collect();
+                format!(
+                    "must divide --{side}-embed-dim {width}; it could be one of: {}",
+                    fit.join(", ")
+                )
+            })?;
+        }
+        for (field, width, sinusoids) in [
+            (
+                "encoder-embed-dim",
+                self.encoder_embed_dim,
+                !self.encoder_learned_pos,
+            ),
+            (
+                "decoder-embed-dim",
+                self.decoder_embed_dim,
+                !self.decoder_learned_pos,
+            ),
+        ] {
+            let sinusoids = sinusoids && !self.no_token_positional_embeddings;
+            check(!sinusoids || width >= 4, field, width, || {
+                "sinusoidal positions need at least 4".into()
+            })?;
+        }
+        for (field, probability) in [
+            ("dropout", self.dropout),
+            ("attention-dropout", self.attention_dropout),
+            ("activation-dropout", self.activation_dropout),
+        ] {
+            check((0.0..1.0).contains(&probability), field, probability, || {
+                "must be at least 0 and below 1".into()
+            })?;
+        }
+        if self.share_all_embeddings {
+            let field = "share-all-embeddings";
+            check(vocab.src == vocab.tgt, field, true, || {
+                format!(
+                    "needs one dictionary, but the source has {} types and the target {}; preprocess with \
+                     --joined-dictionary",
+                    vocab.src, vocab.tgt
+                )
+            })?;
+            check(
+                self.encoder_embed_dim == self.decoder_embed_dim,
+                field,
+                true,
+                || {
+                    format!(
+                        "needs --encoder-embed-dim {} and --decoder-embed-dim {} to be equal",
+                        self.encoder_embed_dim, self.decoder_embed_dim
+                    )
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A model with fresh weights, drawn from `seed` as fairseq distributes them. Call [`Self::validate`] first.
+    pub fn init(&self, vocab: &Vocab, seed: u64, device: &Device) -> Transformer {
+        let mut init = Init::new(seed, device);
+        let encoder = Encoder::new(self, vocab, &mut init);
+        let decoder = Decoder::new(self, vocab, &mut init);
+        Transformer {
+            encoder,
+            decoder,
+            vocab: *vocab,
+            share_all_embeddings: self.share_all_embeddings,
+        }
+    }
+}
+
+fn check(
+    holds: bool,
+    field: &'static str,
+    value: impl ToString,
+    rule: impl FnOnce() -> String,
+) -> Result<(), ModelError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ModelError::Config {
+            field,
+            value: value.to_string(),
+            rule: rule(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VOCAB: Vocab = Vocab {
+        src: 12,
+        tgt: 12,
+        pad: 1,
+        eos: 2,
+    };
+
+    #[test]
+    fn heads_that_do_not_divide_the_width_are_refused_with_those_that_do() {
+        let config = TransformerConfig {
+            encoder_attention_heads: 5,
+            ..TransformerConfig::tiny()
+        };
+        let error = config.validate(&VOCAB).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "encoder-attention-heads = 5: must divide --encoder-embed-dim 64; it could be one of: 1, 2, 4, 8, 16, 32, 64"
+        );
+    }
+
+    #[test]
+    fn shared_embeddings_need_one_dictionary() {
+        let config = TransformerConfig {
+            share_all_embeddings: true,
+            ..TransformerConfig::tiny()
+        };
+        assert!(config.validate(&VOCAB).is_ok());
+        assert!(
+            config
+                .validate(&Vocab { tgt: 16, ..VOCAB })
+                .unwrap_err()
+                .to_string()
+                .contains("--joined-dictionary")
+        );
+    }
+
+    #[test]
+    fn the_presets_have_the_published_sizes() {
+        let device = Device::flex();
+        let count = |config: TransformerConfig, src, tgt| {
+            use burn::module::Module;
+            config
+                .init(
+                    &Vocab {
+                        src,
+                        tgt,
+                        pad: 1,
+                        eos: 2,
+                    },
+                    1,
+                    &device,
+                )
+                .num_params()
+        };
+        let iwslt = TransformerConfig {
+            share_decoder_input_output_embed: true,
+            ..TransformerConfig::iwslt_de_en()
+        };
+        assert_eq!(count(iwslt, 8848, 6632), 39_469_056);
+    }
+}

@@ -1,0 +1,262 @@
+//! The decoder of the Transformer, over whole targets and step by step.
+
+use burn::{
+    module::Module,
+    tensor::{Bool, Int, Tensor},
+};
+
+use super::{
+    ActivationFn, DecoderState, EncoderOut, TransformerConfig,
+    encoder::residual,
+    inputs::{InputParams, InputSettings, Inputs},
+    state::LayerState,
+};
+use crate::{
+    Dropout, Init, Vocab,
+    layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention},
+};
+
+/// Self-attention, cross-attention and feed-forward block of the decoder.
+#[derive(Module, Debug)]
+pub struct DecoderLayer {
+    /// Every target token looks at those before it.
+    pub self_attn: MultiheadAttention,
+    /// Of the self-attention sub-layer.
+    pub self_attn_layer_norm: LayerNorm,
+    /// Every target token looks at the source.
+    pub encoder_attn: MultiheadAttention,
+    /// Of the cross-attention sub-layer.
+    pub encoder_attn_layer_norm: LayerNorm,
+    /// Into the feed-forward block.
+    pub fc1: Linear,
+    /// Out of the feed-forward block.
+    pub fc2: Linear,
+    /// Of the feed-forward sub-layer.
+    pub final_layer_norm: LayerNorm,
+    #[module(skip)]
+    activation_fn: ActivationFn,
+    normalize_before: bool,
+    dropout: f64,
+    activation_dropout: f64,
+}
+
+impl DecoderLayer {
+    fn new(config: &TransformerConfig, init: &mut Init) -> Self {
+        let (width, ffn_dim) = (config.decoder_embed_dim, config.decoder_ffn_embed_dim);
+        let (heads, attention_dropout) = (config.decoder_attention_heads, config.attention_dropout);
+        let memory = config.encoder_embed_dim;
+        Self {
+            self_attn: MultiheadAttention::new(width, width, heads, attention_dropout, init),
+            self_attn_layer_norm: LayerNorm::new(width, init),
+            encoder_attn: MultiheadAttention::new(width, memory, heads, attention_dropout, init),
+            encoder_attn_layer_norm: LayerNorm::new(width, init),
+            fc1: Linear::uniform(width, ffn_dim, init),
+            fc2: Linear::uniform(ffn_dim, width, init),
+            final_layer_norm: LayerNorm::new(width, init),
+            activation_fn: config.activation_fn,
+            normalize_before: config.decoder_normalize_before,
+            dropout: config.dropout,
+            activation_dropout: config.activation_dropout,
+        }
+    }
+
+    /// The three sub-layers; the attentions are given by the caller, who knows what there is to attend to.
+    fn sublayers(
+        &self,
+        x: Tensor<3>,
+        dropout: &Dropout,
+        self_attention: impl FnOnce(Tensor<3>) -> Tensor<3>,
+        cross_attention: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let (before, p) = (self.normalize_before, self.dropout);
+        let x = residual(x, &self.self_attn_layer_norm, before, p, dropout, self_attention);
+        let x = residual(
+            x,
+            &self.encoder_attn_layer_norm,
+            before,
+            p,
+            dropout,
+            cross_attention,
+        );
+        let feed_forward = FeedForward {
+            fc1: &self.fc1,
+            fc2: &self.fc2,
+            activation_fn: self.activation_fn,
+            activation_dropout: self.activation_dropout,
+        };
+        residual(x, &self.final_layer_norm, before, p, dropout, |x| {
+            feed_forward.forward(x, dropout)
+        })
+    }
+
+    /// Whole targets: `x` `[batch, tgt_len, d_model]` to the same shape; `is_pad` `[batch, tgt_len]`.
+    pub fn forward(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        encoder_out: &EncoderOut,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let self_attention = |x: Tensor<3>| {
+            let (keys, values) = self.self_attn.keys_values(x.clone());
+            self.self_attn
+                .attend(x, keys, values, Some(is_pad), true, dropout)
+        };
+        let cross_attention = |x: Tensor<3>| {
+            let (keys, values) = self.encoder_attn.keys_values(encoder_out.x.clone());
+            self.encoder_attn
+                .attend(x, keys, values, Some(encoder_out.is_pad.clone()), false, dropout)
+        };
+        self.sublayers(x, dropout, self_attention, cross_attention)
+    }
+
+    /// One more token: `x` `[rows, 1, d_model]` to the same shape; source padding `is_pad` `[batch, src_len]`.
+    fn step(&self, x: Tensor<3>, is_pad: &Tensor<2, Bool>, state: &mut LayerState) -> Tensor<3> {
+        let dropout = Dropout::off();
+        let own = &mut state.own;
+        let self_attention = |x: Tensor<3>| {
+            let (mut keys, mut values) = self.self_attn.keys_values(x.clone());
+            if let Some((earlier_keys, earlier_values)) = own.take() {
+                keys = Tensor::cat(vec![earlier_keys, keys], 1);
+                values = Tensor::cat(vec![earlier_values, values], 1);
+            }
+            *own = Some((keys.clone(), values.clone()));
+            self.self_attn.attend(x, keys, values, None, false, &dropout)
+        };
+        let (keys, values) = state.cross.clone();
+        let cross_attention = |x: Tensor<3>| {
+            // The rows of a sentence are so many queries to its one set of keys.
+            let [rows, _, d_model] = x.dims();
+            let [batch, _, _] = keys.dims();
+            let x = x.reshape([batch, rows / batch, d_model]);
+            let found = self
+                .encoder_attn
+                .attend(x, keys, values, Some(is_pad.clone()), false, &dropout);
+            found.reshape([rows, 1, d_model])
+        };
+        self.sublayers(x, &dropout, self_attention, cross_attention)
+    }
+}
+
+/// Target tokens so far, and the encoder's vectors, to vectors that the output projection reads.
+#[derive(Module, Debug)]
+pub struct Decoder {
+    /// Target types; none where the encoder's table serves.
+    pub embed_tokens: Option<Embedding>,
+    /// Learned positions.
+    pub embed_positions: Option<Embedding>,
+    /// Of the input of the first block.
+    pub layernorm_embedding: Option<LayerNorm>,
+    /// The blocks.
+    pub layers: Vec<DecoderLayer>,
+    /// After the last block of a pre-norm stack.
+    pub layer_norm: Option<LayerNorm>,
+    /// Rows are types; none where the embeddings serve.
+    pub output_projection: Option<Embedding>,
+    inputs: Inputs,
+}
+
+impl Decoder {
+    pub(super) fn new(config: &TransformerConfig, vocab: &Vocab, init: &mut Init) -> Self {
+        let width = config.decoder_embed_dim;
+        let settings = InputSettings {
+            d_model: width,
+            max_positions: config.max_target_positions,
+            learned_pos: config.decoder_learned_pos,
+            no_positions: config.no_token_positional_embeddings,
+            scale: !config.no_scale_embedding,
+            dropout: config.dropout,
+            pad: vocab.pad,
+        };
+        let (inputs, embed_positions) = Inputs::new(settings, init);
+        let own_table = !config.share_all_embeddings;
+        let own_projection = own_table && !config.share_decoder_input_output_embed;
+        Self {
+            embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad, init)),
+            embed_positions,
+            layernorm_embedding: config.layernorm_embedding.then(|| LayerNorm::new(width, init)),
+            layers: (0..config.decoder_layers)
+                .map(|_| DecoderLayer::new(config, init))
+                .collect(),
+            layer_norm: config
+                .decoder_normalize_before
+                .then(|| LayerNorm::new(width, init)),
+            output_projection: own_projection.then(|| Embedding::projection(vocab.tgt, width, init)),
+            inputs,
+        }
+    }
+
+    pub(super) fn inputs_max_positions(&self) -> usize {
+        self.inputs.max_positions()
+    }
+
+    fn input_params<'a>(&'a self, embed_tokens: &'a Embedding) -> InputParams<'a> {
+        InputParams {
+            embed_tokens,
+            embed_positions: self.embed_positions.as_ref(),
+            layernorm_embedding: self.layernorm_embedding.as_ref(),
+        }
+    }
+
+    fn finish(&self, x: Tensor<3>) -> Tensor<3> {
+        match &self.layer_norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+
+    /// `prev_output_tokens` `[batch, tgt_len]` to `[batch, tgt_len, d_model]`; `observe` sees the input of the first
+    /// block and the output of each.
+    pub(super) fn forward(
+        &self,
+        prev_output_tokens: Tensor<2, Int>,
+        encoder_out: &EncoderOut,
+        embed_tokens: &Embedding,
+        dropout: &Dropout,
+        observe: &mut dyn FnMut(&Tensor<3>),
+    ) -> Tensor<3> {
+        let is_pad = self.inputs.is_pad(prev_output_tokens.clone());
+        let params = self.input_params(embed_tokens);
+        let mut x = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
+        observe(&x);
+        for layer in &self.layers {
+            x = layer.forward(x, is_pad.clone(), encoder_out, dropout);
+            observe(&x);
+        }
+        self.finish(x)
+    }
+
+    /// Caches before the first step: the keys and values of the source.
+    pub(super) fn start(&self, encoder_out: EncoderOut) -> DecoderState {
+        let cross = |layer: &DecoderLayer| layer.encoder_attn.keys_values(encoder_out.x.clone());
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| LayerState {
+                own: None,
+                cross: cross(layer),
+            })
+            .collect();
+        DecoderState {
+            layers,
+            is_pad: encoder_out.is_pad,
+            step: 0,
+        }
+    }
+
+    /// `prev_output_tokens` `[rows]` to `[rows, 1, d_model]`.
+    pub(super) fn step(
+        &self,
+        prev_output_tokens: Tensor<1, Int>,
+        state: &mut DecoderState,
+        embed_tokens: &Embedding,
+    ) -> Tensor<3> {
+        let params = self.input_params(embed_tokens);
+        let mut x = self.inputs.embed_step(prev_output_tokens, state.step, params);
+        for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
+            x = layer.step(x, &state.is_pad, layer_state);
+        }
+        state.step += 1;
+        self.finish(x)
+    }
+}

@@ -1,0 +1,184 @@
+//! The encoder of the Transformer.
+
+use burn::{
+    module::Module,
+    tensor::{Bool, Int, Tensor},
+};
+
+use super::{
+    ActivationFn, EncoderOut, TransformerConfig,
+    inputs::{InputParams, InputSettings, Inputs},
+};
+use crate::{
+    Dropout, Init, Vocab,
+    layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention},
+};
+
+/// Self-attention and feed-forward block of the encoder.
+#[derive(Module, Debug)]
+pub struct EncoderLayer {
+    /// Every source token looks at every other.
+    pub self_attn: MultiheadAttention,
+    /// Of the attention sub-layer.
+    pub self_attn_layer_norm: LayerNorm,
+    /// Into the feed-forward block.
+    pub fc1: Linear,
+    /// Out of the feed-forward block.
+    pub fc2: Linear,
+    /// Of the feed-forward sub-layer.
+    pub final_layer_norm: LayerNorm,
+    #[module(skip)]
+    activation_fn: ActivationFn,
+    normalize_before: bool,
+    dropout: f64,
+    activation_dropout: f64,
+}
+
+impl EncoderLayer {
+    fn new(config: &TransformerConfig, init: &mut Init) -> Self {
+        let (width, ffn_dim) = (config.encoder_embed_dim, config.encoder_ffn_embed_dim);
+        let heads = config.encoder_attention_heads;
+        Self {
+            self_attn: MultiheadAttention::new(width, width, heads, config.attention_dropout, init),
+            self_attn_layer_norm: LayerNorm::new(width, init),
+            fc1: Linear::uniform(width, ffn_dim, init),
+            fc2: Linear::uniform(ffn_dim, width, init),
+            final_layer_norm: LayerNorm::new(width, init),
+            activation_fn: config.activation_fn,
+            normalize_before: config.encoder_normalize_before,
+            dropout: config.dropout,
+            activation_dropout: config.activation_dropout,
+        }
+    }
+
+    /// `x` `[batch, src_len, d_model]` to the same shape; `is_pad` `[batch, src_len]`.
+    pub fn forward(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
+        let x = residual(
+            x,
+            &self.self_attn_layer_norm,
+            self.normalize_before,
+            self.dropout,
+            dropout,
+            |x| {
+                let (keys, values) = self.self_attn.keys_values(x.clone());
+                self.self_attn
+                    .attend(x, keys, values, Some(is_pad), false, dropout)
+            },
+        );
+        let feed_forward = FeedForward {
+            fc1: &self.fc1,
+            fc2: &self.fc2,
+            activation_fn: self.activation_fn,
+            activation_dropout: self.activation_dropout,
+        };
+        residual(
+            x,
+            &self.final_layer_norm,
+            self.normalize_before,
+            self.dropout,
+            dropout,
+            |x| feed_forward.forward(x, dropout),
+        )
+    }
+}
+
+/// A sub-layer with its residual connection: `norm(x + dropout(f(x)))`, or `x + dropout(f(norm(x)))` for pre-norm.
+pub(super) fn residual(
+    x: Tensor<3>,
+    norm: &LayerNorm,
+    normalize_before: bool,
+    probability: f64,
+    dropout: &Dropout,
+    sublayer: impl FnOnce(Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
+    let input = if normalize_before {
+        norm.forward(x.clone())
+    } else {
+        x.clone()
+    };
+    let output = sublayer(input);
+    let sum = x + dropout.apply(output, probability);
+    if normalize_before { sum } else { norm.forward(sum) }
+}
+
+/// Source tokens to vectors.
+#[derive(Module, Debug)]
+pub struct Encoder {
+    /// Source types; the target's too where all embeddings are shared.
+    pub embed_tokens: Embedding,
+    /// Learned positions.
+    pub embed_positions: Option<Embedding>,
+    /// Of the input of the first block.
+    pub layernorm_embedding: Option<LayerNorm>,
+    /// The blocks.
+    pub layers: Vec<EncoderLayer>,
+    /// After the last block of a pre-norm stack.
+    pub layer_norm: Option<LayerNorm>,
+    inputs: Inputs,
+}
+
+impl Encoder {
+    pub(super) fn new(config: &TransformerConfig, vocab: &Vocab, init: &mut Init) -> Self {
+        let width = config.encoder_embed_dim;
+        let settings = InputSettings {
+            d_model: width,
+            max_positions: config.max_source_positions,
+            learned_pos: config.encoder_learned_pos,
+            no_positions: config.no_token_positional_embeddings,
+            scale: !config.no_scale_embedding,
+            dropout: config.dropout,
+            pad: vocab.pad,
+        };
+        let (inputs, embed_positions) = Inputs::new(settings, init);
+        Self {
+            embed_tokens: Embedding::new(vocab.src, width, vocab.pad, init),
+            embed_positions,
+            layernorm_embedding: config.layernorm_embedding.then(|| LayerNorm::new(width, init)),
+            layers: (0..config.encoder_layers)
+                .map(|_| EncoderLayer::new(config, init))
+                .collect(),
+            layer_norm: config
+                .encoder_normalize_before
+                .then(|| LayerNorm::new(width, init)),
+            inputs,
+        }
+    }
+
+    pub(super) fn inputs_max_positions(&self) -> usize {
+        self.inputs.max_positions()
+    }
+
+    /// Encodes `src_tokens` `[batch, src_len]`; `observe` sees the input of the first block and the output of each.
+    pub(super) fn forward(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+        observe: &mut dyn FnMut(&Tensor<3>),
+    ) -> EncoderOut {
+        let is_pad = self.inputs.is_pad(src_tokens.clone());
+        let params = InputParams {
+            embed_tokens: &self.embed_tokens,
+            embed_positions: self.embed_positions.as_ref(),
+            layernorm_embedding: self.layernorm_embedding.as_ref(),
+        };
+        let x = self.inputs.embed(src_tokens, &is_pad, params, dropout);
+        let [batch, src_len, d_model] = x.dims();
+        // fairseq clears padding once, here; the blocks then only keep others from seeing it.
+        let mut x = x.mask_fill(
+            is_pad
+                .clone()
+                .unsqueeze_dim::<3>(2)
+                .expand([batch, src_len, d_model]),
+            0.0,
+        );
+        observe(&x);
+        for layer in &self.layers {
+            x = layer.forward(x, is_pad.clone(), dropout);
+            observe(&x);
+        }
+        if let Some(norm) = &self.layer_norm {
+            x = norm.forward(x);
+        }
+        EncoderOut { x, is_pad }
+    }
+}

@@ -1,0 +1,125 @@
+//! What enters the first block: scaled embedding plus position.
+
+use burn::{
+    module::Module,
+    tensor::{Bool, Int, Tensor},
+};
+
+use crate::{
+    Dropout, Init,
+    layers::{Embedding, LayerNorm, position_ids, sinusoids},
+    ops,
+};
+
+/// Settings and constants that turn embeddings into the input of the first block.
+///
+/// Holds no parameters: these keep fairseq's names in the encoder and the decoder themselves.
+#[derive(Module, Debug)]
+pub struct Inputs {
+    /// `[max_positions + pad + 1, d_model]`; none where positions are learned or left out.
+    sinusoids: Option<Tensor<2>>,
+    scale: f64,
+    dropout: f64,
+    pad: usize,
+    max_positions: usize,
+}
+
+/// The parameters that go with [`Inputs`].
+#[derive(Clone, Copy)]
+pub(crate) struct InputParams<'a> {
+    pub embed_tokens: &'a Embedding,
+    pub embed_positions: Option<&'a Embedding>,
+    pub layernorm_embedding: Option<&'a LayerNorm>,
+}
+
+/// How [`Inputs`] are made, for one side of the model.
+pub(crate) struct InputSettings {
+    pub d_model: usize,
+    pub max_positions: usize,
+    pub learned_pos: bool,
+    pub no_positions: bool,
+    pub scale: bool,
+    pub dropout: f64,
+    pub pad: usize,
+}
+
+impl Inputs {
+    /// The constants, and the learned positions if there are any.
+    pub(crate) fn new(settings: InputSettings, init: &mut Init) -> (Self, Option<Embedding>) {
+        let InputSettings {
+            d_model,
+            max_positions,
+            learned_pos,
+            no_positions,
+            scale,
+            dropout,
+            pad,
+        } = settings;
+        let rows = max_positions + pad + 1; // the first token sits in row pad + 1
+        let learned = (learned_pos && !no_positions).then(|| Embedding::new(rows, d_model, pad, init));
+        let fixed = !learned_pos && !no_positions;
+        let inputs = Self {
+            sinusoids: fixed.then(|| sinusoids(rows, d_model, pad, init.device())),
+            scale: if scale { (d_model as f64).sqrt() } else { 1.0 },
+            dropout,
+            pad,
+            max_positions,
+        };
+        (inputs, learned)
+    }
+
+    /// Longest sentence in tokens.
+    pub(crate) fn max_positions(&self) -> usize {
+        self.max_positions
+    }
+
+    /// True at padding, `[batch, len]`.
+    pub(crate) fn is_pad(&self, tokens: Tensor<2, Int>) -> Tensor<2, Bool> {
+        tokens.equal_elem(self.pad as i64)
+    }
+
+    /// `[batch, len]` tokens to `[batch, len, d_model]`.
+    pub(crate) fn embed(
+        &self,
+        tokens: Tensor<2, Int>,
+        is_pad: &Tensor<2, Bool>,
+        params: InputParams,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let embedded = params.embed_tokens.forward(tokens) * self.scale;
+        let table = self
+            .sinusoids
+            .clone()
+            .or(params.embed_positions.map(|table| table.weight.val()));
+        let x = match table {
+            Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.pad)),
+            None => embedded,
+        };
+        self.finish(x, params, dropout)
+    }
+
+    /// The input of decoding step `step` (from 0): `[rows]` tokens to `[rows, 1, d_model]`.
+    pub(crate) fn embed_step(&self, tokens: Tensor<1, Int>, step: usize, params: InputParams) -> Tensor<3> {
+        let embedded = params.embed_tokens.forward(tokens.unsqueeze_dim(1)) * self.scale;
+        let table = self
+            .sinusoids
+            .clone()
+            .or(params.embed_positions.map(|table| table.weight.val()));
+        let x = match table {
+            Some(table) => {
+                let row = self.pad + 1 + step;
+                embedded + table.slice(row..row + 1).unsqueeze()
+            }
+            None => embedded,
+        };
+        self.finish(x, params, &Dropout::off())
+    }
+
+    fn finish(&self, x: Tensor<3>, params: InputParams, dropout: &Dropout) -> Tensor<3> {
+        let x = match params.layernorm_embedding {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        dropout.apply(x, self.dropout)
+    }
+}

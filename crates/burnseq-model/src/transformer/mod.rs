@@ -1,0 +1,131 @@
+//! The encoder-decoder Transformer.
+
+mod config;
+mod decoder;
+mod encoder;
+mod inputs;
+mod state;
+
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor},
+};
+
+pub use config::{ARCHS, ActivationFn, TransformerConfig};
+pub use decoder::{Decoder, DecoderLayer};
+pub use encoder::{Encoder, EncoderLayer};
+pub use inputs::Inputs;
+pub use state::{DecoderState, EncoderOut};
+
+use crate::{Dropout, EncoderDecoder, Vocab, layers::Embedding};
+
+/// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    /// Source tokens to vectors.
+    pub encoder: Encoder,
+    /// Target tokens so far, and the encoder's vectors, to logits.
+    pub decoder: Decoder,
+    #[module(skip)]
+    vocab: Vocab,
+    share_all_embeddings: bool,
+}
+
+/// Every intermediate vector of one pass, embeddings first; used to compare implementations.
+#[derive(Debug, Clone, Default)]
+pub struct HiddenStates {
+    /// Input of the encoder's first block, then the output of each: `[batch, src_len, d_model]`.
+    pub encoder: Vec<Tensor<3>>,
+    /// The same of the decoder: `[batch, tgt_len, d_model]`.
+    pub decoder: Vec<Tensor<3>>,
+}
+
+impl Transformer {
+    /// Encodes `src_tokens` `[batch, src_len]`.
+    pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> EncoderOut {
+        self.encoder.forward(src_tokens, dropout, &mut |_| ())
+    }
+
+    /// [`EncoderDecoder::forward`] without dropout, and what every block gave on the way.
+    pub fn forward_with_states(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+    ) -> (Tensor<3>, HiddenStates) {
+        let (dropout, mut states) = (Dropout::off(), HiddenStates::default());
+        let encoder_out = self
+            .encoder
+            .forward(src_tokens, &dropout, &mut |x| states.encoder.push(x.clone()));
+        let features = self.decoder.forward(
+            prev_output_tokens,
+            &encoder_out,
+            self.tgt_embedding(),
+            &dropout,
+            &mut |x| states.decoder.push(x.clone()),
+        );
+        (self.project(features), states)
+    }
+
+    /// The table that target tokens are looked up in.
+    fn tgt_embedding(&self) -> &Embedding {
+        if self.share_all_embeddings {
+            &self.encoder.embed_tokens
+        } else {
+            self.decoder
+                .embed_tokens
+                .as_ref()
+                .expect("a decoder that shares nothing has a table of its own")
+        }
+    }
+
+    /// `[batch, len, d_model]` to logits `[batch, len, vocab]`.
+    fn project(&self, features: Tensor<3>) -> Tensor<3> {
+        self.decoder
+            .output_projection
+            .as_ref()
+            .unwrap_or(self.tgt_embedding())
+            .project(features)
+    }
+}
+
+impl EncoderDecoder for Transformer {
+    type State = DecoderState;
+
+    fn forward(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let encoder_out = self.encode(src_tokens, dropout);
+        let embedding = self.tgt_embedding();
+        let features =
+            self.decoder
+                .forward(prev_output_tokens, &encoder_out, embedding, dropout, &mut |_| ());
+        self.project(features)
+    }
+
+    fn start(&self, src_tokens: Tensor<2, Int>) -> DecoderState {
+        self.decoder.start(self.encode(src_tokens, &Dropout::off()))
+    }
+
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut DecoderState) -> Tensor<2> {
+        let features = self.decoder.step(prev_output_tokens, state, self.tgt_embedding()); // [rows, 1, d_model]
+        self.project(features).squeeze_dim(1)
+    }
+
+    fn reorder(&self, state: &mut DecoderState, rows: &[usize], sentences: &[usize]) {
+        state.reorder(rows, sentences);
+    }
+
+    fn vocab(&self) -> Vocab {
+        self.vocab
+    }
+
+    fn max_positions(&self) -> (usize, usize) {
+        (
+            self.encoder.inputs_max_positions(),
+            self.decoder.inputs_max_positions(),
+        )
+    }
+}
