@@ -1,0 +1,352 @@
+//! The flags of `preprocess`, with fairseq's names and meanings.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use burnseq_data::preprocess::{BpeKind, PreprocessConfig};
+use clap::{Parser, ValueEnum};
+
+use crate::exit::usage;
+
+/// Folder of the default text, relative to where `preprocess` is run.
+const DEFAULT_TEXT: &str = "data";
+
+/// Turn parallel text into a binarised dataset: learn subwords, make dictionaries, write ids.
+///
+/// Raw text gets a joint SentencePiece model; text that already carries subword marks (`@@ ` or
+/// `▁`) is used as it is, so that fairseq's commands work unchanged. Without --trainpref,
+/// --validpref and --testpref the text in `data/` is taken.
+#[derive(Debug, Parser)]
+#[command(name = "preprocess", version, max_term_width = 110)]
+pub struct PreprocessArgs {
+    /// Source language, the suffix of the source files
+    #[arg(short = 's', long, visible_alias = "src", value_name = "LANG", help_heading = "Text")]
+    pub source_lang: Option<String>,
+    /// Target language, the suffix of the target files
+    #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG", help_heading = "Text")]
+    pub target_lang: Option<String>,
+    /// Training text: PREFIX.LANG, one sentence per line [default: data/train]
+    #[arg(long, value_name = "PREFIX", help_heading = "Text")]
+    pub trainpref: Option<PathBuf>,
+    /// Validation text; several sets become valid, valid1, ... [default: data/valid]
+    #[arg(long, value_name = "PREFIX,...", value_delimiter = ',', help_heading = "Text")]
+    pub validpref: Vec<PathBuf>,
+    /// Test text; several sets become test, test1, ... [default: data/test]
+    #[arg(long, value_name = "PREFIX,...", value_delimiter = ',', help_heading = "Text")]
+    pub testpref: Vec<PathBuf>,
+    /// There is only a source side
+    #[arg(long, help_heading = "Text")]
+    pub only_source: bool,
+    /// Leave out lines of more words or tokens, together with their counterpart [default: 50000]
+    #[arg(long, value_name = "N", help_heading = "Text")]
+    pub max_line_tokens: Option<usize>,
+
+    /// Subword model: learnt here, or none when the text is to be used as it is [default: auto]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Subwords")]
+    pub bpe: Option<Bpe>,
+    /// SentencePiece pieces or subword-nmt merges to learn [default: 10000, less on small corpora]
+    #[arg(long, value_name = "N", help_heading = "Subwords")]
+    pub bpe_size: Option<usize>,
+    /// Learn one model for each side instead of one for both
+    #[arg(long, help_heading = "Subwords")]
+    pub bpe_per_side: bool,
+    /// Existing SentencePiece model, or two: source,target
+    #[arg(
+        long,
+        visible_alias = "sentencepiece-model",
+        value_name = "FILE,...",
+        value_delimiter = ',',
+        help_heading = "Subwords"
+    )]
+    pub bpe_model: Vec<PathBuf>,
+    /// Existing subword-nmt codes, or two files: source,target
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', help_heading = "Subwords")]
+    pub bpe_codes: Vec<PathBuf>,
+    /// subword-nmt learns no merge that is seen less often [default: 2]
+    #[arg(long, value_name = "N", help_heading = "Subwords")]
+    pub bpe_min_frequency: Option<u64>,
+    /// Share of the characters that SentencePiece keeps [default: 0.9995]
+    #[arg(long, value_name = "SHARE", help_heading = "Subwords")]
+    pub character_coverage: Option<f64>,
+
+    /// Source tokens seen less often become <unk> [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Dictionaries")]
+    pub thresholdsrc: Option<u64>,
+    /// Target tokens seen less often become <unk> [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Dictionaries")]
+    pub thresholdtgt: Option<u64>,
+    /// Most source types, the 4 special symbols included; -1: all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Dictionaries")]
+    pub nwordssrc: Option<i64>,
+    /// Most target types, the 4 special symbols included; -1: all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Dictionaries")]
+    pub nwordstgt: Option<i64>,
+    /// Use this source dictionary
+    #[arg(long, value_name = "FILE", help_heading = "Dictionaries")]
+    pub srcdict: Option<PathBuf>,
+    /// Use this target dictionary
+    #[arg(long, value_name = "FILE", help_heading = "Dictionaries")]
+    pub tgtdict: Option<PathBuf>,
+    /// One dictionary for both sides, shaped by --thresholdsrc and --nwordssrc
+    #[arg(long, help_heading = "Dictionaries")]
+    pub joined_dictionary: bool,
+    /// Fill dictionaries up to a multiple of this many types [default: 8]
+    #[arg(long, value_name = "N", help_heading = "Dictionaries")]
+    pub padding_factor: Option<usize>,
+    /// Stop when the dictionaries are written
+    #[arg(long, help_heading = "Dictionaries")]
+    pub dict_only: bool,
+
+    /// Folder for the dataset [default: data-bin]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub destdir: Option<PathBuf>,
+    /// Replace the dataset that --destdir holds
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+    /// Threads; the output does not depend on it [default: one per processor]
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub workers: Option<usize>,
+    /// Format of the dataset; only `mmap` is written
+    #[arg(long, value_name = "IMPL", value_parser = dataset_impl, help_heading = "Output")]
+    pub dataset_impl: Option<String>,
+    /// Task that the data is for; `translation` is the only one
+    #[arg(long, value_name = "TASK", value_parser = task, help_heading = "Output")]
+    pub task: Option<String>,
+    /// How progress and results are shown [default: tqdm on a terminal, else simple]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub log_format: Option<LogFormat>,
+    /// Show no progress bar
+    #[arg(long, help_heading = "Output")]
+    pub no_progress_bar: bool,
+
+    /// Not supported: alignments are not binarised
+    #[arg(long, value_name = "SUFFIX", hide = true)]
+    pub align_suffix: Option<String>,
+    /// Not supported: no alignment dictionary is made
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub alignfile: Option<PathBuf>,
+}
+
+/// Values of `--bpe`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Bpe {
+    /// None when the training text already carries subword marks, else sentencepiece
+    Auto,
+    /// SentencePiece BPE, which takes raw text
+    Sentencepiece,
+    /// subword-nmt, which takes text in words
+    #[value(alias = "subword-nmt")]
+    SubwordNmt,
+    /// The text is used as it is, split at white space
+    None,
+}
+
+/// Values of `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Progress bar on stderr, table on stdout
+    Tqdm,
+    /// A line per stage on stderr, table on stdout
+    Simple,
+    /// A line per stage on stderr, one JSON object on stdout
+    Json,
+    /// Nothing but errors
+    None,
+}
+
+fn dataset_impl(value: &str) -> Result<String, String> {
+    match value {
+        "mmap" => Ok(value.to_owned()),
+        "cached" | "lazy" | "raw" | "fasta" | "huffman" => {
+            Err("this format is not written; use `mmap`, which fairseq reads as well".to_owned())
+        }
+        _ => Err("expected `mmap`".to_owned()),
+    }
+}
+
+fn task(value: &str) -> Result<String, String> {
+    if value == "translation" {
+        Ok(value.to_owned())
+    } else {
+        Err("expected `translation`".to_owned())
+    }
+}
+
+/// A config, and what the user should know about how it came about.
+#[derive(Debug)]
+pub struct Resolved {
+    /// The full config.
+    pub config: PreprocessConfig,
+    /// Default sets that are not there.
+    pub notes: Vec<String>,
+}
+
+impl PreprocessArgs {
+    /// The defaults overlaid by the flags.
+    ///
+    /// # Errors
+    /// Usage errors: flags of fairseq that are not supported, numbers out of range.
+    pub fn resolve(self) -> anyhow::Result<Resolved> {
+        if self.align_suffix.is_some() || self.alignfile.is_some() {
+            return Err(usage(anyhow!(
+                "--align-suffix and --alignfile are not supported: alignments are not binarised\n\
+                 hint: leave them out; training and translating need no alignments"
+            )));
+        }
+        let mut notes = Vec::new();
+        let mut config = PreprocessConfig {
+            source_lang: self.source_lang,
+            target_lang: self.target_lang,
+            trainpref: self.trainpref,
+            validpref: self.validpref,
+            testpref: self.testpref,
+            overwrite: self.overwrite,
+            nwordssrc: nwords("--nwordssrc", self.nwordssrc)?,
+            nwordstgt: nwords("--nwordstgt", self.nwordstgt)?,
+            srcdict: self.srcdict,
+            tgtdict: self.tgtdict,
+            joined_dictionary: self.joined_dictionary,
+            only_source: self.only_source,
+            dict_only: self.dict_only,
+            workers: self.workers,
+            bpe_size: self.bpe_size,
+            bpe_per_side: self.bpe_per_side,
+            bpe_model: self.bpe_model,
+            bpe_codes: self.bpe_codes,
+            ..PreprocessConfig::default()
+        };
+        overlay(&mut config.destdir, self.destdir);
+        overlay(&mut config.thresholdsrc, self.thresholdsrc);
+        overlay(&mut config.thresholdtgt, self.thresholdtgt);
+        overlay(&mut config.padding_factor, self.padding_factor);
+        overlay(&mut config.bpe, self.bpe.map(BpeKind::from));
+        overlay(&mut config.bpe_min_frequency, self.bpe_min_frequency);
+        overlay(&mut config.character_coverage, self.character_coverage);
+        overlay(&mut config.max_line_tokens, self.max_line_tokens);
+        default_text(&mut config, &mut notes);
+        Ok(Resolved { config, notes })
+    }
+}
+
+/// Takes the text in `data/` when no text is named at all.
+fn default_text(config: &mut PreprocessConfig, notes: &mut Vec<String>) {
+    let named = config.trainpref.is_some()
+        || !config.validpref.is_empty()
+        || !config.testpref.is_empty();
+    if named {
+        return;
+    }
+    let folder = Path::new(DEFAULT_TEXT);
+    config.trainpref = Some(folder.join("train"));
+    for (split, prefixes) in
+        [("valid", &mut config.validpref), ("test", &mut config.testpref)]
+    {
+        let prefix = folder.join(split);
+        let file = match &config.source_lang {
+            Some(lang) => folder.join(format!("{split}.{lang}")),
+            None => prefix.clone(),
+        };
+        if file.exists() {
+            prefixes.push(prefix);
+        } else {
+            notes.push(format!("there is no {split} set: {} does not exist", file.display()));
+        }
+    }
+}
+
+fn overlay<T>(field: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *field = value;
+    }
+}
+
+/// fairseq's `-1` means no limit.
+fn nwords(flag: &str, value: Option<i64>) -> anyhow::Result<Option<usize>> {
+    match value {
+        None | Some(-1) => Ok(None),
+        Some(n) => {
+            let n = usize::try_from(n);
+            let n = n.map_err(|_| usage(anyhow!("{flag} must be -1 or a number of types")))?;
+            Ok(Some(n))
+        }
+    }
+}
+
+impl From<Bpe> for BpeKind {
+    fn from(bpe: Bpe) -> Self {
+        match bpe {
+            Bpe::Auto => Self::Auto,
+            Bpe::Sentencepiece => Self::Sentencepiece,
+            Bpe::SubwordNmt => Self::SubwordNmt,
+            Bpe::None => Self::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn resolve(flags: &[&str]) -> anyhow::Result<Resolved> {
+        let args = ["preprocess"].iter().chain(flags);
+        PreprocessArgs::try_parse_from(args)?.resolve()
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        PreprocessArgs::command().debug_assert();
+    }
+
+    #[test]
+    fn fairseqs_recipe_gives_the_config_that_it_means() {
+        let flags = "--source-lang de --target-lang en --trainpref d/train --validpref d/valid \
+                     --testpref d/test,d/test2 --destdir out --workers 20 --dataset-impl mmap \
+                     --nwordssrc -1 --nwordstgt 900 --thresholdsrc 2 --task translation";
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let expected = PreprocessConfig {
+            source_lang: Some("de".into()),
+            target_lang: Some("en".into()),
+            trainpref: Some("d/train".into()),
+            validpref: vec!["d/valid".into()],
+            testpref: vec!["d/test".into(), "d/test2".into()],
+            destdir: "out".into(),
+            workers: Some(20),
+            nwordstgt: Some(900),
+            thresholdsrc: 2,
+            ..PreprocessConfig::default()
+        };
+        assert_eq!(resolve(&flags).unwrap().config, expected);
+    }
+
+    #[test]
+    fn short_names_mean_the_same() {
+        for flags in [["--src", "de", "--tgt", "en"], ["-s", "de", "-t", "en"]] {
+            let resolved = resolve(&flags).unwrap();
+            assert_eq!(resolved.config.source_lang.as_deref(), Some("de"));
+            assert_eq!(resolved.config.trainpref, Some("data/train".into()));
+        }
+    }
+
+    #[test]
+    fn default_sets_are_not_added_to_named_text() {
+        let resolved = resolve(&["-s", "de", "-t", "en", "--trainpref", "mine"]).unwrap();
+        assert!(resolved.config.validpref.is_empty() && resolved.config.testpref.is_empty());
+        assert!(resolved.notes.is_empty());
+    }
+
+    #[test]
+    fn unsupported_flags_are_refused_clearly() {
+        let error = resolve(&["--align-suffix", "align"]).unwrap_err();
+        assert_eq!(crate::exit::code(&error), 2);
+        for (flags, expected) in [
+            (["--dataset-impl", "lazy"], "use `mmap`"),
+            (["--task", "denoising"], "expected `translation`"),
+            (["--nwordssrc", "-2"], "--nwordssrc must be -1"),
+        ] {
+            let error = resolve(&flags).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

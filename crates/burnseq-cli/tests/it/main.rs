@@ -1,0 +1,3 @@
+//! The binaries from end to end, on tiny data.
+
+mod preprocess;

@@ -1,0 +1,133 @@
+//! `preprocess` as a user runs it: exit codes, the error block, the table, the files.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A folder with a small corpus below `data/`, as in a fresh clone.
+fn corpus() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().join("data");
+    fs::create_dir(&data).unwrap();
+    let line = |i: usize, words: [&str; 3]| {
+        format!("{} {} {}{}.\n", words[i % 3], words[i / 3 % 3], words[i / 9 % 3], i % 7)
+    };
+    for (split, n) in [("train", 300), ("valid", 20), ("test", 20)] {
+        let write = |lang: &str, words: [&str; 3]| {
+            let text: String = (0..n).map(|i| line(i, words)).collect();
+            fs::write(data.join(format!("{split}.{lang}")), text).unwrap();
+        };
+        write("de", ["Hund", "Häuser", "läuft"]);
+        write("en", ["dog", "houses", "runs"]);
+    }
+    dir
+}
+
+fn preprocess(folder: &Path, flags: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_preprocess"));
+    command.current_dir(folder).args(flags).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+fn assert_fails(output: &Output, code: i32, expected: &str) {
+    let stderr = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[test]
+fn the_bare_command_works_on_raw_text_in_data() {
+    let dir = corpus();
+    let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let out = stdout(&output);
+    assert!(out.starts_with("subwords: SentencePiece, "), "{out}");
+    for split in ["train", "valid", "test"] {
+        assert_eq!(out.lines().filter(|line| line.starts_with(split)).count(), 2, "{out}");
+    }
+    assert!(out.ends_with("wrote data-bin\n"), "{out}");
+    for name in ["dict.de.txt", "dict.en.txt", "train.de-en.de.idx", "test.de-en.en.bin"] {
+        assert!(dir.path().join("data-bin").join(name).is_file(), "{name}");
+    }
+    // Nothing is unknown: every character of the corpus has a piece.
+    let row = out.lines().find(|line| line.starts_with("train")).unwrap();
+    assert!(row.contains(" 0.00% "), "{row}");
+}
+
+#[test]
+fn results_can_be_json() {
+    let dir = corpus();
+    let flags = ["-s", "de", "-t", "en", "--bpe", "none", "--log-format", "json"];
+    let output = preprocess(dir.path(), &flags);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let report: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
+    assert_eq!(report["splits"][0]["sides"][0]["sentences"], 300);
+}
+
+#[test]
+fn wrong_usage_ends_with_two() {
+    let dir = corpus();
+    let run = |flags: &[&str]| preprocess(dir.path(), flags);
+    assert_fails(&run(&["--src", "de"]), 2, "--target-lang is missing");
+    assert_fails(&run(&["--no-such-flag"]), 2, "--no-such-flag");
+    let flags = ["--src", "de", "--tgt", "en", "--padding-factor", "0"];
+    assert_fails(&run(&flags), 2, "--padding-factor");
+    assert_fails(&run(&["--dataset-impl", "raw"]), 2, "use `mmap`");
+    assert!(!dir.path().join("data-bin").exists());
+}
+
+#[test]
+fn bad_data_ends_with_one_and_one_block() {
+    let dir = corpus();
+    fs::write(dir.path().join("data/train.en"), "a\n").unwrap();
+    let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en"]);
+    assert_fails(&output, 1, "data/train.de has 300 lines but data/train.en has 1;");
+    assert_eq!(stderr(&output).matches("error").count(), 1, "{}", stderr(&output));
+    assert!(stdout(&output).is_empty());
+
+    fs::remove_file(dir.path().join("data/train.en")).unwrap();
+    let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en"]);
+    assert_fails(&output, 1, "cannot read data/train.en: No such file");
+    assert!(!dir.path().join("data-bin").exists());
+}
+
+#[test]
+fn a_second_run_is_refused_unless_told_to_overwrite() {
+    let dir = corpus();
+    let flags = ["--src", "de", "--tgt", "en", "--bpe", "none"];
+    assert!(preprocess(dir.path(), &flags).status.success());
+    let output = preprocess(dir.path(), &flags);
+    assert_fails(&output, 1, "data-bin: already holds a dataset");
+    assert!(stderr(&output).contains("\nhint: "), "{}", stderr(&output));
+    let flags = [&flags[..], &["--overwrite"]].concat();
+    assert!(preprocess(dir.path(), &flags).status.success());
+}
+
+#[test]
+fn default_sets_that_are_absent_are_noted() {
+    let dir = corpus();
+    fs::remove_file(dir.path().join("data/test.de")).unwrap();
+    let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en", "--bpe", "none"]);
+    assert!(output.status.success());
+    let note = "note: there is no test set: data/test.de does not exist";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
+}
+
+#[test]
+fn help_names_every_group_of_flags() {
+    let dir = corpus();
+    let output = preprocess(dir.path(), &["--help"]);
+    assert!(output.status.success());
+    for heading in ["Text:", "Subwords:", "Dictionaries:", "Output:"] {
+        assert!(stdout(&output).contains(heading), "{heading}");
+    }
+}
