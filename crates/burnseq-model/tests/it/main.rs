@@ -1,0 +1,4 @@
+//! Integration tests of the models.
+
+mod golden;
+mod stepwise;

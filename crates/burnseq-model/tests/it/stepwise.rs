@@ -1,0 +1,96 @@
+//! Decoding step by step gives what the whole pass gives.
+
+use burn::tensor::{Device, Int, Tensor};
+use burnseq_model::{Dropout, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab};
+
+const VOCAB: Vocab = Vocab {
+    src: 30,
+    tgt: 26,
+    pad: 1,
+    eos: 2,
+};
+
+fn tiny(change: impl FnOnce(&mut TransformerConfig)) -> Transformer {
+    let ModelConfig::Transformer(mut config) = ModelConfig::from_arch("transformer_tiny").unwrap();
+    change(&mut config);
+    config.init(&VOCAB, 7, &Device::flex())
+}
+
+fn ints<const D: usize>(values: impl Into<burn::tensor::TensorData>) -> Tensor<D, Int> {
+    Tensor::from_ints(values, &Device::flex())
+}
+
+fn largest<const D: usize>(x: Tensor<D>) -> f32 {
+    x.abs().max().into_scalar()
+}
+
+#[test]
+fn steps_equal_the_whole_pass() {
+    let changes: [fn(&mut TransformerConfig); 3] = [
+        |_| (),
+        |config| {
+            config.encoder_normalize_before = true;
+            config.decoder_normalize_before = true;
+        },
+        |config| config.decoder_learned_pos = true,
+    ];
+    for change in changes {
+        let model = tiny(change);
+        let src_tokens = ints([[1, 1, 5, 9, 2], [4, 8, 7, 6, 2]]);
+        let prev_output_tokens = ints::<2>([[2, 4, 9, 11], [2, 20, 5, 6]]);
+        let whole = model.forward(src_tokens.clone(), prev_output_tokens.clone(), &Dropout::off());
+        let mut state = model.start(src_tokens);
+        for step in 0..4 {
+            let token = prev_output_tokens
+                .clone()
+                .slice([0..2, step..step + 1])
+                .squeeze_dim(1);
+            let logits = model.step(token, &mut state);
+            let off = largest(logits - whole.clone().slice([0..2, step..step + 1]).squeeze_dim(1));
+            assert!(off < 1e-5, "step {step} differs by {off:e}");
+        }
+    }
+}
+
+#[test]
+fn reordered_rows_go_on_as_if_they_had_been_there_from_the_start() {
+    let model = tiny(|_| ());
+    let (first, second) = ([5, 9, 2], [8, 7, 2]);
+    let mut state = model.start(ints([first, second]));
+    model.step(ints([2, 2]), &mut state);
+    model.reorder(&mut state, &[0, 0, 1, 1], &[0, 1]); // two rows per sentence
+    model.step(ints([4, 5, 6, 7]), &mut state);
+    model.reorder(&mut state, &[3, 3], &[1]); // the second sentence stays, with its second row twice
+    let logits = model.step(ints([9, 10]), &mut state);
+
+    let prefixes = ints([[2, 7, 9], [2, 7, 10]]);
+    let whole = model.forward(ints([second, second]), prefixes, &Dropout::off());
+    let off = largest(logits - whole.slice([0..2, 2..3]).squeeze_dim(1));
+    assert!(off < 1e-5, "differs by {off:e}");
+}
+
+#[test]
+fn padding_changes_nothing() {
+    let model = tiny(|_| ());
+    let alone = model.forward(ints([[5, 9, 2]]), ints([[2, 4]]), &Dropout::off());
+    for (src_tokens, prev_output_tokens) in [([1, 1, 5, 9, 2], [2, 4, 1]), ([5, 9, 2, 1, 1], [2, 4, 1])] {
+        let padded = model.forward(ints([src_tokens]), ints([prev_output_tokens]), &Dropout::off());
+        let off = largest(padded.slice([0..1, 0..2]) - alone.clone());
+        assert!(off < 1e-5, "differs by {off:e}");
+    }
+}
+
+#[test]
+fn a_source_of_padding_alone_gives_finite_logits() {
+    let model = tiny(|_| ());
+    let logits = model.forward(ints([[1, 1], [5, 2]]), ints([[2], [2]]), &Dropout::off());
+    assert!(largest(logits).is_finite());
+}
+
+#[test]
+fn dropout_depends_on_its_seed_alone() {
+    let model = tiny(|config| config.dropout = 0.3);
+    let logits = |seed| model.forward(ints([[5, 9, 2]]), ints([[2, 4]]), &Dropout::seeded(seed));
+    assert_eq!(largest(logits(3) - logits(3)), 0.0);
+    assert!(largest(logits(3) - logits(4)) > 0.0);
+}
