@@ -1,0 +1,326 @@
+//! Checkpoints: everything needed to continue a run or to translate, in one folder.
+//!
+//! ```text
+//! checkpoints/                  the save folder of a run
+//!   checkpoint_last/            a checkpoint
+//!     checkpoint.json           configuration, dictionary sizes, training state, checksums
+//!     model.safetensors         weights under fairseq's names and shapes; PyTorch opens it
+//!     optimizer.safetensors     moments of Adam; only needed to continue
+//!     dict.src.txt dict.tgt.txt dictionaries, subword models, tokenizer settings
+//!   checkpoint_best/  checkpoint3/  checkpoint_3_5000/  checkpoint.best_bleu_34.780/
+//! ```
+//!
+//! A checkpoint is written into a temporary folder beside its final place, every file is synced to the
+//! disk, and then the folder is renamed. An older checkpoint of that name is exchanged in one step where
+//! the system can do that; elsewhere it is renamed to `.NAME.old` first, which [`Checkpoint::open`] falls
+//! back to. So at every moment each name is a complete checkpoint, and a full disk costs nothing but the
+//! new one. What is saved under several names is stored once and hard-linked: copy a checkpoint before
+//! editing its files.
+//!
+//! Reading executes nothing. Sizes and the checksums of small files are checked on opening, those of
+//! weights when they are read.
+
+mod folder;
+mod meta;
+pub mod names;
+mod retention;
+mod tensors;
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+use burn::{
+    module::Module,
+    tensor::{Device, TensorData},
+};
+use burnseq_model::{ModelConfig, ModelError, Transformer, Vocab, load_state_dict};
+use serde::Deserialize;
+
+use self::folder::Staging;
+use crate::{Error, OptimizerState, Result};
+
+pub use folder::recover;
+pub use meta::{CheckpointMeta, FORMAT_VERSION, FileInfo, TaskInfo};
+pub use retention::Retention;
+
+/// Name of the file that makes a folder a checkpoint.
+const META_FILE: &str = "checkpoint.json";
+/// Name of the weights.
+const MODEL_FILE: &str = "model.safetensors";
+/// Name of the optimiser's state.
+const OPTIMIZER_FILE: &str = "optimizer.safetensors";
+/// What can be done about a damaged checkpoint.
+const DAMAGED: &str = "hint: the checkpoint is damaged; use another one, or copy it again";
+
+/// What a checkpoint is written from.
+#[derive(Debug, Clone)]
+pub struct CheckpointContents<'a> {
+    /// The complete model configuration.
+    pub model_config: &'a ModelConfig,
+    /// Sizes and special ids of the dictionaries.
+    pub vocab: Vocab,
+    /// What the model was trained for.
+    pub task: &'a TaskInfo,
+    /// State of the training run; null when there is none.
+    pub train_state: serde_json::Value,
+    /// The weights, as [`burnseq_model::state_dict`] gives them.
+    pub model: &'a [(String, TensorData)],
+    /// State of the optimiser.
+    pub optimizer: Option<&'a OptimizerState>,
+    /// Name and content of further files: dictionaries, subword models, tokenizer settings.
+    pub files: &'a [(String, Vec<u8>)],
+}
+
+/// Saves a checkpoint in `save_dir` under one or more names, replacing older ones.
+///
+/// The content is written once, as `names[0]`, and linked under the other names; each of them appears
+/// complete, in this order. When this fails, every name is still a complete checkpoint, the old one or
+/// the new one, and nothing half-written is left.
+///
+/// # Errors
+/// A file cannot be written, or one of the names is taken by something else.
+///
+/// # Panics
+/// No names, or a name of a file or checkpoint that is not a plain file name.
+pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> Result<()> {
+    let (first, others) = names.split_first().expect("a checkpoint has a name");
+    let files = contents.files.iter().map(|(name, _)| name.as_str());
+    for name in files.clone().chain(names.iter().copied()) {
+        assert!(is_plain(name), "{name:?} is not a plain file name");
+    }
+    for name in files {
+        assert!(![META_FILE, MODEL_FILE, OPTIMIZER_FILE].contains(&name), "{name} is written by `save`");
+    }
+
+    let mut staging = Staging::new(save_dir)?;
+    staging.write(MODEL_FILE, |out| tensors::write(out, contents.model, ("format", "pt".to_owned())))?;
+    if let Some(state) = contents.optimizer {
+        let step = ("step", state.step.to_string());
+        staging.write(OPTIMIZER_FILE, |out| tensors::write(out, &state.tensors, step))?;
+    }
+    for (name, content) in contents.files {
+        staging.write(name, |out| out.write_all(content))?;
+    }
+    let meta = CheckpointMeta {
+        format_version: FORMAT_VERSION,
+        burnseq_version: env!("CARGO_PKG_VERSION").to_owned(),
+        model_config: contents.model_config.clone(),
+        vocab: contents.vocab,
+        task: contents.task.clone(),
+        train_state: contents.train_state.clone(),
+        files: staging.files().clone(),
+    };
+    staging.write(META_FILE, |out| {
+        serde_json::to_writer_pretty(&mut *out, &meta)?;
+        out.write_all(b"\n")
+    })?;
+    staging.publish(first)?;
+
+    for name in others {
+        let mut staging = Staging::new(save_dir)?;
+        staging.link_from(&save_dir.join(first))?;
+        staging.publish(name)?;
+    }
+    Ok(())
+}
+
+/// A checkpoint on disk.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    folder: PathBuf,
+    meta: CheckpointMeta,
+}
+
+impl Checkpoint {
+    /// Opens the checkpoint at `path`: its folder, or that name with fairseq's `.pt` behind it.
+    ///
+    /// # Errors
+    /// No checkpoint there; a broken or unknown `checkpoint.json`; a file that is missing, truncated or
+    /// changed; a model that cannot be built.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = find(path)?;
+        let meta_path = folder.join(META_FILE);
+        let json = read(&meta_path)?;
+        let meta = parse_meta(&json).map_err(|problem| refusal(&meta_path, problem))?;
+        if let Err(error) = meta.model_config.validate(&meta.vocab) {
+            return Err(refusal(&meta_path, format!("{error}\n{DAMAGED}")));
+        }
+        let checkpoint = Self { folder, meta };
+        checkpoint.check_files()?;
+        Ok(checkpoint)
+    }
+
+    /// Configuration, task and training state.
+    pub fn meta(&self) -> &CheckpointMeta {
+        &self.meta
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Names of the files beside `checkpoint.json`, sorted.
+    pub fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.meta.files.keys().map(String::as_str)
+    }
+
+    /// Content of a file, its checksum verified.
+    ///
+    /// # Errors
+    /// The checkpoint has no such file, it cannot be read, or it was changed.
+    pub fn file(&self, name: &str) -> Result<Vec<u8>> {
+        let path = self.folder.join(name);
+        let Some(info) = self.meta.files.get(name) else {
+            let files = self.file_names().collect::<Vec<_>>().join(", ");
+            return Err(refusal(&path, format!("not part of this checkpoint, which holds: {files}")));
+        };
+        let content = read(&path)?;
+        if folder::sha256(&content) == info.sha256 {
+            return Ok(content);
+        }
+        Err(refusal(&path, format!("the content does not have the checksum of {META_FILE}\n{DAMAGED}")))
+    }
+
+    /// The weights by fairseq's names, all of them finite.
+    ///
+    /// # Errors
+    /// See [`Self::file`]; a file that is not safetensors; a value that is not finite.
+    pub fn model_tensors(&self) -> Result<HashMap<String, TensorData>> {
+        let contents = self.tensors(MODEL_FILE)?;
+        for (name, data) in &contents.tensors {
+            let values = data.as_slice::<f32>().expect("read as f32");
+            if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+                return Err(self.misfit(ModelError::NotFinite { name: name.clone(), index }));
+            }
+        }
+        Ok(contents.tensors.into_iter().collect())
+    }
+
+    /// `model` with these weights.
+    ///
+    /// # Errors
+    /// See [`Self::model_tensors`]; a tensor that is missing, superfluous or of another shape.
+    pub fn load_into<M: Module>(&self, model: M) -> Result<M> {
+        load_state_dict(model, &self.model_tensors()?).map_err(|problem| self.misfit(problem))
+    }
+
+    /// The model, built from its configuration, with its weights.
+    ///
+    /// # Errors
+    /// See [`Self::load_into`].
+    pub fn model(&self, device: &Device) -> Result<Transformer> {
+        let ModelConfig::Transformer(config) = &self.meta.model_config;
+        self.load_into(config.init(&self.meta.vocab, 0, device))
+    }
+
+    /// The state of the optimiser, if it was saved.
+    ///
+    /// # Errors
+    /// See [`Self::file`]; a file that is not safetensors, or lacks the step count.
+    pub fn optimizer_state(&self) -> Result<Option<OptimizerState>> {
+        if !self.meta.files.contains_key(OPTIMIZER_FILE) {
+            return Ok(None);
+        }
+        let contents = self.tensors(OPTIMIZER_FILE)?;
+        let step = contents.metadata.get("step").and_then(|step| step.parse().ok());
+        match step {
+            Some(step) => Ok(Some(OptimizerState { step, tensors: contents.tensors })),
+            None => Err(refusal(&self.folder.join(OPTIMIZER_FILE), format!("no step count\n{DAMAGED}"))),
+        }
+    }
+
+    fn tensors(&self, name: &str) -> Result<tensors::Contents> {
+        let content = self.file(name)?;
+        tensors::read(&content)
+            .map_err(|problem| refusal(&self.folder.join(name), format!("{problem}\n{DAMAGED}")))
+    }
+
+    fn misfit(&self, problem: ModelError) -> Error {
+        Error::Weights { path: self.folder.join(MODEL_FILE), problem }
+    }
+
+    /// Sizes of all files, and checksums of all but tensors, which are verified when they are read.
+    fn check_files(&self) -> Result<()> {
+        for (name, info) in &self.meta.files {
+            let path = self.folder.join(name);
+            if !is_plain(name) {
+                return Err(refusal(&self.folder.join(META_FILE), format!("{name:?} is not a file name\n{DAMAGED}")));
+            }
+            match fs::metadata(&path) {
+                Ok(found) if found.len() == info.bytes => {}
+                Ok(found) => {
+                    let problem = format!("has {} bytes instead of {}\n{DAMAGED}", found.len(), info.bytes);
+                    return Err(refusal(&path, problem));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Err(refusal(&path, format!("is missing\n{DAMAGED}")));
+                }
+                Err(source) => return Err(Error::Read { path, source }),
+            }
+            if ![MODEL_FILE, OPTIMIZER_FILE].contains(&name.as_str()) {
+                self.file(name)?;
+            }
+        }
+        if self.meta.files.contains_key(MODEL_FILE) {
+            return Ok(());
+        }
+        Err(refusal(&self.folder.join(MODEL_FILE), format!("is missing\n{DAMAGED}")))
+    }
+}
+
+/// Reads `checkpoint.json`; the version comes first, so that an unknown one is named as such.
+fn parse_meta(json: &[u8]) -> Result<CheckpointMeta, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    let damaged = |error: serde_json::Error| format!("{error}\n{DAMAGED}");
+    let Version { format_version } = serde_json::from_slice(json).map_err(damaged)?;
+    if format_version != FORMAT_VERSION {
+        return Err(format!(
+            "checkpoint format {format_version} is unknown; burnseq {} reads format {FORMAT_VERSION}\n\
+             hint: use the version of burnseq that wrote it",
+            env!("CARGO_PKG_VERSION")
+        ));
+    }
+    serde_json::from_slice(json).map_err(damaged)
+}
+
+/// The folder meant by `path`.
+fn find(path: &Path) -> Result<PathBuf> {
+    let mut candidates = vec![folder::locate(path)];
+    if path.extension().is_some_and(|extension| extension == "pt") {
+        candidates.push(folder::locate(&path.with_extension("")));
+    }
+    if path.ends_with(META_FILE) {
+        candidates.extend(path.parent().map(Path::to_owned));
+    }
+    if let Some(found) = candidates.into_iter().find(|folder| folder.join(META_FILE).is_file()) {
+        return Ok(found);
+    }
+    let inside = [names::BEST, names::LAST].map(|name| path.join(name));
+    let hint = match inside.iter().find(|folder| folder.join(META_FILE).is_file()) {
+        Some(inside) => format!("\nhint: give {}", inside.display()),
+        None if path.is_file() => "\nhint: PyTorch's .pt files can run code when they are read, so burnseq does not".to_owned(),
+        None => String::new(),
+    };
+    Err(Error::NoCheckpoint { path: path.to_owned(), hint })
+}
+
+/// Whether a name is that of a file in the folder, and not a path out of it.
+fn is_plain(name: &str) -> bool {
+    let mut components = Path::new(name).components();
+    matches!(components.next(), Some(Component::Normal(only)) if only == name) && components.next().is_none()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+fn refusal(path: &Path, problem: String) -> Error {
+    Error::Checkpoint { path: path.to_owned(), problem }
+}

@@ -1,0 +1,142 @@
+//! Which checkpoints of a save folder to keep.
+
+use std::{fs, path::Path};
+
+use super::{
+    META_FILE, folder,
+    names::{self, Kind},
+};
+use crate::{Error, Result};
+
+/// How many checkpoints of each kind to keep; `None` keeps all.
+///
+/// `checkpoint_last`, `checkpoint_best`, the newest epoch and every name that is not burnseq's are
+/// always kept; so is the newest `checkpoint_E_U`, and the best `checkpoint.best_*`, even where the
+/// count is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Newest `checkpointN`.
+    pub keep_last_epochs: Option<usize>,
+    /// Newest `checkpoint_E_U`.
+    pub keep_interval_updates: Option<usize>,
+    /// Best `checkpoint.best_METRIC_VALUE`.
+    pub keep_best_checkpoints: Option<usize>,
+    /// Whether a larger value of the metric is better.
+    pub maximize: bool,
+}
+
+impl Retention {
+    /// The names that are no longer to be kept, of all those in a save folder.
+    pub fn expired(&self, names: &[String]) -> Vec<String> {
+        let mut epochs = Vec::new();
+        let mut updates = Vec::new();
+        let mut best = Vec::new();
+        for name in names {
+            match names::parse(name) {
+                Some(Kind::Epoch(epoch)) => epochs.push((epoch as f64, name)),
+                Some(Kind::Updates(count)) => updates.push((count as f64, name)),
+                Some(Kind::Best(value)) => best.push((if self.maximize { value } else { -value }, name)),
+                None => {}
+            }
+        }
+        let kinds = [
+            (epochs, self.keep_last_epochs),
+            (updates, self.keep_interval_updates),
+            (best, self.keep_best_checkpoints),
+        ];
+        let mut expired = Vec::new();
+        for (mut found, keep) in kinds {
+            let Some(keep) = keep else { continue };
+            found.sort_by(|(a, _), (b, _)| b.total_cmp(a)); // those to keep first
+            expired.extend(found.into_iter().skip(keep.max(1)).map(|(_, name)| name.clone()));
+        }
+        expired
+    }
+
+    /// Deletes what is no longer to be kept from a save folder, and says what it was.
+    ///
+    /// # Errors
+    /// The folder cannot be read, or a checkpoint not deleted.
+    pub fn prune(&self, save_dir: &Path) -> Result<Vec<String>> {
+        let mut names = folder::list(save_dir)?;
+        names.retain(|name| save_dir.join(name).join(META_FILE).is_file());
+        let expired = self.expired(&names);
+        for name in &expired {
+            let path = save_dir.join(name);
+            fs::remove_dir_all(&path).map_err(|source| Error::Write { path, source })?;
+        }
+        Ok(expired)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expired(retention: Retention, names: &[&str]) -> Vec<String> {
+        retention.expired(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+    }
+
+    const NAMES: [&str; 12] = [
+        "checkpoint_last",
+        "checkpoint_best",
+        "checkpoint9",
+        "checkpoint10",
+        "checkpoint2",
+        "checkpoint_1_500",
+        "checkpoint_2_1000",
+        "checkpoint_10_900",
+        "checkpoint.best_bleu_9.500",
+        "checkpoint.best_bleu_34.780",
+        "checkpoint.best_bleu_10.000",
+        "notes",
+    ];
+
+    #[test]
+    fn the_newest_and_the_best_are_kept_by_number_and_not_by_text() {
+        let retention = Retention {
+            keep_last_epochs: Some(2),
+            keep_interval_updates: Some(1),
+            keep_best_checkpoints: Some(2),
+            maximize: true,
+        };
+        assert_eq!(
+            expired(retention, &NAMES),
+            ["checkpoint2", "checkpoint_10_900", "checkpoint_1_500", "checkpoint.best_bleu_9.500"]
+        );
+        let minimize = Retention { keep_best_checkpoints: Some(1), ..Retention::default() };
+        assert_eq!(expired(minimize, &NAMES), ["checkpoint.best_bleu_10.000", "checkpoint.best_bleu_34.780"]);
+    }
+
+    #[test]
+    fn nothing_is_deleted_unless_asked_and_the_newest_never() {
+        assert!(expired(Retention::default(), &NAMES).is_empty());
+        let none = Retention {
+            keep_last_epochs: Some(0),
+            keep_interval_updates: Some(0),
+            keep_best_checkpoints: Some(0),
+            maximize: true,
+        };
+        for only in NAMES {
+            assert!(expired(none, &[only]).is_empty(), "{only}");
+        }
+        let kept = expired(none, &NAMES);
+        for name in ["checkpoint_last", "checkpoint_best", "checkpoint10", "checkpoint.best_bleu_34.780", "notes"] {
+            assert!(!kept.contains(&name.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_folders_that_hold_a_checkpoint_are_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["checkpoint1", "checkpoint2", "checkpoint3"] {
+            fs::create_dir(dir.path().join(name)).unwrap();
+            if name != "checkpoint1" {
+                fs::write(dir.path().join(name).join(META_FILE), "{}").unwrap();
+            }
+        }
+        let retention = Retention { keep_last_epochs: Some(1), ..Retention::default() };
+        assert_eq!(retention.prune(dir.path()).unwrap(), ["checkpoint2"]);
+        assert_eq!(folder::list(dir.path()).unwrap(), ["checkpoint1", "checkpoint3"]);
+    }
+}

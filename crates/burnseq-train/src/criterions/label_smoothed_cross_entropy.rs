@@ -1,0 +1,153 @@
+//! Cross entropy against targets that keep a little probability for every token.
+
+use burn::tensor::{DType, Int, Tensor, activation::log_softmax};
+use serde::{Deserialize, Serialize};
+
+use super::LossOutput;
+use crate::{Error, Result};
+
+/// Configuration of [`LabelSmoothedCrossEntropy`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabelSmoothedCrossEntropyConfig {
+    /// Probability mass taken from the reference token, in `[0, 1)`; 0 is plain cross entropy.
+    pub label_smoothing: f64,
+}
+
+impl LabelSmoothedCrossEntropyConfig {
+    /// Checks the range.
+    ///
+    /// # Errors
+    /// A mass outside `[0, 1)`.
+    pub fn validate(&self) -> Result<()> {
+        if (0.0..1.0).contains(&self.label_smoothing) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "--label-smoothing must be at least 0 and below 1, got {}",
+            self.label_smoothing
+        )))
+    }
+
+    /// The criterion; the configuration is valid.
+    pub fn init(&self) -> LabelSmoothedCrossEntropy {
+        LabelSmoothedCrossEntropy { label_smoothing: self.label_smoothing }
+    }
+}
+
+/// Cross entropy against `1 - epsilon` on the reference token and `epsilon` spread evenly over the
+/// others, as in fairseq (Szegedy et al. 2016, section 7, spread it over all tokens).
+#[derive(Debug, Clone, PartialEq)]
+pub struct LabelSmoothedCrossEntropy {
+    /// Probability mass taken from the reference token, in `[0, 1)`.
+    pub label_smoothing: f64,
+}
+
+impl LabelSmoothedCrossEntropy {
+    /// Loss in nats, summed over the target tokens that are not `pad`.
+    ///
+    /// # Shapes
+    /// - `logits`: `[batch, tgt_len, vocab]`
+    /// - `target`: `[batch, tgt_len]`
+    pub fn forward(&self, logits: Tensor<3>, target: Tensor<2, Int>, pad: usize) -> LossOutput {
+        forward(logits, target, pad, self.label_smoothing)
+    }
+}
+
+/// Flattens the batch and computes the loss.
+pub(super) fn forward(logits: Tensor<3>, target: Tensor<2, Int>, pad: usize, epsilon: f64) -> LossOutput {
+    let [batch, tgt_len, vocab] = logits.dims();
+    let tokens = batch * tgt_len;
+    let logits = logits.reshape([tokens, vocab]);
+    let (loss, nll_loss) = label_smoothed_cross_entropy(logits, target.reshape([tokens]), pad, epsilon);
+    LossOutput { loss, nll_loss }
+}
+
+/// Smoothed loss (differentiable) and negative log-likelihood (without gradient), both in nats and
+/// summed over the tokens whose target is not `pad`.
+///
+/// With `epsilon_i = epsilon / (vocab - 1)` the loss of a token is
+/// `(1 - epsilon - epsilon_i) * nll + epsilon_i * smooth`, where `smooth` sums `-log p` over the whole
+/// vocabulary, padding and reference included. The log-softmax is computed in `f32`.
+///
+/// # Shapes
+/// - `logits`: `[tokens, vocab]`
+/// - `target`: `[tokens]`
+/// - both results: `[1]`
+pub fn label_smoothed_cross_entropy(
+    logits: Tensor<2>,
+    target: Tensor<1, Int>,
+    pad: usize,
+    epsilon: f64,
+) -> (Tensor<1>, Tensor<1>) {
+    let [tokens, vocab] = logits.dims();
+    let logits = if logits.dtype() == DType::F32 { logits } else { logits.cast(DType::F32) };
+    let log_probs = log_softmax(logits, 1);
+    let is_pad = target.clone().equal_elem(pad as i64);
+
+    let reference = log_probs.clone().gather(1, target.reshape([tokens, 1])); // [tokens, 1]
+    let nll = reference.neg().reshape([tokens]).mask_fill(is_pad.clone(), 0.0).sum();
+    let nll_loss = nll.clone().detach().inner();
+    if epsilon == 0.0 {
+        return (nll, nll_loss);
+    }
+    let smooth = log_probs.sum_dim(1).neg().reshape([tokens]).mask_fill(is_pad, 0.0).sum();
+    // A vocabulary of one token leaves nothing to spread over.
+    let spread = epsilon / (vocab.max(2) - 1) as f64;
+    (nll * (1.0 - epsilon - spread) + smooth * spread, nll_loss)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    fn scalar(tensor: Tensor<1>) -> f32 {
+        tensor.into_scalar::<f32>()
+    }
+
+    #[test]
+    fn smooths_over_the_other_tokens_and_ignores_padding() {
+        let device = Device::flex();
+        // p = [0.5, 0.25, 0.25] twice; the second target is padding (id 0).
+        let p = Tensor::<3>::from_floats([[[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]]], &device);
+        let criterion = LabelSmoothedCrossEntropy { label_smoothing: 0.2 };
+        let output = criterion.forward(p.log(), Tensor::from_ints([[1, 0]], &device), 0);
+        // -(0.8 ln 0.25 + 0.1 ln 0.5 + 0.1 ln 0.25) = 1.3169796
+        assert!((scalar(output.loss) - 1.316_979_6).abs() < 1e-6);
+        assert!((scalar(output.nll_loss) - 4f32.ln()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn gradient_is_softmax_minus_the_smoothed_target_and_zero_at_padding() {
+        let device = Device::flex().autodiff();
+        let logits = Tensor::<2>::from_floats([[0.5f32.ln(), 0.25f32.ln(), 0.25f32.ln()], [1.0, 2.0, 3.0]], &device)
+            .require_grad();
+        let target = Tensor::from_ints([1, 0], &device);
+        let (loss, _) = label_smoothed_cross_entropy(logits.clone(), target, 0, 0.2);
+        let grads = loss.backward();
+        let grad = logits.grad(&grads).unwrap().into_data();
+        let expected = [0.5 - 0.1, 0.25 - 0.8, 0.25 - 0.1, 0.0, 0.0, 0.0];
+        for (found, expected) in grad.as_slice::<f32>().unwrap().iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{grad}");
+        }
+    }
+
+    #[test]
+    fn a_batch_of_padding_only_has_no_loss() {
+        let device = Device::flex();
+        let logits = Tensor::<3>::from_floats([[[1.0, -1.0, 0.0]]], &device);
+        let criterion = LabelSmoothedCrossEntropy { label_smoothing: 0.1 };
+        let output = criterion.forward(logits, Tensor::from_ints([[1]], &device), 1);
+        assert_eq!(scalar(output.loss), 0.0);
+    }
+
+    #[test]
+    fn the_mass_is_below_one() {
+        for wrong in [-0.1, 1.0, f64::NAN] {
+            let error = LabelSmoothedCrossEntropyConfig { label_smoothing: wrong }.validate().unwrap_err();
+            assert!(error.to_string().contains("--label-smoothing"), "{error}");
+        }
+    }
+}

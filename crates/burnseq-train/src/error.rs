@@ -1,0 +1,126 @@
+//! What can go wrong while training and around checkpoints.
+
+use std::{io, path::PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Error of this crate; each names the option, file or tensor it is about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is out of range, or settings contradict each other.
+    #[error("{0}")]
+    Config(String),
+    /// A gradient is NaN or infinite.
+    #[error(
+        "the gradient of `{tensor}` is not finite (norm {norm})\n\
+         hint: lower --lr, raise --warmup-updates or clip with --clip-norm; look for broken training pairs"
+    )]
+    NonFiniteGradient {
+        /// The first such parameter.
+        tensor: String,
+        /// Its norm: NaN or infinity.
+        norm: f32,
+    },
+    /// A file or folder could not be read; the cause is `source`.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file or folder could not be written; what was there before is untouched.
+    #[error("cannot write {path}")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no checkpoint at this path.
+    #[error("{path}: no checkpoint here; a checkpoint is a folder with a checkpoint.json{hint}")]
+    NoCheckpoint {
+        /// What was asked for.
+        path: PathBuf,
+        /// A line with the remedy, or nothing.
+        hint: String,
+    },
+    /// A file of a checkpoint is not what it should be.
+    #[error("{path}: {problem}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the remedy.
+        problem: String,
+    },
+    /// The weights in a file do not fit the model.
+    #[error("{path}: {problem}")]
+    Weights {
+        /// The file with the weights.
+        path: PathBuf,
+        /// The tensor, what is wrong with it and the remedy.
+        problem: burnseq_model::ModelError,
+    },
+    /// The state of the optimiser does not fit the model.
+    #[error(
+        "the optimiser state {problem}\n\
+         hint: it belongs to another model; give the settings of that run, or --reset-optimizer"
+    )]
+    OptimizerState {
+        /// The tensor and what is wrong with it.
+        problem: String,
+    },
+    /// The model could not be configured.
+    #[error(transparent)]
+    Model(#[from] burnseq_model::ModelError),
+    /// The data could not be read or cut into batches.
+    #[error(transparent)]
+    Data(#[from] burnseq_data::Error),
+    /// An update would have made the weights useless; it was not applied.
+    #[error(
+        "training stopped before update {update} (learning rate {lr}): {what}\nhint: the batch held the \
+         training sentences {}, counted from 0; checkpoints of earlier updates are unharmed",
+        numbers(.sentences)
+    )]
+    Diverged {
+        /// The update, counted from 1.
+        update: u64,
+        /// Its learning rate.
+        lr: f64,
+        /// What is not finite.
+        what: String,
+        /// Training sentences of its batches, counted from 0.
+        sentences: Vec<usize>,
+    },
+    /// A run cannot be taken up from this checkpoint.
+    #[error("cannot resume from {path}: {problem}")]
+    Restore {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What does not fit, with the remedy.
+        problem: String,
+    },
+    /// A metric of the task could not be computed.
+    #[error("the validation failed")]
+    Validator(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Model(burnseq_model::ModelError::Config { .. }) => true,
+            Self::Data(error) => error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
+/// At most twenty numbers, then how many there are.
+fn numbers(all: &[usize]) -> String {
+    let shown: Vec<String> = all.iter().take(20).map(ToString::to_string).collect();
+    let rest = if all.len() > 20 { format!(", ... ({} in all)", all.len()) } else { String::new() };
+    format!("{}{rest}", shown.join(", "))
+}

@@ -1,0 +1,248 @@
+//! Gradients of an update: summed over micro-batches, divided by the sample size, clipped by their
+//! global norm.
+//!
+//! Dividing and clipping only change one factor; the optimiser applies it when it reads a gradient,
+//! so neither costs a pass over the gradients.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    optim::GradientsParams,
+    tensor::{Tensor, TensorData},
+};
+use burnseq_model::named_parameters;
+
+use crate::{Error, Result};
+
+/// Gradients summed over the micro-batches of an update, with a common factor.
+#[derive(Debug)]
+pub struct Accumulated {
+    sum: GradientsParams,
+    factor: f64,
+}
+
+/// Global norm of an update's gradients.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GradNorm {
+    /// L2 norm over all parameters, after division by the sample size and before clipping.
+    pub norm: f32,
+    /// Whether the norm was above the limit.
+    pub clipped: bool,
+}
+
+impl Default for Accumulated {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Accumulated {
+    /// No gradients yet.
+    pub fn new() -> Self {
+        Self { sum: GradientsParams::new(), factor: 1.0 }
+    }
+
+    /// Whether nothing was added, or no parameter had a gradient.
+    pub fn is_empty(&self) -> bool {
+        self.sum.is_empty()
+    }
+
+    /// Adds the gradients of a micro-batch; `model` says which parameters there are.
+    ///
+    /// # Panics
+    /// After [`Self::scale`] or [`Self::clip`]: the sum is complete then.
+    pub fn add<M: Module>(&mut self, model: &M, grads: GradientsParams) {
+        assert!(self.factor == 1.0, "micro-batches are summed before they are scaled, by {}", self.factor);
+        if self.is_empty() {
+            self.sum = grads;
+            return;
+        }
+        struct Add<'a>(&'a mut GradientsParams, GradientsParams);
+        impl ModuleVisitor for Add<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let Some(new) = self.1.remove::<D>(param.id) else { return };
+                let sum = match self.0.remove::<D>(param.id) {
+                    Some(old) => old + new,
+                    None => new,
+                };
+                self.0.register(param.id, sum);
+            }
+        }
+        model.visit(&mut Add(&mut self.sum, grads));
+    }
+
+    /// Multiplies every gradient by `factor`: 1 / sample size.
+    pub fn scale(&mut self, factor: f64) {
+        self.factor *= factor;
+    }
+
+    /// L2 norm over all parameters (norm of the norms of the tensors).
+    pub fn norm<M: Module>(&self, model: &M) -> f32 {
+        let squares = self.squares(model);
+        (squares.iter().map(|&(_, square)| f64::from(square)).sum::<f64>().sqrt() * self.factor.abs()) as f32
+    }
+
+    /// L2 norm of each parameter's gradient by name, in module order; parameters without gradient left out.
+    pub fn norms<M: Module>(&self, model: &M) -> Vec<(String, f32)> {
+        let names = named_parameters(model);
+        let name = |index: usize| names[index].0.clone();
+        let norm = |square: f32| (f64::from(square).sqrt() * self.factor.abs()) as f32;
+        self.squares(model).into_iter().map(|(index, square)| (name(index), norm(square))).collect()
+    }
+
+    /// Limits the global norm to `max_norm` by shrinking all gradients alike; 0 never clips.
+    ///
+    /// The factor is `min(1, max_norm / (norm + 1e-6))`, as in PyTorch.
+    ///
+    /// # Errors
+    /// A gradient that is NaN or infinite; nothing is changed then.
+    pub fn clip<M: Module>(&mut self, model: &M, max_norm: f64) -> Result<GradNorm> {
+        let norm = self.norm(model);
+        if !norm.is_finite() {
+            let norms = self.norms(model);
+            let first = norms.into_iter().find(|(_, norm)| !norm.is_finite());
+            // Finite norms whose squares overflow only in their sum.
+            let (tensor, norm) = first.unwrap_or_else(|| ("the whole model".to_owned(), norm));
+            return Err(Error::NonFiniteGradient { tensor, norm });
+        }
+        if max_norm > 0.0 {
+            self.factor *= (max_norm / (f64::from(norm) + 1e-6)).min(1.0);
+        }
+        Ok(GradNorm { norm, clipped: max_norm > 0.0 && f64::from(norm) > max_norm })
+    }
+
+    /// Every gradient by parameter name, the factor applied, in module order.
+    pub fn state_dict<M: Module>(&self, model: &M) -> Vec<(String, TensorData)> {
+        struct Data<'a>(&'a Accumulated, Vec<Option<TensorData>>);
+        impl ModuleVisitor for Data<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let grad = self.0.sum.get::<D>(param.id);
+                self.1.push(grad.map(|grad| (grad * self.0.factor).into_data()));
+            }
+        }
+        let mut data = Data(self, Vec::new());
+        model.visit(&mut data);
+        let names = named_parameters(model).into_iter().map(|(name, ..)| name);
+        names.zip(data.1).filter_map(|(name, data)| Some((name, data?))).collect()
+    }
+
+    /// The sums and the factor that they are still to be multiplied by.
+    pub(crate) fn into_parts(self) -> (GradientsParams, f64) {
+        (self.sum, self.factor)
+    }
+
+    /// Sum of squares of each raw sum, with the parameter's index in module order. All are computed
+    /// before the first is read, so that a GPU is waited for once.
+    fn squares<M: Module>(&self, model: &M) -> Vec<(usize, f32)> {
+        struct Squares<'a> {
+            sum: &'a GradientsParams,
+            index: usize,
+            found: Vec<usize>,
+            squares: Vec<Tensor<1>>,
+        }
+        impl ModuleVisitor for Squares<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if let Some(grad) = self.sum.get::<D>(param.id) {
+                    self.found.push(self.index);
+                    self.squares.push((grad.clone() * grad).sum());
+                }
+                self.index += 1;
+            }
+        }
+        let mut squares = Squares { sum: &self.sum, index: 0, found: Vec::new(), squares: Vec::new() };
+        model.visit(&mut squares);
+        if squares.found.is_empty() {
+            return Vec::new();
+        }
+        let values = Tensor::cat(squares.squares, 0).into_data().convert::<f32>();
+        let values = values.as_slice::<f32>().expect("converted to f32 above");
+        squares.found.into_iter().zip(values.iter().copied()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::{module::ParamId, tensor::Device};
+
+    use super::*;
+
+    #[derive(Module, Debug)]
+    struct Pair {
+        a: Param<Tensor<1>>,
+        b: Param<Tensor<2>>,
+    }
+
+    fn pair() -> Pair {
+        let device = Device::flex();
+        Pair {
+            a: Param::initialized(ParamId::new(), Tensor::zeros([2], &device)),
+            b: Param::initialized(ParamId::new(), Tensor::zeros([1, 1], &device)),
+        }
+    }
+
+    fn grads(model: &Pair, a: [f32; 2], b: Option<f32>) -> GradientsParams {
+        let device = Device::flex();
+        let mut grads = GradientsParams::new();
+        grads.register(model.a.id, Tensor::<1>::from_floats(a, &device));
+        if let Some(b) = b {
+            grads.register(model.b.id, Tensor::<2>::from_floats([[b]], &device));
+        }
+        grads
+    }
+
+    fn values(grads: &Accumulated, model: &Pair) -> Vec<f32> {
+        let tensors = grads.state_dict(model).into_iter();
+        tensors.flat_map(|(_, data)| data.as_slice::<f32>().unwrap().to_vec()).collect()
+    }
+
+    #[test]
+    fn micro_batches_add_up_and_the_norm_is_global() {
+        let model = pair();
+        let mut sum = Accumulated::new();
+        assert!(sum.is_empty());
+        assert_eq!(sum.norm(&model), 0.0);
+        sum.add(&model, grads(&model, [1.0, 0.0], None));
+        sum.add(&model, grads(&model, [3.0, 6.0], Some(24.0)));
+        sum.scale(0.5);
+        assert_eq!(values(&sum, &model), [2.0, 3.0, 12.0]);
+        assert!((sum.norm(&model) - 157f32.sqrt()).abs() < 1e-5);
+        let norms = sum.norms(&model);
+        assert_eq!(norms[1], ("b".to_owned(), 12.0));
+    }
+
+    #[test]
+    fn clipping_shrinks_all_gradients_alike_and_reports_the_norm_before() {
+        let model = pair();
+        let mut sum = Accumulated::new();
+        sum.add(&model, grads(&model, [3.0, 0.0], Some(4.0)));
+        assert_eq!(sum.clip(&model, 0.0).unwrap(), GradNorm { norm: 5.0, clipped: false });
+        assert_eq!(sum.clip(&model, 5.5).unwrap(), GradNorm { norm: 5.0, clipped: false });
+        assert_eq!(values(&sum, &model), [3.0, 0.0, 4.0]);
+        assert_eq!(sum.clip(&model, 1.0).unwrap(), GradNorm { norm: 5.0, clipped: true });
+        assert!((sum.norm(&model) - 1.0).abs() < 1e-6);
+        let clipped = values(&sum, &model);
+        assert!((clipped[0] - 0.6).abs() < 1e-6 && (clipped[2] - 0.8).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_gradient_that_is_not_finite_is_named() {
+        let model = pair();
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let mut sum = Accumulated::new();
+            sum.add(&model, grads(&model, [1.0, 1.0], Some(wrong)));
+            let error = sum.clip(&model, 1.0).unwrap_err();
+            assert!(matches!(&error, Error::NonFiniteGradient { tensor, .. } if tensor == "b"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_norm_of_a_large_tensor_is_accurate() {
+        let device = Device::flex();
+        let model = pair();
+        let mut grads = GradientsParams::new();
+        grads.register(model.a.id, Tensor::<1>::full([5_000_000], 0.1, &device));
+        let mut sum = Accumulated::new();
+        sum.add(&model, grads);
+        let expected = 0.1 * 5e6f64.sqrt();
+        assert!((f64::from(sum.norm(&model)) / expected - 1.0).abs() < 1e-6);
+    }
+}
