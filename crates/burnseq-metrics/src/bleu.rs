@@ -5,6 +5,7 @@ use std::fmt;
 use bleuscore::ngram::get_token_ngram_counter;
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::{Confidence, with_interval};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Statistics};
 use crate::references::References;
@@ -107,6 +108,7 @@ pub struct BleuScore {
     pub hyp_len: u64,
     /// Tokens of the closest references.
     pub ref_len: u64,
+    confidence: Option<Confidence>,
     signature: Signature,
 }
 
@@ -119,6 +121,15 @@ impl BleuScore {
     /// The same score with another `version:` in its signature.
     pub fn with_version(mut self, version: &str) -> Self {
         self.signature = self.signature.with_version(version);
+        self
+    }
+
+    /// The same score with a confidence interval, which then appears in its line and signature.
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
+        self.signature = self
+            .signature
+            .with_trials("bs", confidence.resamples, confidence.seed);
+        self.confidence = Some(confidence);
         self
     }
 
@@ -139,8 +150,8 @@ impl BleuScore {
     fn figures(&self) -> String {
         let precisions: Vec<String> = self.precisions.iter().map(|p| format!("{p:.1}")).collect();
         format!(
-            "{:.2} {} (BP = {:.3} ratio = {:.3} hyp_len = {} ref_len = {})",
-            self.score,
+            "{} {} (BP = {:.3} ratio = {:.3} hyp_len = {} ref_len = {})",
+            with_interval(self.score, self.confidence.as_ref()),
             precisions.join("/"),
             self.brevity_penalty,
             self.ratio(),
@@ -256,8 +267,13 @@ impl Metric for Bleu {
             brevity_penalty,
             hyp_len,
             ref_len,
+            confidence: None,
             signature,
         }
+    }
+
+    fn value(score: &BleuScore) -> f64 {
+        score.score
     }
 
     fn signature(&self, references: ReferenceCount) -> Signature {

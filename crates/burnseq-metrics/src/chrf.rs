@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::{Confidence, with_interval};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Statistics};
 use crate::ngrams::{count_ngrams, shared};
@@ -108,6 +109,7 @@ pub struct ChrfScore {
     pub score: f64,
     /// `chrF2`, `chrF2++`, ...: beta, then a plus for each order of words.
     pub name: String,
+    confidence: Option<Confidence>,
     signature: Signature,
 }
 
@@ -123,15 +125,28 @@ impl ChrfScore {
         self
     }
 
+    /// The same score with a confidence interval, which then appears in its line and signature.
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
+        self.signature = self
+            .signature
+            .with_trials("bs", confidence.resamples, confidence.seed);
+        self.confidence = Some(confidence);
+        self
+    }
+
     /// The line without the signature: `chrF2 = 84.52`.
     pub fn line(&self) -> String {
-        format!("{} = {:.2}", self.name, self.score)
+        format!("{} = {}", self.name, self.figures())
+    }
+
+    fn figures(&self) -> String {
+        with_interval(self.score, self.confidence.as_ref())
     }
 }
 
 impl fmt::Display for ChrfScore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}|{} = {:.2}", self.name, self.signature, self.score)
+        write!(f, "{}|{} = {}", self.name, self.signature, self.figures())
     }
 }
 
@@ -295,8 +310,13 @@ impl Metric for Chrf {
         ChrfScore {
             score: self.f_score(statistics),
             name: format!("chrF{}{plus}", self.config.beta),
+            confidence: None,
             signature: self.signature(references),
         }
+    }
+
+    fn value(score: &ChrfScore) -> f64 {
+        score.score
     }
 
     fn signature(&self, references: ReferenceCount) -> Signature {

@@ -6,6 +6,7 @@
 //! - [`References`]: one or several references per hypothesis, some of them absent;
 //! - [`Metric`]: statistics of one segment, summed over a corpus, make a score. Implemented by
 //!   [`Bleu`] (Papineni et al. 2002), [`Chrf`] (Popović 2015, 2017) and [`Ter`] (Snover et al. 2006);
+//! - [`bootstrap`]: confidence intervals and paired tests (Koehn 2004, Riezler and Maxwell 2005);
 //! - [`Signature`]: the settings that produced a score, in sacreBLEU's notation;
 //! - [`TokenisedBleu`]: BLEU on tokens as they are, in fairseq's format.
 //!
@@ -39,10 +40,12 @@
 //! ```
 
 pub mod bleu;
+pub mod bootstrap;
 pub mod chrf;
 pub mod error;
 pub mod metric;
 mod ngrams;
+mod numpy_random;
 pub mod references;
 pub mod signature;
 pub mod smoothing;

@@ -7,7 +7,7 @@ use crate::references::References;
 use crate::signature::{ReferenceCount, Signature};
 
 /// Statistics of a segment, which sum to those of a corpus.
-pub trait Statistics: Clone + Send {
+pub trait Statistics: Clone + Send + Sync {
     /// Adds the statistics of another segment, made with the same settings.
     fn add(&mut self, other: &Self);
 }
@@ -24,6 +24,9 @@ pub trait Metric: Sync {
 
     /// The score that summed statistics amount to.
     fn score(&self, statistics: &Self::Statistics, references: ReferenceCount) -> Self::Score;
+
+    /// The number, in percent, that a score comes down to.
+    fn value(score: &Self::Score) -> f64;
 
     /// The settings of the metric.
     fn signature(&self, references: ReferenceCount) -> Signature;
@@ -62,9 +65,7 @@ pub trait Metric: Sync {
         hypotheses: &[H],
         references: &References<'_>,
     ) -> Result<Self::Score> {
-        let mut statistics = self.corpus_statistics(hypotheses, references)?.into_iter();
-        let mut sum = statistics.next().ok_or(Error::EmptyCorpus)?;
-        statistics.for_each(|segment| sum.add(&segment));
+        let sum = total(&self.corpus_statistics(hypotheses, references)?)?;
         Ok(self.score(&sum, references.count()))
     }
 
@@ -80,4 +81,15 @@ pub trait Metric: Sync {
         let statistics = self.segment_statistics(hypothesis, &references);
         Ok(self.score(&statistics, ReferenceCount::Fixed(references.len())))
     }
+}
+
+/// The sum of the statistics of several segments.
+///
+/// # Errors
+/// There are none.
+pub(crate) fn total<'a, S: Statistics + 'a>(segments: impl IntoIterator<Item = &'a S>) -> Result<S> {
+    let mut segments = segments.into_iter();
+    let mut sum = segments.next().ok_or(Error::EmptyCorpus)?.clone();
+    segments.for_each(|segment| sum.add(segment));
+    Ok(sum)
 }

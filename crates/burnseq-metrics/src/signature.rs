@@ -46,6 +46,14 @@ impl Signature {
         self
     }
 
+    /// The same signature with the kind and number of random trials and their seed, which stand
+    /// behind the number of references: `bs` for bootstrap resampling, `ar` for approximate randomisation.
+    pub fn with_trials(mut self, kind: &'static str, trials: usize, seed: u64) -> Self {
+        self.pairs.insert(1, (kind, trials.to_string()));
+        self.pairs.insert(2, ("seed", seed.to_string()));
+        self
+    }
+
     /// The same signature with `yes` or `no` for `key`.
     pub(crate) fn with_choice(self, key: &'static str, value: bool) -> Self {
         self.with(key, if value { "yes" } else { "no" })

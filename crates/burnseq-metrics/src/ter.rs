@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bootstrap::{Confidence, with_interval};
 use crate::metric::{Metric, Statistics};
 use crate::signature::{ReferenceCount, Signature};
 use crate::ter_shift::edits;
@@ -63,6 +64,7 @@ pub struct TerScore {
     pub edits: u64,
     /// Words of the references, averaged over those of a segment.
     pub ref_len: f64,
+    confidence: Option<Confidence>,
     signature: Signature,
 }
 
@@ -78,15 +80,28 @@ impl TerScore {
         self
     }
 
+    /// The same score with a confidence interval, which then appears in its line and signature.
+    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
+        self.signature = self
+            .signature
+            .with_trials("bs", confidence.resamples, confidence.seed);
+        self.confidence = Some(confidence);
+        self
+    }
+
     /// The line without the signature: `TER = 10.00`.
     pub fn line(&self) -> String {
-        format!("TER = {:.2}", self.score)
+        format!("TER = {}", self.figures())
+    }
+
+    fn figures(&self) -> String {
+        with_interval(self.score, self.confidence.as_ref())
     }
 }
 
 impl fmt::Display for TerScore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TER|{} = {:.2}", self.signature, self.score)
+        write!(f, "TER|{} = {}", self.signature, self.figures())
     }
 }
 
@@ -166,8 +181,13 @@ impl Metric for Ter {
             score: 100.0 * rate,
             edits,
             ref_len,
+            confidence: None,
             signature: self.signature(references),
         }
+    }
+
+    fn value(score: &TerScore) -> f64 {
+        score.score
     }
 
     fn signature(&self, references: ReferenceCount) -> Signature {

@@ -1,6 +1,7 @@
 //! Compares this crate with the scores of sacreBLEU, fairseq and Moses in `../shared`.
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod bootstrap;
 mod fairseq_score;
 mod sacrebleu;
 mod tokenised;
