@@ -1,14 +1,48 @@
 //! The text side of burnseq: lines become tokens, tokens become ids, and back.
+//!
+//! The parts, in the order text passes through them:
+//! - [`LineReader`] and [`TextFile`] read lines as Python's text mode does, streaming or in parallel.
+//! - [`TextPipeline`] turns raw lines into tokens and back, as [`TextSettings`] beside the data say:
+//!   [`Normalization`], then a [`Tokenizer`], then a subword model, [`sentencepiece`] or
+//!   [`subword_nmt`], which are learnt here too.
+//! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format.
+//! - [`RemoveBpe`] joins subwords in decoded text where no pipeline is at hand.
+//!
+//! ```
+//! use burnseq_text::subword_nmt::{LearnOptions, SubwordNmt, learn};
+//! use burnseq_text::{Counts, Dictionary};
+//!
+//! let text = ["der Hund und der Mann", "der Hund und die Hunde"];
+//! let codes = learn(text, &LearnOptions { symbols: 4, ..LearnOptions::default() })?;
+//! let bpe = SubwordNmt::new(&codes);
+//!
+//! let mut counts = Counts::new();
+//! text.iter().for_each(|line| counts.add_line(&bpe.encode_line(line)));
+//! let dictionary = Dictionary::from_counts(&counts, 0, None, 8);
+//!
+//! let ids = dictionary.encode_line(&bpe.encode_line("die Hunde und der Mann"), true);
+//! assert_eq!(bpe.decode(&dictionary.decode(&ids)), "die Hunde und der Mann");
+//! # Ok::<(), burnseq_text::Error>(())
+//! ```
 
 mod atomic;
 mod dictionary;
 mod error;
 mod hash;
 mod lines;
+mod merges;
+mod normalize;
+mod pipeline;
+mod remove_bpe;
+pub mod sentencepiece;
+pub mod subword_nmt;
 pub mod whitespace;
 
 pub use atomic::write_atomically;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::{LineReader, Lines, TextFile};
+pub use normalize::Normalization;
+pub use pipeline::{SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
+pub use remove_bpe::{RemoveBpe, carries_subword_marks};
 pub use whitespace::tokenize_line;

@@ -1,0 +1,186 @@
+//! From raw text to the tokens a dictionary knows, and back, as settings beside the data say.
+//!
+//! Each language of a data folder may have a file `text.<language>.json` ([`TextSettings`]); the
+//! subword models it names lie beside it. Both languages name the same files when their subwords
+//! are joint. Without the file, text is used as it is. A checkpoint carries the settings and the
+//! bytes of the files they name ([`TextFiles`]).
+
+mod settings;
+mod tokenizer;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+pub use settings::{SubwordSettings, TextSettings};
+pub use tokenizer::Tokenizer;
+
+use crate::error::{Error, Result};
+use crate::sentencepiece::SentencePiece;
+use crate::subword_nmt::{Codes, SubwordNmt, Vocabulary};
+
+/// Content of the files that settings name, by name.
+pub type TextFiles = BTreeMap<String, Vec<u8>>;
+
+/// Turns raw lines into tokens separated by blanks, and tokens into text.
+///
+/// ```
+/// use burnseq_text::{TextFiles, TextPipeline, TextSettings};
+/// let settings: TextSettings =
+///     serde_json::from_str(r#"{"subword": {"type": "subword_nmt", "codes": "bpe.codes"}}"#)?;
+/// let files = TextFiles::from([("bpe.codes".to_owned(), b"#version: 0.2\nH u\n".to_vec())]);
+/// let pipeline = TextPipeline::new(settings, &files)?;
+/// assert_eq!(pipeline.encode("Hu u")?, "H@@ u u");
+/// assert_eq!(pipeline.decode("H@@ u u"), "Hu u");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TextPipeline {
+    settings: TextSettings,
+    subword: Subword,
+}
+
+#[derive(Debug, Clone)]
+enum Subword {
+    None,
+    SentencePiece(SentencePiece),
+    SubwordNmt(SubwordNmt),
+}
+
+impl TextPipeline {
+    /// Builds the pipeline from settings and the content of the files they name.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSettings`], [`Error::MissingFile`], and those of the subword model.
+    pub fn new(settings: TextSettings, files: &TextFiles) -> Result<Self> {
+        settings.validate()?;
+        let content = |name: &str| {
+            files
+                .get(name)
+                .map(Vec::as_slice)
+                .ok_or_else(|| Error::MissingFile {
+                    name: name.to_owned(),
+                })
+        };
+        let subword = match &settings.subword {
+            SubwordSettings::None => Subword::None,
+            SubwordSettings::SentencePiece { model } => {
+                Subword::SentencePiece(SentencePiece::from_bytes(content(model)?, model)?)
+            }
+            SubwordSettings::SubwordNmt {
+                codes,
+                vocabulary,
+                threshold,
+            } => {
+                let codes = Codes::parse(content(codes)?, codes)?;
+                Subword::SubwordNmt(match vocabulary {
+                    None => SubwordNmt::new(&codes),
+                    Some(name) => {
+                        let vocabulary = Vocabulary::parse(content(name)?, name, *threshold)?;
+                        SubwordNmt::with_vocabulary(&codes, vocabulary)?
+                    }
+                })
+            }
+        };
+        Ok(Self { settings, subword })
+    }
+
+    /// As [`TextPipeline::new`], with the files in a folder.
+    ///
+    /// # Errors
+    /// Also [`Error::Read`].
+    pub fn from_folder(settings: TextSettings, folder: &Path) -> Result<Self> {
+        let files = settings.read_files(folder)?;
+        Self::new(settings, &files)
+    }
+
+    /// The settings it was built from.
+    pub fn settings(&self) -> &TextSettings {
+        &self.settings
+    }
+
+    /// Normalises, tokenises and segments a raw line; the tokens are separated by blanks.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`].
+    pub fn encode(&self, raw: &str) -> Result<String> {
+        let line = self.settings.normalization.apply(raw);
+        let line = self.settings.tokenizer.tokenize(line);
+        match &self.subword {
+            Subword::None => Ok(line),
+            Subword::SentencePiece(model) => model.encode_line(&line),
+            Subword::SubwordNmt(model) => Ok(model.encode_line(&line)),
+        }
+    }
+
+    /// Joins subwords and undoes the tokenisation; normalisation cannot be undone.
+    pub fn decode(&self, tokens: &str) -> String {
+        let line = match &self.subword {
+            Subword::None => tokens.to_owned(),
+            Subword::SentencePiece(model) => model.decode(tokens),
+            Subword::SubwordNmt(model) => model.decode(tokens),
+        };
+        self.settings.tokenizer.detokenize(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::normalize::Normalization;
+    use crate::sentencepiece::{SentencePieceOptions, learn};
+
+    #[test]
+    fn default_settings_change_nothing() {
+        let pipeline = TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap();
+        for line in ["", "  a\tb ", "x@@ ▁y", "ﬁ\u{a0}"] {
+            assert_eq!(pipeline.encode(line).unwrap(), line);
+            assert_eq!(pipeline.decode(line), line);
+        }
+    }
+
+    #[test]
+    fn raw_text_becomes_pieces_of_normalised_text_and_back() {
+        let options = SentencePieceOptions {
+            vocab_size: 30,
+            ..SentencePieceOptions::default()
+        };
+        let learned = learn(["ein Hund", "ein Mann", "fi"], &options).unwrap();
+        let settings = TextSettings {
+            normalization: Normalization::NmtNfkc,
+            subword: SubwordSettings::SentencePiece {
+                model: "spm.model".into(),
+            },
+            ..TextSettings::default()
+        };
+        let files = TextFiles::from([("spm.model".to_owned(), learned.model)]);
+        let pipeline = TextPipeline::new(settings, &files).unwrap();
+        let tokens = pipeline.encode("\u{feff}ein\u{a0}ﬁ ").unwrap();
+        assert_eq!(tokens, "▁ein ▁fi");
+        assert_eq!(pipeline.decode(&tokens), "ein fi");
+    }
+
+    #[test]
+    fn files_come_from_the_folder_and_missing_ones_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = TextSettings {
+            subword: SubwordSettings::SubwordNmt {
+                codes: "c".into(),
+                vocabulary: Some("v".into()),
+                threshold: 2,
+            },
+            ..TextSettings::default()
+        };
+        std::fs::write(dir.path().join("c"), "#version: 0.2\na b</w>\n").unwrap();
+        let error = TextPipeline::from_folder(settings.clone(), dir.path()).unwrap_err();
+        assert!(error.to_string().ends_with("/v"), "{error}");
+        std::fs::write(dir.path().join("v"), "ab 1\n").unwrap();
+        let pipeline = TextPipeline::from_folder(settings.clone(), dir.path()).unwrap();
+        // `ab` occurs less than twice, so it is split again.
+        assert_eq!(pipeline.encode("ab").unwrap(), "a@@ b");
+        let error = TextPipeline::new(settings, &TextFiles::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the text settings name the file \"c\", which is missing"
+        );
+    }
+}

@@ -1,0 +1,27 @@
+//! SentencePiece (Kudo and Richardson 2018): learning BPE models and applying any model.
+//!
+//! Learning is ours and gives the vocabulary that `spm_train --model_type=bpe` gives; the model it
+//! writes is read by every SentencePiece library. Encoding goes through Google's C++ library.
+//!
+//! The models written here hold the `identity` normaliser: text is to be normalised by
+//! [`Normalization::NmtNfkc`](crate::Normalization) before it is learnt from and before it is
+//! encoded, which [`TextPipeline`](crate::TextPipeline) does. Who uses such a model elsewhere has
+//! to normalise (NFKC) there too.
+
+mod alphabet;
+mod learn;
+mod model;
+mod pieces;
+mod proto;
+
+pub use learn::{Learned, Learner, SentencePieceOptions, learn};
+pub use model::SentencePiece;
+
+/// What stands for a blank in pieces.
+pub const BLANK: char = '\u{2581}';
+
+/// The special pieces, in the order of their ids, as `spm_train` has them by default.
+pub const SPECIAL_PIECES: [&str; 3] = ["<unk>", "<s>", "</s>"];
+
+/// Stands for rare characters while learning; lines that hold it are not learnt from.
+pub(crate) const RARE: char = '\u{2585}';

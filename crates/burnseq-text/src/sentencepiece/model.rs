@@ -1,0 +1,196 @@
+//! Applying a SentencePiece model of any kind through Google's library.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use prost::Message;
+use sentencepiece::SentencePieceProcessor;
+
+use super::SPECIAL_PIECES;
+use super::proto::ModelProto;
+use crate::error::{Error, Result};
+use crate::remove_bpe::RemoveBpe;
+
+/// A loaded model; clones share it, and threads may use it at once.
+///
+/// ```
+/// use burnseq_text::sentencepiece::{SentencePiece, SentencePieceOptions, learn};
+/// let options = SentencePieceOptions { vocab_size: 20, ..Default::default() };
+/// let learned = learn(["ein Hund", "ein Mann"], &options)?;
+/// let model = SentencePiece::from_bytes(&learned.model, "spm.model")?;
+/// assert_eq!(model.encode_line("ein Mund")?, "▁ein ▁ M u nd");
+/// assert_eq!(model.decode("▁ein ▁ M u nd"), "ein Mund");
+/// # Ok::<(), burnseq_text::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct SentencePiece {
+    processor: Arc<SentencePieceProcessor>,
+    pieces: Arc<[Box<str>]>,
+    normalizes: bool,
+}
+
+impl SentencePiece {
+    /// Loads a `.model` file.
+    ///
+    /// # Errors
+    /// [`Error::Read`] and [`Error::SentencePieceModel`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::from_bytes(&bytes, &path.display().to_string())
+    }
+
+    /// Takes the content of a `.model` file; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceModel`].
+    pub fn from_bytes(bytes: &[u8], name: &str) -> Result<Self> {
+        let error = |reason: String| Error::SentencePieceModel {
+            name: name.to_owned(),
+            reason,
+        };
+        let proto = ModelProto::decode(bytes).map_err(|cause| error(cause.to_string()))?;
+        if proto.pieces.is_empty() {
+            return Err(error("it holds no pieces".to_owned()));
+        }
+        let processor =
+            SentencePieceProcessor::from_serialized_proto(bytes).map_err(|cause| error(cause.to_string()))?;
+        let charsmap = proto.normalizer_spec.and_then(|spec| spec.precompiled_charsmap);
+        let pieces = proto
+            .pieces
+            .into_iter()
+            .map(|entry| entry.piece.unwrap_or_default().into());
+        Ok(Self {
+            processor: Arc::new(processor),
+            pieces: pieces.collect(),
+            normalizes: charsmap.is_some_and(|map| !map.is_empty()),
+        })
+    }
+
+    /// The pieces of a line, separated by blanks; characters the model does not know stay as they
+    /// are, and become `<unk>` only in the dictionary.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`].
+    pub fn encode_line(&self, line: &str) -> Result<String> {
+        let pieces = self
+            .processor
+            .encode(line)
+            .map_err(|cause| Error::SentencePieceEncode {
+                text: line.chars().take(80).collect(),
+                reason: cause.to_string(),
+            })?;
+        let mut segmented = String::with_capacity(line.len() * 2);
+        for piece in pieces {
+            if !segmented.is_empty() {
+                segmented.push(' ');
+            }
+            segmented.push_str(&piece.piece);
+        }
+        Ok(segmented)
+    }
+
+    /// Joins pieces to text.
+    pub fn decode(&self, tokens: &str) -> String {
+        RemoveBpe::SentencePiece.apply(tokens)
+    }
+
+    /// The pieces in the order of their ids.
+    pub fn pieces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.pieces.iter().map(|piece| &**piece)
+    }
+
+    /// How many pieces there are, the special ones included.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether there are only special pieces.
+    pub fn is_empty(&self) -> bool {
+        self.len() <= SPECIAL_PIECES.len()
+    }
+
+    /// Whether the model normalises text itself, beyond blanks; models learnt here do not.
+    pub fn normalizes(&self) -> bool {
+        self.normalizes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SentencePieceOptions, learn};
+    use super::*;
+    use crate::normalize::Normalization;
+
+    fn model(lines: &[&str], vocab_size: usize) -> SentencePiece {
+        let options = SentencePieceOptions {
+            vocab_size,
+            ..SentencePieceOptions::default()
+        };
+        let learned = learn(lines.iter().copied(), &options).unwrap();
+        let model = SentencePiece::from_bytes(&learned.model, "test").unwrap();
+        assert_eq!(model.len(), learned.pieces);
+        assert_eq!(model.processor.len(), learned.pieces);
+        model
+    }
+
+    #[test]
+    fn learnt_pieces_are_applied_in_their_order() {
+        let model = model(&["aab ab", "aab"], 100);
+        assert_eq!(model.encode_line("aab ab b").unwrap(), "▁aab ▁ab ▁ b");
+        assert_eq!(model.encode_line("  baab  ").unwrap(), "▁ b a ab");
+        assert_eq!(model.encode_line("").unwrap(), "");
+        let pieces: Vec<_> = model.pieces().take(4).collect();
+        assert_eq!(pieces, ["<unk>", "<s>", "</s>", "ab"]);
+        assert!(!model.normalizes() && !model.is_empty());
+    }
+
+    #[test]
+    fn unknown_characters_stay_together_as_they_are() {
+        let model = model(&["aab ab", "aab"], 100);
+        assert_eq!(model.encode_line("a猫犬b xy").unwrap(), "▁a 猫犬 b ▁ xy");
+    }
+
+    #[test]
+    fn decoding_undoes_encoding_of_normalised_text() {
+        let model = model(
+            &["der Hund bellt", "die Hündin bellt laut", "3 Hunde, 4 Katzen."],
+            60,
+        );
+        let mut state = 7u64;
+        for _ in 0..500 {
+            let mut line = String::new();
+            for _ in 0..20 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                line.push(
+                    ['d', 'e', 'r', ' ', ' ', 'ü', '😀', '3', ',', '\u{a0}', 'ﬁ', 'x']
+                        [(state >> 40) as usize % 12],
+                );
+            }
+            let line = Normalization::NmtNfkc.apply(&line);
+            assert_eq!(model.decode(&model.encode_line(&line).unwrap()), line);
+        }
+    }
+
+    #[test]
+    fn foreign_and_empty_files_are_refused() {
+        for bytes in [&b""[..], b"hello, world, this is no model", &[0xff; 40]] {
+            let error = SentencePiece::from_bytes(bytes, "spm.model")
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("spm.model is not a usable SentencePiece model: "),
+                "{error}"
+            );
+        }
+        assert!(matches!(
+            SentencePiece::load("no/such.model"),
+            Err(Error::Read { .. })
+        ));
+    }
+}

@@ -1,0 +1,381 @@
+//! Splitting words into pieces with learnt merges, as subword-nmt's `apply-bpe`, and undoing it.
+
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex};
+
+use super::{Codes, CodesVersion, END_OF_WORD, SEPARATOR, Vocabulary, parts, words};
+use crate::error::{Error, Result};
+use crate::hash::FastMap;
+use crate::remove_bpe::RemoveBpe;
+
+/// Words whose segmentation is remembered, at most; then the memory starts afresh.
+const CACHED_WORDS: usize = 1 << 16;
+
+/// Longer words (in bytes) are not remembered.
+const CACHED_LENGTH: usize = 128;
+
+/// Words and their pieces.
+type Cache = FastMap<Box<str>, Box<str>>;
+
+/// A symbol that no merge knows.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Segments text with the merges of a [`Codes`] file.
+///
+/// Segmented words are remembered, up to a bound. Several threads may share one value; clones
+/// share the merges but remember on their own, which is faster in parallel.
+///
+/// ```
+/// use burnseq_text::subword_nmt::{Codes, SubwordNmt};
+/// let codes = Codes::parse("#version: 0.2\nH u\nn d</w>\n".as_bytes(), "codes")?;
+/// let bpe = SubwordNmt::new(&codes);
+/// assert_eq!(bpe.encode_line("ein Hund"), "e@@ i@@ n Hu@@ nd");
+/// assert_eq!(bpe.decode("e@@ i@@ n Hu@@ nd"), "ein Hund");
+/// # Ok::<(), burnseq_text::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct SubwordNmt {
+    tables: Arc<Tables>,
+    cache: Mutex<Cache>,
+}
+
+impl Clone for SubwordNmt {
+    fn clone(&self) -> Self {
+        Self {
+            tables: self.tables.clone(),
+            cache: Mutex::default(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Tables {
+    version: CodesVersion,
+    /// Ids of the symbols that take part in merges.
+    ids: FastMap<Box<str>, u32>,
+    /// Rank and id of the result of each pair.
+    merges: FastMap<(u32, u32), (u32, u32)>,
+    /// The pair that makes a piece.
+    parts: FastMap<Box<str>, (Box<str>, Box<str>)>,
+    vocabulary: Option<Vocabulary>,
+}
+
+impl SubwordNmt {
+    /// Segments with all merges.
+    pub fn new(codes: &Codes) -> Self {
+        Self::build(codes, None)
+    }
+
+    /// Also splits pieces that are not in the vocabulary again, so that the model never sees
+    /// pieces that were rare on its side of the training text.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOption`] for codes of version 0.1, whose merges of `</w>` cannot be undone.
+    pub fn with_vocabulary(codes: &Codes, vocabulary: Vocabulary) -> Result<Self> {
+        if codes.version == CodesVersion::V0_1 {
+            return Err(Error::InvalidOption {
+                name: "version of the BPE codes",
+                expected: "0.2 when a vocabulary is given",
+                value: "0.1".to_owned(),
+            });
+        }
+        Ok(Self::build(codes, Some(vocabulary)))
+    }
+
+    fn build(codes: &Codes, vocabulary: Option<Vocabulary>) -> Self {
+        let mut ids: FastMap<Box<str>, u32> = FastMap::default();
+        let mut id = |symbol: &str| {
+            let next = ids.len() as u32;
+            *ids.entry(symbol.into()).or_insert(next)
+        };
+        let mut merges: FastMap<(u32, u32), (u32, u32)> = FastMap::default();
+        let mut parts: FastMap<Box<str>, (Box<str>, Box<str>)> = FastMap::default();
+        // From the last to the first: of merges listed twice the earlier rank counts, and a piece
+        // that two pairs make is split into the pair that stands earlier.
+        for (rank, (left, right)) in codes.merges.iter().enumerate().rev() {
+            let joined = [left.as_str(), right].concat();
+            let pair = (id(left), id(right));
+            let result = (rank as u32, id(&joined));
+            match merges.entry(pair) {
+                Entry::Occupied(mut entry) => *entry.get_mut() = result,
+                Entry::Vacant(entry) => {
+                    entry.insert(result);
+                    parts.insert(joined.into(), (left.as_str().into(), right.as_str().into()));
+                }
+            }
+        }
+        let tables = Tables {
+            version: codes.version,
+            ids,
+            merges,
+            parts,
+            vocabulary,
+        };
+        Self {
+            tables: Arc::new(tables),
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Segments the words of a line, which blanks (U+0020) separate; blanks at both ends stay.
+    pub fn encode_line(&self, line: &str) -> String {
+        let mut segmented = String::with_capacity(line.len() * 2);
+        // A poisoned lock only means that another thread panicked; the entries are complete.
+        let mut cache = self
+            .cache
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        for part in parts(line) {
+            self.encode_part(part, &mut cache, &mut segmented);
+        }
+        segmented
+    }
+
+    fn encode_part(&self, part: &str, cache: &mut Cache, segmented: &mut String) {
+        let is_edge = |c: char| matches!(c, ' ' | '\r' | '\n');
+        let inner = part.trim_matches(is_edge);
+        if inner.is_empty() {
+            return segmented.push_str(part);
+        }
+        let start = part.len() - part.trim_start_matches(is_edge).len();
+        segmented.push_str(&part[..start]);
+        for (n, word) in words(inner).enumerate() {
+            if n > 0 {
+                segmented.push(' ');
+            }
+            if let Some(known) = cache.get(word) {
+                segmented.push_str(known);
+                continue;
+            }
+            let begin = segmented.len();
+            self.tables.segment(word, segmented);
+            if word.len() <= CACHED_LENGTH {
+                if cache.len() >= CACHED_WORDS {
+                    cache.clear();
+                }
+                cache.insert(word.into(), segmented[begin..].into());
+            }
+        }
+        segmented.push_str(&part[start + inner.len()..]);
+    }
+
+    /// Joins the pieces of segmented text, as `--remove-bpe` does.
+    pub fn decode(&self, tokens: &str) -> String {
+        RemoveBpe::SubwordNmt.apply(tokens)
+    }
+}
+
+/// A symbol of a word under segmentation.
+#[derive(Clone, Copy)]
+struct Symbol {
+    id: u32,
+    /// Byte offset of its end in the word.
+    end: usize,
+}
+
+impl Tables {
+    /// Appends the pieces of a word, with `@@ ` between them.
+    fn segment(&self, word: &str, segmented: &mut String) {
+        let mut symbols = self.initial(word);
+        if symbols.len() > 1 {
+            self.merge_all(&mut symbols);
+        }
+        let mut pieces = Vec::with_capacity(symbols.len());
+        let mut begin = 0;
+        for symbol in symbols {
+            if symbol.end > begin {
+                pieces.push(&word[begin..symbol.end]);
+            }
+            begin = symbol.end;
+        }
+        let last = pieces.pop().expect("words have at least one character");
+        match &self.vocabulary {
+            Some(vocabulary) if word.chars().nth(1).is_some() => {
+                for piece in pieces {
+                    self.push_known(vocabulary, piece, segmented);
+                }
+                self.push_known_last(vocabulary, last, segmented);
+            }
+            _ => {
+                for piece in pieces {
+                    push_inner(piece, segmented);
+                }
+                segmented.push_str(last);
+            }
+        }
+    }
+
+    /// One symbol per character, with the end of the word as the version wants it.
+    fn initial(&self, word: &str) -> Vec<Symbol> {
+        let id = |symbol: &str| self.ids.get(symbol).copied().unwrap_or(UNKNOWN);
+        let mut symbols: Vec<Symbol> = Vec::with_capacity(word.len() + 1);
+        for (begin, c) in word.char_indices() {
+            let end = begin + c.len_utf8();
+            symbols.push(Symbol {
+                id: id(&word[begin..end]),
+                end,
+            });
+        }
+        match self.version {
+            CodesVersion::V0_1 if symbols.len() > 1 => {
+                symbols.push(Symbol {
+                    id: id(END_OF_WORD),
+                    end: word.len(),
+                });
+            }
+            CodesVersion::V0_1 => {}
+            CodesVersion::V0_2 => {
+                let (begin, c) = word.char_indices().next_back().expect("words are not empty");
+                let mut last = String::with_capacity(c.len_utf8() + END_OF_WORD.len());
+                last.push_str(&word[begin..]);
+                last.push_str(END_OF_WORD);
+                symbols.last_mut().expect("words are not empty").id = id(&last);
+            }
+        }
+        symbols
+    }
+
+    /// Joins the pair of lowest rank, everywhere and left to right, until no merge is left.
+    fn merge_all(&self, symbols: &mut Vec<Symbol>) {
+        loop {
+            let ranked = symbols.windows(2).filter_map(|pair| {
+                let pair = (pair[0].id, pair[1].id);
+                self.merges.get(&pair).map(|&(rank, joined)| (rank, pair, joined))
+            });
+            let Some((_, (left, right), joined)) = ranked.min_by_key(|&(rank, ..)| rank) else {
+                return;
+            };
+            let mut kept = 0;
+            let mut at = 0;
+            while at < symbols.len() {
+                let mut symbol = symbols[at];
+                at += 1;
+                if symbol.id == left && at < symbols.len() && symbols[at].id == right {
+                    symbol = Symbol {
+                        id: joined,
+                        end: symbols[at].end,
+                    };
+                    at += 1;
+                }
+                symbols[kept] = symbol;
+                kept += 1;
+            }
+            symbols.truncate(kept);
+        }
+    }
+
+    /// A piece inside a word: as it is when the vocabulary has it, else its parts likewise.
+    fn push_known(&self, vocabulary: &Vocabulary, piece: &str, segmented: &mut String) {
+        match self.parts.get(piece) {
+            Some((left, right)) if !vocabulary.contains(&[piece, SEPARATOR].concat()) => {
+                self.push_known(vocabulary, left, segmented);
+                self.push_known(vocabulary, right, segmented);
+            }
+            _ => push_inner(piece, segmented),
+        }
+    }
+
+    /// The last piece of a word, likewise.
+    fn push_known_last(&self, vocabulary: &Vocabulary, piece: &str, segmented: &mut String) {
+        let parts = self.parts.get([piece, END_OF_WORD].concat().as_str());
+        match parts.and_then(|(left, right)| Some((left, right.strip_suffix(END_OF_WORD)?))) {
+            Some((left, right)) if !vocabulary.contains(piece) => {
+                self.push_known(vocabulary, left, segmented);
+                self.push_known_last(vocabulary, right, segmented);
+            }
+            _ => segmented.push_str(piece),
+        }
+    }
+}
+
+fn push_inner(piece: &str, segmented: &mut String) {
+    segmented.push_str(piece);
+    segmented.push_str(SEPARATOR);
+    segmented.push(' ');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bpe(codes: &str) -> SubwordNmt {
+        SubwordNmt::new(&Codes::parse(codes.as_bytes(), "codes").unwrap())
+    }
+
+    #[test]
+    fn earlier_merges_come_first_and_overlaps_join_from_the_left() {
+        let bpe = bpe("#version: 0.2\na a\nb c</w>\naa a\n");
+        assert_eq!(bpe.encode_line("aaabc"), "aaa@@ bc");
+        // a a a a a -> aa aa a</w>: the last `a` carries `</w>`.
+        assert_eq!(bpe.encode_line("aaaaa"), "aa@@ aa@@ a");
+        assert_eq!(bpe.encode_line("x"), "x");
+    }
+
+    #[test]
+    fn only_blanks_separate_words_and_outer_ones_stay() {
+        let bpe = bpe("#version: 0.2\na b</w>\n");
+        assert_eq!(bpe.encode_line("  ab   cd "), "  ab c@@ d ");
+        assert_eq!(bpe.encode_line("a\tb"), "a@@ \t@@ b");
+        assert_eq!(bpe.encode_line("   "), "   ");
+        // As subword-nmt prints it: the parts are lines of their own for it.
+        assert_eq!(
+            bpe.encode_line(" ab\u{2028}ab \u{85} x"),
+            " a@@ b@@ \u{2028}ab \u{85} x"
+        );
+        assert_eq!(bpe.encode_line(""), "");
+    }
+
+    #[test]
+    fn version_0_1_has_the_end_of_word_as_its_own_symbol() {
+        let bpe = bpe("a b\nab </w>\nc </w>\n");
+        assert_eq!(bpe.encode_line("ab abc cd c"), "ab ab@@ c c@@ d c");
+    }
+
+    #[test]
+    fn pieces_outside_the_vocabulary_are_split_again() {
+        let codes = Codes::parse("#version: 0.2\na b\nc d</w>\nab cd</w>\n".as_bytes(), "codes").unwrap();
+        let with = |text: &str| {
+            let vocabulary = Vocabulary::parse(text.as_bytes(), "vocab", 0).unwrap();
+            SubwordNmt::with_vocabulary(&codes, vocabulary)
+                .unwrap()
+                .encode_line("abcd")
+        };
+        assert_eq!(with("abcd 1\n"), "abcd");
+        assert_eq!(with("ab@@ 1\ncd 1\n"), "ab@@ cd");
+        assert_eq!(with("cd 1\n"), "a@@ b@@ cd");
+        assert_eq!(with("abcd@@ 1\nab 1\n"), "a@@ b@@ c@@ d");
+        let old = Codes {
+            version: CodesVersion::V0_1,
+            ..codes.clone()
+        };
+        assert!(SubwordNmt::with_vocabulary(&old, Vocabulary::default()).is_err());
+    }
+
+    #[test]
+    fn full_cache_changes_nothing() {
+        let bpe = bpe("#version: 0.2\n1 2\n3 4</w>\n");
+        for n in 0..CACHED_WORDS + 10 {
+            bpe.encode_line(&format!("w{n}"));
+        }
+        assert!(bpe.cache.lock().unwrap().len() <= CACHED_WORDS);
+        assert_eq!(bpe.encode_line("1234 w1"), "12@@ 34 w@@ 1");
+    }
+
+    #[test]
+    fn decoding_undoes_encoding() {
+        let bpe = bpe("#version: 0.2\na b\nab a</w>\nb a\n");
+        let mut state = 7u64;
+        for _ in 0..500 {
+            let mut line = String::new();
+            for _ in 0..20 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                line.push(['a', 'b', 'c', ' ', 'ü', '😀'][(state >> 40) as usize % 6]);
+            }
+            let words: Vec<_> = words(&line).collect();
+            let line = words.join(" ");
+            assert_eq!(bpe.decode(&bpe.encode_line(&line)), line);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests against files of the real fairseq and subword-nmt, which lie outside the repository.
+
+mod dictionary;
+mod shared;
+mod subword_nmt;
