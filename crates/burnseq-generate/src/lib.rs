@@ -1,1 +1,47 @@
-//! placeholder
+//! Decoding: a model's next-token distributions become hypotheses.
+//!
+//! The parts, from the inside out:
+//! - [`NextToken`] is all that a search knows of a model: log-probabilities of every row's next token, and rows that
+//!   change places. [`ModelNextToken`] gives it to every [`EncoderDecoder`](burnseq_model::EncoderDecoder).
+//! - [`LogProbs`] holds those of one step on the host, and normalises a row when the search comes to it.
+//! - [`Rule`]s edit them: minimum and maximum length, unknown-word penalty, padding.
+//! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over.
+//!   [`BeamSearch`] is fairseq's; with a beam of one it is greedy search.
+//! - [`Generator`] takes a batch of sources through all of these and returns [`Hypothesis`] lists.
+//!
+//! The result of a sentence depends on that sentence alone: not on its batch, its padding or the number of threads.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use burnseq_generate::{GenerateOptions, Generator};
+//! use burnseq_model::{TransformerConfig, Vocab};
+//!
+//! let config = TransformerConfig { encoder_layers: 1, decoder_layers: 1, ..TransformerConfig::default() };
+//! let model = config.init(&Vocab { src: 16, tgt: 24, pad: 1, eos: 2 }, 1, &Device::flex());
+//! let generator = Generator::new(GenerateOptions { beam: 3, nbest: 2, max_len_b: 7, ..GenerateOptions::default() })?;
+//! let hypotheses = generator.generate(&model, &[vec![5, 7, 2], vec![2]], &Device::flex())?;
+//! assert_eq!(hypotheses.len(), 2); // one list per source, the empty sentence included
+//! assert_eq!(hypotheses[0].len(), 2); // two best
+//! assert!(hypotheses[0][0].score >= hypotheses[0][1].score);
+//! assert_eq!(hypotheses[1][0].tokens.last(), Some(&2)); // every hypothesis ends with `</s>`
+//! # Ok::<(), burnseq_generate::GenerateError>(())
+//! ```
+
+mod error;
+mod generator;
+mod hypothesis;
+mod kernels;
+mod log_probs;
+mod next_token;
+mod options;
+pub mod rules;
+pub mod search;
+
+pub use error::GenerateError;
+pub use generator::Generator;
+pub use hypothesis::Hypothesis;
+pub use log_probs::{LogProbs, Row};
+pub use next_token::{ModelNextToken, NextToken};
+pub use options::GenerateOptions;
+pub use rules::{Position, Rule};
+pub use search::{BeamSearch, Reorder, Search};

@@ -1,0 +1,61 @@
+//! What a search knows of a model.
+
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use burnseq_model::EncoderDecoder;
+
+use crate::LogProbs;
+
+/// A model in the middle of decoding a batch: it takes one token per row and tells what may follow.
+///
+/// Rows are hypotheses, sentence by sentence, the same number for each. Models, ensembles and language models
+/// implement it, and nothing else of them reaches a [`Search`](crate::Search).
+pub trait NextToken {
+    /// Feeds `prev_output_tokens[row]` to every row and gives the log-probabilities of the token after it.
+    fn log_probs(&mut self, prev_output_tokens: &[u32]) -> LogProbs;
+
+    /// Makes new row `r` continue old row `rows[r]`, and new sentence `s` be old sentence `sentences[s]`.
+    ///
+    /// `rows.len()` is a multiple of `sentences.len()`; row `r` belongs to new sentence
+    /// `r / (rows.len() / sentences.len())`, and `rows[r]` to the same sentence.
+    fn reorder(&mut self, rows: &[usize], sentences: &[usize]);
+}
+
+/// Any encoder-decoder as a [`NextToken`].
+#[derive(Debug)]
+pub struct ModelNextToken<'a, M: EncoderDecoder> {
+    model: &'a M,
+    state: M::State,
+    temperature: f32,
+    device: Device,
+}
+
+impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
+    /// Encodes the sources `[batch, src_len]`; one row per sentence. Logits are divided by `temperature`.
+    pub fn new(model: &'a M, src_tokens: Tensor<2, Int>, temperature: f64) -> Self {
+        let device = src_tokens.device();
+        Self {
+            model,
+            state: model.start(src_tokens),
+            temperature: temperature as f32,
+            device,
+        }
+    }
+}
+
+impl<M: EncoderDecoder> NextToken for ModelNextToken<'_, M> {
+    fn log_probs(&mut self, prev_output_tokens: &[u32]) -> LogProbs {
+        let tokens: Vec<i32> = prev_output_tokens.iter().map(|&token| token as i32).collect();
+        let tokens = Tensor::from_data(TensorData::new(tokens, [prev_output_tokens.len()]), &self.device);
+        let logits = self.model.step(tokens, &mut self.state); // [rows, vocab]
+        let [_, vocab] = logits.dims();
+        let logits = logits
+            .into_data_dtype(DType::F32)
+            .try_into_vec()
+            .expect("the data was asked for as f32");
+        LogProbs::from_logits(logits, vocab, self.temperature)
+    }
+
+    fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {
+        self.model.reorder(&mut self.state, rows, sentences);
+    }
+}

@@ -1,0 +1,46 @@
+//! The longest hypothesis.
+
+use crate::{Position, Row, Rule};
+
+/// Ends every hypothesis that has reached [`Position::max_len`].
+#[derive(Debug, Clone)]
+pub struct MaxLength {
+    /// Id of `</s>`.
+    pub eos: usize,
+}
+
+impl Rule for MaxLength {
+    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
+        if position.tokens.len() >= position.max_len {
+            row.force(self.eos);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LogProbs;
+
+    #[test]
+    fn only_the_end_is_left_at_the_limit() {
+        let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0, -3.0], 3);
+        let mut row = log_probs.row(0);
+        MaxLength { eos: 2 }.apply(
+            &Position {
+                tokens: &[1],
+                max_len: 2,
+            },
+            &mut row,
+        );
+        assert_eq!(row.log_prob(0), -1.0);
+        MaxLength { eos: 2 }.apply(
+            &Position {
+                tokens: &[1, 0],
+                max_len: 2,
+            },
+            &mut row,
+        );
+        assert_eq!((row.log_prob(0), row.log_prob(2)), (f32::NEG_INFINITY, -3.0));
+    }
+}

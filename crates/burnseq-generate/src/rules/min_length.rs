@@ -1,0 +1,40 @@
+//! The shortest hypothesis.
+
+use crate::{Position, Row, Rule};
+
+/// Forbids `</s>` before `min_len` tokens; where the longest hypothesis is shorter than that, its limit holds.
+#[derive(Debug, Clone)]
+pub struct MinLength {
+    /// Id of `</s>`.
+    pub eos: usize,
+    /// Fewest tokens before `</s>`.
+    pub min_len: usize,
+}
+
+impl Rule for MinLength {
+    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
+        if position.tokens.len() < self.min_len.min(position.max_len) {
+            row.forbid(self.eos);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LogProbs;
+
+    #[test]
+    fn the_end_is_forbidden_until_there_are_enough_tokens() {
+        let rule = MinLength { eos: 2, min_len: 2 };
+        let end = |tokens: &[u32], max_len| {
+            let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0, -3.0], 3);
+            let mut row = log_probs.row(0);
+            rule.apply(&Position { tokens, max_len }, &mut row);
+            row.log_prob(2)
+        };
+        assert_eq!(end(&[0], 9), f32::NEG_INFINITY);
+        assert_eq!(end(&[0, 1], 9), -3.0);
+        assert_eq!(end(&[0], 1), -3.0);
+    }
+}

@@ -1,0 +1,291 @@
+//! The hypotheses that fairseq found with a trained model; `golden/generate/README.md` tells how they were made.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Device, TensorData};
+use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, PairOptions};
+use burnseq_generate::{GenerateOptions, Generator, Hypothesis};
+use burnseq_metrics::TokenisedBleu;
+use burnseq_model::{Transformer, TransformerConfig, Vocab, load_state_dict};
+use burnseq_text::{RemoveBpe, UnkStyle};
+
+/// The stored output of one run: hypotheses of each sentence, and BLEU4.
+struct Stored {
+    hypotheses: HashMap<usize, Vec<StoredHypothesis>>,
+    bleu: f64,
+}
+
+struct StoredHypothesis {
+    words: String,
+    score: f64,
+    positional: Vec<f64>,
+}
+
+/// The model, the test set and the dictionaries.
+struct Golden {
+    folder: PathBuf,
+    model: Transformer,
+    data: DatasetDir,
+    test: LanguagePairDataset,
+}
+
+fn folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/golden/generate"
+    ));
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is absent", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+fn unzip(path: PathBuf) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(&path).unwrap();
+    flate2::read::GzDecoder::new(file)
+        .read_to_end(&mut bytes)
+        .unwrap();
+    bytes
+}
+
+impl Golden {
+    fn load(folder: PathBuf) -> Self {
+        let data = DatasetDir::open(folder.join("data-bin"), Some("de"), Some("en")).unwrap();
+        let test = data.load("test", false, PairOptions::default()).unwrap();
+        let config = TransformerConfig {
+            encoder_embed_dim: 256,
+            encoder_ffn_embed_dim: 512,
+            encoder_attention_heads: 4,
+            encoder_layers: 3,
+            decoder_embed_dim: 256,
+            decoder_ffn_embed_dim: 512,
+            decoder_attention_heads: 4,
+            decoder_layers: 3,
+            share_decoder_input_output_embed: true,
+            ..TransformerConfig::default()
+        };
+        let vocab = Vocab {
+            src: data.src_dict().len(),
+            tgt: data.tgt_dict().len(),
+            pad: 1,
+            eos: 2,
+        };
+        let bytes = unzip(folder.join("model.safetensors.gz"));
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = tensors.iter().map(|(name, view)| {
+            let values = view
+                .data()
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+            (
+                name.to_owned(),
+                TensorData::new(values.collect::<Vec<f32>>(), view.shape()),
+            )
+        });
+        let model = load_state_dict(config.init(&vocab, 1, &Device::flex()), &tensors.collect()).unwrap();
+        Self {
+            folder,
+            model,
+            data,
+            test,
+        }
+    }
+
+    /// Decodes the first `n` sentences in batches of 64, as fairseq's runs did; gives the time of decoding too.
+    fn decode(&self, n: usize, options: &GenerateOptions) -> (HashMap<usize, Vec<Hypothesis>>, Duration) {
+        let generator = Generator::new(options.clone()).unwrap();
+        let settings = BatchSettings {
+            limits: BatchLimits {
+                max_sentences: Some(64),
+                ..BatchLimits::default()
+            },
+            max_positions: (1024, 1024),
+            skip_too_long: false,
+            seed: None,
+        };
+        let plan = self.test.plan(&settings).unwrap();
+        let started = Instant::now();
+        let mut all = HashMap::new();
+        for batch in plan.batches {
+            let ids: Vec<usize> = batch.into_iter().filter(|&id| id < n).collect();
+            let sources: Vec<Vec<u32>> = ids.iter().map(|&id| self.test.example(id).source).collect();
+            let found = generator
+                .generate(&self.model, &sources, &Device::flex())
+                .unwrap();
+            all.extend(ids.into_iter().zip(found));
+        }
+        (all, started.elapsed())
+    }
+
+    fn stored(&self, name: &str) -> Stored {
+        let text = String::from_utf8(unzip(self.folder.join(format!("{name}.txt.gz")))).unwrap();
+        let mut hypotheses: HashMap<usize, Vec<StoredHypothesis>> = HashMap::new();
+        let mut bleu = f64::NAN;
+        for line in text.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let id = || fields[0][2..].parse::<usize>().unwrap();
+            if line.starts_with("H-") {
+                let (score, words) = (fields[1].parse().unwrap(), fields[2].to_owned());
+                hypotheses.entry(id()).or_default().push(StoredHypothesis {
+                    words,
+                    score,
+                    positional: Vec::new(),
+                });
+            } else if line.starts_with("P-") {
+                let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
+                last.positional = fields[1].split(' ').map(|score| score.parse().unwrap()).collect();
+            } else if let Some((_, rest)) = line.split_once("BLEU4 = ") {
+                bleu = rest.split(',').next().unwrap().parse().unwrap();
+            }
+        }
+        Stored { hypotheses, bleu }
+    }
+
+    /// Compares with a stored run within the tolerances of its README; prints what was found.
+    fn check(&self, name: &str, options: &GenerateOptions) {
+        let stored = self.stored(name);
+        let complete = stored.hypotheses.len();
+        self.check_first(name, options, complete);
+    }
+
+    /// As `check`, for the first `n` sentences only; BLEU is compared when these are all.
+    fn check_first(&self, name: &str, options: &GenerateOptions, n: usize) {
+        let stored = self.stored(name);
+        let (found, time) = self.decode(n, options);
+        assert_eq!(found.len(), n);
+        let words =
+            |ids: &[u32], unk| RemoveBpe::SubwordNmt.apply(&self.data.tgt_dict().decode_with(ids, unk));
+        let (mut lines, mut equal, mut tokens) = (0, 0, 0);
+        let (mut worst_score, mut worst_positional) = (0.0_f64, 0.0_f64);
+        let mut bleu = TokenisedBleu::default();
+        for id in 0..n {
+            let (found, expected) = (&found[&id], &stored.hypotheses[&id]);
+            assert_eq!(found.len(), expected.len(), "{name}: sentence {id}");
+            let reference = self.test.example(id).target.unwrap();
+            bleu.add_lines(
+                &words(&reference, UnkStyle::Escaped),
+                &words(&found[0].tokens, UnkStyle::Plain),
+            );
+            tokens += found[0].tokens.len();
+            for (found, expected) in found.iter().zip(expected) {
+                lines += 1;
+                if words(&found.tokens, UnkStyle::Plain) != expected.words {
+                    continue;
+                }
+                equal += 1;
+                worst_score = worst_score.max((f64::from(found.score_base2()) - expected.score).abs());
+                assert_eq!(
+                    found.tokens.len(),
+                    expected.positional.len(),
+                    "{name}: sentence {id}"
+                );
+                for (found, expected) in found.positional_scores_base2().zip(&expected.positional) {
+                    worst_positional = worst_positional.max((f64::from(found) - expected).abs());
+                }
+            }
+        }
+        let bleu = bleu.score().unwrap().score;
+        let seconds = time.as_secs_f64();
+        eprintln!(
+            "{name}: {equal} of {lines} hypotheses equal, |H| {worst_score:.1e}, |P| {worst_positional:.1e}, \
+             BLEU4 {bleu:.2} ({:.2}), {seconds:.2} s, {:.1} sentences/s, {:.0} tokens/s",
+            stored.bleu,
+            n as f64 / seconds,
+            tokens as f64 / seconds
+        );
+        assert!(
+            equal as f64 >= 0.995 * lines as f64,
+            "{name}: {equal} of {lines} equal"
+        );
+        assert!(worst_score <= 1e-4, "{name}: scores differ by {worst_score}");
+        assert!(
+            worst_positional <= 2e-4,
+            "{name}: scores of tokens differ by {worst_positional}"
+        );
+        if n == stored.hypotheses.len() {
+            assert!(
+                (bleu - stored.bleu).abs() <= 0.1,
+                "{name}: BLEU4 {bleu}, stored {}",
+                stored.bleu
+            );
+        }
+    }
+}
+
+fn options(beam: usize) -> GenerateOptions {
+    GenerateOptions {
+        beam,
+        ..GenerateOptions::default()
+    }
+}
+
+#[test]
+fn the_stored_runs_are_reproduced() {
+    let Some(folder) = folder() else { return };
+    let golden = Golden::load(folder);
+    // Five best of all 1,000 sentences; the best ones are the run with one.
+    golden.check(
+        "beam5_nbest5",
+        &GenerateOptions {
+            nbest: 5,
+            ..options(5)
+        },
+    );
+    golden.check("beam1", &options(1));
+    golden.check_first(
+        "beam4_lenpen0.6",
+        &GenerateOptions {
+            lenpen: 0.6,
+            ..options(4)
+        },
+        200,
+    );
+    golden.check_first(
+        "beam5_minlen10",
+        &GenerateOptions {
+            min_len: 10,
+            ..options(5)
+        },
+        200,
+    );
+    golden.check(
+        "beam5_unnormalized",
+        &GenerateOptions {
+            unnormalized: true,
+            ..options(5)
+        },
+    );
+    golden.check(
+        "beam10_lenpen1.5",
+        &GenerateOptions {
+            lenpen: 1.5,
+            ..options(10)
+        },
+    );
+    golden.check(
+        "beam5_unkpen-9_200",
+        &GenerateOptions {
+            unkpen: -9.0,
+            ..options(5)
+        },
+    );
+    golden.check(
+        "beam5_temperature1.7_200",
+        &GenerateOptions {
+            temperature: 1.7,
+            ..options(5)
+        },
+    );
+    golden.check(
+        "beam5_maxlen_a0_b8",
+        &GenerateOptions {
+            max_len_b: 8,
+            ..options(5)
+        },
+    );
+}
