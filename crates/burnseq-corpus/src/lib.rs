@@ -3,7 +3,7 @@
 //! The parts, in the order in which words become sentences:
 //! - `lexicon`: nouns, verbs, adjectives and the rest, with one English word for each German one;
 //! - `german`, `english`: inflection, that is case, gender, number, person and tense;
-//! - `noun_phrase`, `clause`: which word goes where;
+//! - `noun_phrase`, `clause`, `punctuation`: which word goes where;
 //! - `sampler`, `sentence`: which words and patterns occur together;
 //! - [`Corpus`]: 10,000 training, 500 validation and 500 test pairs from a seed.
 //!
@@ -21,6 +21,7 @@ mod english;
 mod german;
 mod lexicon;
 mod noun_phrase;
+mod punctuation;
 mod rng;
 mod sampler;
 mod sentence;

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# From a fresh clone to a translation score: build, prepare data/, train a small Transformer on the CPU, translate.
+#
+# usage: scripts/quickstart.sh [--dir FOLDER]
+#   --dir FOLDER   write FOLDER/data-bin and FOLDER/checkpoints instead of ./data-bin and ./checkpoints
+#
+# Nothing is overwritten: where ./data-bin or ./checkpoints exist, the next free names with a number are used.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# ---- what the model is and how it learns: everything to tune is here ----
+preprocess_options=(
+    --src de --tgt en
+    --bpe-size 2000
+    --joined-dictionary
+)
+train_options=(
+    --arch transformer
+    --encoder-embed-dim 128 --encoder-ffn-embed-dim 256 --encoder-layers 2 --encoder-attention-heads 4
+    --decoder-embed-dim 128 --decoder-ffn-embed-dim 256 --decoder-layers 2 --decoder-attention-heads 4
+    --share-all-embeddings
+    --dropout 0.1
+    --criterion label_smoothed_cross_entropy --label-smoothing 0.1
+    --optimizer adam --adam-betas "(0.9, 0.98)"
+    --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
+    --max-tokens 800 --max-epoch 14
+    --device cpu --seed 1
+)
+generate_options=(--beam 5 --device cpu)
+# --------------------------------------------------------------------------
+
+say() { printf '\n== %s\n' "$*" >&2; }
+
+usage() { sed -n "2,7s/^# \{0,1\}//p" scripts/quickstart.sh; }
+
+folder=""
+while [ "$#" -gt 0 ]; do
+    case "$1" in
+    --dir)
+        if [ "$#" -lt 2 ]; then
+            echo "--dir needs a folder" >&2
+            exit 2
+        fi
+        folder="$2"
+        shift 2
+        ;;
+    -h | --help)
+        usage
+        exit 0
+        ;;
+    *)
+        echo "unknown option \`$1\`; --help lists what there is" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if [ -n "$folder" ]; then
+    data_bin="$folder/data-bin"
+    checkpoints="$folder/checkpoints"
+    for path in "$data_bin" "$checkpoints"; do
+        if [ -e "$path" ]; then
+            echo "$path is there already" >&2
+            echo "hint: name another folder, or remove it" >&2
+            exit 1
+        fi
+    done
+    mkdir -p "$folder"
+else
+    data_bin="data-bin"
+    checkpoints="checkpoints"
+    run=1
+    while [ -e "$data_bin" ] || [ -e "$checkpoints" ]; do
+        run=$((run + 1))
+        data_bin="data-bin-$run"
+        checkpoints="checkpoints-$run"
+    done
+    if [ "$run" -gt 1 ]; then
+        echo "an earlier run is kept: this one writes $data_bin and $checkpoints" >&2
+    fi
+fi
+
+# shellcheck source=scripts/setup.sh
+source scripts/setup.sh
+
+say "building (about 10 minutes of processor time when nothing is built yet)"
+cargo build -p burnseq-cli
+bin="${CARGO_TARGET_DIR:-target}/debug"
+
+say "preprocess: data/ to $data_bin"
+"$bin/preprocess" "${preprocess_options[@]}" --destdir "$data_bin"
+
+say "train: a small Transformer, on the CPU"
+started=$SECONDS
+"$bin/train" "$data_bin" "${train_options[@]}" --save-dir "$checkpoints"
+trained=$((SECONDS - started))
+
+say "generate: the test set, which the model has not seen"
+"$bin/generate" "$data_bin" --path "$checkpoints/checkpoint_best" "${generate_options[@]}" >"$checkpoints/generate-test.txt"
+
+# S-<n> is a source line, D-<n> its translation, T-<n> the reference; the last lines are the scores.
+say "some translations"
+awk -F '\t' '
+    { split($1, id, "-") }
+    id[1] == "S" { source[id[2]] = $2 }
+    id[1] == "T" { target[id[2]] = $2 }
+    id[1] == "D" { output[id[2]] = $3 }
+    END {
+        for (n = 0; n < 6; n++) {
+            printf "  German     %s\n  burnseq    %s\n  reference  %s\n\n", source[n], output[n], target[n]
+        }
+    }' "$checkpoints/generate-test.txt" >&2
+
+say "scores (all lines: $checkpoints/generate-test.txt; training took $((trained / 60)) min $((trained % 60)) s)"
+grep -v -E '^[STHDP]-[0-9]' "$checkpoints/generate-test.txt"
