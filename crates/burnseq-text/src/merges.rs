@@ -62,9 +62,11 @@ struct Candidate<K> {
 /// Pairs of equal count and key (different ways to one string) go in the order they were seen.
 impl<K: Ord> Ord for Candidate<K> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.count
+        let order = self
+            .count
             .cmp(&other.count)
-            .then_with(|| self.key.cmp(&other.key))
+            .then_with(|| self.key.cmp(&other.key));
+        order.then_with(|| other.number.cmp(&self.number))
     }
 }
 
