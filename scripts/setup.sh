@@ -59,12 +59,21 @@ setup_system_packages() {
     fi
 }
 
-# cmake from pip, in a virtual environment of its own.
+# cmake from pip, in a virtual environment of its own, or where pip puts a user's programs.
 setup_cmake_from_pip() {
     local python
     for python in python3 python; do
         if setup_has "$python" && "$python" -m venv "$setup_tools" >/dev/null 2>&1 &&
             "$setup_tools/bin/pip" install --quiet cmake; then
+            export PATH="$setup_tools/bin:$PATH"
+            return 0
+        fi
+    done
+    for python in python3 python; do
+        if setup_has "$python" && "$python" -m pip install --quiet --user cmake >/dev/null 2>&1; then
+            local base
+            base="$("$python" -m site --user-base)"
+            export PATH="$base/bin:$PATH"
             return 0
         fi
     done
@@ -90,10 +99,8 @@ setup_main() {
         setup_system_packages || setup_say "the package manager could not install them"
     fi
     if ! setup_has cmake; then
-        setup_say "trying cmake from pip, in target/tools"
-        if setup_cmake_from_pip; then
-            export PATH="$setup_tools/bin:$PATH"
-        fi
+        setup_say "trying cmake from pip"
+        setup_cmake_from_pip || setup_say "pip could not install it"
     fi
 
     local missing=()
