@@ -36,13 +36,15 @@ mod pipeline;
 mod remove_bpe;
 pub mod sentencepiece;
 pub mod subword_nmt;
+mod text_file;
 pub mod whitespace;
 
 pub use atomic::write_atomically;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
-pub use lines::{LineReader, Lines, TextFile};
+pub use lines::LineReader;
 pub use normalize::Normalization;
 pub use pipeline::{SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
 pub use remove_bpe::{RemoveBpe, carries_subword_marks};
+pub use text_file::{Lines, TextFile};
 pub use whitespace::tokenize_line;

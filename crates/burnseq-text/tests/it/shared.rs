@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A path below `../shared`, or `None` with a printed reason.
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 pub fn shared(path: &str) -> Option<PathBuf> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")).join(path);
     if path.exists() {
