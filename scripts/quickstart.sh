@@ -24,6 +24,8 @@ train_options=(
     --optimizer adam --adam-betas "(0.9, 0.98)"
     --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
     --max-tokens 800 --max-epoch 14
+    --eval-bleu --eval-bleu-args '{"beam": 1}' --best-checkpoint-metric bleu
+    --no-epoch-checkpoints
     --device cpu --seed 1
 )
 generate_options=(--beam 5 --device cpu)
