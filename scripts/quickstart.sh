@@ -24,11 +24,12 @@ train_options=(
     --optimizer adam --adam-betas "(0.9, 0.98)"
     --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
     --max-tokens 800 --max-epoch 14
-    --eval-bleu --eval-bleu-args '{"beam": 1}' --best-checkpoint-metric bleu
+    --eval-bleu --eval-bleu-args '{"beam": 1, "max_len_a": 1.2, "max_len_b": 10}' --eval-bleu-remove-bpe sentencepiece
+    --best-checkpoint-metric bleu
     --no-epoch-checkpoints
     --device cpu --seed 1
 )
-generate_options=(--beam 5 --device cpu)
+generate_options=(--beam 5 --max-len-a 1.2 --max-len-b 10 --device cpu)
 # --------------------------------------------------------------------------
 
 say() { printf '\n== %s\n' "$*" >&2; }
