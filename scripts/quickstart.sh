@@ -23,7 +23,7 @@ train_options=(
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1
     --optimizer adam --adam-betas "(0.9, 0.98)"
     --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
-    --max-tokens 800 --max-epoch 14
+    --max-tokens 800 --max-epoch 12
     --eval-bleu --eval-bleu-args '{"beam": 1, "max_len_a": 1.2, "max_len_b": 10}' --eval-bleu-remove-bpe sentencepiece
     --best-checkpoint-metric bleu
     --no-epoch-checkpoints
@@ -101,18 +101,13 @@ trained=$((SECONDS - started))
 say "generate: the test set, which the model has not seen"
 "$bin/generate" "$data_bin" --path "$checkpoints/checkpoint_best" "${generate_options[@]}" >"$checkpoints/generate-test.txt"
 
-# S-<n> is a source line, D-<n> its translation, T-<n> the reference; the last lines are the scores.
+# D-<n> is the translation of line n of the test set, counted from 0.
 say "some translations"
-awk -F '\t' '
-    { split($1, id, "-") }
-    id[1] == "S" { source[id[2]] = $2 }
-    id[1] == "T" { target[id[2]] = $2 }
-    id[1] == "D" { output[id[2]] = $3 }
-    END {
-        for (n = 0; n < 6; n++) {
-            printf "  German     %s\n  burnseq    %s\n  reference  %s\n\n", source[n], output[n], target[n]
-        }
-    }' "$checkpoints/generate-test.txt" >&2
+for n in 0 1 2 3 4 5; do
+    printf '  German     %s\n' "$(sed -n "$((n + 1))p" data/test.de)"
+    printf '  burnseq    %s\n' "$(awk -F '\t' -v id="D-$n" '$1 == id { print $3 }' "$checkpoints/generate-test.txt")"
+    printf '  reference  %s\n\n' "$(sed -n "$((n + 1))p" data/test.en)"
+done >&2
 
 say "scores (all lines: $checkpoints/generate-test.txt; training took $((trained / 60)) min $((trained % 60)) s)"
 grep -v -E '^[STHDP]-[0-9]' "$checkpoints/generate-test.txt"
