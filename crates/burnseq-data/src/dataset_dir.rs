@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burnseq_text::Dictionary;
+use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 
 use crate::error::{Error, Result};
 use crate::indexed::IndexedDataset;
@@ -23,13 +23,15 @@ pub struct DatasetDir {
     tgt_lang: String,
     src_dict: Arc<Dictionary>,
     tgt_dict: Arc<Dictionary>,
+    src_text: TextSettings,
+    tgt_text: TextSettings,
 }
 
 impl DatasetDir {
     /// Opens a folder; languages that are not given are told from the names of its files.
     ///
     /// # Errors
-    /// When the folder or a dictionary cannot be read, or when the languages are not given and
+    /// When the folder, a dictionary or text settings cannot be read, or when the languages are not given and
     /// not clear from the files.
     pub fn open(path: impl AsRef<Path>, src_lang: Option<&str>, tgt_lang: Option<&str>) -> Result<Self> {
         let path = path.as_ref();
@@ -49,12 +51,25 @@ impl DatasetDir {
             Ok(Arc::new(Dictionary::load(file)?))
         };
         let (src_dict, tgt_dict) = (load(&src_lang)?, load(&tgt_lang)?);
+        let text = |lang: &str| {
+            let file = path.join(TextSettings::file_name(lang));
+            // fairseq's own folders have no settings: their text was used as it was.
+            if file.is_file() {
+                TextSettings::load(file)
+            } else {
+                Ok(TextSettings::default())
+            }
+        };
+        let (src_text, tgt_text) = (text(&src_lang)?, text(&tgt_lang)?);
+        let path = path.to_owned();
         Ok(Self {
-            path: path.to_owned(),
+            path,
             src_lang,
             tgt_lang,
             src_dict,
             tgt_dict,
+            src_text,
+            tgt_text,
         })
     }
 
@@ -81,6 +96,42 @@ impl DatasetDir {
     /// Target dictionary.
     pub fn tgt_dict(&self) -> &Arc<Dictionary> {
         &self.tgt_dict
+    }
+
+    /// How source text became tokens; the default when the folder does not say.
+    pub fn src_text(&self) -> &TextSettings {
+        &self.src_text
+    }
+
+    /// How target text became tokens; the default when the folder does not say.
+    pub fn tgt_text(&self) -> &TextSettings {
+        &self.tgt_text
+    }
+
+    /// The subword models that the text settings of both sides name, for a checkpoint.
+    ///
+    /// # Errors
+    /// When a file is missing.
+    pub fn text_files(&self) -> Result<TextFiles> {
+        let mut files = self.src_text.read_files(&self.path)?;
+        files.append(&mut self.tgt_text.read_files(&self.path)?);
+        Ok(files)
+    }
+
+    /// Turns raw source lines into the tokens of the source dictionary.
+    ///
+    /// # Errors
+    /// When a subword model is missing or damaged.
+    pub fn src_pipeline(&self) -> Result<TextPipeline> {
+        Ok(TextPipeline::from_folder(self.src_text.clone(), &self.path)?)
+    }
+
+    /// Turns tokens of the target dictionary into text.
+    ///
+    /// # Errors
+    /// When a subword model is missing or damaged.
+    pub fn tgt_pipeline(&self) -> Result<TextPipeline> {
+        Ok(TextPipeline::from_folder(self.tgt_text.clone(), &self.path)?)
     }
 
     /// The splits there are for these languages, in alphabetical order.

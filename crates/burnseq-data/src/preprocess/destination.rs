@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::config::PreprocessConfig;
-use super::dictionaries::{Dictionaries, all_given, dict_name};
-use super::report::REPORT_FILE;
-use super::subwords::SETTINGS_FILE;
+use super::dictionaries::all_given;
+use super::report::{REPORT_FILE, Report};
+use super::subwords::is_settings;
 use crate::error::{Error, Result};
 
 /// Names of the files in `destdir` that belong to a dataset; empty when it does not exist.
@@ -26,7 +26,7 @@ fn dataset_files(destdir: &Path) -> Result<Vec<String>> {
             .into_owned();
         let is_dictionary = name == "dict.txt" || (name.starts_with("dict.") && name.ends_with(".txt"));
         let is_data = name.ends_with(".idx") || name.ends_with(".bin");
-        if is_dictionary || is_data || name == REPORT_FILE || name == SETTINGS_FILE {
+        if is_dictionary || is_data || name == REPORT_FILE || is_settings(&name) {
             names.push(name);
         }
     }
@@ -67,28 +67,27 @@ pub(crate) fn check(config: &PreprocessConfig) -> Result<()> {
     })
 }
 
-/// Refuses to add to a dataset that has other dictionaries.
+/// Refuses to add to a dataset whose dictionaries, subword models or text settings differ from
+/// those in `staging`, which holds nothing else yet.
 ///
 /// # Errors
-/// When a dictionary of the destination differs from the one at hand.
-pub(crate) fn check_same(
-    config: &PreprocessConfig,
-    dictionaries: &Dictionaries,
-    langs: &[Option<String>],
-) -> Result<()> {
+/// When a file of the destination differs.
+pub(crate) fn check_same(config: &PreprocessConfig, staging: &Path) -> Result<()> {
     if config.overwrite {
         return Ok(());
     }
-    for (dictionary, lang) in dictionaries.sides.iter().zip(langs) {
-        let path = config.destdir.join(dict_name(lang.as_deref()));
+    for entry in fs::read_dir(staging).map_err(Error::read(staging))? {
+        let ours = entry.map_err(Error::read(staging))?.path();
+        let name = ours.file_name().expect("entries of a folder have names");
+        let path = config.destdir.join(name);
         if !path.exists() {
             continue;
         }
-        let present = fs::read_to_string(&path).map_err(Error::read(&path))?;
-        if present != dictionary.to_string() {
+        let read = |path: &Path| fs::read(path).map_err(Error::read(path));
+        if read(&path)? != read(&ours)? {
             return Err(Error::DataDir {
                 path,
-                problem: "differs from the dictionary that is given\n\
+                problem: "is not what this run would write, so the sets would not go together\n\
                           hint: choose another --destdir, or replace the dataset with --overwrite"
                     .to_owned(),
             });
@@ -105,9 +104,17 @@ pub(crate) fn clear(config: &PreprocessConfig) -> Result<()> {
     if !config.overwrite {
         return Ok(());
     }
-    for name in dataset_files(&config.destdir)? {
-        let path = config.destdir.join(name);
-        fs::remove_file(&path).map_err(Error::write(&path))?;
+    let mut names = dataset_files(&config.destdir)?;
+    // Subword models have any name; the report knows them.
+    names.extend(Report::load(&config.destdir).map_or_else(Vec::new, |report| report.files));
+    for name in names {
+        let path = config.destdir.join(&name);
+        let inside = Path::new(&name)
+            .file_name()
+            .is_some_and(|plain| plain == name.as_str());
+        if inside && path.is_file() {
+            fs::remove_file(&path).map_err(Error::write(&path))?;
+        }
     }
     Ok(())
 }

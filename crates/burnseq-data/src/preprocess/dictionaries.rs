@@ -1,16 +1,16 @@
 //! Making, loading and saving the dictionaries of both sides.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use burnseq_text::{Counts, Dictionary};
 
 use super::config::PreprocessConfig;
+use super::gather::gather;
 use super::observer::Observer;
 use super::pairs::PairReader;
 use super::segment::{Segment, segment_pair};
-use crate::error::{Error, Result};
-use crate::parallel::ordered_map;
+use crate::error::Result;
 
 /// The dictionary of each side, source first.
 pub(crate) struct Dictionaries {
@@ -126,48 +126,25 @@ fn make(
 
 /// Token counts of each side of the text, lines over the limit left out.
 fn count(
-    mut reader: PairReader,
+    reader: PairReader,
     segmenters: &[&dyn Segment],
     config: &PreprocessConfig,
     observer: &dyn Observer,
 ) -> Result<Vec<Counts>> {
-    // Workers borrow a set of counts in turn; the sums do not depend on who counted what.
-    let pool: Mutex<Vec<Vec<Counts>>> = Mutex::default();
-    let lock = || pool.lock().expect("no thread panics while it holds the lock");
-    ordered_map(
-        config.worker_count(),
-        || {
-            if observer.interrupted() {
-                Err(Error::Interrupted)
-            } else {
-                reader.next_chunk()
-            }
-        },
-        |chunk| {
-            let mut counts = lock()
-                .pop()
-                .unwrap_or_else(|| vec![Counts::new(); segmenters.len()]);
-            for index in 0..chunk.len() {
-                if let Some(sides) = segment_pair(&chunk, index, segmenters, config.max_line_tokens)? {
-                    counts
-                        .iter_mut()
-                        .zip(&sides)
-                        .for_each(|(counts, line)| counts.add_line(line));
-                }
-            }
-            lock().push(counts);
-            Ok(chunk.len() as u64)
-        },
-        |lines| {
-            observer.advance(lines);
-            Ok(())
-        },
-    )?;
-    let mut sums = vec![Counts::new(); segmenters.len()];
-    for counts in pool
-        .into_inner()
-        .expect("no thread panics while it holds the lock")
-    {
+    let make = || vec![Counts::new(); segmenters.len()];
+    let parts = gather(reader, config.worker_count(), observer, make, |counts, chunk| {
+        for index in 0..chunk.len() {
+            let pair = segment_pair(chunk, index, segmenters, config.max_line_tokens)?;
+            let sides = pair.into_iter().flatten();
+            counts
+                .iter_mut()
+                .zip(sides)
+                .for_each(|(counts, line)| counts.add_line(&line));
+        }
+        Ok(())
+    })?;
+    let mut sums = make();
+    for counts in parts {
         sums.iter_mut()
             .zip(counts)
             .for_each(|(sum, counts)| sum.merge(counts));

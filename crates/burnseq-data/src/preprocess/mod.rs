@@ -7,6 +7,8 @@
 mod config;
 mod destination;
 pub(crate) mod dictionaries;
+mod gather;
+mod learn;
 pub(crate) mod observer;
 pub(crate) mod pairs;
 mod report;
@@ -73,9 +75,9 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
         observer.stage("count", surveys.first().map(|train| train.lines));
     }
     let dictionaries = Dictionaries::build(config, given, &segmenters, observer)?;
-    destination::check_same(config, &dictionaries, &langs)?;
     dictionaries.save(staging.path(), &langs)?;
     subwords.save(staging.path())?;
+    destination::check_same(config, staging.path())?;
 
     let mut splits = Vec::new();
     if !config.dict_only {
@@ -108,10 +110,11 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
         dictionaries: dictionary_reports(&dictionaries, &langs),
         splits,
         notes: notes.texts,
+        files: staging.names()?,
     };
     let shown = report.clone();
     if !config.overwrite {
-        keep_earlier_splits(&mut report, &config.destdir);
+        keep_earlier(&mut report, &config.destdir);
     }
     report.save(staging.path())?;
     destination::clear(config)?;
@@ -171,11 +174,14 @@ fn dictionary_reports(dictionaries: &Dictionaries, langs: &[Option<String>]) -> 
 }
 
 /// Splits that an earlier run wrote beside the new ones stay in the report.
-fn keep_earlier_splits(report: &mut Report, destdir: &Path) {
+fn keep_earlier(report: &mut Report, destdir: &Path) {
     if let Some(earlier) = Report::load(destdir) {
         let mut splits = earlier.splits;
         splits.retain(|split| report.splits.iter().all(|new| new.split != split.split));
         splits.append(&mut report.splits);
         report.splits = splits;
+        report.files.extend(earlier.files);
+        report.files.sort();
+        report.files.dedup();
     }
 }

@@ -35,6 +35,8 @@ pub struct Report {
     pub splits: Vec<SplitStats>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// Names of the other files of the dataset.
+    pub files: Vec<String>,
 }
 
 impl Report {
@@ -171,6 +173,7 @@ mod tests {
                 sides: vec![side("de", 100), side("en", 100)],
             }],
             notes: Vec::new(),
+            files: Vec::new(),
         };
         let text = report.to_string();
         let lines: Vec<_> = text.lines().collect();
@@ -198,6 +201,7 @@ mod tests {
                 ..SplitStats::default()
             }],
             notes: vec!["a".to_owned()],
+            files: vec!["b".to_owned()],
         };
         report.save(dir.path()).unwrap();
         assert_eq!(Report::load(dir.path()), Some(report));

@@ -16,15 +16,6 @@ pub(crate) trait Segment: Sync {
     fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>>;
 }
 
-/// Text that is used as it is.
-pub(crate) struct AsIs;
-
-impl Segment for AsIs {
-    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>> {
-        Ok(Cow::Borrowed(line))
-    }
-}
-
 /// Whether white space separates more than `limit` tokens in `line`.
 pub(crate) fn is_over(line: &str, limit: usize) -> bool {
     // A token and the blank behind it take two bytes.

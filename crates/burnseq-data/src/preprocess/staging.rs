@@ -51,18 +51,28 @@ impl Staging {
         self.folder.as_ref().expect("present until dropped").path()
     }
 
-    /// Moves every file to the destination, in the order of `last_names` those named there last.
+    /// Names of the files in the hidden folder, in alphabetical order.
     ///
     /// # Errors
-    /// When a file cannot be moved; those that were moved already are removed again.
-    pub(crate) fn commit(self, last_name: &str) -> Result<Vec<String>> {
+    /// When the folder cannot be read.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.path()).map_err(Error::read(self.path()))? {
             let entry = entry.map_err(Error::read(self.path()))?;
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Moves every file to the destination, the one called `last_name` last.
+    ///
+    /// # Errors
+    /// When a file cannot be moved; those that were moved already are removed again.
+    pub(crate) fn commit(self, last_name: &str) -> Result<()> {
+        let mut names = self.names()?;
         // The file that marks a complete dataset appears when everything else is there.
-        names.sort_by_key(|name| (name == last_name, name.clone()));
+        names.sort_by_key(|name| name == last_name);
         let mut moved: Vec<PathBuf> = Vec::new();
         for name in &names {
             let target = self.destdir.join(name);
@@ -75,7 +85,7 @@ impl Staging {
             }
             moved.push(target);
         }
-        Ok(names)
+        Ok(())
     }
 }
 
@@ -112,7 +122,8 @@ mod tests {
         for name in ["last", "z", "b"] {
             fs::write(staging.path().join(name), name).unwrap();
         }
-        assert_eq!(staging.commit("last").unwrap(), ["b", "z", "last"]);
+        assert_eq!(staging.names().unwrap(), ["b", "last", "z"]);
+        staging.commit("last").unwrap();
         assert_eq!(fs::read_dir(&dest).unwrap().count(), 3);
     }
 

@@ -1,46 +1,289 @@
-//! Which subword model segments the text: none, an existing one, or one learnt here.
+//! Which subword model segments the text: none, an existing one, or one learnt in [`learn`].
 
-use std::path::Path;
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use burnseq_text::sentencepiece::SentencePiece;
+use burnseq_text::{Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
 
 use super::Notes;
 use super::config::{BpeKind, PreprocessConfig};
+use super::dictionaries::given_files;
+use super::learn::{Learnt, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
-use super::segment::{AsIs, Segment};
-use super::survey::SplitSurvey;
+use super::segment::Segment;
+use super::survey::{Marks, SplitSurvey};
 use crate::error::{Error, Result};
 
-/// Name of the text settings in the dataset.
-pub(crate) const SETTINGS_FILE: &str = "text.json";
+/// Text settings of text of no particular language.
+const MONO_SETTINGS: &str = "text.json";
 
+/// How the text of each side becomes tokens, and the files that decoding needs.
 pub(crate) struct Subwords {
+    /// One for each side, source first.
+    sides: Vec<Side>,
+    langs: Vec<Option<String>>,
+    files: TextFiles,
     description: String,
 }
 
+struct Side {
+    pipeline: TextPipeline,
+    /// The pipeline changes nothing.
+    as_is: bool,
+}
+
+impl Segment for Side {
+    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>> {
+        if self.as_is {
+            Ok(Cow::Borrowed(line))
+        } else {
+            Ok(Cow::Owned(self.pipeline.encode(line)?))
+        }
+    }
+}
+
+/// `text.LANG.json`, or `text.json` for text of no particular language.
+pub(crate) fn settings_name(lang: Option<&str>) -> String {
+    lang.map_or_else(|| MONO_SETTINGS.to_owned(), TextSettings::file_name)
+}
+
+/// Whether a file of this name holds text settings.
+pub(crate) fn is_settings(name: &str) -> bool {
+    name == MONO_SETTINGS || (name.starts_with("text.") && name.ends_with(".json"))
+}
+
 impl Subwords {
+    /// Takes the models that are given, learns those that are missing, or leaves text as it is.
+    ///
+    /// # Errors
+    /// When a model cannot be read or learnt.
     pub(crate) fn prepare(
         config: &PreprocessConfig,
         surveys: &[SplitSurvey],
-        _observer: &dyn Observer,
+        observer: &dyn Observer,
         notes: &mut Notes<'_>,
     ) -> Result<Self> {
-        let marked = surveys.first().and_then(SplitSurvey::marks).is_some();
-        if config.bpe != BpeKind::None && !marked {
-            return Err(Error::Config("subwords are not learnt yet; give --bpe none".to_owned()));
+        if !config.bpe_model.is_empty() {
+            return Self::given(config, &config.bpe_model, BpeKind::Sentencepiece);
         }
-        if config.bpe == BpeKind::Auto {
-            notes.add("the text already carries subword marks and is used as it is".to_owned());
+        if !config.bpe_codes.is_empty() {
+            return Self::given(config, &config.bpe_codes, BpeKind::SubwordNmt);
+        }
+        let kind = match config.bpe {
+            BpeKind::Auto => {
+                if let Some(found) = Self::beside_dictionaries(config, notes)? {
+                    return Ok(found);
+                }
+                automatic_kind(config, surveys, notes)
+            }
+            kind => kind,
+        };
+        match kind {
+            BpeKind::Sentencepiece => Self::learnt(
+                config,
+                kind,
+                learn_sentencepiece(config, surveys, observer, notes)?,
+            ),
+            BpeKind::SubwordNmt => {
+                Self::learnt(config, kind, learn_subword_nmt(config, surveys, observer, notes)?)
+            }
+            BpeKind::None | BpeKind::Auto => {
+                let settings = vec![TextSettings::default(); config.langs().len()];
+                Self::new(
+                    config,
+                    settings,
+                    TextFiles::new(),
+                    "none, text is used as it is".to_owned(),
+                )
+            }
+        }
+    }
+
+    fn new(
+        config: &PreprocessConfig,
+        settings: Vec<TextSettings>,
+        files: TextFiles,
+        description: String,
+    ) -> Result<Self> {
+        let mut sides = Vec::new();
+        for settings in settings {
+            let as_is = settings == TextSettings::default();
+            sides.push(Side {
+                pipeline: TextPipeline::new(settings, &files)?,
+                as_is,
+            });
         }
         Ok(Self {
-            description: "none".into(),
+            sides,
+            langs: config.langs(),
+            files,
+            description,
         })
     }
-    pub(crate) fn segmenter(&self, _side: usize) -> &dyn Segment {
-        &AsIs
+
+    /// Models that exist: one for both sides, or one for each.
+    fn given(config: &PreprocessConfig, paths: &[PathBuf], kind: BpeKind) -> Result<Self> {
+        let mut models = Vec::new();
+        for path in paths {
+            models.push(std::fs::read(path).map_err(Error::read(path))?);
+        }
+        let mut files = TextFiles::new();
+        let mut settings = Vec::new();
+        for side in 0..config.langs().len() {
+            let number = side.min(models.len() - 1);
+            let name = model_name(config, kind, (models.len() > 1).then_some(side));
+            settings.push(settings_of(kind, &name, &models[number], &paths[number])?);
+            files.insert(name, models[number].clone());
+        }
+        let listed: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        let kind = if kind == BpeKind::Sentencepiece {
+            "SentencePiece"
+        } else {
+            "subword-nmt"
+        };
+        Self::new(
+            config,
+            settings,
+            files,
+            format!("{kind}, given: {}", listed.join(", ")),
+        )
     }
-    pub(crate) fn save(&self, _folder: &Path) -> Result<()> {
-        Ok(())
+
+    /// Models learnt just now: one for both sides, or one for each.
+    fn learnt(config: &PreprocessConfig, kind: BpeKind, learnt: Learnt) -> Result<Self> {
+        let mut files = TextFiles::new();
+        let mut settings = Vec::new();
+        for side in 0..config.langs().len() {
+            let model = &learnt.models[side.min(learnt.models.len() - 1)];
+            let name = model_name(config, kind, (learnt.models.len() > 1).then_some(side));
+            settings.push(settings_of(kind, &name, &model.content, Path::new(&name))?);
+            if let Some(vocab) = &model.vocab {
+                files.insert(name.replace(".model", ".vocab"), vocab.clone());
+            }
+            files.insert(name, model.content.clone());
+        }
+        Self::new(config, settings, files, learnt.description)
     }
+
+    /// The settings and models that lie beside dictionaries that are given, so that text added
+    /// later is segmented as the training text was.
+    fn beside_dictionaries(config: &PreprocessConfig, notes: &mut Notes<'_>) -> Result<Option<Self>> {
+        let dictionaries = given_files(config);
+        let Some(folder) = dictionaries.first().and_then(|path| path.parent()) else {
+            return Ok(None);
+        };
+        let langs = config.langs();
+        let paths: Vec<_> = langs
+            .iter()
+            .map(|lang| folder.join(settings_name(lang.as_deref())))
+            .collect();
+        if !paths.iter().all(|path| path.is_file()) {
+            return Ok(None);
+        }
+        let mut files = TextFiles::new();
+        let mut settings = Vec::new();
+        for path in &paths {
+            let side = TextSettings::load(path)?;
+            files.append(&mut side.read_files(folder)?);
+            settings.push(side);
+        }
+        let listed: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        let listed = listed.join(", ");
+        notes.add(format!(
+            "text is segmented as {listed} say, which lie beside the dictionaries"
+        ));
+        Self::new(config, settings, files, format!("as in {listed}")).map(Some)
+    }
+
+    /// Turns lines of side `side` into tokens.
+    pub(crate) fn segmenter(&self, side: usize) -> &dyn Segment {
+        &self.sides[side]
+    }
+
+    /// In words, for the report.
     pub(crate) fn description(&self) -> &str {
         &self.description
     }
+
+    /// Writes the settings of each side and the models they name into a folder.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn save(&self, folder: &Path) -> Result<()> {
+        for (side, lang) in self.sides.iter().zip(&self.langs) {
+            side.pipeline
+                .settings()
+                .save(folder.join(settings_name(lang.as_deref())))?;
+        }
+        for (name, content) in &self.files {
+            let path = folder.join(name);
+            std::fs::write(&path, content).map_err(Error::write(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// What `auto` means for this text.
+fn automatic_kind(config: &PreprocessConfig, surveys: &[SplitSurvey], notes: &mut Notes<'_>) -> BpeKind {
+    let marks = surveys.first().and_then(SplitSurvey::marks);
+    if let Some(marks) = marks {
+        let mark = match marks {
+            Marks::ContinuationAt => "`@@ `",
+            Marks::WordStart => "`\u{2581}`",
+        };
+        notes.add(format!(
+            "the text carries subword marks ({mark}) and is used as it is"
+        ));
+        BpeKind::None
+    } else if given_files(config).is_empty() {
+        BpeKind::Sentencepiece
+    } else {
+        // New subwords would not be in an existing dictionary.
+        notes.add("a dictionary is given, so the text is used as it is".to_owned());
+        BpeKind::None
+    }
+}
+
+/// Name of a model in the dataset, of one side or of both.
+fn model_name(config: &PreprocessConfig, kind: BpeKind, side: Option<usize>) -> String {
+    let langs = config.langs();
+    let lang = side.and_then(|side| langs[side].as_ref());
+    let lang = lang.map_or_else(String::new, |lang| format!(".{lang}"));
+    match kind {
+        BpeKind::Sentencepiece => format!("spm{lang}.model"),
+        _ => format!("bpe{lang}.codes"),
+    }
+}
+
+/// Settings that apply a model.
+fn settings_of(kind: BpeKind, name: &str, content: &[u8], path: &Path) -> Result<TextSettings> {
+    let settings = if kind == BpeKind::Sentencepiece {
+        let model = SentencePiece::from_bytes(content, &path.display().to_string())?;
+        // Models learnt here leave normalisation to the pipeline.
+        let normalization = if model.normalizes() {
+            Normalization::None
+        } else {
+            Normalization::NmtNfkc
+        };
+        let subword = SubwordSettings::SentencePiece {
+            model: name.to_owned(),
+        };
+        TextSettings {
+            normalization,
+            subword,
+            ..TextSettings::default()
+        }
+    } else {
+        let subword = SubwordSettings::SubwordNmt {
+            codes: name.to_owned(),
+            vocabulary: None,
+            threshold: 0,
+        };
+        TextSettings {
+            subword,
+            ..TextSettings::default()
+        }
+    };
+    Ok(settings)
 }

@@ -154,9 +154,9 @@ impl SplitSurvey {
         }
     }
 
-    /// Words on all sides.
-    pub(crate) fn words(&self) -> u64 {
-        self.files.iter().map(|file| file.words).sum()
+    /// Words on some sides.
+    pub(crate) fn words(&self, sides: &[usize]) -> u64 {
+        sides.iter().map(|&side| self.files[side].words).sum()
     }
 }
 
@@ -190,7 +190,7 @@ mod tests {
     fn words_and_lines_are_counted_and_long_lines_left_alone() {
         let long = "w ".repeat(101);
         let survey = survey(&format!("a b\n\n{long}\nc\r\rd\n")).unwrap();
-        assert_eq!((survey.lines, survey.words()), (6, 4));
+        assert_eq!((survey.lines, survey.words(&[0])), (6, 4));
         assert_eq!(survey.files[0].filled, 3);
         assert_eq!(survey.files[0].lone_carriage_returns, 2);
     }

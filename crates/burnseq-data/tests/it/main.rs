@@ -5,3 +5,4 @@ mod dataset_dir;
 mod indexed;
 mod preprocess;
 mod shared;
+mod subwords;

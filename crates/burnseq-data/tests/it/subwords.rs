@@ -1,0 +1,331 @@
+//! Learning, taking over and applying subword models in a whole run.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burnseq_data::preprocess::{BpeKind, PreprocessConfig, Report, preprocess};
+use burnseq_data::{DatasetDir, PairOptions};
+use burnseq_text::{Normalization, SubwordSettings};
+use tempfile::TempDir;
+
+use crate::shared::shared;
+
+const DE: [&str; 5] = [
+    "der Hund läuft.",
+    "die Hunde laufen.",
+    "ein Haus",
+    "Häuser",
+    "Haustür",
+];
+const EN: [&str; 5] = [
+    "the dog runs.",
+    "the dogs run.",
+    "a house",
+    "houses",
+    "house door",
+];
+
+/// Raw text, and a config for it without anything about subwords.
+fn corpus() -> (TempDir, PreprocessConfig) {
+    let dir = TempDir::new().unwrap();
+    for (lang, lines) in [("de", DE), ("en", EN)] {
+        let text: String = (0..200)
+            .map(|i| format!("{} {}\n", lines[i % 5], i % 7))
+            .collect();
+        fs::write(dir.path().join(format!("train.{lang}")), text).unwrap();
+        let test = format!("{}\n\u{feff}{}  \n", lines[4], lines[0]);
+        fs::write(dir.path().join(format!("test.{lang}")), test).unwrap();
+    }
+    let config = PreprocessConfig {
+        source_lang: Some("de".into()),
+        target_lang: Some("en".into()),
+        trainpref: Some(dir.path().join("train")),
+        testpref: vec![dir.path().join("test")],
+        destdir: dir.path().join("out"),
+        ..PreprocessConfig::default()
+    };
+    (dir, config)
+}
+
+fn names(folder: &Path) -> HashSet<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// The target side of the test set as text again.
+fn decoded_test(folder: &Path) -> Vec<String> {
+    let data = DatasetDir::open(folder, None, None).unwrap();
+    let pipeline = data.tgt_pipeline().unwrap();
+    let test = data.load("test", false, PairOptions::default()).unwrap();
+    (0..test.len())
+        .map(|i| {
+            let target = test.example(i).target.unwrap();
+            pipeline.decode(&data.tgt_dict().decode(&target))
+        })
+        .collect()
+}
+
+fn note(report: &Report, part: &str) -> bool {
+    report.notes.iter().any(|note| note.contains(part))
+}
+
+#[test]
+fn raw_text_gets_a_joint_sentencepiece_model_that_decodes_to_the_text() {
+    let (_dir, config) = corpus();
+    let report = preprocess(&config, &()).unwrap();
+    assert!(
+        report.subwords.starts_with("SentencePiece, "),
+        "{}",
+        report.subwords
+    );
+    assert!(
+        note(&report, "instead of 10000, because the corpus is small"),
+        "{:?}",
+        report.notes
+    );
+    let files = names(&config.destdir);
+    for name in ["spm.model", "spm.vocab", "text.de.json", "text.en.json"] {
+        assert!(files.contains(name), "{name}");
+    }
+    let data = DatasetDir::open(&config.destdir, None, None).unwrap();
+    assert_eq!(data.src_text(), data.tgt_text());
+    assert_eq!(data.src_text().normalization, Normalization::NmtNfkc);
+    assert_eq!(data.text_files().unwrap().len(), 1);
+    assert_eq!(decoded_test(&config.destdir), ["house door", "the dog runs."]);
+    assert!(
+        report
+            .splits
+            .iter()
+            .all(|split| split.sides.iter().all(|side| side.unknown == 0))
+    );
+}
+
+#[test]
+fn subword_nmt_codes_can_be_learnt_for_each_side() {
+    let (_dir, mut config) = corpus();
+    config.bpe = BpeKind::SubwordNmt;
+    config.bpe_per_side = true;
+    config.bpe_size = Some(10);
+    let report = preprocess(&config, &()).unwrap();
+    assert_eq!(
+        report.subwords,
+        "subword-nmt, 10 and 10 merges, one model for each side"
+    );
+    assert!(names(&config.destdir).is_superset(&HashSet::from(
+        ["bpe.de.codes", "bpe.en.codes"].map(str::to_owned)
+    )));
+    let data = DatasetDir::open(&config.destdir, None, None).unwrap();
+    assert!(matches!(&data.tgt_text().subword,
+        SubwordSettings::SubwordNmt { codes, .. } if codes == "bpe.en.codes"));
+    let codes = fs::read_to_string(config.destdir.join("bpe.de.codes")).unwrap();
+    assert_eq!(codes.lines().count(), 11);
+    assert_eq!(decoded_test(&config.destdir)[0], "house door");
+}
+
+#[test]
+fn text_with_marks_is_used_as_it_is_with_a_note() {
+    for (mark, line) in [
+        ("`@@ `", "ein Hau@@ s\n"),
+        ("`\u{2581}`", "\u{2581}ein \u{2581}Hau s\n"),
+    ] {
+        let (dir, mut config) = corpus();
+        fs::write(dir.path().join("train.de"), line.repeat(50)).unwrap();
+        fs::write(dir.path().join("train.en"), line.repeat(50)).unwrap();
+        config.testpref = Vec::new();
+        let report = preprocess(&config, &()).unwrap();
+        let expected = format!("the text carries subword marks ({mark}) and is used as it is");
+        assert_eq!(report.notes, [expected]);
+        assert_eq!(report.splits[0].sides[0].tokens, 4 * 50);
+    }
+}
+
+#[test]
+fn a_size_that_is_asked_for_is_kept_to_or_explained() {
+    let (_dir, mut config) = corpus();
+    config.bpe_size = Some(40);
+    preprocess(&config, &()).unwrap();
+    let vocab = fs::read_to_string(config.destdir.join("spm.vocab")).unwrap();
+    assert_eq!(vocab.lines().count(), 40);
+
+    let (_dir, mut config) = corpus();
+    config.bpe_size = Some(5000);
+    let report = preprocess(&config, &()).unwrap();
+    assert!(
+        note(&report, " pieces of the 5000 asked for"),
+        "{:?}",
+        report.notes
+    );
+
+    let (_dir, mut config) = corpus();
+    config.bpe_size = Some(5);
+    let error = preprocess(&config, &()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("a SentencePiece vocabulary of 5 is too small"),
+        "{error}"
+    );
+    assert!(!config.destdir.exists());
+}
+
+#[test]
+fn a_text_with_many_characters_still_gets_a_model() {
+    let (dir, config) = corpus();
+    let line = |i: u32| char::from_u32(0x4e00 + i).unwrap();
+    let text: String = (0..800)
+        .map(|i| format!("{}{}\n", line(i), line(i / 2)))
+        .collect();
+    for name in ["train.de", "train.en"] {
+        fs::write(dir.path().join(name), &text).unwrap();
+    }
+    let report = preprocess(&config, &()).unwrap();
+    assert_eq!(report.splits[0].sides[0].unknown, 0);
+}
+
+#[test]
+fn existing_models_are_taken_over() {
+    let (dir, mut config) = corpus();
+    preprocess(&config, &()).unwrap();
+    let model = dir.path().join("mine.model");
+    fs::rename(config.destdir.join("spm.model"), &model).unwrap();
+    let learnt = fs::read(config.destdir.join("train.de-en.de.bin")).unwrap();
+
+    config.destdir = dir.path().join("again");
+    config.bpe_model = vec![model.clone()];
+    let report = preprocess(&config, &()).unwrap();
+    assert_eq!(
+        report.subwords,
+        format!("SentencePiece, given: {}", model.display())
+    );
+    assert_eq!(
+        fs::read(config.destdir.join("train.de-en.de.bin")).unwrap(),
+        learnt
+    );
+    assert_eq!(
+        fs::read(config.destdir.join("spm.model")).unwrap(),
+        fs::read(model).unwrap()
+    );
+
+    fs::write(dir.path().join("broken.model"), "no model").unwrap();
+    config.destdir = dir.path().join("never");
+    config.bpe_model = vec![dir.path().join("broken.model")];
+    let error = preprocess(&config, &()).unwrap_err().to_string();
+    assert!(
+        error.contains("broken.model is not a usable SentencePiece model"),
+        "{error}"
+    );
+    assert!(!config.destdir.exists());
+}
+
+#[test]
+fn text_added_later_is_segmented_as_the_training_text_was() {
+    let (dir, config) = corpus();
+    preprocess(&config, &()).unwrap();
+    let added = PreprocessConfig {
+        trainpref: None,
+        testpref: vec![dir.path().join("train"), dir.path().join("test")],
+        srcdict: Some(config.destdir.join("dict.de.txt")),
+        tgtdict: Some(config.destdir.join("dict.en.txt")),
+        destdir: dir.path().join("more"),
+        ..config.clone()
+    };
+    let report = preprocess(&added, &()).unwrap();
+    assert!(
+        note(&report, "which lie beside the dictionaries"),
+        "{:?}",
+        report.notes
+    );
+    let read = |path: PathBuf| fs::read(path).unwrap();
+    assert_eq!(
+        read(added.destdir.join("test.de-en.de.bin")),
+        read(config.destdir.join("train.de-en.de.bin"))
+    );
+
+    // The same folder with other subwords would hold two kinds of text.
+    let mixed = PreprocessConfig {
+        bpe: BpeKind::None,
+        destdir: config.destdir.clone(),
+        ..added
+    };
+    let error = preprocess(&mixed, &()).unwrap_err().to_string();
+    assert!(
+        error.contains("text.") && error.contains("is not what this run would write"),
+        "{error}"
+    );
+}
+
+#[test]
+fn models_do_not_depend_on_the_number_of_workers() {
+    for kind in [BpeKind::Sentencepiece, BpeKind::SubwordNmt] {
+        let mut models = Vec::new();
+        for workers in [1, 3] {
+            let (_dir, mut config) = corpus();
+            config.bpe = kind;
+            config.workers = Some(workers);
+            preprocess(&config, &()).unwrap();
+            let data = DatasetDir::open(&config.destdir, None, None).unwrap();
+            models.push(data.text_files().unwrap());
+        }
+        assert_eq!(models[0], models[1]);
+    }
+}
+
+#[test]
+fn overwriting_removes_the_models_of_the_older_dataset() {
+    let (_dir, mut config) = corpus();
+    preprocess(&config, &()).unwrap();
+    config.overwrite = true;
+    config.bpe = BpeKind::SubwordNmt;
+    preprocess(&config, &()).unwrap();
+    let files = names(&config.destdir);
+    assert!(
+        files.contains("bpe.codes") && !files.contains("spm.model"),
+        "{files:?}"
+    );
+    assert!(!files.contains("spm.vocab"), "{files:?}");
+}
+
+#[test]
+fn fairseqs_fixtures_follow_from_its_codes_and_dictionaries() {
+    let Some(fixtures) = shared("data/iwslt14-de-en") else {
+        return;
+    };
+    let dir = TempDir::new().unwrap();
+    for split in ["valid", "test"] {
+        for lang in ["de", "en"] {
+            let packed = fixtures.join(format!("{split}.{lang}.gz"));
+            let Ok(text) = std::process::Command::new("gzip")
+                .arg("-dc")
+                .arg(&packed)
+                .output()
+            else {
+                return;
+            };
+            assert!(text.status.success(), "{} is damaged", packed.display());
+            fs::write(dir.path().join(format!("{split}.{lang}")), text.stdout).unwrap();
+        }
+    }
+    let fixtures = fixtures.join("fairseq-fixtures");
+    let config = PreprocessConfig {
+        source_lang: Some("de".into()),
+        target_lang: Some("en".into()),
+        validpref: vec![dir.path().join("valid")],
+        testpref: vec![dir.path().join("test")],
+        destdir: dir.path().join("out"),
+        srcdict: Some(fixtures.join("dict.de.txt")),
+        tgtdict: Some(fixtures.join("dict.en.txt")),
+        bpe_codes: vec![fixtures.join("bpe10k.codes")],
+        ..PreprocessConfig::default()
+    };
+    preprocess(&config, &()).unwrap();
+    for split in ["valid", "test"] {
+        for lang in ["de", "en"] {
+            for suffix in ["bin", "idx"] {
+                let name = format!("{split}.de-en.{lang}.{suffix}");
+                let ours = fs::read(config.destdir.join(&name)).unwrap();
+                assert!(ours == fs::read(fixtures.join(&name)).unwrap(), "{name}");
+            }
+        }
+    }
+}
