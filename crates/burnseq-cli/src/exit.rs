@@ -88,10 +88,7 @@ mod tests {
         let error = Err::<(), _>(anyhow!("no such file\nhint: make it"))
             .context("cannot read a.txt")
             .unwrap_err();
-        assert_eq!(
-            describe(&error),
-            "cannot read a.txt: no such file\nhint: make it"
-        );
+        assert_eq!(describe(&error), "cannot read a.txt: no such file\nhint: make it");
     }
 
     #[test]

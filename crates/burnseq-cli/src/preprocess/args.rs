@@ -20,10 +20,22 @@ const DEFAULT_TEXT: &str = "data";
 #[command(name = "preprocess", version, max_term_width = 110)]
 pub struct PreprocessArgs {
     /// Source language, the suffix of the source files
-    #[arg(short = 's', long, visible_alias = "src", value_name = "LANG", help_heading = "Text")]
+    #[arg(
+        short = 's',
+        long,
+        visible_alias = "src",
+        value_name = "LANG",
+        help_heading = "Text"
+    )]
     pub source_lang: Option<String>,
     /// Target language, the suffix of the target files
-    #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG", help_heading = "Text")]
+    #[arg(
+        short = 't',
+        long,
+        visible_alias = "tgt",
+        value_name = "LANG",
+        help_heading = "Text"
+    )]
     pub target_lang: Option<String>,
     /// Training text: PREFIX.LANG, one sentence per line [default: data/train]
     #[arg(long, value_name = "PREFIX", help_heading = "Text")]
@@ -60,7 +72,12 @@ pub struct PreprocessArgs {
     )]
     pub bpe_model: Vec<PathBuf>,
     /// Existing subword-nmt codes, or two files: source,target
-    #[arg(long, value_name = "FILE,...", value_delimiter = ',', help_heading = "Subwords")]
+    #[arg(
+        long,
+        value_name = "FILE,...",
+        value_delimiter = ',',
+        help_heading = "Subwords"
+    )]
     pub bpe_codes: Vec<PathBuf>,
     /// subword-nmt learns no merge that is seen less often [default: 2]
     #[arg(long, value_name = "N", help_heading = "Subwords")]
@@ -76,10 +93,20 @@ pub struct PreprocessArgs {
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
     pub thresholdtgt: Option<u64>,
     /// Most source types, the 4 special symbols included; -1: all [default: -1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Dictionaries")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Dictionaries"
+    )]
     pub nwordssrc: Option<i64>,
     /// Most target types, the 4 special symbols included; -1: all [default: -1]
-    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Dictionaries")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Dictionaries"
+    )]
     pub nwordstgt: Option<i64>,
     /// Use this source dictionary
     #[arg(long, value_name = "FILE", help_heading = "Dictionaries")]
@@ -231,17 +258,13 @@ impl PreprocessArgs {
 
 /// Takes the text in `data/` when no text is named at all.
 fn default_text(config: &mut PreprocessConfig, notes: &mut Vec<String>) {
-    let named = config.trainpref.is_some()
-        || !config.validpref.is_empty()
-        || !config.testpref.is_empty();
+    let named = config.trainpref.is_some() || !config.validpref.is_empty() || !config.testpref.is_empty();
     if named {
         return;
     }
     let folder = Path::new(DEFAULT_TEXT);
     config.trainpref = Some(folder.join("train"));
-    for (split, prefixes) in
-        [("valid", &mut config.validpref), ("test", &mut config.testpref)]
-    {
+    for (split, prefixes) in [("valid", &mut config.validpref), ("test", &mut config.testpref)] {
         let prefix = folder.join(split);
         let file = match &config.source_lang {
             Some(lang) => folder.join(format!("{split}.{lang}")),
@@ -250,7 +273,10 @@ fn default_text(config: &mut PreprocessConfig, notes: &mut Vec<String>) {
         if file.exists() {
             prefixes.push(prefix);
         } else {
-            notes.push(format!("there is no {split} set: {} does not exist", file.display()));
+            notes.push(format!(
+                "there is no {split} set: {} does not exist",
+                file.display()
+            ));
         }
     }
 }

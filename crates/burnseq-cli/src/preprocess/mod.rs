@@ -36,7 +36,9 @@ pub fn run(args: PreprocessArgs) -> anyhow::Result<()> {
             format!("{report}wrote {}\n", destdir.display())
         }
     };
-    std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to stdout")
 }
 
 fn json(report: &Report) -> anyhow::Result<String> {

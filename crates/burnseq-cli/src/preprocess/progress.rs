@@ -32,7 +32,10 @@ impl Progress {
             Some(LogFormat::Tqdm) if no_progress_bar => LogFormat::Simple,
             format => format.unwrap_or(default),
         };
-        Self { format, bar: Mutex::new(None) }
+        Self {
+            format,
+            bar: Mutex::new(None),
+        }
     }
 
     /// The format in use.

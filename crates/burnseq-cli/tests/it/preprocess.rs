@@ -12,7 +12,13 @@ fn corpus() -> TempDir {
     let data = dir.path().join("data");
     fs::create_dir(&data).unwrap();
     let line = |i: usize, words: [&str; 3]| {
-        format!("{} {} {}{}.\n", words[i % 3], words[i / 3 % 3], words[i / 9 % 3], i % 7)
+        format!(
+            "{} {} {}{}.\n",
+            words[i % 3],
+            words[i / 3 % 3],
+            words[i / 9 % 3],
+            i % 7
+        )
     };
     for (split, n) in [("train", 300), ("valid", 20), ("test", 20)] {
         let write = |lang: &str, words: [&str; 3]| {
@@ -52,10 +58,19 @@ fn the_bare_command_works_on_raw_text_in_data() {
     let out = stdout(&output);
     assert!(out.starts_with("subwords: SentencePiece, "), "{out}");
     for split in ["train", "valid", "test"] {
-        assert_eq!(out.lines().filter(|line| line.starts_with(split)).count(), 2, "{out}");
+        assert_eq!(
+            out.lines().filter(|line| line.starts_with(split)).count(),
+            2,
+            "{out}"
+        );
     }
     assert!(out.ends_with("wrote data-bin\n"), "{out}");
-    for name in ["dict.de.txt", "dict.en.txt", "train.de-en.de.idx", "test.de-en.en.bin"] {
+    for name in [
+        "dict.de.txt",
+        "dict.en.txt",
+        "train.de-en.de.idx",
+        "test.de-en.en.bin",
+    ] {
         assert!(dir.path().join("data-bin").join(name).is_file(), "{name}");
     }
     // Nothing is unknown: every character of the corpus has a piece.
