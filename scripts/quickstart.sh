@@ -29,7 +29,7 @@ train_options=(
     --no-epoch-checkpoints
     --device cpu --seed 1
 )
-generate_options=(--beam 5 --max-len-a 1.2 --max-len-b 10 --device cpu)
+generate_options=(--beam 5 --in-order --max-len-a 1.2 --max-len-b 10 --device cpu)
 # --------------------------------------------------------------------------
 
 say() { printf '\n== %s\n' "$*" >&2; }
