@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 
 use super::Linear;
-use crate::{Dropout, transformer::ActivationFn};
+use crate::{Dropout, ops, transformer::ActivationFn};
 
 /// `fc2(dropout(activation(fc1(x))))` (Vaswani et al. 2017, section 3.3).
 ///
@@ -22,11 +22,10 @@ pub struct FeedForward<'a> {
 impl FeedForward<'_> {
     /// `[batch, len, d_model]` to the same shape.
     pub fn forward(&self, x: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
-        let hidden = self.fc1.forward(x); // [batch, len, ffn_dim]
         let hidden = match self.activation_fn {
-            ActivationFn::Relu => activation::relu(hidden),
-            ActivationFn::Gelu => activation::gelu(hidden),
-        };
+            ActivationFn::Relu => ops::linear_relu(x, self.fc1.weight.val(), self.fc1.bias.val()),
+            ActivationFn::Gelu => activation::gelu(self.fc1.forward(x)),
+        }; // [batch, len, ffn_dim]
         self.fc2.forward(dropout.apply(hidden, self.activation_dropout))
     }
 }

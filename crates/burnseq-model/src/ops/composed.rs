@@ -1,8 +1,11 @@
 //! The operations in terms of Burn's own, for every device.
 
-use burn::tensor::{Bool, Device, Distribution, Tensor, activation::softmax};
+use burn::tensor::{
+    Bool, DType, Device, Distribution, Int, Tensor,
+    activation::{log_softmax, softmax},
+};
 
-use super::LAYER_NORM_EPS;
+use super::{AdamStep, LAYER_NORM_EPS};
 use crate::dropout::Mask;
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
@@ -77,4 +80,51 @@ pub(super) fn attention(
     }
     let found = probabilities.matmul(split(values, key_len)); // [batch, heads, query_len, head_dim]
     found.swap_dims(1, 2).reshape([batch, query_len, d_model])
+}
+
+pub(super) fn label_smoothed_nll(
+    logits: Tensor<2>,
+    target: Tensor<1, Int>,
+    pad: usize,
+    epsilon: f64,
+) -> (Tensor<1>, Tensor<1>) {
+    let [tokens, vocab] = logits.dims();
+    let logits = if logits.dtype() == DType::F32 {
+        logits
+    } else {
+        logits.cast(DType::F32)
+    };
+    let log_probs = log_softmax(logits, 1);
+    let is_pad = target.clone().equal_elem(pad as i64);
+    let reference = log_probs.clone().gather(1, target.reshape([tokens, 1])); // [tokens, 1]
+    let nll = reference
+        .neg()
+        .reshape([tokens])
+        .mask_fill(is_pad.clone(), 0.0)
+        .sum();
+    if epsilon == 0.0 {
+        return (nll.clone(), nll);
+    }
+    let smooth = log_probs
+        .sum_dim(1)
+        .neg()
+        .reshape([tokens])
+        .mask_fill(is_pad, 0.0)
+        .sum();
+    let spread = epsilon / (vocab.max(2) - 1) as f64;
+    (nll.clone() * (1.0 - epsilon - spread) + smooth * spread, nll)
+}
+
+pub(super) fn adam_step<const D: usize>(
+    param: Tensor<D>,
+    grad: Tensor<D>,
+    exp_avg: Tensor<D>,
+    exp_avg_sq: Tensor<D>,
+    step: &AdamStep,
+) -> [Tensor<D>; 3] {
+    let grad = grad * step.grad_factor;
+    let exp_avg = exp_avg * step.beta1 + grad.clone() * (1.0 - step.beta1);
+    let exp_avg_sq = exp_avg_sq * step.beta2 + grad.square() * (1.0 - step.beta2);
+    let update = exp_avg.clone() / (exp_avg_sq.clone().sqrt() + step.eps) * step.step_size;
+    [param * step.decay - update, exp_avg, exp_avg_sq]
 }

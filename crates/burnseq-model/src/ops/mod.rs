@@ -1,15 +1,27 @@
-//! The operations a model is made of.
+//! The operations a model and its training are made of.
 //!
-//! Each has a form composed of Burn's own operations, which runs on every device and defines the result.
+//! Each has a form composed of Burn's own operations, which runs on every device and defines the result, and a
+//! kernel for the processor that gives the same up to rounding.
 
 mod composed;
+mod cpu;
+#[cfg(test)]
+mod tests;
 
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::{Bool, Int, Tensor, activation};
 
 use crate::dropout::Mask;
 
 /// Added to the variance in [`layer_norm`].
 pub const LAYER_NORM_EPS: f64 = 1e-5;
+
+/// Runs a processor kernel on its inputs.
+macro_rules! on_cpu {
+    ($op:expr, $($input:expr),+) => {{
+        let tracked = $($input.is_autodiff())||+;
+        cpu::apply($op, [$(cpu::Input::new($input, tracked)),+])
+    }};
+}
 
 /// `x Wᵀ + b`.
 ///
@@ -18,17 +30,47 @@ pub const LAYER_NORM_EPS: f64 = 1e-5;
 /// - `weight`: `[out, in]`, `bias`: `[out]`
 /// - result: `[batch, len, out]`
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
-    composed::linear(x, weight, bias)
+    if !cpu::takes(&x) {
+        return composed::linear(x, weight, bias);
+    }
+    let op = cpu::LinearOp { relu: false };
+    match bias {
+        Some(bias) => on_cpu!(op, x, weight, bias),
+        None => on_cpu!(op, x, weight),
+    }
+}
+
+/// `max(x Wᵀ + b, 0)`, with the shapes of [`linear`].
+pub fn linear_relu(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<3> {
+    if !cpu::takes(&x) {
+        return activation::relu(composed::linear(x, weight, Some(bias)));
+    }
+    on_cpu!(cpu::LinearOp { relu: true }, x, weight, bias)
 }
 
 /// Layer normalisation over the last dimension.
 pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
-    composed::layer_norm(x, weight, bias)
+    if !cpu::takes(&x) {
+        return composed::layer_norm(x, weight, bias);
+    }
+    on_cpu!(cpu::LayerNormOp, x, weight, bias)
 }
 
 /// Zeroes what `mask` drops and scales the rest by `1 / (1 - p)`.
 pub fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
-    composed::dropout(x, mask)
+    if !cpu::takes(&x) {
+        return composed::dropout(x, mask);
+    }
+    on_cpu!(cpu::DropoutOp(mask), x)
+}
+
+/// `residual + x`, with `x` dropped out under `mask`.
+pub fn dropout_add<const D: usize>(residual: Tensor<D>, x: Tensor<D>, mask: Option<Mask>) -> Tensor<D> {
+    match mask {
+        None => residual + x,
+        Some(mask) if cpu::takes(&x) => on_cpu!(cpu::DropoutAdd(mask), residual, x),
+        Some(mask) => residual + composed::dropout(x, mask),
+    }
 }
 
 /// Rows of `weight` `[types, width]` for `tokens` `[batch, len]`: `[batch, len, width]`.
@@ -55,5 +97,83 @@ pub fn attention(
     causal: bool,
     dropout: Option<Mask>,
 ) -> Tensor<3> {
-    composed::attention(queries, keys, values, heads, is_pad, causal, dropout)
+    if !cpu::takes(&queries) {
+        return composed::attention(queries, keys, values, heads, is_pad, causal, dropout);
+    }
+    let is_pad = is_pad.map(|is_pad| is_pad.into_data().iter::<bool>().collect());
+    on_cpu!(
+        cpu::Attention {
+            heads,
+            is_pad,
+            causal,
+            dropout
+        },
+        queries,
+        keys,
+        values
+    )
+}
+
+/// Label-smoothed loss and negative log-likelihood, in nats, summed over the tokens whose target is not `pad`.
+///
+/// With `epsilon_i = epsilon / (vocab - 1)` the loss of a token is `(1 - epsilon - epsilon_i) * nll + epsilon_i * smooth`,
+/// where `smooth` sums `-log p` over the whole vocabulary (fairseq's form of Szegedy et al. 2016, section 7).
+/// Computed in `f32`. Both results are differentiable.
+///
+/// # Shapes
+/// - `logits`: `[tokens, vocab]`
+/// - `target`: `[tokens]`
+/// - both results: `[1]`
+pub fn label_smoothed_nll(
+    logits: Tensor<2>,
+    target: Tensor<1, Int>,
+    pad: usize,
+    epsilon: f64,
+) -> (Tensor<1>, Tensor<1>) {
+    if !cpu::takes(&logits) {
+        return composed::label_smoothed_nll(logits, target, pad, epsilon);
+    }
+    let target = target
+        .into_data()
+        .iter::<i64>()
+        .map(|id| id as usize)
+        .collect::<Vec<_>>();
+    let op = cpu::LabelSmoothedNll {
+        target: target.into(),
+        pad,
+        epsilon,
+    };
+    let sums: Tensor<1> = on_cpu!(op, logits);
+    (sums.clone().slice(0..1), sums.slice(1..2))
+}
+
+/// The numbers one update of Adam needs beside the tensors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamStep {
+    /// Decay rate of the first moment.
+    pub beta1: f64,
+    /// Decay rate of the second moment.
+    pub beta2: f64,
+    /// Added to the square root of the uncorrected second moment.
+    pub eps: f64,
+    /// Multiplied to the gradient when it is read.
+    pub grad_factor: f64,
+    /// Multiplied to the parameter first.
+    pub decay: f64,
+    /// Multiplied to `first / (sqrt(second) + eps)`.
+    pub step_size: f64,
+}
+
+/// New parameter, first and second moment after one update of Adam; no tensor is on the autodiff device.
+pub fn adam_step<const D: usize>(
+    param: Tensor<D>,
+    grad: Tensor<D>,
+    exp_avg: Tensor<D>,
+    exp_avg_sq: Tensor<D>,
+    step: &AdamStep,
+) -> [Tensor<D>; 3] {
+    if !cpu::takes(&param) {
+        return composed::adam_step(param, grad, exp_avg, exp_avg_sq, step);
+    }
+    cpu::adam_step(param, grad, exp_avg, exp_avg_sq, step)
 }

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     Dropout, Init, Vocab,
     layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention},
+    ops,
 };
 
 /// Self-attention and feed-forward block of the encoder.
@@ -97,7 +98,7 @@ pub(super) fn residual(
         x.clone()
     };
     let output = sublayer(input);
-    let sum = x + dropout.apply(output, probability);
+    let sum = ops::dropout_add(x, output, dropout.draw(probability));
     if normalize_before { sum } else { norm.forward(sum) }
 }
 

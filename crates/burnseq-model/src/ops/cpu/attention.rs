@@ -1,0 +1,287 @@
+//! Scaled dot-product attention of all heads, reading queries, keys and values where they lie.
+
+use rayon::prelude::*;
+
+use super::{
+    CpuOp, Values, buffer,
+    dropout::Keep,
+    matmul::{Mat, matmul_strided},
+    simd,
+};
+use crate::dropout::Mask;
+
+/// Attention of `queries` `[batch, query_len, d_model]` over `keys` and `values` `[batch, key_len, d_model]`.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Attention {
+    pub heads: usize,
+    /// `[batch, key_len]`, true where a key must not be seen.
+    pub is_pad: Option<Vec<bool>>,
+    pub causal: bool,
+    pub dropout: Option<Mask>,
+}
+
+/// Inputs, and the probabilities before dropout `[batch, heads, query_len, key_len]`.
+#[derive(Debug, Clone)]
+pub(in super::super) struct AttentionSaved {
+    queries: Values,
+    keys: Values,
+    values: Values,
+    probabilities: Values,
+}
+
+/// Sizes of one call.
+#[derive(Clone, Copy)]
+struct Sizes {
+    query_len: usize,
+    key_len: usize,
+    d_model: usize,
+    head_dim: usize,
+    heads: usize,
+}
+
+impl Sizes {
+    fn new(queries: &Values, keys: &Values, heads: usize) -> Self {
+        let (q, k) = (queries.shape().to_vec(), keys.shape().to_vec());
+        Self {
+            query_len: q[1],
+            key_len: k[1],
+            d_model: q[2],
+            head_dim: q[2] / heads,
+            heads,
+        }
+    }
+
+    fn scale(self) -> f32 {
+        1.0 / (self.head_dim as f32).sqrt()
+    }
+
+    /// Columns of `head` in rows `first_row..` of a `[.., d_model]` matrix, as `len` rows.
+    fn head<'a>(self, x: &'a [f32], first_row: usize, len: usize, head: usize) -> Mat<'a> {
+        Mat::strided(
+            &x[first_row * self.d_model + head * self.head_dim..],
+            len,
+            self.head_dim,
+            self.d_model,
+        )
+    }
+}
+
+impl Attention {
+    /// Turns the scores of one head of one sentence into probabilities.
+    #[inline(always)]
+    fn softmax(&self, scores: &mut [f32], batch: usize, sizes: Sizes) {
+        let key_len = sizes.key_len;
+        let is_pad = self
+            .is_pad
+            .as_ref()
+            .map(|is_pad| &is_pad[batch * key_len..][..key_len]);
+        for (query, row) in scores.chunks_exact_mut(key_len).enumerate() {
+            for score in row.iter_mut() {
+                *score *= sizes.scale();
+            }
+            if let Some(is_pad) = is_pad {
+                for (score, &is_pad) in row.iter_mut().zip(is_pad) {
+                    *score = if is_pad { f32::NEG_INFINITY } else { *score };
+                }
+            }
+            if self.causal && query + 1 < key_len {
+                row[query + 1..].fill(f32::NEG_INFINITY);
+            }
+            let max = simd::max(row);
+            let total = simd::exp_and_sum(row, max);
+            if total > 0.0 {
+                let scale = 1.0 / total;
+                row.iter_mut().for_each(|p| *p *= scale);
+            } else {
+                row.fill(1.0 / key_len as f32); // nothing may be seen: the mean, not NaN
+            }
+        }
+    }
+
+    /// Probabilities after dropout; `first` is the number of the first element in the whole mask.
+    #[inline(always)]
+    fn drop(&self, probabilities: &mut [f32], first: usize) {
+        if let Some(mask) = self.dropout {
+            let keep = Keep::new(mask);
+            for (i, p) in probabilities.iter_mut().enumerate() {
+                *p *= keep.factor((first + i) as u32);
+            }
+        }
+    }
+}
+
+/// Up to this many queries, plain loops beat a packed matrix product: decoding has one or `beam`.
+const FEW_QUERIES: usize = 8;
+
+/// `scores = queries keysᵀ` for a few queries.
+#[inline(always)]
+fn few_scores(scores: &mut [f32], queries: &[f32], keys: &[f32], sizes: Sizes) {
+    for (query, row) in scores.chunks_exact_mut(sizes.key_len).enumerate() {
+        let query = &queries[query * sizes.d_model..][..sizes.head_dim];
+        for (key, score) in row.iter_mut().enumerate() {
+            *score = simd::dot(query, &keys[key * sizes.d_model..][..sizes.head_dim]);
+        }
+    }
+}
+
+/// `out = probabilities values` for a few queries.
+#[inline(always)]
+fn few_sums(out: &mut [f32], probabilities: &[f32], values: &[f32], sizes: Sizes) {
+    for (query, row) in probabilities.chunks_exact(sizes.key_len).enumerate() {
+        let out = &mut out[query * sizes.d_model..][..sizes.head_dim];
+        out.fill(0.0);
+        for (key, &p) in row.iter().enumerate() {
+            let value = &values[key * sizes.d_model..][..sizes.head_dim];
+            for (out, &value) in out.iter_mut().zip(value) {
+                *out = p.mul_add(value, *out);
+            }
+        }
+    }
+}
+
+impl CpuOp<3> for Attention {
+    type Saved = AttentionSaved;
+
+    fn forward(&self, [queries, keys, values]: [Values; 3]) -> (Values, AttentionSaved) {
+        let sizes = Sizes::new(&queries, &keys, self.heads);
+        let Sizes {
+            query_len,
+            key_len,
+            d_model,
+            head_dim,
+            heads,
+        } = sizes;
+        let head_size = query_len * key_len;
+        let mut out = buffer(queries.as_slice().len());
+        let batch = out.len() / (query_len * d_model).max(1);
+        let mut probabilities = buffer(batch * heads * head_size);
+        let (q, k, v) = (queries.as_slice(), keys.as_slice(), values.as_slice());
+        out.par_chunks_mut((query_len * d_model).max(1))
+            .zip(probabilities.par_chunks_mut((heads * head_size).max(1)))
+            .enumerate()
+            .for_each(|(batch, (out, probabilities))| {
+                let (q_row, k_row) = (batch * query_len, batch * key_len);
+                let mut dropped = if self.dropout.is_some() {
+                    vec![0f32; head_size]
+                } else {
+                    Vec::new()
+                };
+                for (head, probabilities) in probabilities.chunks_exact_mut(head_size).enumerate() {
+                    let column = head * head_dim;
+                    let few = query_len <= FEW_QUERIES;
+                    if few {
+                        let (q, k) = (&q[q_row * d_model + column..], &k[k_row * d_model + column..]);
+                        simd::vectorised(|| few_scores(probabilities, q, k, sizes));
+                    } else {
+                        let (q, k) = (
+                            sizes.head(q, q_row, query_len, head),
+                            sizes.head(k, k_row, key_len, head),
+                        );
+                        matmul_strided(probabilities, key_len, q, k.t(), false);
+                    }
+                    simd::vectorised(|| self.softmax(probabilities, batch, sizes));
+                    let mut weights: &[f32] = probabilities;
+                    if self.dropout.is_some() {
+                        dropped.copy_from_slice(probabilities);
+                        let first = (batch * heads + head) * head_size;
+                        simd::vectorised(|| self.drop(&mut dropped, first));
+                        weights = &dropped;
+                    }
+                    if few {
+                        let v = &v[k_row * d_model + column..];
+                        simd::vectorised(|| few_sums(&mut out[column..], weights, v, sizes));
+                    } else {
+                        let v = sizes.head(v, k_row, key_len, head);
+                        matmul_strided(
+                            &mut out[column..],
+                            d_model,
+                            Mat::new(weights, query_len, key_len),
+                            v,
+                            false,
+                        );
+                    }
+                }
+            });
+        let (shape, saved_shape) = (queries.shape(), [batch, heads, query_len, key_len]);
+        let probabilities = Values::new(probabilities, saved_shape);
+        (
+            Values::new(out, shape),
+            AttentionSaved {
+                queries,
+                keys,
+                values,
+                probabilities,
+            },
+        )
+    }
+
+    fn backward(&self, saved: AttentionSaved, grad: Values, needed: [bool; 3]) -> [Option<Values>; 3] {
+        let AttentionSaved {
+            queries,
+            keys,
+            values,
+            probabilities,
+        } = saved;
+        let sizes = Sizes::new(&queries, &keys, self.heads);
+        let Sizes {
+            query_len,
+            key_len,
+            d_model,
+            head_dim,
+            heads,
+        } = sizes;
+        let head_size = query_len * key_len;
+        let (q, k, v, p) = (
+            queries.as_slice(),
+            keys.as_slice(),
+            values.as_slice(),
+            probabilities.as_slice(),
+        );
+        let grad = grad.as_slice();
+        let (mut of_q, mut of_k, mut of_v) = (buffer(q.len()), buffer(k.len()), buffer(v.len()));
+        of_q.par_chunks_mut((query_len * d_model).max(1))
+            .zip(of_k.par_chunks_mut((key_len * d_model).max(1)))
+            .zip(of_v.par_chunks_mut((key_len * d_model).max(1)))
+            .enumerate()
+            .for_each(|(batch, ((of_q, of_k), of_v))| {
+                let (q_row, k_row) = (batch * query_len, batch * key_len);
+                let (mut weights, mut of_scores) = (vec![0f32; head_size], vec![0f32; head_size]);
+                for head in 0..heads {
+                    let column = head * head_dim;
+                    let first = (batch * heads + head) * head_size;
+                    let p = &p[first..first + head_size];
+                    let grad = sizes.head(grad, q_row, query_len, head);
+                    // Through the weighted sum.
+                    weights.copy_from_slice(p);
+                    simd::vectorised(|| self.drop(&mut weights, first));
+                    let kept = Mat::new(&weights, query_len, key_len);
+                    matmul_strided(&mut of_v[column..], d_model, kept.t(), grad, false);
+                    let v = sizes.head(v, k_row, key_len, head);
+                    matmul_strided(&mut of_scores, key_len, grad, v.t(), false);
+                    // Through dropout and softmax: p * (g - sum(g p)), and the scale of the scores.
+                    simd::vectorised(|| {
+                        self.drop(&mut of_scores, first);
+                        for (of_scores, p) in of_scores.chunks_exact_mut(key_len).zip(p.chunks_exact(key_len))
+                        {
+                            let mean = simd::dot(of_scores, p);
+                            for (g, &p) in of_scores.iter_mut().zip(p) {
+                                *g = (*g - mean) * p * sizes.scale();
+                            }
+                        }
+                    });
+                    let of_scores = Mat::new(&of_scores, query_len, key_len);
+                    let (q, k) = (
+                        sizes.head(q, q_row, query_len, head),
+                        sizes.head(k, k_row, key_len, head),
+                    );
+                    matmul_strided(&mut of_q[column..], d_model, of_scores, k, false);
+                    matmul_strided(&mut of_k[column..], d_model, of_scores.t(), q, false);
+                }
+            });
+        [
+            needed[0].then(|| Values::new(of_q, queries.shape())),
+            needed[1].then(|| Values::new(of_k, keys.shape())),
+            needed[2].then(|| Values::new(of_v, values.shape())),
+        ]
+    }
+}

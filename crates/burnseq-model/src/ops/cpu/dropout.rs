@@ -1,0 +1,140 @@
+//! Dropout, alone and on its way into a residual sum.
+
+use rayon::prelude::*;
+
+use super::{CpuOp, Values, buffer, simd::vectorised};
+use crate::dropout::Mask;
+
+/// A [`Mask`] ready for use: cheap to evaluate for a run of elements.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keep {
+    low: u32,
+    high: u32,
+    threshold: u32,
+    scale: f32,
+}
+
+impl Keep {
+    pub fn new(mask: Mask) -> Self {
+        Self {
+            low: mask.seed as u32,
+            high: (mask.seed >> 32) as u32,
+            threshold: (mask.probability * 2f64.powi(32)) as u32,
+            scale: (1.0 / (1.0 - mask.probability)) as f32,
+        }
+    }
+
+    /// What element `index` is multiplied by: 0 or `1 / (1 - p)`.
+    ///
+    /// The hash is the 32-bit finaliser of MurmurHash3 (Appleby 2011), with half of the seed before it and half inside.
+    #[inline(always)]
+    pub fn factor(self, index: u32) -> f32 {
+        let mut hash = index.wrapping_mul(0x9E37_79B1) ^ self.low;
+        hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B) ^ self.high;
+        hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
+        hash ^= hash >> 16;
+        if hash >= self.threshold { self.scale } else { 0.0 }
+    }
+}
+
+/// Elements that one task takes.
+const RUN: usize = 1 << 14;
+
+/// `out = base + x * mask`, or `x * mask` without a base.
+fn masked(x: &[f32], base: Option<&[f32]>, keep: Keep) -> Vec<f32> {
+    let mut y = buffer(x.len());
+    y.par_chunks_mut(RUN).enumerate().for_each(|(run, y)| {
+        let first = run * RUN;
+        let x = &x[first..first + y.len()];
+        let base = base.map(|base| &base[first..first + y.len()]);
+        vectorised(|| match base {
+            Some(base) => {
+                for (i, ((y, &x), &base)) in y.iter_mut().zip(x).zip(base).enumerate() {
+                    *y = x.mul_add(keep.factor((first + i) as u32), base);
+                }
+            }
+            None => {
+                for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+                    *y = x * keep.factor((first + i) as u32);
+                }
+            }
+        });
+    });
+    y
+}
+
+/// `x * mask`.
+#[derive(Debug, Clone)]
+pub(in super::super) struct DropoutOp(pub Mask);
+
+impl CpuOp<1> for DropoutOp {
+    type Saved = ();
+
+    fn forward(&self, [x]: [Values; 1]) -> (Values, ()) {
+        (
+            Values::new(masked(x.as_slice(), None, Keep::new(self.0)), x.shape()),
+            (),
+        )
+    }
+
+    fn backward(&self, _: (), grad: Values, _: [bool; 1]) -> [Option<Values>; 1] {
+        [Some(Values::new(
+            masked(grad.as_slice(), None, Keep::new(self.0)),
+            grad.shape(),
+        ))]
+    }
+}
+
+/// `residual + x * mask`.
+#[derive(Debug, Clone)]
+pub(in super::super) struct DropoutAdd(pub Mask);
+
+impl CpuOp<2> for DropoutAdd {
+    type Saved = ();
+
+    fn forward(&self, [residual, x]: [Values; 2]) -> (Values, ()) {
+        (
+            Values::new(
+                masked(x.as_slice(), Some(residual.as_slice()), Keep::new(self.0)),
+                x.shape(),
+            ),
+            (),
+        )
+    }
+
+    fn backward(&self, _: (), grad: Values, needed: [bool; 2]) -> [Option<Values>; 2] {
+        let of_x =
+            needed[1].then(|| Values::new(masked(grad.as_slice(), None, Keep::new(self.0)), grad.shape()));
+        [needed[0].then_some(grad), of_x]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_drop_their_share_and_differ_by_seed() {
+        let kept = |seed| {
+            let keep = Keep::new(Mask {
+                seed,
+                probability: 0.3,
+            });
+            (0..100_000).map(move |i| keep.factor(i) > 0.0)
+        };
+        for seed in [1, 2, 1 << 40] {
+            let share = kept(seed).filter(|kept| *kept).count() as f64 / 1e5;
+            assert!((share - 0.7).abs() < 0.01, "{share}");
+        }
+        let both = kept(1).zip(kept(2)).filter(|(a, b)| *a && *b).count() as f64 / 1e5;
+        assert!(
+            (both - 0.49).abs() < 0.01,
+            "masks of two seeds are not independent: {both}"
+        );
+        let neighbours = kept(1).zip(kept(1).skip(1)).filter(|(a, b)| *a && *b).count() as f64 / 1e5;
+        assert!(
+            (neighbours - 0.49).abs() < 0.01,
+            "neighbours are not independent: {neighbours}"
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! Affine map, optionally with ReLU.
+
+use rayon::prelude::*;
+
+use super::{
+    CpuOp, Values, buffer,
+    matmul::{Mat, matmul},
+    simd::vectorised,
+};
+
+/// `x Wᵀ + b` of `x`, `weight` `[out, in]` and, if `bias` says so, `bias` `[out]`; the third input is ignored otherwise.
+#[derive(Debug, Clone)]
+pub(in super::super) struct LinearOp {
+    /// Cut the result off below zero.
+    pub relu: bool,
+}
+
+impl LinearOp {
+    fn compute(&self, x: &Values, weight: &Values, bias: Option<&Values>) -> Values {
+        let (input, rows) = (weight.width(), x.as_slice().len() / x.width());
+        let output = weight.as_slice().len() / input;
+        let mut y = buffer(rows * output);
+        if let Some(bias) = bias {
+            y.par_chunks_mut(output * 64).for_each(|rows| {
+                rows.chunks_exact_mut(output)
+                    .for_each(|row| row.copy_from_slice(bias.as_slice()));
+            });
+        }
+        let (a, b) = (
+            Mat::new(x.as_slice(), rows, input),
+            Mat::new(weight.as_slice(), output, input).t(),
+        );
+        matmul(&mut y, a, b, bias.is_some());
+        if self.relu {
+            y.par_chunks_mut(1 << 14).for_each(|y| {
+                vectorised(|| y.iter_mut().for_each(|y| *y = if *y > 0.0 { *y } else { 0.0 }));
+            });
+        }
+        let mut shape = x.shape().to_vec();
+        *shape.last_mut().expect("x has a last dimension, its width") = output;
+        Values::new(y, shape)
+    }
+
+    /// Gradients of x, weight and bias.
+    fn gradients(&self, saved: LinearSaved, mut grad: Values, needed: [bool; 3]) -> [Option<Values>; 3] {
+        let LinearSaved { x, weight, y } = saved;
+        if let Some(y) = y {
+            let y = y.as_slice();
+            grad.as_mut_slice()
+                .par_chunks_mut(1 << 14)
+                .zip(y.par_chunks(1 << 14))
+                .for_each(|(grad, y)| {
+                    vectorised(|| {
+                        for (grad, &y) in grad.iter_mut().zip(y) {
+                            *grad = if y > 0.0 { *grad } else { 0.0 };
+                        }
+                    });
+                });
+        }
+        let (input, rows) = (weight.width(), x.as_slice().len() / x.width());
+        let output = weight.as_slice().len() / input;
+        let grad = Mat::new(grad.as_slice(), rows, output);
+        let of_x = needed[0].then(|| {
+            let mut of_x = buffer(rows * input);
+            matmul(&mut of_x, grad, Mat::new(weight.as_slice(), output, input), false);
+            Values::new(of_x, x.shape())
+        });
+        let of_weight = needed[1].then(|| {
+            let mut of_weight = buffer(output * input);
+            matmul(
+                &mut of_weight,
+                grad.t(),
+                Mat::new(x.as_slice(), rows, input),
+                false,
+            );
+            Values::new(of_weight, [output, input])
+        });
+        let of_bias = needed[2].then(|| Values::new(column_sums(grad.values(), output), [output]));
+        [of_x, of_weight, of_bias]
+    }
+}
+
+/// Inputs of the map, and its result where ReLU needs it.
+#[derive(Debug, Clone)]
+pub(in super::super) struct LinearSaved {
+    x: Values,
+    weight: Values,
+    y: Option<Values>,
+}
+
+impl CpuOp<3> for LinearOp {
+    type Saved = LinearSaved;
+
+    fn forward(&self, [x, weight, bias]: [Values; 3]) -> (Values, LinearSaved) {
+        let y = self.compute(&x, &weight, Some(&bias));
+        let kept = self.relu.then(|| y.clone());
+        (y, LinearSaved { x, weight, y: kept })
+    }
+
+    fn backward(&self, saved: LinearSaved, grad: Values, needed: [bool; 3]) -> [Option<Values>; 3] {
+        self.gradients(saved, grad, needed)
+    }
+}
+
+impl CpuOp<2> for LinearOp {
+    type Saved = LinearSaved;
+
+    fn forward(&self, [x, weight]: [Values; 2]) -> (Values, LinearSaved) {
+        let y = self.compute(&x, &weight, None);
+        let kept = self.relu.then(|| y.clone());
+        (y, LinearSaved { x, weight, y: kept })
+    }
+
+    fn backward(&self, saved: LinearSaved, grad: Values, [x, weight]: [bool; 2]) -> [Option<Values>; 2] {
+        let [of_x, of_weight, _] = self.gradients(saved, grad, [x, weight, false]);
+        [of_x, of_weight]
+    }
+}
+
+/// Sum of every column of a row-major matrix of `width` columns; blocks of rows are summed apart, in a fixed order.
+pub(super) fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
+    const ROWS: usize = 256;
+    let blocks: Vec<Vec<f32>> = values
+        .par_chunks(ROWS * width)
+        .map(|block| {
+            let mut sums = vec![0f32; width];
+            vectorised(|| {
+                for row in block.chunks_exact(width) {
+                    for (sum, &value) in sums.iter_mut().zip(row) {
+                        *sum += value;
+                    }
+                }
+            });
+            sums
+        })
+        .collect();
+    let mut total = vec![0f32; width];
+    for block in blocks {
+        for (total, value) in total.iter_mut().zip(block) {
+            *total += value;
+        }
+    }
+    total
+}
