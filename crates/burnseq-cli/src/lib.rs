@@ -2,7 +2,11 @@
 //! goes through one library call, the result is reported.
 //!
 //! - [`exit`]: exit codes and the one block that an error prints.
+//! - [`generate`]: `generate`, from a checkpoint to translations and scores.
 //! - [`preprocess`]: `preprocess`, from parallel text to a binarised dataset.
+//! - [`train`]: `train`, from a dataset to checkpoints.
 
 pub mod exit;
+pub mod generate;
 pub mod preprocess;
+pub mod train;

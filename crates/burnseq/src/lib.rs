@@ -1,1 +1,29 @@
-//! placeholder
+//! Sequence-to-sequence learning on [Burn](burn): from raw text to a trained Transformer and its translations.
+//!
+//! This crate puts the stages together; each is a crate of its own, re-exported here in the order in which data
+//! flows through them:
+//!
+//! ```text
+//! text --[text]--> ids --[data]--> batches --[model]--> logits --[train]--> checkpoint
+//!                                              '------[generate]--> hypotheses --[text]--> text --[metrics]--> score
+//! ```
+//!
+//! - [`tasks`]: which data, model, criterion and search belong together; [`tasks::translation`] trains.
+//! - [`Translator`]: a checkpoint that translates raw text in five lines; [`decode`] holds its parts.
+
+pub use burn;
+pub use burnseq_data as data;
+pub use burnseq_generate as generate;
+pub use burnseq_metrics as metrics;
+pub use burnseq_model as model;
+pub use burnseq_text as text;
+pub use burnseq_train as train;
+
+pub mod decode;
+mod error;
+pub mod tasks;
+mod translator;
+
+pub use burnseq_generate::GenerateOptions;
+pub use error::{Error, Result};
+pub use translator::{TranslatedText, Translation, Translator};

@@ -1,3 +1,5 @@
 //! The binaries from end to end, on tiny data.
 
+mod generate;
 mod preprocess;
+mod train;

@@ -1,0 +1,11 @@
+//! `train`: learn a translation model from a dataset. See `train --help`.
+
+use std::process::ExitCode;
+
+use burnseq_cli::{exit, train};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = train::TrainArgs::parse();
+    exit::run("train", || train::run(&args))
+}

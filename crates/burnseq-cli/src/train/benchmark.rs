@@ -1,0 +1,256 @@
+//! Training speed: the real training loop on random tokens whose sentences have the lengths of a real dataset.
+//!
+//! Prints one JSON line with the fields of the PyTorch yardstick. Order and cut of the batches are those of training.
+
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use burnseq_data::{LanguagePairDataset, Mt19937, PairOptions, Sentences};
+use burnseq_model::device::parse_device;
+use burnseq_model::{ModelConfig, Vocab};
+use burnseq_train::{Event, Interrupt, LossOnly, StopRule, TaskInfo, TrainContext, TrainData, Trainer};
+use flate2::read::GzDecoder;
+use serde_json::json;
+
+use super::args::BenchmarkArgs;
+use super::config::Request;
+use crate::exit::usage;
+
+/// First id that is no special symbol.
+const FIRST_WORD: u32 = 4;
+const EOS: u32 = 2;
+
+/// Times `updates` updates and prints the result.
+///
+/// # Errors
+/// Lengths that cannot be read, or settings that make no sense.
+pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Result<()> {
+    let warmup = args.benchmark_warmup.unwrap_or(5);
+    if updates == 0 {
+        return Err(usage(anyhow::anyhow!("--benchmark must be at least 1")));
+    }
+    let Some([src, tgt]) = args.lengths.as_deref() else {
+        bail!("--benchmark needs --lengths SRC.idx TGT.idx")
+    };
+    let vocab = Vocab {
+        src: args.src_vocab.unwrap_or(8848),
+        tgt: args.tgt_vocab.unwrap_or(6632),
+        pad: 1,
+        eos: EOS as usize,
+    };
+    let device = parse_device(&request.device).map_err(usage)?;
+    let mut config = request.train;
+    config.stop = StopRule {
+        max_update: Some((warmup + updates) as u64),
+        ..StopRule::endless()
+    };
+    config.validation.disable_validation = true;
+    config.checkpoint.no_save = true;
+    config.checkpoint.restore_file = String::new();
+    config.log_interval = 0;
+    let max_tokens = config.dataset.max_tokens;
+    let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab)?;
+    let pairs = Arc::new(pairs);
+    let data = TrainData {
+        train: Arc::clone(&pairs),
+        valid: Vec::new(),
+    };
+    let context = TrainContext {
+        model: request.model.clone(),
+        task: TaskInfo {
+            source_lang: "src".to_owned(),
+            target_lang: "tgt".to_owned(),
+        },
+        files: Vec::new(),
+    };
+    request.model.validate(&vocab).map_err(usage)?;
+    let ModelConfig::Transformer(transformer) = &request.model;
+    let model = transformer.init(&vocab, u64::from(config.seed), &device);
+    let mut trainer = Trainer::new(
+        config,
+        context,
+        model,
+        data,
+        Box::new(LossOnly),
+        &device,
+        Interrupt::default(),
+    )?;
+
+    let mut epochs = trainer.epochs().clone();
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let update_freq = |epoch| trainer.config().optimization.update_freq_in(epoch);
+    for update in 0..warmup + updates {
+        if epochs.is_end_of_epoch() {
+            epochs.advance_epoch();
+        }
+        for _ in 0..update_freq(epochs.epoch()) {
+            let Some(batch) = epochs.next_batch() else { break };
+            if update >= warmup {
+                batches.push(batch.to_vec());
+            }
+        }
+    }
+    let stats = pairs.stats(&batches);
+
+    let mut start = Instant::now();
+    let mut end = start;
+    let mut loss = (0.0, 0.0);
+    let mut last_loss = f64::NAN;
+    trainer.run(&mut |event| {
+        if let Event::Update(record) = event {
+            end = Instant::now();
+            if record.num_updates == warmup as u64 {
+                start = end;
+            }
+            // The record sums over the epoch; the difference to the one before is the last update.
+            let (sum, count) = (record.meters.loss, record.meters.sample_size as f64);
+            let (sum_before, count_before) = if count > loss.1 { loss } else { (0.0, 0.0) };
+            last_loss = (sum - sum_before) / (count - count_before);
+            loss = (sum, count);
+        }
+    })?;
+    let seconds = (end - start).as_secs_f64();
+    let rate = |count: usize, digits: i32| {
+        let scale = 10_f64.powi(digits);
+        (count as f64 / seconds * scale).round() / scale
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let device = if request.device == "cpu" {
+        format!("cpu x{threads}")
+    } else {
+        format!("{device:?}")
+    };
+    let result = json!({
+        "burnseq": env!("CARGO_PKG_VERSION"),
+        "device": device,
+        "dtype": "fp32",
+        "max_tokens": max_tokens,
+        "updates": updates,
+        "params": trainer.summary().params,
+        "updates_per_s": rate(updates, 3),
+        "tgt_tokens_per_s": rate(stats.tgt_tokens, 1),
+        "src_tgt_tokens_per_s": rate(stats.src_tokens + stats.tgt_tokens, 1),
+        "padding": (stats.padding_share() * 1e4).round() / 1e4,
+        "last_loss": (last_loss * 1e4).round() / 1e4,
+        "peak_mem_gib": peak_memory_gib(),
+    });
+    writeln!(std::io::stdout(), "{result}").context("cannot write to standard output")
+}
+
+/// Sentence lengths of a fairseq mmap `.idx`, compressed or not.
+fn read_lengths(path: &Path) -> Result<Vec<usize>> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut bytes = Vec::new();
+    let read = if path.extension().is_some_and(|extension| extension == "gz") {
+        GzDecoder::new(BufReader::new(file)).read_to_end(&mut bytes)
+    } else {
+        BufReader::new(file).read_to_end(&mut bytes)
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    lengths(&bytes).with_context(|| format!("{} is not the .idx of a dataset", path.display()))
+}
+
+/// Magic (9 bytes), version (8), type (1), count (8), then one `i32` per sentence.
+fn lengths(bytes: &[u8]) -> Result<Vec<usize>> {
+    const HEADER: usize = 26;
+    if bytes.len() < HEADER || !bytes.starts_with(b"MMIDIDX\0\0") {
+        bail!("it does not begin with MMIDIDX");
+    }
+    let count = u64::from_le_bytes(bytes[18..HEADER].try_into().expect("eight bytes")) as usize;
+    let Some(sizes) = count
+        .checked_mul(4)
+        .and_then(|len| bytes.get(HEADER..HEADER.checked_add(len)?))
+    else {
+        bail!("it ends before the lengths of its {count} sentences");
+    };
+    let size = |bytes: &[u8]| i32::from_le_bytes(bytes.try_into().expect("four bytes"));
+    sizes
+        .chunks_exact(4)
+        .map(|bytes| usize::try_from(size(bytes)).context("a length is negative"))
+        .collect()
+}
+
+/// Pairs of random words with these lengths, `</s>` included.
+fn random_pairs(src: &[usize], tgt: &[usize], vocab: &Vocab) -> Result<LanguagePairDataset> {
+    let mut rng = Mt19937::new(1);
+    let mut side = |lengths: &[usize], vocab: usize| {
+        let words = vocab as u32 - FIRST_WORD;
+        let mut sentence = |length: usize| {
+            let mut tokens: Vec<u32> = (1..length)
+                .map(|_| FIRST_WORD + rng.interval(u64::from(words - 1)) as u32)
+                .collect();
+            tokens.push(EOS);
+            tokens
+        };
+        Sentences::Memory(lengths.iter().map(|&length| sentence(length)).collect())
+    };
+    let (src, tgt) = (side(src, vocab.src), side(tgt, vocab.tgt));
+    Ok(LanguagePairDataset::new(
+        src,
+        Some(tgt),
+        vocab.src,
+        vocab.tgt,
+        PairOptions::default(),
+    )?)
+}
+
+/// Largest resident memory of this process so far; `None` where the system does not tell.
+fn peak_memory_gib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some((kib / 1024.0 / 1024.0 * 100.0).round() / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_read_from_an_index_and_damage_is_noticed() {
+        let mut bytes = b"MMIDIDX\0\0".to_vec();
+        bytes.extend(1_u64.to_le_bytes());
+        bytes.push(8);
+        bytes.extend(2_u64.to_le_bytes());
+        bytes.extend(7_i32.to_le_bytes());
+        bytes.extend(3_i32.to_le_bytes());
+        assert_eq!(lengths(&bytes).unwrap(), [7, 3]);
+        assert!(
+            lengths(&bytes[..30])
+                .unwrap_err()
+                .to_string()
+                .contains("2 sentences")
+        );
+        assert!(lengths(b"TNTIDX\0\0").is_err());
+    }
+
+    #[test]
+    fn random_pairs_have_the_lengths_asked_for() {
+        let vocab = Vocab {
+            src: 10,
+            tgt: 12,
+            pad: 1,
+            eos: 2,
+        };
+        let pairs = random_pairs(&[3, 1], &[2, 5], &vocab).unwrap();
+        assert_eq!(
+            (
+                pairs.src_len(0),
+                pairs.src_len(1),
+                pairs.tgt_len(0),
+                pairs.tgt_len(1)
+            ),
+            (3, 1, 2, 5)
+        );
+        assert!(
+            pairs.example(0).source[..2]
+                .iter()
+                .all(|&id| (4..10).contains(&id))
+        );
+        assert_eq!(pairs.example(1).source, [2]);
+    }
+}

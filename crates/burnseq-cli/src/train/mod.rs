@@ -1,0 +1,110 @@
+//! `train`: flags become a configuration, the configuration goes through one call of the library, its progress is
+//! shown.
+
+mod args;
+mod benchmark;
+mod config;
+mod report;
+mod values;
+
+use std::cell::RefCell;
+
+use anyhow::{Context, Result, bail};
+use burnseq::tasks::translation::TranslationTask;
+use burnseq_model::device::parse_device;
+use burnseq_train::{Interrupt, StopReason};
+
+pub use args::{LogFormat, TrainArgs};
+pub use config::{DEFAULT_MAX_TOKENS, Request};
+
+use crate::exit::usage;
+use report::Reporter;
+
+/// Runs `train`.
+///
+/// # Errors
+/// Wrong usage, data or checkpoints that cannot be used, a run that diverges.
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let request = Request::new(args).map_err(usage)?;
+    if let Some(updates) = args.benchmark.benchmark {
+        return benchmark::run(&args.benchmark, updates, request);
+    }
+    let format = args
+        .run
+        .log_format
+        .unwrap_or_else(|| report::default_format(args.run.no_progress_bar));
+    let format = match format {
+        LogFormat::Tqdm if args.run.no_progress_bar => LogFormat::Simple,
+        format => format,
+    };
+    // Settings are checked before anything is opened.
+    let metrics = if request.task.eval_bleu.is_some() {
+        &["bleu"][..]
+    } else {
+        &[]
+    };
+    request.train.validate(metrics).map_err(coded)?;
+    let device = parse_device(&request.device).map_err(usage)?;
+    let task = TranslationTask::open(request.task).map_err(coded)?;
+    let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
+    reporter.say(&format!(
+        "translation from {} to {}: dictionaries of {} and {} types",
+        task.dir().src_lang(),
+        task.dir().tgt_lang(),
+        task.vocab().src,
+        task.vocab().tgt
+    ));
+    if args.dataset.max_tokens.is_none() && args.dataset.batch_size.is_none() {
+        reporter.say(&format!(
+            "note: batches of at most {DEFAULT_MAX_TOKENS} tokens (--max-tokens)"
+        ));
+    }
+    let interrupt = Interrupt::default();
+    stop_on_signals(&interrupt)?;
+    let save_dir = request.train.checkpoint.save_dir.clone();
+    let no_save = request.train.checkpoint.no_save;
+    let reporter = RefCell::new(reporter);
+    let reason = task
+        .train(request.train, &request.model, &device, interrupt, &mut |event| {
+            reporter.borrow_mut().event(event)
+        })
+        .map_err(coded)?;
+    if reason == StopReason::Interrupted {
+        // An error, so that what follows in a script does not run on a half-trained model.
+        if no_save {
+            bail!("interrupted; nothing was saved (--no-save)");
+        }
+        bail!(
+            "interrupted; {} holds the run as it is now\nhint: run the same command again to go on",
+            save_dir.join("checkpoint_last").display()
+        );
+    }
+    Ok(())
+}
+
+/// Marks errors about settings as wrong usage.
+fn coded(error: impl Into<burnseq::Error>) -> anyhow::Error {
+    let error = error.into();
+    if error.is_usage() {
+        usage(error)
+    } else {
+        error.into()
+    }
+}
+
+/// The first Ctrl-C or SIGTERM asks the run to stop after the update at hand; the second ends the process.
+fn stop_on_signals(interrupt: &Interrupt) -> Result<()> {
+    let interrupt = interrupt.clone();
+    let handler = move || {
+        if interrupt.request() {
+            // 128 + SIGINT, as shells report it.
+            std::process::exit(130);
+        }
+        use std::io::Write;
+        let _ = writeln!(
+            std::io::stderr(),
+            "\ninterrupt: finishing the update and saving; once more to exit at once"
+        );
+    };
+    ctrlc::set_handler(handler).context("cannot watch for Ctrl-C")
+}

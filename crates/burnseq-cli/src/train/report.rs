@@ -1,0 +1,287 @@
+//! Shows a run: a progress bar on a terminal, lines or JSON objects elsewhere.
+//!
+//! JSON objects go to stdout, everything else to stderr.
+
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use burnseq_train::log::format_duration;
+use burnseq_train::{Event, RunSummary, StopReason, TrainRecord};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::LogFormat;
+
+/// Prints what a run tells.
+pub struct Reporter {
+    format: LogFormat,
+    bar: Option<ProgressBar>,
+    /// Lines are appended to it as well.
+    file: Option<File>,
+    /// Whether the end of the run is known, rather than only that of the epoch.
+    end_known: bool,
+    /// Updates of this process.
+    updates: usize,
+}
+
+/// Updates after which the first estimate of the remaining time is told; the first ones are slower than the rest.
+const ESTIMATE_AFTER: usize = 4;
+
+/// The format when none is asked for: a bar for people, lines for files.
+pub fn default_format(no_progress_bar: bool) -> LogFormat {
+    if no_progress_bar || !std::io::stderr().is_terminal() {
+        LogFormat::Simple
+    } else {
+        LogFormat::Tqdm
+    }
+}
+
+impl Reporter {
+    /// A reporter that also appends its lines to `log_file`.
+    ///
+    /// # Errors
+    /// When that file cannot be opened.
+    pub fn new(format: LogFormat, log_file: Option<&Path>) -> Result<Self> {
+        let open = |path: &Path| {
+            let file = OpenOptions::new().create(true).append(true).open(path);
+            file.with_context(|| format!("cannot open the log file {}", path.display()))
+        };
+        Ok(Self {
+            format,
+            bar: None,
+            file: log_file.map(open).transpose()?,
+            end_known: false,
+            updates: 0,
+        })
+    }
+
+    /// A line for people: to stderr and the log file.
+    pub fn say(&mut self, line: &str) {
+        if self.format != LogFormat::None {
+            self.to_stderr(line);
+        }
+        self.to_file(line);
+    }
+
+    /// Takes in one event.
+    pub fn event(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(summary) => self.start(summary),
+            Event::Note(note) => self.say(&format!("note: {note}")),
+            Event::Update(record) => self.update(record),
+            Event::Interval(record) => {
+                self.log(
+                    "train_inner",
+                    || record.interval_line(),
+                    || record.interval_json(),
+                );
+            }
+            Event::Epoch(record) => {
+                self.finish_bar();
+                self.log("train", || record.epoch_line(), || record.epoch_json());
+            }
+            Event::Validating { subset } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(format!("validating on {subset} ..."));
+                }
+            }
+            Event::Valid(record) => self.log(&record.subset, || record.line(), || record.json()),
+            Event::Sample(sample) => {
+                self.say(&format!("example hypothesis: {}", sample.hypothesis));
+                self.say(&format!("example reference:  {}", sample.reference));
+            }
+            Event::Saved { dir, names, seconds } => self.say(&format!(
+                "saved {} in {} ({seconds:.1} s)",
+                names.join(", "),
+                dir.display()
+            )),
+            Event::Stop(StopReason::Interrupted) => self.finish_bar(),
+            Event::Stop(reason) => {
+                self.finish_bar();
+                self.say(&format!("done: {reason}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn start(&mut self, summary: &RunSummary) {
+        self.end_known = summary.last_update.is_some();
+        for line in start_lines(summary) {
+            self.say(&line);
+        }
+    }
+
+    /// Moves the progress bar, which covers one epoch.
+    fn update(&mut self, record: &TrainRecord) {
+        self.updates += 1;
+        if self.format != LogFormat::Tqdm {
+            if self.updates == ESTIMATE_AFTER {
+                self.say(&estimate(record, self.end_known));
+            }
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(
+                Some(record.updates_per_epoch as u64),
+                ProgressDrawTarget::stderr_with_hz(10),
+            );
+            let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+            bar.set_style(style.expect("the template is well-formed"));
+            bar.set_prefix(format!("epoch {:03}", record.epoch));
+            bar.enable_steady_tick(Duration::from_secs(1));
+            bar
+        });
+        bar.set_position(record.epoch_updates as u64);
+        let eta = record.eta.map_or_else(|| "?".to_owned(), format_duration);
+        bar.set_message(format!("{} eta {eta}", record.short()));
+    }
+
+    fn finish_bar(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A record: text to stderr, or JSON to stdout; the same to the log file.
+    fn log(&mut self, kind: &str, line: impl FnOnce() -> String, json: impl FnOnce() -> String) {
+        match self.format {
+            LogFormat::Json => {
+                let json = json();
+                // A closed pipe must not end a run that takes hours.
+                let _ = writeln!(std::io::stdout(), "{json}");
+                self.to_file(&json);
+            }
+            LogFormat::None => self.to_file(&format!("{kind} | {}", line())),
+            // The bar shows the same while it moves.
+            LogFormat::Tqdm if kind == "train_inner" => self.to_file(&format!("{kind} | {}", line())),
+            LogFormat::Tqdm | LogFormat::Simple => {
+                let line = format!("{kind} | {}", line());
+                self.to_stderr(&line);
+                self.to_file(&line);
+            }
+        }
+    }
+
+    fn to_stderr(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| write_stderr(line)),
+            None => write_stderr(line),
+        }
+    }
+
+    fn to_file(&mut self, line: &str) {
+        if let Some(file) = &mut self.file {
+            // A full disk is reported by the checkpoints, which matter more.
+            let _ = writeln!(file, "{line}");
+        }
+    }
+}
+
+fn write_stderr(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Speed and remaining time after the first updates.
+fn estimate(record: &TrainRecord, end_known: bool) -> String {
+    let end = if end_known { "run" } else { "epoch" };
+    let left = record.eta.map_or_else(|| "?".to_owned(), format_duration);
+    format!(
+        "speed: {:.2} updates/s, {:.0} target tokens/s; about {left} to the end of the {end}",
+        record.meters.ups(),
+        record.meters.wps()
+    )
+}
+
+/// What the start of a run prints.
+fn start_lines(summary: &RunSummary) -> Vec<String> {
+    let mut lines = vec![format!("model: {} parameters", thousands(summary.params))];
+    let dropped = match summary.dropped {
+        0 => String::new(),
+        count => format!(" ({count} too long, left out)"),
+    };
+    lines.push(format!(
+        "data: {} training sentences{dropped}",
+        thousands(summary.sentences)
+    ));
+    let accumulated = match summary.update_freq {
+        1 => String::new(),
+        count => format!(" in {count} batches"),
+    };
+    lines.push(format!(
+        "batch: {:.0} source + {:.0} target tokens, {:.0} sentences per update{accumulated}; {:.1} % padding",
+        summary.src_tokens_per_update,
+        summary.tgt_tokens_per_update,
+        summary.sentences_per_update,
+        100.0 * summary.padding_share
+    ));
+    let last = summary
+        .last_update
+        .map_or_else(String::new, |last| format!(", {last} in all"));
+    lines.push(format!("epoch: {} updates{last}", summary.updates_per_epoch));
+    lines.push(format!("stop: {}", summary.stop));
+    if summary.num_updates > 0 {
+        lines.push(format!(
+            "resuming after update {} in epoch {}",
+            summary.num_updates, summary.epoch
+        ));
+    }
+    lines
+}
+
+/// `39469056` as `39,469,056`.
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burnseq_train::StopRule;
+
+    #[test]
+    fn numbers_are_grouped() {
+        let shown: Vec<_> = [7, 999, 1000, 39_469_056].map(thousands).into();
+        assert_eq!(shown, ["7", "999", "1,000", "39,469,056"]);
+    }
+
+    #[test]
+    fn the_start_tells_sizes_padding_and_the_end() {
+        let summary = RunSummary {
+            params: 6_005_760,
+            sentences: 29_000,
+            dropped: 3,
+            batches: 483,
+            updates_per_epoch: 242,
+            update_freq: 2,
+            src_tokens_per_update: 1900.4,
+            tgt_tokens_per_update: 1842.0,
+            sentences_per_update: 120.0,
+            padding_share: 0.0314,
+            stop: StopRule::default(),
+            last_update: None,
+            num_updates: 10,
+            epoch: 1,
+        };
+        assert_eq!(
+            start_lines(&summary),
+            [
+                "model: 6,005,760 parameters",
+                "data: 29,000 training sentences (3 too long, left out)",
+                "batch: 1900 source + 1842 target tokens, 120 sentences per update in 2 batches; 3.1 % padding",
+                "epoch: 242 updates",
+                "stop: after 10 validations without improvement",
+                "resuming after update 10 in epoch 1",
+            ]
+        );
+    }
+}

@@ -1,0 +1,548 @@
+//! `train` from end to end: logs, checkpoints, interruptions, wrong input.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use burnseq_data::{Dtype, IndexedWriter, Mt19937};
+use burnseq_text::Dictionary;
+use serde_json::{Map, Value};
+use tempfile::TempDir;
+
+/// Types of the toy languages, special symbols included.
+const TYPES: u32 = 24;
+
+/// A data folder whose target is the source with every word replaced by its neighbour, so that it can be learned.
+fn toy_data(dir: &Path, train: usize) -> PathBuf {
+    let data = dir.join("data-bin");
+    fs::create_dir_all(&data).unwrap();
+    let mut dict = Dictionary::new();
+    (4..TYPES).for_each(|id| {
+        dict.add_symbol(&format!("w{id}"), 1);
+    });
+    dict.save(data.join("dict.xx.txt")).unwrap();
+    dict.save(data.join("dict.yy.txt")).unwrap();
+    let mut rng = Mt19937::new(5);
+    for (split, count) in [("train", train), ("valid", 20)] {
+        let writer = |lang: &str| {
+            IndexedWriter::create(data.join(format!("{split}.xx-yy.{lang}")), Dtype::U16).unwrap()
+        };
+        let (mut src, mut tgt) = (writer("xx"), writer("yy"));
+        for _ in 0..count {
+            let words: Vec<u32> = (0..1 + rng.interval(7))
+                .map(|_| 4 + rng.interval(19) as u32)
+                .collect();
+            let neighbour = |word: u32| if word + 1 == TYPES { 4 } else { word + 1 };
+            let mut target: Vec<u32> = words.iter().copied().map(neighbour).collect();
+            let mut source = words;
+            source.push(2);
+            target.push(2);
+            src.push(&source).unwrap();
+            tgt.push(&target).unwrap();
+        }
+        src.finish().unwrap();
+        tgt.finish().unwrap();
+    }
+    data
+}
+
+struct Toy {
+    dir: TempDir,
+    data: PathBuf,
+}
+
+impl Toy {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let data = toy_data(dir.path(), 240);
+        Self { dir, data }
+    }
+
+    fn save_dir(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// `train` on the toy data with a tiny model, saving to `name`.
+    fn command(&self, name: &str, flags: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command
+            .current_dir(self.dir.path())
+            .arg(&self.data)
+            .arg("--save-dir")
+            .arg(self.save_dir(name))
+            .args(["--arch", "transformer_tiny", "--cpu", "--log-format", "json"])
+            .args(flags.split_whitespace());
+        command
+    }
+
+    fn run(&self, name: &str, flags: &str) -> Output {
+        self.command(name, flags).output().unwrap()
+    }
+
+    fn checkpoints(&self, name: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.save_dir(name)).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn succeed(output: Output) -> Output {
+    assert!(output.status.success(), "{}", stderr(&output));
+    output
+}
+
+/// The run fails with this exit code and an error that holds all `parts`.
+#[track_caller]
+fn refused(output: &Output, code: i32, parts: &[&str]) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+/// JSON log lines without what depends on the clock, by kind and number of updates.
+fn log_lines(stdout: &str, log: &mut BTreeMap<(String, u64), Map<String, Value>>) {
+    for line in stdout.lines() {
+        // A line that was cut by a kill is written again by the resumed run.
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else {
+            continue;
+        };
+        let kind = ["train_loss", "valid_loss", "loss"]
+            .iter()
+            .find(|key| fields.contains_key(**key))
+            .unwrap();
+        let prefix = kind.strip_suffix("loss").unwrap().to_owned();
+        for key in ["wps", "ups", "train_wall", "wall", "eta"] {
+            fields.remove(&format!("{prefix}{key}"));
+        }
+        let update = fields[&format!("{prefix}num_updates")].as_u64().unwrap();
+        if let Some(before) = log.insert((prefix, update), fields.clone()) {
+            assert_eq!(before, fields, "a repeated line must say the same");
+        }
+    }
+}
+
+fn weights(checkpoint: &Path) -> [Vec<u8>; 2] {
+    ["model.safetensors", "optimizer.safetensors"].map(|file| fs::read(checkpoint.join(file)).unwrap())
+}
+
+/// Reads the log of a child until an interval line reaches `update`; gives what was read.
+fn read_until(child: &mut Child, update: u64) -> String {
+    let mut read = String::new();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    loop {
+        let mut line = String::new();
+        assert!(
+            stdout.read_line(&mut line).unwrap() > 0,
+            "the run ended before update {update}"
+        );
+        read.push_str(&line);
+        let fields: Value = serde_json::from_str(&line).unwrap();
+        if fields["num_updates"].as_u64().is_some_and(|done| done >= update) {
+            return read;
+        }
+    }
+}
+
+const RESUME_FLAGS: &str = "--max-tokens 64 --update-freq 2 --max-epoch 3 --save-interval-updates 5 --log-interval 3 \
+     --dropout 0.2 --attention-dropout 0.1 --warmup-updates 10 --keep-interval-updates 1 --clip-norm 1.0";
+
+#[test]
+fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
+    let toy = Toy::new();
+    let whole = succeed(toy.run("whole", RESUME_FLAGS));
+    let mut expected = BTreeMap::new();
+    log_lines(&String::from_utf8(whole.stdout).unwrap(), &mut expected);
+    assert!(expected.len() > 20, "{expected:?}");
+
+    let mut found = BTreeMap::new();
+    // Before the first checkpoint, inside the first epoch, and inside the second one.
+    for kill_at in [3, 12, 30] {
+        let mut child = toy
+            .command("killed", RESUME_FLAGS)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let read = read_until(&mut child, kill_at);
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        log_lines(&read, &mut found);
+    }
+    let rest = succeed(toy.run("killed", RESUME_FLAGS));
+    assert!(
+        stderr(&rest).contains("resuming after update"),
+        "{}",
+        stderr(&rest)
+    );
+    log_lines(&String::from_utf8(rest.stdout).unwrap(), &mut found);
+
+    let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
+    assert!(
+        weights(&last("whole")) == weights(&last("killed")),
+        "the weights differ"
+    );
+    assert!(
+        weights(&toy.save_dir("whole").join("checkpoint_best"))
+            == weights(&toy.save_dir("killed").join("checkpoint_best")),
+        "the best weights differ"
+    );
+    // Every line of the interrupted run is one of the whole run; lines that were on their way when
+    // the process was killed may be missing.
+    for (key, line) in &found {
+        assert_eq!(Some(line), expected.get(key));
+    }
+    assert!(
+        found.len() + 6 >= expected.len(),
+        "{} of {}",
+        found.len(),
+        expected.len()
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_run_with_a_checkpoint_from_which_it_goes_on() {
+    let toy = Toy::new();
+    let flags = format!("{RESUME_FLAGS} --num-workers 0");
+    succeed(toy.run("whole", &flags));
+    let mut child = toy
+        .command("stopped", &flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Keeps the pipe open, so that the log can still be written.
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..4 {
+        line.clear();
+        stdout.read_line(&mut line).unwrap();
+    }
+    let status = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+    let output = child.wait_with_output().unwrap();
+    reader.join().unwrap().unwrap();
+    refused(
+        &output,
+        1,
+        &[
+            "finishing the update and saving",
+            "checkpoint_last",
+            "run the same command again",
+        ],
+    );
+    let rest = succeed(toy.run("stopped", &flags));
+    assert!(stderr(&rest).contains("resuming after update"));
+    let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
+    assert!(
+        weights(&last("whole")) == weights(&last("stopped")),
+        "the weights differ"
+    );
+}
+
+#[test]
+fn patience_counts_on_when_a_run_is_resumed() {
+    let toy = Toy::new();
+    // A learning rate of 0: no validation after the first is better, all are equal, so none is worse either.
+    let flags = "--max-tokens 256 --lr-scheduler fixed --lr 0 --weight-decay 0 --max-epoch 3";
+    let equal = succeed(toy.run("equal", &format!("{flags} --patience 1")));
+    assert!(
+        stderr(&equal).contains("epoch 3 is the last"),
+        "{}",
+        stderr(&equal)
+    );
+
+    // A huge rate: everything after the first validation is worse.
+    let flags = "--max-tokens 256 --lr-scheduler fixed --lr 1e-6,10,10,10,10,10,10 --seed 2";
+    let first = succeed(toy.run("worse", &format!("{flags} --max-epoch 2")));
+    assert!(stderr(&first).contains("epoch 2 is the last"));
+    let second = succeed(toy.run("worse", &format!("{flags} --patience 2")));
+    assert!(
+        stderr(&second).contains("no improvement in the last 2 validations"),
+        "{}",
+        stderr(&second)
+    );
+    let epochs = String::from_utf8(second.stdout)
+        .unwrap()
+        .matches("train_loss")
+        .count();
+    assert_eq!(epochs, 1, "one validation was counted before the interruption");
+}
+
+#[test]
+fn the_start_says_what_will_happen_and_checkpoints_are_pruned() {
+    let toy = Toy::new();
+    let flags = "--max-epoch 4 --keep-last-epochs 2 --keep-best-checkpoints 2 --lr 5e-3 --warmup-updates 5";
+    let output = succeed(toy.run("kept", flags));
+    let text = stderr(&output);
+    for part in [
+        "parameters",
+        "at most 4096 tokens (--max-tokens)",
+        "% padding",
+        "stop: after epoch 4",
+        "done: epoch 4 is the last (--max-epoch)",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+    let names = toy.checkpoints("kept");
+    let count = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
+    assert!(
+        ["checkpoint3", "checkpoint4", "checkpoint_best", "checkpoint_last"]
+            .iter()
+            .all(|name| names.iter().any(|known| known == name))
+    );
+    assert_eq!(count("checkpoint.best_loss_"), 2, "{names:?}");
+    assert_eq!(names.len(), 6, "{names:?}");
+    let last = toy.save_dir("kept").join("checkpoint_last");
+    for file in ["checkpoint.json", "dict.src.txt", "dict.tgt.txt"] {
+        assert!(last.join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn bleu_by_beam_search_chooses_the_best_checkpoint() {
+    let toy = Toy::new();
+    let mut command = toy.command(
+        "bleu",
+        "--max-epoch 25 --max-tokens 128 --lr 5e-3 --warmup-updates 50 --dropout 0 --no-epoch-checkpoints \
+         --eval-bleu --eval-tokenized-bleu --eval-bleu-print-samples --best-checkpoint-metric bleu",
+    );
+    command.args([
+        "--eval-bleu-args",
+        r#"{"beam": 2, "max_len_a": 1, "max_len_b": 5}"#,
+    ]);
+    let output = succeed(command.output().unwrap());
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let bleu: Vec<f64> = stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter_map(|line| line["valid_bleu"].as_f64())
+        .collect();
+    assert_eq!(bleu.len(), 25);
+    assert!(
+        bleu.iter().fold(0.0, |best: f64, &bleu| best.max(bleu)) > 80.0,
+        "{bleu:?}"
+    );
+    assert!(stdout.contains("valid_best_bleu"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("example hypothesis"));
+    assert_eq!(toy.checkpoints("bleu"), ["checkpoint_best", "checkpoint_last"]);
+}
+
+#[test]
+fn wrong_usage_ends_with_code_2() {
+    let toy = Toy::new();
+    let refuse = |flags: &str, parts: &[&str]| refused(&toy.run("unused", flags), 2, parts);
+    refuse(
+        "--encoder-attention-heads 3",
+        &["encoder-attention-heads = 3", "must divide", "1, 2, 4"],
+    );
+    refuse("--fp16", &["half precision"]);
+    refuse("--no-such-flag", &["--no-such-flag"]);
+    refuse("--update-freq 0", &["--update-freq"]);
+    refuse("--patience 0", &["--patience"]);
+    refuse("--lr abc", &["--lr"]);
+    refuse("--adam-betas 0.9", &["--adam-betas", "two numbers"]);
+    refuse("--eval-bleu --eval-bleu-args {beam:5}", &["--eval-bleu-args"]);
+    refuse("--best-checkpoint-metric bleu", &["--eval-bleu"]);
+    refuse(
+        "--share-all-embeddings --encoder-embed-dim 32",
+        &["share-all-embeddings"],
+    );
+    assert!(!toy.save_dir("unused").exists(), "nothing is left behind");
+
+    let mut unknown = Command::new(env!("CARGO_BIN_EXE_train"));
+    let output = unknown
+        .arg(&toy.data)
+        .args(["--arch", "transformer_iwslt_de"])
+        .output()
+        .unwrap();
+    refused(
+        &output,
+        2,
+        &[
+            "unknown architecture `transformer_iwslt_de`",
+            "choose one of: transformer_iwslt",
+        ],
+    );
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_device_that_is_not_there_is_wrong_usage() {
+    let toy = Toy::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    let output = command
+        .arg(&toy.data)
+        .args(["--device", "cuda"])
+        .output()
+        .unwrap();
+    refused(&output, 2, &["no CUDA support"]);
+}
+
+#[test]
+fn unusable_data_ends_with_code_1() {
+    let toy = Toy::new();
+    let run = |data: &Path, flags: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        command
+            .current_dir(toy.dir.path())
+            .arg(data)
+            .args(["--cpu", "--arch", "transformer_tiny"])
+            .args(flags);
+        command.output().unwrap()
+    };
+    refused(&run(Path::new("nowhere"), &[]), 1, &["cannot read nowhere"]);
+    refused(&run(&toy.data, &["-s", "xx", "-t", "zz"]), 1, &["dict.zz.txt"]);
+    refused(
+        &run(&toy.data, &["--valid-subset", "dev"]),
+        1,
+        &["no split \"dev\"", "train, valid"],
+    );
+    // The longest sentences have 8 words and an end of sentence.
+    refused(
+        &run(&toy.data, &["--max-tokens", "5"]),
+        1,
+        &["--skip-invalid-size-inputs-valid-test"],
+    );
+
+    let index = toy.data.join("train.xx-yy.yy.idx");
+    let bytes = fs::read(&index).unwrap();
+    fs::write(&index, &bytes[..bytes.len() - 3]).unwrap();
+    refused(&run(&toy.data, &[]), 1, &["train.xx-yy.yy.idx"]);
+    fs::write(&index, b"not an index at all, but longer than its header").unwrap();
+    refused(&run(&toy.data, &[]), 1, &["train.xx-yy.yy.idx"]);
+    assert!(
+        !toy.dir.path().join("checkpoints").exists(),
+        "nothing is left behind"
+    );
+
+    let toy = Toy::new();
+    fs::write(toy.data.join("dict.yy.txt"), "w4 1\nw5\n").unwrap();
+    refused(&toy.run("unused", ""), 1, &["dict.yy.txt", "2"]);
+}
+
+#[test]
+fn sentences_that_are_too_long_are_left_out_on_request() {
+    let toy = Toy::new();
+    let flags =
+        "--max-tokens 5 --max-epoch 1 --skip-invalid-size-inputs-valid-test --required-batch-size-multiple 1";
+    let output = succeed(toy.run("short", flags));
+    assert!(
+        stderr(&output).contains("too long, left out"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn checkpoints_that_do_not_fit_are_refused() {
+    let toy = Toy::new();
+    succeed(toy.run("run", "--max-epoch 1"));
+    let again = |flags: &str| toy.run("run", &format!("--max-epoch 2 {flags}"));
+    refused(
+        &again("--encoder-layers 1"),
+        1,
+        &["checkpoint_last", "encoder_layers 2 there, 1 here", "--save-dir"],
+    );
+    refused(&again("--max-tokens 99"), 1, &["--reset-dataloader"]);
+    refused(
+        &again("--restore-file checkpoint9"),
+        1,
+        &["checkpoint9", "no such checkpoint"],
+    );
+
+    let model = toy.save_dir("run").join("checkpoint_last/model.safetensors");
+    let bytes = fs::read(&model).unwrap();
+    // The names of a checkpoint are links to one file, so a new file is put in place.
+    fs::remove_file(&model).unwrap();
+    fs::write(&model, &bytes[..bytes.len() / 2]).unwrap();
+    refused(&again(""), 1, &["model.safetensors"]);
+    let other = succeed(again("--restore-file checkpoint1"));
+    assert!(stderr(&other).contains("resuming after update"));
+}
+
+#[test]
+fn a_checkpoint_without_the_optimiser_needs_a_fresh_one() {
+    let toy = Toy::new();
+    succeed(toy.run("run", "--max-epoch 1 --no-save-optimizer-state"));
+    refused(&toy.run("run", "--max-epoch 2"), 1, &["--reset-optimizer"]);
+    let fresh = succeed(toy.run(
+        "run",
+        "--max-epoch 1 --reset-optimizer --reset-dataloader --reset-meters",
+    ));
+    assert!(String::from_utf8(fresh.stdout).unwrap().contains("train_loss"));
+}
+
+#[test]
+fn a_run_that_diverges_stops_and_names_the_sentences() {
+    let toy = Toy::new();
+    let output = toy.run("run", "--lr-scheduler fixed --lr 1e30 --max-epoch 5");
+    refused(
+        &output,
+        1,
+        &["training stopped before update", "training sentences", "hint"],
+    );
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_noticed_before_training() {
+    let toy = Toy::new();
+    fs::write(toy.save_dir("file"), "in the way").unwrap();
+    let output = toy.run("file", "--max-epoch 1");
+    refused(&output, 1, &["cannot write"]);
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn the_benchmark_prints_one_line_with_the_fields_of_the_yardstick() {
+    let toy = Toy::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    let lengths = ["xx", "yy"].map(|lang| toy.data.join(format!("train.xx-yy.{lang}.idx")));
+    command
+        .current_dir(toy.dir.path())
+        .args([
+            "--benchmark",
+            "4",
+            "--benchmark-warmup",
+            "1",
+            "--src-vocab",
+            "40",
+            "--tgt-vocab",
+            "48",
+            "--cpu",
+        ])
+        .args(["--arch", "transformer_tiny", "--max-tokens", "128", "--lengths"])
+        .args(lengths);
+    let output = succeed(command.output().unwrap());
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in [
+        "updates_per_s",
+        "tgt_tokens_per_s",
+        "src_tgt_tokens_per_s",
+        "last_loss",
+        "params",
+    ] {
+        assert!(line[key].as_f64().unwrap() > 0.0, "{key} in {line}");
+    }
+    assert_eq!(
+        (line["updates"].as_u64(), line["max_tokens"].as_u64()),
+        (Some(4), Some(128))
+    );
+    assert!(!toy.dir.path().join("checkpoints").exists());
+}

@@ -1,0 +1,173 @@
+//! Sums over updates, from which the averages of a log line are made. They are saved with every
+//! checkpoint, so that the averages of a resumed run continue.
+
+use std::f64::consts::LN_2;
+
+use serde::{Deserialize, Serialize};
+
+/// What one update reports.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct UpdateStats {
+    /// Training loss in nats, summed over what `sample_size` counts.
+    pub loss: f64,
+    /// Negative log-likelihood in nats, summed over the target tokens.
+    pub nll_loss: f64,
+    /// Target tokens, padding excluded.
+    pub ntokens: usize,
+    /// Sentences.
+    pub nsentences: usize,
+    /// Denominator of the gradient: target tokens, or sentences with `--sentence-avg`.
+    pub sample_size: usize,
+    /// Global gradient norm before clipping.
+    pub gnorm: f64,
+    /// Whether the gradient was clipped.
+    pub clipped: bool,
+    /// Learning rate of the next update.
+    pub lr: f64,
+    /// Seconds the update took, waiting for its batches included.
+    pub seconds: f64,
+}
+
+/// Sums over the updates of an interval or an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meters {
+    /// Summed loss, nats.
+    pub loss: f64,
+    /// Summed negative log-likelihood, nats.
+    pub nll_loss: f64,
+    /// Target tokens.
+    pub ntokens: usize,
+    /// Sentences.
+    pub nsentences: usize,
+    /// Summed denominators of the loss.
+    pub sample_size: usize,
+    /// Updates.
+    pub updates: usize,
+    /// Summed gradient norms.
+    pub gnorm: f64,
+    /// Updates whose gradient was clipped.
+    pub clipped: usize,
+    /// Learning rate after the last update.
+    pub lr: f64,
+    /// Seconds spent in updates.
+    pub seconds: f64,
+}
+
+impl Meters {
+    /// Takes in one update.
+    pub fn add(&mut self, update: &UpdateStats) {
+        self.loss += update.loss;
+        self.nll_loss += update.nll_loss;
+        self.ntokens += update.ntokens;
+        self.nsentences += update.nsentences;
+        self.sample_size += update.sample_size;
+        self.updates += 1;
+        self.gnorm += update.gnorm;
+        self.clipped += usize::from(update.clipped);
+        self.lr = update.lr;
+        self.seconds += update.seconds;
+    }
+
+    /// Whether no update was taken in.
+    pub fn is_empty(&self) -> bool {
+        self.updates == 0
+    }
+
+    /// Loss in bits per target token (per sentence with `--sentence-avg`).
+    pub fn loss_bits(&self) -> f64 {
+        ratio(self.loss, self.sample_size as f64) / LN_2
+    }
+
+    /// Negative log-likelihood in bits per target token.
+    pub fn nll_bits(&self) -> f64 {
+        ratio(self.nll_loss, self.ntokens as f64) / LN_2
+    }
+
+    /// Target tokens per second.
+    pub fn wps(&self) -> f64 {
+        ratio(self.ntokens as f64, self.seconds)
+    }
+
+    /// Updates per second.
+    pub fn ups(&self) -> f64 {
+        ratio(self.updates as f64, self.seconds)
+    }
+
+    /// Target tokens per update.
+    pub fn wpb(&self) -> f64 {
+        ratio(self.ntokens as f64, self.updates as f64)
+    }
+
+    /// Sentences per update.
+    pub fn bsz(&self) -> f64 {
+        ratio(self.nsentences as f64, self.updates as f64)
+    }
+
+    /// Mean gradient norm.
+    pub fn mean_gnorm(&self) -> f64 {
+        ratio(self.gnorm, self.updates as f64)
+    }
+
+    /// Clipped updates in percent.
+    pub fn clip_percent(&self) -> f64 {
+        100.0 * ratio(self.clipped as f64, self.updates as f64)
+    }
+}
+
+/// `sum / count`, 0 when there is nothing to divide by.
+fn ratio(sum: f64, count: f64) -> f64 {
+    if count > 0.0 { sum / count } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update(loss: f64, tokens: usize, gnorm: f64) -> UpdateStats {
+        UpdateStats {
+            loss,
+            nll_loss: loss / 2.0,
+            ntokens: tokens,
+            nsentences: 3,
+            sample_size: tokens,
+            gnorm,
+            clipped: gnorm > 1.0,
+            lr: 1e-3,
+            seconds: 0.5,
+        }
+    }
+
+    #[test]
+    fn averages_are_weighted_as_in_fairseq() {
+        let mut meters = Meters::default();
+        meters.add(&update(8.0 * LN_2, 4, 0.5));
+        meters.add(&update(4.0 * LN_2, 8, 2.0));
+        // 12 bits over 12 tokens.
+        assert!((meters.loss_bits() - 1.0).abs() < 1e-12);
+        assert!((meters.nll_bits() - 0.5).abs() < 1e-12);
+        assert_eq!(
+            (meters.wps(), meters.ups(), meters.wpb(), meters.bsz()),
+            (12.0, 2.0, 6.0, 3.0)
+        );
+        assert_eq!((meters.mean_gnorm(), meters.clip_percent()), (1.25, 50.0));
+    }
+
+    #[test]
+    fn an_empty_interval_gives_zeros_not_nan() {
+        let empty = Meters::default();
+        assert!(empty.is_empty());
+        assert_eq!(
+            (empty.loss_bits(), empty.wps(), empty.clip_percent()),
+            (0.0, 0.0, 0.0)
+        );
+    }
+
+    #[test]
+    fn saved_meters_come_back_bit_for_bit() {
+        let mut meters = Meters::default();
+        meters.add(&update(0.1 + 0.2, 7, 1.0 / 3.0));
+        let json = serde_json::to_string(&meters).unwrap();
+        assert_eq!(serde_json::from_str::<Meters>(&json).unwrap(), meters);
+    }
+}

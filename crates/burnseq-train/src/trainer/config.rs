@@ -1,0 +1,419 @@
+//! Everything that decides how a run goes: what a checkpoint records beside the model's config.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::criterions::{CriterionConfig, LabelSmoothedCrossEntropyConfig};
+use crate::error::{Error, Result};
+use crate::lr_scheduler::{InverseSqrtConfig, LrSchedulerConfig};
+use crate::optim::{AdamConfig, OptimizerConfig};
+use crate::stop::StopRule;
+
+/// Configuration of a training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Seed of the initial weights, the order of the data and the dropout masks.
+    pub seed: u32,
+    /// Loss.
+    pub criterion: CriterionConfig,
+    /// Optimiser.
+    pub optimizer: OptimizerConfig,
+    /// Learning rate of each update.
+    pub lr_scheduler: LrSchedulerConfig,
+    /// From gradients to updates.
+    pub optimization: OptimizationConfig,
+    /// When the run ends.
+    pub stop: StopRule,
+    /// Batches.
+    pub dataset: DatasetConfig,
+    /// When to validate.
+    pub validation: ValidationConfig,
+    /// What is saved when.
+    pub checkpoint: CheckpointConfig,
+    /// Updates between two log lines; 0: only one line per epoch.
+    pub log_interval: u64,
+}
+
+impl Default for TrainConfig {
+    /// The recipe of fairseq's IWSLT'14 example; fairseq's own defaults (learning rate 0.25) learn nothing.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            criterion: CriterionConfig::LabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyConfig {
+                label_smoothing: 0.1,
+            }),
+            optimizer: OptimizerConfig::Adam(AdamConfig {
+                betas: (0.9, 0.98),
+                weight_decay: 1e-4,
+                ..AdamConfig::default()
+            }),
+            lr_scheduler: LrSchedulerConfig::InverseSqrt(InverseSqrtConfig::default()),
+            optimization: OptimizationConfig::default(),
+            stop: StopRule::default(),
+            dataset: DatasetConfig::default(),
+            validation: ValidationConfig::default(),
+            checkpoint: CheckpointConfig::default(),
+            log_interval: 100,
+        }
+    }
+}
+
+/// From gradients to updates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizationConfig {
+    /// Batches whose gradients are summed for one update, per epoch; the last holds for all
+    /// later epochs.
+    pub update_freq: Vec<usize>,
+    /// Learning rate; one number, or with the fixed schedule one per epoch.
+    pub lr: Vec<f64>,
+    /// Largest global gradient norm; 0: no clipping.
+    pub clip_norm: f64,
+    /// Divide the gradient by sentences instead of target tokens.
+    pub sentence_avg: bool,
+}
+
+impl Default for OptimizationConfig {
+    fn default() -> Self {
+        Self {
+            update_freq: vec![1],
+            lr: vec![5e-4],
+            clip_norm: 0.0,
+            sentence_avg: false,
+        }
+    }
+}
+
+impl OptimizationConfig {
+    /// Batches per update in `epoch`, counted from 1.
+    pub fn update_freq_in(&self, epoch: u32) -> usize {
+        let index = (epoch.max(1) as usize - 1).min(self.update_freq.len() - 1);
+        self.update_freq[index]
+    }
+}
+
+/// Batches of training and validation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatasetConfig {
+    /// Most tokens in a batch: sentences times the longest sentence of either side.
+    pub max_tokens: Option<usize>,
+    /// Most sentences in a batch.
+    pub batch_size: Option<usize>,
+    /// The same for validation; `None`: as in training.
+    pub max_tokens_valid: Option<usize>,
+    /// The same for validation; `None`: as in training.
+    pub batch_size_valid: Option<usize>,
+    /// Batches of this many sentences or more are cut to a multiple of it.
+    pub required_batch_size_multiple: usize,
+    /// Widths of batches are rounded up to a multiple of this.
+    pub required_seq_len_multiple: usize,
+    /// Leave out validation sentences that are too long, instead of refusing to start.
+    /// Training always leaves them out, with a note.
+    pub skip_invalid_size_inputs_valid_test: bool,
+    /// 0: batches are made when they are needed; otherwise a background thread makes them ahead.
+    pub num_workers: usize,
+    /// Batches that are made ahead.
+    pub data_buffer_size: usize,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        Self {
+            max_tokens: Some(4096),
+            batch_size: None,
+            max_tokens_valid: None,
+            batch_size_valid: None,
+            required_batch_size_multiple: 8,
+            required_seq_len_multiple: 1,
+            skip_invalid_size_inputs_valid_test: false,
+            num_workers: 1,
+            data_buffer_size: 10,
+        }
+    }
+}
+
+/// When to validate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ValidationConfig {
+    /// Epochs between validations.
+    pub validate_interval: u32,
+    /// Updates between validations inside an epoch; 0: none.
+    pub validate_interval_updates: u64,
+    /// No validation before this update.
+    pub validate_after_updates: u64,
+    /// Never validate.
+    pub disable_validation: bool,
+    /// What chooses the best checkpoint and is watched by `patience`: `loss`, `nll_loss`, `ppl`,
+    /// or a metric of the task, such as `bleu`.
+    pub best_checkpoint_metric: String,
+    /// Whether larger is better.
+    pub maximize_best_checkpoint_metric: bool,
+}
+
+impl Default for ValidationConfig {
+    fn default() -> Self {
+        Self {
+            validate_interval: 1,
+            validate_interval_updates: 0,
+            validate_after_updates: 0,
+            disable_validation: false,
+            best_checkpoint_metric: "loss".to_owned(),
+            maximize_best_checkpoint_metric: false,
+        }
+    }
+}
+
+/// What is saved when, and where a run starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// Folder of the checkpoints.
+    pub save_dir: PathBuf,
+    /// Checkpoint to start from, by path, or by name inside `save_dir`; nothing for a fresh start. The default is
+    /// taken up when it is there; any other must be there.
+    pub restore_file: String,
+    /// Start with a fresh optimiser.
+    pub reset_optimizer: bool,
+    /// Start the schedule at its beginning.
+    pub reset_lr_scheduler: bool,
+    /// Start at the first epoch.
+    pub reset_dataloader: bool,
+    /// Forget averages, best value and patience.
+    pub reset_meters: bool,
+    /// Epochs between checkpoints.
+    pub save_interval: u32,
+    /// Updates between checkpoints inside an epoch, each with a validation; 0: none.
+    pub save_interval_updates: u64,
+    /// How many of the latest `checkpoint_E_U` to keep; `None`: all.
+    pub keep_interval_updates: Option<usize>,
+    /// How many of the latest `checkpointN` to keep; `None`: all.
+    pub keep_last_epochs: Option<usize>,
+    /// How many of the best checkpoints to keep beside `checkpoint_best`; `None`: none.
+    pub keep_best_checkpoints: Option<usize>,
+    /// No `checkpointN`.
+    pub no_epoch_checkpoints: bool,
+    /// No `checkpoint_last`.
+    pub no_last_checkpoints: bool,
+    /// Checkpoints without the state of the optimiser; they cannot be resumed exactly.
+    pub no_save_optimizer_state: bool,
+    /// No checkpoint at all.
+    pub no_save: bool,
+}
+
+/// The checkpoint that a run resumes from unless it is told otherwise.
+pub const DEFAULT_RESTORE_FILE: &str = "checkpoint_last";
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self {
+            save_dir: PathBuf::from("checkpoints"),
+            restore_file: DEFAULT_RESTORE_FILE.to_owned(),
+            reset_optimizer: false,
+            reset_lr_scheduler: false,
+            reset_dataloader: false,
+            reset_meters: false,
+            save_interval: 1,
+            save_interval_updates: 0,
+            keep_interval_updates: None,
+            keep_last_epochs: None,
+            keep_best_checkpoints: None,
+            no_epoch_checkpoints: false,
+            no_last_checkpoints: false,
+            no_save_optimizer_state: false,
+            no_save: false,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Checks ranges and combinations, before any file is opened.
+    ///
+    /// `task_metrics` are the names that validation yields beside `loss`, `nll_loss` and `ppl`.
+    ///
+    /// # Errors
+    /// The first rule that is broken, naming the option and its value.
+    pub fn validate(&self, task_metrics: &[&str]) -> Result<()> {
+        self.criterion.validate()?;
+        self.optimizer.validate()?;
+        self.lr_scheduler
+            .init(&self.optimization.lr, self.stop.max_update)?;
+        self.validate_optimization()?;
+        self.validate_stop()?;
+        self.validate_dataset()?;
+        self.validate_checkpoint()?;
+        self.validate_metric(task_metrics)
+    }
+
+    fn validate_optimization(&self) -> Result<()> {
+        let optimization = &self.optimization;
+        if optimization.update_freq.is_empty() || optimization.update_freq.contains(&0) {
+            return refuse(format!(
+                "--update-freq must list numbers of at least 1, got {:?}",
+                optimization.update_freq
+            ));
+        }
+        if !(optimization.clip_norm >= 0.0 && optimization.clip_norm.is_finite()) {
+            return refuse(format!(
+                "--clip-norm must be a number of at least 0 (0: no clipping), got {}",
+                optimization.clip_norm
+            ));
+        }
+        Ok(())
+    }
+
+    fn validate_stop(&self) -> Result<()> {
+        let stop = &self.stop;
+        if stop.patience == Some(0) {
+            return refuse("--patience must be at least 1 (-1 for none), got 0".to_owned());
+        }
+        if stop.patience.is_some() && self.validation.disable_validation {
+            return refuse(
+                "patience counts validations, but there are none\n\
+                 hint: give --max-epoch or --max-update, or leave out --disable-validation"
+                    .to_owned(),
+            );
+        }
+        if let Some(hours) = stop.stop_time_hours
+            && !(hours > 0.0 && hours.is_finite())
+        {
+            return refuse(format!("--stop-time-hours must be above 0, got {hours}"));
+        }
+        Ok(())
+    }
+
+    fn validate_dataset(&self) -> Result<()> {
+        let data = &self.dataset;
+        let sizes = [
+            ("--max-tokens", data.max_tokens),
+            ("--batch-size", data.batch_size),
+            ("--max-tokens-valid", data.max_tokens_valid),
+            ("--batch-size-valid", data.batch_size_valid),
+            (
+                "--required-batch-size-multiple",
+                Some(data.required_batch_size_multiple),
+            ),
+            (
+                "--required-seq-len-multiple",
+                Some(data.required_seq_len_multiple),
+            ),
+            ("--data-buffer-size", Some(data.data_buffer_size)),
+        ];
+        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == Some(0)) {
+            return refuse(format!("{name} must be at least 1, got 0"));
+        }
+        if data.max_tokens.is_none() && data.batch_size.is_none() {
+            return refuse("batches need a limit\nhint: give --max-tokens or --batch-size".to_owned());
+        }
+        Ok(())
+    }
+
+    fn validate_checkpoint(&self) -> Result<()> {
+        let checkpoint = &self.checkpoint;
+        let counts = [
+            ("--keep-interval-updates", checkpoint.keep_interval_updates),
+            ("--keep-last-epochs", checkpoint.keep_last_epochs),
+            ("--keep-best-checkpoints", checkpoint.keep_best_checkpoints),
+        ];
+        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
+            return refuse(format!("{name} must be at least 1 (-1 keeps all), got 0"));
+        }
+        if checkpoint.save_interval == 0 || self.validation.validate_interval == 0 {
+            return refuse(
+                "--save-interval and --validate-interval count epochs and must be at least 1".to_owned(),
+            );
+        }
+        if checkpoint.keep_best_checkpoints.is_some() && self.validation.disable_validation {
+            return refuse(
+                "--keep-best-checkpoints needs validations, but there are none\n\
+                 hint: leave out --disable-validation"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    fn validate_metric(&self, task_metrics: &[&str]) -> Result<()> {
+        let metric = self.validation.best_checkpoint_metric.as_str();
+        let mut known = vec!["loss", "nll_loss", "ppl"];
+        known.extend(task_metrics);
+        if known.contains(&metric) {
+            return Ok(());
+        }
+        let hint = if metric == "bleu" {
+            "\nhint: BLEU is computed with --eval-bleu"
+        } else {
+            ""
+        };
+        refuse(format!(
+            "--best-checkpoint-metric {metric} is not computed; choose one of: {}{hint}",
+            known.join(", ")
+        ))
+    }
+}
+
+fn refuse(problem: String) -> Result<()> {
+    Err(Error::Config(problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(change: impl FnOnce(&mut TrainConfig)) -> String {
+        let mut config = TrainConfig::default();
+        change(&mut config);
+        config.validate(&[]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_default_is_valid_and_survives_json() {
+        let config = TrainConfig::default();
+        config.validate(&[]).unwrap();
+        let json = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<TrainConfig>(&json).unwrap(), config);
+        assert_eq!(serde_json::from_str::<TrainConfig>("{}").unwrap(), config);
+        assert!(serde_json::from_str::<TrainConfig>(r#"{"max_epoch": 3}"#).is_err());
+    }
+
+    #[test]
+    fn the_last_update_freq_holds_for_later_epochs() {
+        let config = OptimizationConfig {
+            update_freq: vec![4, 2],
+            ..Default::default()
+        };
+        assert_eq!(
+            [1, 2, 3, 99].map(|epoch| config.update_freq_in(epoch)),
+            [4, 2, 2, 2]
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        assert!(problem(|c| c.optimization.update_freq = vec![1, 0]).contains("--update-freq"));
+        assert!(problem(|c| c.optimization.clip_norm = -1.0).contains("got -1"));
+        assert!(problem(|c| c.dataset.max_tokens = Some(0)).contains("--max-tokens"));
+        assert!(problem(|c| c.dataset.max_tokens = None).contains("need a limit"));
+        assert!(problem(|c| c.stop.patience = Some(0)).contains("--patience"));
+        assert!(problem(|c| c.stop.stop_time_hours = Some(f64::NAN)).contains("hours"));
+        assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep-last-epochs"));
+        assert!(problem(|c| c.checkpoint.save_interval = 0).contains("--save-interval"));
+    }
+
+    #[test]
+    fn patience_needs_validations() {
+        assert!(problem(|c| c.validation.disable_validation = true).contains("patience"));
+    }
+
+    #[test]
+    fn the_best_metric_must_be_computed() {
+        let unknown = problem(|c| c.validation.best_checkpoint_metric = "bleu".to_owned());
+        assert!(unknown.contains("loss, nll_loss, ppl") && unknown.contains("--eval-bleu"));
+        let mut config = TrainConfig::default();
+        config.validation.best_checkpoint_metric = "bleu".to_owned();
+        config.validate(&["bleu"]).unwrap();
+    }
+}

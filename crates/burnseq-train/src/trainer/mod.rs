@@ -1,0 +1,255 @@
+//! The training loop: batches in, updates out, with validation, checkpoints, logs and an end.
+
+mod batches;
+mod config;
+mod event;
+mod resume;
+mod run;
+mod saving;
+mod state;
+mod update;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::tensor::Device;
+use burnseq_data::{BatchLimits, BatchSettings, EpochIterator, EpochOptions, LanguagePairDataset};
+use burnseq_model::{EncoderDecoder, ModelConfig};
+
+pub use config::{CheckpointConfig, DatasetConfig, OptimizationConfig, TrainConfig, ValidationConfig};
+pub use event::{Event, RunSummary};
+pub use run::Observer;
+pub use saving::TrainingRecord;
+pub use state::TrainState;
+
+use crate::checkpoint::TaskInfo;
+use crate::criterions::Criterion;
+use crate::error::{Error, Result};
+use crate::lr_scheduler::LrScheduler;
+use crate::optim::Optimizer;
+use crate::stop::Interrupt;
+use crate::validation::{ValidSet, Validator};
+
+/// What a run learns from and is judged by.
+#[derive(Debug)]
+pub struct TrainData {
+    /// Pairs to learn from.
+    pub train: Arc<LanguagePairDataset>,
+    /// Pairs to validate on, by name; the first set chooses the best checkpoint.
+    pub valid: Vec<(String, Arc<LanguagePairDataset>)>,
+}
+
+/// What a checkpoint carries beside weights and progress, so that it can translate on its own.
+#[derive(Debug, Clone)]
+pub struct TrainContext {
+    /// Configuration of the model.
+    pub model: ModelConfig,
+    /// Languages.
+    pub task: TaskInfo,
+    /// Dictionaries, text settings and subword models: file names and contents.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// A run: a model, what it learns from, and how far it has come.
+pub struct Trainer<M: EncoderDecoder> {
+    config: TrainConfig,
+    context: TrainContext,
+    /// Only away while an update replaces it.
+    model: Option<M>,
+    criterion: Criterion,
+    optimizer: Optimizer,
+    scheduler: LrScheduler,
+    pad: usize,
+    device: Device,
+    data: Arc<LanguagePairDataset>,
+    dropped: usize,
+    valid: Vec<ValidSet>,
+    validator: Box<dyn Validator<M>>,
+    epochs: EpochIterator,
+    state: TrainState,
+    /// Begin of this process's part of the run, and `state.wall` then.
+    started: (Instant, f64),
+    interrupt: Interrupt,
+}
+
+impl<M: EncoderDecoder> Trainer<M> {
+    /// Prepares a run: checks the configuration, cuts the data into batches, and takes up the
+    /// checkpoint that the configuration names, if it is there.
+    ///
+    /// `device` is a plain device; the model is put on its autodiff side.
+    ///
+    /// # Errors
+    /// A configuration that makes no sense; sentences that cannot be batched; a checkpoint that
+    /// is broken or belongs to another model, dictionary or dataset.
+    pub fn new(
+        config: TrainConfig,
+        context: TrainContext,
+        model: M,
+        data: TrainData,
+        validator: Box<dyn Validator<M>>,
+        device: &Device,
+        interrupt: Interrupt,
+    ) -> Result<Self> {
+        config.validate(&validator.metrics())?;
+        context.model.validate(&model.vocab())?;
+        let max_positions = model.max_positions();
+        let plan = data.train.plan(&BatchSettings {
+            limits: limits(&config.dataset, false),
+            max_positions,
+            skip_too_long: true,
+            // As in fairseq, which orders at the start of epoch 1.
+            seed: Some(config.seed.wrapping_add(1)),
+        })?;
+        if plan.batches.is_empty() {
+            return Err(Error::Config("there is no training sentence".to_owned()));
+        }
+        let valid = if config.validation.disable_validation {
+            Vec::new()
+        } else {
+            valid_sets(&config, data.valid, max_positions)?
+        };
+        let options = EpochOptions {
+            seed: config.seed,
+            ..EpochOptions::default()
+        };
+        let epochs = EpochIterator::new(plan.batches, options)?;
+        let vocab = model.vocab();
+        let model = model.train();
+        let state = TrainState {
+            num_updates: 0,
+            schedule_start: 0,
+            data: epochs.state(),
+            interval: Default::default(),
+            epoch: Default::default(),
+            best_metric: config.validation.best_checkpoint_metric.clone(),
+            patience: Default::default(),
+            val_loss: None,
+            train_wall: 0.0,
+            wall: 0.0,
+        };
+        let mut trainer = Self {
+            criterion: config.criterion.init()?,
+            optimizer: config.optimizer.init(&model)?,
+            scheduler: config
+                .lr_scheduler
+                .init(&config.optimization.lr, config.stop.max_update)?,
+            pad: vocab.pad,
+            device: device.clone().autodiff(),
+            data: data.train,
+            dropped: plan.dropped.len(),
+            model: Some(model),
+            started: (Instant::now(), 0.0),
+            config,
+            context,
+            valid,
+            validator,
+            epochs,
+            state,
+            interrupt,
+        };
+        trainer.resume()?;
+        trainer.started = (Instant::now(), trainer.state.wall);
+        Ok(trainer)
+    }
+
+    /// The model as it is now, on the autodiff device.
+    pub fn model(&self) -> &M {
+        self.model
+            .as_ref()
+            .expect("the model is only away during an update")
+    }
+
+    /// How far the run has come.
+    pub fn state(&self) -> &TrainState {
+        &self.state
+    }
+
+    /// The batches of the epoch and where the run stands in them.
+    pub fn epochs(&self) -> &EpochIterator {
+        &self.epochs
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
+    /// What is known before the first update.
+    pub fn summary(&self) -> RunSummary {
+        let stats = self.data.stats(self.epochs.batches());
+        let epoch = self.epochs.epoch();
+        let updates = self.updates_in(epoch);
+        let per_update = |count: usize| count as f64 / updates as f64;
+        RunSummary {
+            params: self.model().num_params(),
+            sentences: stats.sentences,
+            dropped: self.dropped,
+            batches: stats.batches,
+            updates_per_epoch: updates,
+            update_freq: self.config.optimization.update_freq_in(epoch),
+            src_tokens_per_update: per_update(stats.src_tokens),
+            tgt_tokens_per_update: per_update(stats.tgt_tokens),
+            sentences_per_update: per_update(stats.sentences),
+            padding_share: stats.padding_share(),
+            stop: self.config.stop.clone(),
+            last_update: self.last_update(),
+            num_updates: self.state.num_updates,
+            epoch,
+        }
+    }
+
+    /// Updates in an epoch.
+    fn updates_in(&self, epoch: u32) -> usize {
+        self.epochs
+            .len()
+            .div_ceil(self.config.optimization.update_freq_in(epoch))
+    }
+
+    /// The last update, when epochs or updates are limited.
+    fn last_update(&self) -> Option<u64> {
+        self.config
+            .stop
+            .last_update(|epoch| self.updates_in(epoch) as u64)
+    }
+
+    /// Seconds since the start of training, earlier runs included.
+    fn wall(&self) -> f64 {
+        self.started.1 + self.started.0.elapsed().as_secs_f64()
+    }
+}
+
+/// Size limits of training or validation batches.
+fn limits(config: &DatasetConfig, valid: bool) -> BatchLimits {
+    let (mut max_tokens, mut max_sentences) = (config.max_tokens, config.batch_size);
+    if valid {
+        max_tokens = config.max_tokens_valid.or(max_tokens);
+        max_sentences = config.batch_size_valid.or(max_sentences);
+    }
+    BatchLimits {
+        max_tokens,
+        max_sentences,
+        required_batch_size_multiple: config.required_batch_size_multiple,
+    }
+}
+
+/// Cuts every validation set into batches.
+fn valid_sets(
+    config: &TrainConfig,
+    sets: Vec<(String, Arc<LanguagePairDataset>)>,
+    max_positions: (usize, usize),
+) -> Result<Vec<ValidSet>> {
+    let cut = |(name, dataset): (String, Arc<LanguagePairDataset>)| {
+        let plan = dataset.plan(&BatchSettings {
+            limits: limits(&config.dataset, true),
+            max_positions,
+            skip_too_long: config.dataset.skip_invalid_size_inputs_valid_test,
+            seed: None,
+        })?;
+        Ok(ValidSet {
+            name,
+            dataset,
+            batches: plan.batches,
+        })
+    };
+    sets.into_iter().map(cut).collect()
+}

@@ -1,0 +1,209 @@
+//! The loop over epochs and updates, and the decisions after each update: log, validate, save,
+//! stop. The order of these is fairseq's.
+
+use std::time::Instant;
+
+use burnseq_model::EncoderDecoder;
+
+use super::Trainer;
+use super::batches::EpochBatches;
+use super::event::Event;
+use crate::error::{Error, Result};
+use crate::log::{Meters, TrainRecord, ValidRecord};
+use crate::stop::StopReason;
+use crate::validation::validation_loss;
+
+/// Takes what a run tells.
+pub type Observer<'a> = &'a mut dyn FnMut(Event<'_>);
+
+impl<M: EncoderDecoder> Trainer<M> {
+    /// Trains until a stop rule applies or an interrupt is requested; gives the reason.
+    ///
+    /// # Errors
+    /// A loss or gradient that is not finite; a validation that fails; a checkpoint that cannot
+    /// be written, in which case the earlier ones are untouched.
+    pub fn run(&mut self, observe: Observer<'_>) -> Result<StopReason> {
+        observe(Event::Start(&self.summary()));
+        let reason = loop {
+            if let Some(reason) = self.stop_before_epoch() {
+                break reason;
+            }
+            if self.epochs.is_end_of_epoch() {
+                self.epochs.advance_epoch();
+                self.state.epoch = Meters::default();
+            }
+            if let Some(reason) = self.train_epoch(observe)? {
+                break reason;
+            }
+        };
+        observe(Event::Stop(reason));
+        Ok(reason)
+    }
+
+    /// Stop rules that hold at the beginning of an epoch, or when a finished run is resumed.
+    fn stop_before_epoch(&self) -> Option<StopReason> {
+        let stop = &self.config.stop;
+        if let Some(reason) = self.stop_after_update() {
+            return Some(reason);
+        }
+        let next_epoch = self.epochs.epoch() + u32::from(self.epochs.is_end_of_epoch());
+        if let Some(epochs) = stop.max_epoch
+            && next_epoch > epochs
+        {
+            return Some(StopReason::MaxEpoch(epochs));
+        }
+        let lr = self.state.epoch.lr;
+        if let Some(min_lr) = stop.stop_min_lr
+            && self.epochs.is_end_of_epoch()
+            && lr <= min_lr
+        {
+            return Some(StopReason::MinLr(lr));
+        }
+        self.stop_by_patience()
+    }
+
+    /// Stop rules that hold after any update.
+    fn stop_after_update(&self) -> Option<StopReason> {
+        let stop = &self.config.stop;
+        if let Some(updates) = stop.max_update
+            && self.state.num_updates >= updates
+        {
+            return Some(StopReason::MaxUpdate(updates));
+        }
+        let hours = stop.stop_time_hours?;
+        (self.wall() > hours * 3600.0).then_some(StopReason::TimeHours(hours))
+    }
+
+    fn stop_by_patience(&self) -> Option<StopReason> {
+        let patience = self.config.stop.patience?;
+        (self.state.patience.without_improvement >= patience).then_some(StopReason::Patience(patience))
+    }
+
+    /// Trains on what is left of the epoch; gives a reason when the run ends in it.
+    fn train_epoch(&mut self, observe: Observer<'_>) -> Result<Option<StopReason>> {
+        let update_freq = self.config.optimization.update_freq_in(self.epochs.epoch());
+        let mut source = EpochBatches::new(&self.data, &self.epochs, &self.config.dataset);
+        while !self.epochs.is_end_of_epoch() {
+            let started = Instant::now();
+            let batches = source.take(update_freq)?;
+            self.update(&batches, started)?;
+            self.epochs.skip(batches.len());
+            observe(Event::Update(&self.record(self.state.epoch)));
+            let interval = self.config.log_interval;
+            if interval > 0 && self.state.num_updates.is_multiple_of(interval) {
+                observe(Event::Interval(&self.record(self.state.interval)));
+                self.state.interval = Meters::default();
+            }
+            let end_of_epoch = self.epochs.is_end_of_epoch();
+            if end_of_epoch {
+                observe(Event::Epoch(&self.record(self.state.epoch)));
+            }
+            if let Some(reason) = self.validate_and_save(end_of_epoch, observe)? {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    /// After an update: validates and saves when it is time; gives a reason when the run is over.
+    fn validate_and_save(&mut self, end_of_epoch: bool, observe: Observer<'_>) -> Result<Option<StopReason>> {
+        let update = self.state.num_updates;
+        let every = |interval: u64| interval > 0 && update.is_multiple_of(interval);
+        let checkpoint = &self.config.checkpoint;
+        let validation = &self.config.validation;
+        let epoch = self.epochs.epoch();
+        let mut reason = self.stop_after_update();
+        let mut save = reason.is_some()
+            || (end_of_epoch && epoch.is_multiple_of(checkpoint.save_interval))
+            || (every(checkpoint.save_interval_updates) && update >= validation.validate_after_updates);
+        let last_epoch = end_of_epoch && self.config.stop.max_epoch.is_some_and(|last| epoch >= last);
+        let validate = !validation.disable_validation
+            && update >= validation.validate_after_updates
+            && (reason.is_some()
+                || last_epoch
+                || (!end_of_epoch && save)
+                || (end_of_epoch && epoch.is_multiple_of(validation.validate_interval))
+                || every(validation.validate_interval_updates));
+        self.state.val_loss = if validate {
+            Some(self.validate(observe)?)
+        } else {
+            None
+        };
+        // The end of the last epoch is saved whatever the interval.
+        save |= last_epoch;
+        if reason.is_none() {
+            reason = self.stop_by_patience();
+        }
+        if reason.is_none() && self.interrupt.is_requested() {
+            reason = Some(StopReason::Interrupted);
+        }
+        if save || reason.is_some() {
+            self.save(
+                end_of_epoch,
+                reason == Some(StopReason::Interrupted) && !save,
+                observe,
+            )?;
+        }
+        Ok(reason)
+    }
+
+    /// Validates on every set; gives the value of the metric that chooses the best checkpoint.
+    fn validate(&mut self, observe: Observer<'_>) -> Result<f64> {
+        let model = self.model().valid();
+        let device = self.device.clone().without_autodiff();
+        let mut watched = f64::NAN;
+        let metric = self.config.validation.best_checkpoint_metric.clone();
+        for number in 0..self.valid.len() {
+            let set = &self.valid[number];
+            observe(Event::Validating { subset: &set.name });
+            let sentence_avg = self.config.optimization.sentence_avg;
+            let meters = validation_loss(&model, &self.criterion, self.pad, set, &device, sentence_avg)?;
+            let found = self.validator.evaluate(&model, set).map_err(Error::Validator)?;
+            for sample in &found.samples {
+                observe(Event::Sample(sample));
+            }
+            let mut record = ValidRecord {
+                epoch: self.epochs.epoch(),
+                subset: set.name.clone(),
+                num_updates: self.state.num_updates,
+                meters,
+                metrics: found.values,
+                best: None,
+            };
+            if number == 0 {
+                watched = record
+                    .value(&metric)
+                    .ok_or_else(|| Error::Config(format!("the validation did not yield {metric}")))?;
+                let maximize = self.config.validation.maximize_best_checkpoint_metric;
+                self.state.patience.add(watched, maximize);
+                record.best = self.state.patience.best.map(|best| (metric.clone(), best));
+            }
+            observe(Event::Valid(&record));
+        }
+        Ok(watched)
+    }
+
+    /// A log record with the averages of `meters`.
+    fn record(&self, meters: Meters) -> TrainRecord {
+        let epoch = self.epochs.epoch();
+        let update_freq = self.config.optimization.update_freq_in(epoch);
+        let epoch_updates = self.epochs.offset().div_ceil(update_freq);
+        let updates_per_epoch = self.updates_in(epoch);
+        // Without a last update, the time to the end of the epoch is what can be known.
+        let left = match self.last_update() {
+            Some(last) => last.saturating_sub(self.state.num_updates),
+            None => (updates_per_epoch - epoch_updates) as u64,
+        };
+        let ups = self.state.epoch.ups();
+        TrainRecord {
+            epoch,
+            epoch_updates,
+            updates_per_epoch,
+            num_updates: self.state.num_updates,
+            meters,
+            train_wall: self.state.train_wall,
+            wall: self.wall(),
+            eta: (ups > 0.0).then(|| left as f64 / ups),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Which checkpoints are written when, and what is in them.
+
+use std::time::Instant;
+
+use burnseq_model::{EncoderDecoder, state_dict};
+use serde::{Deserialize, Serialize};
+
+use super::Trainer;
+use super::config::TrainConfig;
+use super::event::Event;
+use super::run::Observer;
+use super::state::TrainState;
+use crate::checkpoint::{self, CheckpointContents, Retention, names};
+use crate::error::Result;
+
+/// What a checkpoint holds about its training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingRecord {
+    /// How it was trained.
+    pub config: TrainConfig,
+    /// How far it had come.
+    pub state: TrainState,
+}
+
+impl<M: EncoderDecoder> Trainer<M> {
+    /// Writes the checkpoints that are due, and removes those that are no longer to be kept.
+    ///
+    /// With `only_last` nothing but `checkpoint_last` is due: the run was interrupted.
+    pub(super) fn save(&mut self, end_of_epoch: bool, only_last: bool, observe: Observer<'_>) -> Result<()> {
+        if self.config.checkpoint.no_save {
+            return Ok(());
+        }
+        let names = if only_last {
+            vec![names::LAST.to_owned()]
+        } else {
+            self.due_names(end_of_epoch)
+        };
+        if names.is_empty() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        self.write(&names)?;
+        let config = &self.config.checkpoint;
+        self.retention().prune(&config.save_dir)?;
+        let seconds = started.elapsed().as_secs_f64();
+        observe(Event::Saved {
+            dir: &config.save_dir,
+            names: &names,
+            seconds,
+        });
+        Ok(())
+    }
+
+    /// Names under which the model is to be saved now.
+    fn due_names(&self, end_of_epoch: bool) -> Vec<String> {
+        let config = &self.config.checkpoint;
+        let (epoch, update) = (self.epochs.epoch() as usize, self.state.num_updates);
+        let mut due = Vec::new();
+        if end_of_epoch && !config.no_epoch_checkpoints && epoch.is_multiple_of(config.save_interval as usize)
+        {
+            due.push(names::epoch(epoch));
+        }
+        let interval = config.save_interval_updates;
+        if !end_of_epoch && interval > 0 && update.is_multiple_of(interval) {
+            due.push(names::updates(epoch, update));
+        }
+        if let Some(value) = self.state.val_loss {
+            // The latest of equally good ones is the best, as in fairseq.
+            if self.state.patience.best == Some(value) {
+                due.push(names::BEST.to_owned());
+            }
+            if config.keep_best_checkpoints.is_some() {
+                due.push(names::best(&self.state.best_metric, value));
+            }
+        }
+        if !config.no_last_checkpoints {
+            due.push(names::LAST.to_owned());
+        }
+        due
+    }
+
+    fn retention(&self) -> Retention {
+        let config = &self.config.checkpoint;
+        Retention {
+            keep_last_epochs: config.keep_last_epochs,
+            keep_interval_updates: config.keep_interval_updates,
+            keep_best_checkpoints: config.keep_best_checkpoints,
+            maximize: self.config.validation.maximize_best_checkpoint_metric,
+        }
+    }
+
+    fn write(&mut self, names: &[String]) -> Result<()> {
+        self.state.data = self.epochs.state();
+        self.state.wall = self.wall();
+        let record = TrainingRecord {
+            config: self.config.clone(),
+            state: self.state.clone(),
+        };
+        let train_state = serde_json::to_value(&record).expect("plain data is JSON");
+        let model = self.model();
+        let optimizer =
+            (!self.config.checkpoint.no_save_optimizer_state).then(|| self.optimizer.state_dict(model));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let contents = CheckpointContents {
+            model_config: &self.context.model,
+            vocab: model.vocab(),
+            task: &self.context.task,
+            train_state,
+            model: &state_dict(model),
+            optimizer: optimizer.as_ref(),
+            files: &self.context.files,
+        };
+        checkpoint::save(&self.config.checkpoint.save_dir, &names, &contents)
+    }
+}

@@ -1,0 +1,67 @@
+//! Where a run stands: what is saved beside weights and optimiser, so that a resumed run goes on
+//! as if it had never stopped.
+
+use burnseq_data::EpochState;
+use serde::{Deserialize, Serialize};
+
+use crate::log::Meters;
+use crate::stop::PatienceState;
+
+/// Progress of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainState {
+    /// Updates done.
+    pub num_updates: u64,
+    /// Update at which the learning-rate schedule began; above 0 after `--reset-lr-scheduler`.
+    pub schedule_start: u64,
+    /// Position in the training data.
+    pub data: EpochState,
+    /// Sums since the last log line.
+    pub interval: Meters,
+    /// Sums since the beginning of the epoch.
+    pub epoch: Meters,
+    /// Metric that `patience` is about.
+    pub best_metric: String,
+    /// Best value of that metric, and validations since then.
+    pub patience: PatienceState,
+    /// Value of that metric at the latest validation.
+    pub val_loss: Option<f64>,
+    /// Seconds spent in updates.
+    pub train_wall: f64,
+    /// Seconds of all runs together.
+    pub wall: f64,
+}
+
+/// Seed of the dropout masks of one batch: depends on the run's seed, the update and the number
+/// of the batch within the update alone, so that a resumed run draws the same masks.
+pub(super) fn dropout_seed(seed: u32, num_updates: u64, micro_batch: usize) -> u64 {
+    [num_updates, micro_batch as u64]
+        .into_iter()
+        .fold(u64::from(seed), |hash, value| {
+            // SplitMix64 (Steele et al. 2014, figure 18).
+            let mut z = (hash ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_batch_of_a_run_has_its_own_masks() {
+        let mut seeds = HashSet::new();
+        for seed in 1..4 {
+            for update in 0..100 {
+                for micro_batch in 0..3 {
+                    seeds.insert(dropout_seed(seed, update, micro_batch));
+                }
+            }
+        }
+        assert_eq!(seeds.len(), 900);
+    }
+}

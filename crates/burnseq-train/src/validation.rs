@@ -1,0 +1,132 @@
+//! Loss, perplexity and further metrics of the model on sentences it does not learn from.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use burnseq_data::{Batch, LanguagePairDataset};
+use burnseq_model::{Dropout, EncoderDecoder};
+
+use crate::criterions::Criterion;
+use crate::error::Result;
+use crate::log::{Meters, UpdateStats};
+
+/// A named set of pairs to validate on, cut into batches.
+#[derive(Debug, Clone)]
+pub struct ValidSet {
+    /// Name, such as `valid`.
+    pub name: String,
+    /// The pairs.
+    pub dataset: Arc<LanguagePairDataset>,
+    /// Sentence numbers of each batch.
+    pub batches: Vec<Vec<usize>>,
+}
+
+/// A translation of a validation sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Number of the sentence in its set.
+    pub id: usize,
+    /// What the model says.
+    pub hypothesis: String,
+    /// What the data says.
+    pub reference: String,
+}
+
+/// What a [`Validator`] finds out.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ValidationMetrics {
+    /// Names and values, such as `bleu`.
+    pub values: Vec<(String, f64)>,
+    /// Translations to show.
+    pub samples: Vec<Sample>,
+}
+
+/// Error of a [`Validator`].
+pub type ValidatorError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Metrics beside the loss that a task computes, such as BLEU by beam search.
+pub trait Validator<M> {
+    /// Names of the metrics.
+    fn metrics(&self) -> Vec<&'static str>;
+
+    /// Computes them on a validation set; `model` is off the autodiff device.
+    ///
+    /// # Errors
+    /// Whatever goes wrong; the run ends with it.
+    fn evaluate(&mut self, model: &M, set: &ValidSet) -> Result<ValidationMetrics, ValidatorError>;
+}
+
+/// No metric beside the loss.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LossOnly;
+
+impl<M> Validator<M> for LossOnly {
+    fn metrics(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn evaluate(&mut self, _model: &M, _set: &ValidSet) -> Result<ValidationMetrics, ValidatorError> {
+        Ok(ValidationMetrics::default())
+    }
+}
+
+/// Sums of the loss over all sentences of a set; every sentence counts, the last batch too.
+///
+/// `model` is off the autodiff device; `sentence_avg` makes the loss one per sentence.
+///
+/// # Errors
+/// When a sentence holds a token that is not in the dictionary.
+pub fn validation_loss<M: EncoderDecoder>(
+    model: &M,
+    criterion: &Criterion,
+    pad: usize,
+    set: &ValidSet,
+    device: &Device,
+    sentence_avg: bool,
+) -> Result<Meters> {
+    let mut meters = Meters::default();
+    for indices in &set.batches {
+        let started = std::time::Instant::now();
+        let batch = set.dataset.collate(indices)?;
+        let tensors = BatchTensors::new(&batch, device);
+        let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
+        let output = criterion.forward(logits, tensors.target, pad);
+        meters.add(&UpdateStats {
+            loss: f64::from(output.loss.into_scalar::<f32>()),
+            nll_loss: f64::from(output.nll_loss.into_scalar::<f32>()),
+            ntokens: batch.ntokens,
+            nsentences: batch.nsentences,
+            sample_size: if sentence_avg {
+                batch.nsentences
+            } else {
+                batch.ntokens
+            },
+            seconds: started.elapsed().as_secs_f64(),
+            ..UpdateStats::default()
+        });
+    }
+    Ok(meters)
+}
+
+/// The ids of a batch on a device.
+pub(crate) struct BatchTensors {
+    /// `[batch, src_len]`
+    pub(crate) src_tokens: Tensor<2, Int>,
+    /// `[batch, tgt_len]`
+    pub(crate) prev_output_tokens: Tensor<2, Int>,
+    /// `[batch, tgt_len]`
+    pub(crate) target: Tensor<2, Int>,
+}
+
+impl BatchTensors {
+    pub(crate) fn new(batch: &Batch, device: &Device) -> Self {
+        let tensor = |ids: &[i64], width: usize| {
+            Tensor::<2, Int>::from_data(TensorData::new(ids.to_vec(), [batch.batch, width]), device)
+        };
+        Self {
+            src_tokens: tensor(&batch.src_tokens, batch.src_len),
+            prev_output_tokens: tensor(&batch.prev_output_tokens, batch.tgt_len),
+            target: tensor(&batch.target, batch.tgt_len),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What can go wrong in a task: the errors of its stages.
+
+use std::{io, path::PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Error of a stage, or of putting stages together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting is out of range, or settings contradict each other.
+    #[error("{0}")]
+    Config(String),
+    /// A file could not be read; the cause is `source`.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A dictionary does not belong to the model.
+    #[error("{path}: {problem}")]
+    Dictionary {
+        /// The dictionary.
+        path: PathBuf,
+        /// What is wrong, with the remedy.
+        problem: String,
+    },
+    /// A file of weights is damaged or does not fit the model.
+    #[error("{path}: {problem}")]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the remedy.
+        problem: String,
+    },
+    /// A line of raw text is longer than the model takes.
+    #[error(
+        "line {line} has {tokens} tokens, at most {limit} can be translated\nhint: split the line, or leave such \
+         lines out with --skip-invalid-size-inputs-valid-test"
+    )]
+    LineTooLong {
+        /// Number of the line, 1-based.
+        line: u64,
+        /// Its tokens, `</s>` included.
+        tokens: usize,
+        /// Most tokens.
+        limit: usize,
+    },
+    /// Text, dictionaries, subword models.
+    #[error(transparent)]
+    Text(#[from] burnseq_text::Error),
+    /// Datasets and batches.
+    #[error(transparent)]
+    Data(#[from] burnseq_data::Error),
+    /// Architecture and weights.
+    #[error(transparent)]
+    Model(#[from] burnseq_model::ModelError),
+    /// Training and checkpoints.
+    #[error(transparent)]
+    Train(#[from] burnseq_train::Error),
+    /// Decoding.
+    #[error(transparent)]
+    Generate(#[from] burnseq_generate::GenerateError),
+    /// Scores.
+    #[error(transparent)]
+    Metrics(#[from] burnseq_metrics::Error),
+}
+
+impl Error {
+    /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) => true,
+            Self::Data(error) => error.is_usage(),
+            Self::Model(error) => {
+                use burnseq_model::ModelError::{Config, UnknownArch};
+                matches!(error, Config { .. } | UnknownArch { .. })
+            }
+            Self::Train(error) => error.is_usage(),
+            Self::Generate(error) => matches!(error, burnseq_generate::GenerateError::Option { .. }),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! BLEU of a validation set by real beam search: `--eval-bleu`.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burnseq_generate::{GenerateOptions, Generator};
+use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
+use burnseq_model::EncoderDecoder;
+use burnseq_text::{Dictionary, RemoveBpe};
+use burnseq_train::{Sample, ValidSet, ValidationMetrics, Validator, ValidatorError};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// Stands for `<unk>` in hypotheses, so that it matches nothing in a reference.
+const UNK_IN_HYPOTHESIS: &str = "UNKNOWNTOKENINHYP";
+/// Stands for `<unk>` in references.
+const UNK_IN_REFERENCE: &str = "UNKNOWNTOKENINREF";
+
+/// How BLEU is computed while training.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalBleuConfig {
+    /// Options of the search.
+    pub options: GenerateOptions,
+    /// Mark of the subwords that are joined before scoring: `@@ `, `sentencepiece`, ...; `None`: scored as they are.
+    pub remove_bpe: Option<String>,
+    /// White-space tokens are scored instead of those of sacreBLEU's `13a`.
+    pub tokenized_bleu: bool,
+    /// Show a translation at each validation.
+    pub print_samples: bool,
+}
+
+impl EvalBleuConfig {
+    /// Reads the value of `--eval-bleu-args`, a JSON object of search options.
+    ///
+    /// # Errors
+    /// When it is not such an object, or an option is out of range.
+    pub fn options_from_json(json: &str) -> Result<GenerateOptions> {
+        let options: GenerateOptions = serde_json::from_str(json).map_err(|error| {
+            Error::Config(format!(
+                "--eval-bleu-args {json:?}: {error}\nhint: give search options as JSON, such as '{{\"beam\": 5, \
+                 \"max_len_a\": 1.2, \"max_len_b\": 10}}'"
+            ))
+        })?;
+        options.validate()?;
+        Ok(options)
+    }
+}
+
+/// Computes BLEU on validation sets.
+#[derive(Debug)]
+pub struct BleuValidator {
+    generator: Generator,
+    bleu: Bleu,
+    remove_bpe: RemoveBpe,
+    print_samples: bool,
+    tgt_dict: Arc<Dictionary>,
+    device: Device,
+}
+
+impl BleuValidator {
+    /// A validator that decodes into `tgt_dict`; `device` is off autodiff.
+    ///
+    /// # Errors
+    /// When an option of the search is out of range.
+    pub fn new(config: &EvalBleuConfig, tgt_dict: Arc<Dictionary>, device: &Device) -> Result<Self> {
+        let tokenizer = if config.tokenized_bleu {
+            Tokenizer::None
+        } else {
+            Tokenizer::default()
+        };
+        let options = GenerateOptions {
+            nbest: 1,
+            ..config.options.clone()
+        };
+        Ok(Self {
+            generator: Generator::new(options)?,
+            bleu: BleuConfig {
+                tokenizer,
+                ..BleuConfig::default()
+            }
+            .init()?,
+            remove_bpe: match &config.remove_bpe {
+                Some(mark) => RemoveBpe::from_flag(Some(mark)),
+                None => RemoveBpe::None,
+            },
+            print_samples: config.print_samples,
+            tgt_dict,
+            device: device.clone(),
+        })
+    }
+
+    /// Tokens as text, subwords joined.
+    fn text(&self, tokens: &[u32], unk: &str) -> String {
+        let dict = &self.tgt_dict;
+        let mut line = String::new();
+        for &id in tokens
+            .iter()
+            .filter(|&&id| id != dict.pad() && id != dict.eos() && id != dict.bos())
+        {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(if id == dict.unk() { unk } else { dict.symbol(id) });
+        }
+        self.remove_bpe.apply(&line)
+    }
+}
+
+impl<M: EncoderDecoder> Validator<M> for BleuValidator {
+    fn metrics(&self) -> Vec<&'static str> {
+        vec!["bleu"]
+    }
+
+    fn evaluate(&mut self, model: &M, set: &ValidSet) -> Result<ValidationMetrics, ValidatorError> {
+        let (mut hypotheses, mut references) = (Vec::new(), Vec::new());
+        let mut samples = Vec::new();
+        for batch in &set.batches {
+            let sources: Vec<Vec<u32>> = batch
+                .iter()
+                .map(|&index| set.dataset.src().sentence(index))
+                .collect();
+            let translations = self.generator.generate(model, &sources, &self.device)?;
+            for (&index, translations) in batch.iter().zip(&translations) {
+                let best = translations
+                    .first()
+                    .map_or(&[][..], |hypothesis| &hypothesis.tokens);
+                let reference = set.dataset.example(index).target.unwrap_or_default();
+                hypotheses.push(self.text(best, UNK_IN_HYPOTHESIS));
+                references.push(self.text(&reference, UNK_IN_REFERENCE));
+                if self.print_samples && samples.is_empty() {
+                    samples.push(Sample {
+                        id: index,
+                        hypothesis: self.text(best, self.tgt_dict.symbol(self.tgt_dict.unk())),
+                        reference: self.text(&reference, self.tgt_dict.symbol(self.tgt_dict.unk())),
+                    });
+                }
+            }
+        }
+        let streams = [references];
+        let score = self
+            .bleu
+            .corpus_score(&hypotheses, &References::from_streams(&streams)?)?;
+        Ok(ValidationMetrics {
+            values: vec![("bleu".to_owned(), score.score)],
+            samples,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn search_options_are_json_and_checked() {
+        let options =
+            EvalBleuConfig::options_from_json(r#"{"beam":5,"max_len_a":1.2,"max_len_b":10}"#).unwrap();
+        assert_eq!((options.beam, options.max_len_b), (5, 10));
+        let problem = |json| EvalBleuConfig::options_from_json(json).unwrap_err();
+        assert!(problem("{'beam': 5}").to_string().contains("--eval-bleu-args"));
+        assert!(problem(r#"{"beem": 5}"#).to_string().contains("beem"));
+        assert!(problem(r#"{"beam": 0}"#).is_usage());
+    }
+
+    #[test]
+    fn subwords_are_joined_and_unknown_tokens_match_nothing() {
+        let mut dict = Dictionary::new();
+        let hund = dict.add_symbol("Hu@@", 1);
+        let rest = dict.add_symbol("nd", 1);
+        let config = EvalBleuConfig {
+            remove_bpe: Some("@@ ".to_owned()),
+            ..EvalBleuConfig::default()
+        };
+        let (unk, eos) = (dict.unk(), dict.eos());
+        let validator = BleuValidator::new(&config, Arc::new(dict), &Device::flex()).unwrap();
+        assert_eq!(
+            validator.text(&[hund, rest, unk, eos], UNK_IN_REFERENCE),
+            "Hund UNKNOWNTOKENINREF"
+        );
+    }
+}

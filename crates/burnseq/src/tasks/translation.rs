@@ -1,0 +1,260 @@
+//! Translation: sentence pairs of a data folder, an encoder-decoder, and BLEU by beam search.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burnseq_data::{DatasetDir, LanguagePairDataset, PairOptions};
+use burnseq_model::{ModelConfig, Vocab};
+use burnseq_train::{
+    Interrupt, LossOnly, Observer, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer,
+    Validator,
+};
+use serde::{Deserialize, Serialize};
+
+use super::eval_bleu::{BleuValidator, EvalBleuConfig};
+use crate::error::{Error, Result};
+
+/// Name of the source dictionary inside a checkpoint.
+pub const SRC_DICT_FILE: &str = "dict.src.txt";
+/// Name of the target dictionary inside a checkpoint.
+pub const TGT_DICT_FILE: &str = "dict.tgt.txt";
+/// Name of the text settings, in a data folder and inside a checkpoint.
+pub const TEXT_SETTINGS_FILE: &str = "text.json";
+
+/// What to translate, and from which data to learn it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TranslationConfig {
+    /// Folder that `preprocess` wrote.
+    pub data: PathBuf,
+    /// Source language; `None`: as the folder tells.
+    pub source_lang: Option<String>,
+    /// Target language; `None`: as the folder tells.
+    pub target_lang: Option<String>,
+    /// Split to learn from; `train1`, `train2`, ... are taken with `train`.
+    pub train_subset: String,
+    /// Splits to validate on.
+    pub valid_subset: Vec<String>,
+    /// Padding goes before the source sentence.
+    pub left_pad_source: bool,
+    /// BLEU while validating; `None`: loss and perplexity only.
+    pub eval_bleu: Option<EvalBleuConfig>,
+}
+
+impl Default for TranslationConfig {
+    fn default() -> Self {
+        Self {
+            data: PathBuf::from("data-bin"),
+            source_lang: None,
+            target_lang: None,
+            train_subset: "train".to_owned(),
+            valid_subset: vec!["valid".to_owned()],
+            left_pad_source: true,
+            eval_bleu: None,
+        }
+    }
+}
+
+/// The task on an opened data folder.
+#[derive(Debug, Clone)]
+pub struct TranslationTask {
+    config: TranslationConfig,
+    dir: DatasetDir,
+}
+
+impl TranslationTask {
+    /// Opens the data folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be read, or the languages are not clear.
+    pub fn open(config: TranslationConfig) -> Result<Self> {
+        let dir = DatasetDir::open(
+            &config.data,
+            config.source_lang.as_deref(),
+            config.target_lang.as_deref(),
+        )?;
+        Ok(Self { config, dir })
+    }
+
+    /// The data folder.
+    pub fn dir(&self) -> &DatasetDir {
+        &self.dir
+    }
+
+    /// Sizes and special ids of the dictionaries.
+    pub fn vocab(&self) -> Vocab {
+        let (src, tgt) = (self.dir.src_dict(), self.dir.tgt_dict());
+        Vocab {
+            src: src.len(),
+            tgt: tgt.len(),
+            pad: tgt.pad() as usize,
+            eos: tgt.eos() as usize,
+        }
+    }
+
+    /// Names of the metrics that validation yields beside the loss.
+    pub fn metrics(&self) -> Vec<&'static str> {
+        if self.config.eval_bleu.is_some() {
+            vec!["bleu"]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Opens the sets to learn from and to validate on.
+    ///
+    /// # Errors
+    /// When a split is missing or damaged, or lacks its target side.
+    pub fn data(&self, train: &TrainConfig) -> Result<TrainData> {
+        let load = |split: &str, combine| self.load(split, combine, train.dataset.required_seq_len_multiple);
+        let mut valid = Vec::new();
+        if !train.validation.disable_validation {
+            for split in &self.config.valid_subset {
+                valid.push((split.clone(), load(split, false)?));
+            }
+        }
+        Ok(TrainData {
+            train: load(&self.config.train_subset, true)?,
+            valid,
+        })
+    }
+
+    fn load(&self, split: &str, combine: bool, multiple: usize) -> Result<Arc<LanguagePairDataset>> {
+        let options = PairOptions {
+            left_pad_source: self.config.left_pad_source,
+            required_seq_len_multiple: multiple,
+            ..PairOptions::default()
+        };
+        let dataset = self.dir.load(split, combine, options)?;
+        let problem = if dataset.tgt().is_none() {
+            format!("has no {} side; training needs both", self.dir.tgt_lang())
+        } else if dataset.is_empty() {
+            "holds no sentence".to_owned()
+        } else {
+            return Ok(Arc::new(dataset));
+        };
+        Err(Error::Data(burnseq_data::Error::DataDir {
+            path: self.dir.path().to_owned(),
+            problem: format!("the split {split:?} {problem}"),
+        }))
+    }
+
+    /// What a checkpoint needs to translate on its own.
+    ///
+    /// # Errors
+    /// When a file of the data folder cannot be read.
+    pub fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
+        let dir = self.dir.path();
+        let mut files = vec![
+            (
+                SRC_DICT_FILE.to_owned(),
+                read(&dir.join(format!("dict.{}.txt", self.dir.src_lang())))?,
+            ),
+            (
+                TGT_DICT_FILE.to_owned(),
+                read(&dir.join(format!("dict.{}.txt", self.dir.tgt_lang())))?,
+            ),
+        ];
+        files.extend(text_files(dir)?);
+        let task = TaskInfo {
+            source_lang: self.dir.src_lang().to_owned(),
+            target_lang: self.dir.tgt_lang().to_owned(),
+        };
+        Ok(TrainContext {
+            model: model.clone(),
+            task,
+            files,
+        })
+    }
+
+    /// Trains a model on this task until a stop rule applies, taking up the checkpoint that the configuration names.
+    ///
+    /// # Errors
+    /// Settings that make no sense, before any work; data or checkpoints that cannot be used; a run that diverges.
+    pub fn train(
+        &self,
+        config: TrainConfig,
+        model: &ModelConfig,
+        device: &Device,
+        interrupt: Interrupt,
+        observe: Observer<'_>,
+    ) -> Result<StopReason> {
+        config.validate(&self.metrics())?;
+        let vocab = self.vocab();
+        model.validate(&vocab)?;
+        let data = self.data(&config)?;
+        let context = self.context(model)?;
+        let bleu = match &self.config.eval_bleu {
+            Some(bleu) => Some(BleuValidator::new(bleu, Arc::clone(self.dir.tgt_dict()), device)?),
+            None => None,
+        };
+        match model {
+            ModelConfig::Transformer(transformer) => {
+                let model = transformer.init(&vocab, u64::from(config.seed), device);
+                let validator: Box<dyn Validator<_>> = match bleu {
+                    Some(bleu) => Box::new(bleu),
+                    None => Box::new(LossOnly),
+                };
+                let mut trainer = Trainer::new(config, context, model, data, validator, device, interrupt)?;
+                Ok(trainer.run(observe)?)
+            }
+        }
+    }
+}
+
+/// Text settings of a data folder and the subword models they name; nothing in folders of fairseq.
+fn text_files(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
+    let path = dir.join(TEXT_SETTINGS_FILE);
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let settings = read(&path)?;
+    let value: serde_json::Value = serde_json::from_slice(&settings)
+        .map_err(|error| Error::Config(format!("{}: {error}", path.display())))?;
+    let mut names = Vec::new();
+    strings(&value, &mut names);
+    let mut files = vec![(TEXT_SETTINGS_FILE.to_owned(), settings)];
+    for name in names {
+        let is_name = !name.is_empty() && Path::new(name).file_name() == Some(name.as_ref());
+        if is_name && dir.join(name).is_file() && !files.iter().any(|(known, _)| known == name) {
+            files.push((name.to_owned(), read(&dir.join(name))?));
+        }
+    }
+    Ok(files)
+}
+
+/// All strings in a JSON value.
+fn strings<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+    match value {
+        serde_json::Value::String(string) => found.push(string),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        serde_json::Value::Object(fields) => fields.values().for_each(|field| strings(field, found)),
+        _ => {}
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subword_models_that_the_settings_name_travel_with_the_checkpoint() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(text_files(dir.path()).unwrap().is_empty());
+        let json = r#"{"bpe": {"type": "sentencepiece", "model": "spm.model"}, "lowercase": false}"#;
+        std::fs::write(dir.path().join(TEXT_SETTINGS_FILE), json).unwrap();
+        std::fs::write(dir.path().join("spm.model"), [1, 2, 3]).unwrap();
+        std::fs::write(dir.path().join("other"), "x").unwrap();
+        let files = text_files(dir.path()).unwrap();
+        assert_eq!(files[1], ("spm.model".to_owned(), vec![1, 2, 3]));
+        assert_eq!(files.len(), 2);
+    }
+}
