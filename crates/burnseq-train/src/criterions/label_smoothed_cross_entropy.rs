@@ -1,6 +1,7 @@
 //! Cross entropy against targets that keep a little probability for every token.
 
-use burn::tensor::{DType, Int, Tensor, activation::log_softmax};
+use burn::tensor::{Int, Tensor};
+use burnseq_model::ops::label_smoothed_nll;
 use serde::{Deserialize, Serialize};
 
 use super::LossOutput;
@@ -31,7 +32,9 @@ impl LabelSmoothedCrossEntropyConfig {
 
     /// The criterion; the configuration is valid.
     pub fn init(&self) -> LabelSmoothedCrossEntropy {
-        LabelSmoothedCrossEntropy { label_smoothing: self.label_smoothing }
+        LabelSmoothedCrossEntropy {
+            label_smoothing: self.label_smoothing,
+        }
     }
 }
 
@@ -80,21 +83,8 @@ pub fn label_smoothed_cross_entropy(
     pad: usize,
     epsilon: f64,
 ) -> (Tensor<1>, Tensor<1>) {
-    let [tokens, vocab] = logits.dims();
-    let logits = if logits.dtype() == DType::F32 { logits } else { logits.cast(DType::F32) };
-    let log_probs = log_softmax(logits, 1);
-    let is_pad = target.clone().equal_elem(pad as i64);
-
-    let reference = log_probs.clone().gather(1, target.reshape([tokens, 1])); // [tokens, 1]
-    let nll = reference.neg().reshape([tokens]).mask_fill(is_pad.clone(), 0.0).sum();
-    let nll_loss = nll.clone().detach().inner();
-    if epsilon == 0.0 {
-        return (nll, nll_loss);
-    }
-    let smooth = log_probs.sum_dim(1).neg().reshape([tokens]).mask_fill(is_pad, 0.0).sum();
-    // A vocabulary of one token leaves nothing to spread over.
-    let spread = epsilon / (vocab.max(2) - 1) as f64;
-    (nll * (1.0 - epsilon - spread) + smooth * spread, nll_loss)
+    let (loss, nll) = label_smoothed_nll(logits, target, pad, epsilon);
+    (loss, nll.detach().inner())
 }
 
 #[cfg(test)]
@@ -122,8 +112,11 @@ mod tests {
     #[test]
     fn gradient_is_softmax_minus_the_smoothed_target_and_zero_at_padding() {
         let device = Device::flex().autodiff();
-        let logits = Tensor::<2>::from_floats([[0.5f32.ln(), 0.25f32.ln(), 0.25f32.ln()], [1.0, 2.0, 3.0]], &device)
-            .require_grad();
+        let logits = Tensor::<2>::from_floats(
+            [[0.5f32.ln(), 0.25f32.ln(), 0.25f32.ln()], [1.0, 2.0, 3.0]],
+            &device,
+        )
+        .require_grad();
         let target = Tensor::from_ints([1, 0], &device);
         let (loss, _) = label_smoothed_cross_entropy(logits.clone(), target, 0, 0.2);
         let grads = loss.backward();
@@ -146,7 +139,11 @@ mod tests {
     #[test]
     fn the_mass_is_below_one() {
         for wrong in [-0.1, 1.0, f64::NAN] {
-            let error = LabelSmoothedCrossEntropyConfig { label_smoothing: wrong }.validate().unwrap_err();
+            let error = LabelSmoothedCrossEntropyConfig {
+                label_smoothing: wrong,
+            }
+            .validate()
+            .unwrap_err();
             assert!(error.to_string().contains("--label-smoothing"), "{error}");
         }
     }

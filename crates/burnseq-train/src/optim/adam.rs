@@ -8,7 +8,10 @@ use burn::{
     optim::GradientsParams,
     tensor::{Tensor, TensorData, container::TensorContainer},
 };
-use burnseq_model::named_parameters;
+use burnseq_model::{
+    named_parameters,
+    ops::{AdamStep, adam_step},
+};
 use serde::{Deserialize, Serialize};
 
 use super::OptimizerState;
@@ -28,7 +31,11 @@ pub struct AdamConfig {
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self { betas: (0.9, 0.999), eps: 1e-8, weight_decay: 0.0 }
+        Self {
+            betas: (0.9, 0.999),
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
     }
 }
 
@@ -46,63 +53,30 @@ impl AdamConfig {
         }
         for (name, value) in [("--adam-eps", self.eps), ("--weight-decay", self.weight_decay)] {
             if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::Config(format!("{name} must be a number of at least 0, got {value}")));
+                return Err(Error::Config(format!(
+                    "{name} must be a number of at least 0, got {value}"
+                )));
             }
         }
         Ok(())
     }
 }
 
-/// The numbers that [`adam_update`] needs beside the tensors.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hyper {
-    /// Decay rate of the first moment.
-    pub beta1: f64,
-    /// Decay rate of the second moment.
-    pub beta2: f64,
-    /// Added to the square root of the uncorrected second moment.
-    pub eps: f64,
-    /// Multiplied to the gradient when it is read: division by the sample size, and clipping.
-    pub grad_factor: f64,
-    /// Multiplied to the parameter first: `1 - lr * weight_decay`.
-    pub decay: f64,
-    /// `lr * sqrt(1 - beta2^t) / (1 - beta1^t)` at step `t`.
-    pub step_size: f64,
-}
-
-impl Hyper {
-    /// The numbers of step `step`, counted from 1.
-    fn new(config: &AdamConfig, step: u64, lr: f64, grad_factor: f64) -> Self {
-        let (beta1, beta2) = config.betas;
-        let power = |beta: f64| beta.powf(step as f64);
-        Self {
-            beta1,
-            beta2,
-            eps: config.eps,
-            grad_factor,
-            decay: 1.0 - lr * config.weight_decay,
-            step_size: lr * (1.0 - power(beta2)).sqrt() / (1.0 - power(beta1)),
-        }
-    }
-}
-
-/// New parameter, first and second moment; all tensors are off the autodiff tape and of one shape.
+/// What step `step`, counted from 1, does to every parameter.
 ///
 /// The decay acts on every parameter, biases and embeddings included, before the step; `eps` is added
 /// to the square root of the *uncorrected* second moment (PyTorch and Burn add it to the corrected one).
-pub fn adam_update<const D: usize>(
-    param: Tensor<D>,
-    grad: Tensor<D>,
-    exp_avg: Tensor<D>,
-    exp_avg_sq: Tensor<D>,
-    hyper: &Hyper,
-) -> (Tensor<D>, Tensor<D>, Tensor<D>) {
-    let grad = if hyper.grad_factor == 1.0 { grad } else { grad * hyper.grad_factor };
-    let exp_avg = exp_avg * hyper.beta1 + grad.clone() * (1.0 - hyper.beta1);
-    let exp_avg_sq = exp_avg_sq * hyper.beta2 + grad.clone() * grad * (1.0 - hyper.beta2);
-    let param = if hyper.decay == 1.0 { param } else { param * hyper.decay };
-    let param = param - exp_avg.clone() / (exp_avg_sq.clone().sqrt() + hyper.eps) * hyper.step_size;
-    (param, exp_avg, exp_avg_sq)
+fn adam_step_at(config: &AdamConfig, step: u64, lr: f64, grad_factor: f64) -> AdamStep {
+    let (beta1, beta2) = config.betas;
+    let power = |beta: f64| beta.powf(step as f64);
+    AdamStep {
+        beta1,
+        beta2,
+        eps: config.eps,
+        grad_factor,
+        decay: 1.0 - lr * config.weight_decay,
+        step_size: lr * (1.0 - power(beta2)).sqrt() / (1.0 - power(beta1)),
+    }
 }
 
 /// The optimiser. A parameter that has no gradient in a step is left as it is, not even decayed.
@@ -127,16 +101,21 @@ impl Adam {
     /// Before the first step. The moments of all parameters of `model` are allocated here, so that a
     /// device that is too small for them says so before training starts.
     pub fn new<M: Module>(config: AdamConfig, model: &M) -> Self {
-        impl ModuleVisitor for Moments {
+        struct Zeros(Moments);
+        impl ModuleVisitor for Zeros {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let zeros = param.val().inner().zeros_like();
-                self.exp_avg.register(param.id, zeros.clone());
-                self.exp_avg_sq.register(param.id, zeros);
+                let param_value = param.val().inner();
+                self.0.exp_avg.register(param.id, param_value.zeros_like());
+                self.0.exp_avg_sq.register(param.id, param_value.zeros_like());
             }
         }
-        let mut moments = Moments::default();
-        model.visit(&mut moments);
-        Self { config, step: 0, moments }
+        let mut zeros = Zeros(Moments::default());
+        model.visit(&mut zeros);
+        Self {
+            config,
+            step: 0,
+            moments: zeros.0,
+        }
     }
 
     /// One update of every parameter that has a gradient.
@@ -144,11 +123,13 @@ impl Adam {
         struct Update<'a> {
             grads: GradientsParams,
             moments: &'a mut Moments,
-            hyper: Hyper,
+            step: AdamStep,
         }
         impl ModuleMapper for Update<'_> {
             fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-                let Some(grad) = self.grads.remove::<D>(param.id) else { return param };
+                let Some(grad) = self.grads.remove::<D>(param.id) else {
+                    return param;
+                };
                 // `map` leaves us the only owner of the value, so the arithmetic can reuse its memory.
                 let id = param.id;
                 param.map(|param| {
@@ -157,8 +138,7 @@ impl Adam {
                     let Moments { exp_avg, exp_avg_sq } = &mut self.moments;
                     let [first, second] = [exp_avg, exp_avg_sq]
                         .map(|moment| moment.remove(&id).expect("the optimiser was made for this model"));
-                    let (param, first, second) =
-                        adam_update(param.inner(), grad, first, second, &self.hyper);
+                    let [param, first, second] = adam_step(param.inner(), grad, first, second, &self.step);
                     self.moments.exp_avg.register(id, first);
                     self.moments.exp_avg_sq.register(id, second);
                     match strategy {
@@ -172,8 +152,12 @@ impl Adam {
         }
         self.step += 1;
         let (grads, grad_factor) = grads.into_parts();
-        let hyper = Hyper::new(&self.config, self.step, lr, grad_factor);
-        model.map(&mut Update { grads, moments: &mut self.moments, hyper })
+        let step = adam_step_at(&self.config, self.step, lr, grad_factor);
+        model.map(&mut Update {
+            grads,
+            moments: &mut self.moments,
+            step,
+        })
     }
 
     /// Step count and moments, `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`.
@@ -195,7 +179,10 @@ impl Adam {
                 tensors.push((format!("{name}.{state}"), data));
             }
         }
-        OptimizerState { step: self.step, tensors }
+        OptimizerState {
+            step: self.step,
+            tensors,
+        }
     }
 
     /// Takes over a state.
@@ -225,8 +212,12 @@ impl Adam {
                 let values = self.1.remove(&param.id);
                 let [exp_avg, exp_avg_sq] = values.expect("every parameter was given moments above");
                 let device = param.val().device().without_autodiff();
-                self.0.exp_avg.register(param.id, Tensor::<D>::from_data(exp_avg, &device));
-                self.0.exp_avg_sq.register(param.id, Tensor::<D>::from_data(exp_avg_sq, &device));
+                self.0
+                    .exp_avg
+                    .register(param.id, Tensor::<D>::from_data(exp_avg, &device));
+                self.0
+                    .exp_avg_sq
+                    .register(param.id, Tensor::<D>::from_data(exp_avg_sq, &device));
             }
         }
         let mut load = Load(Moments::default(), values);
@@ -239,7 +230,10 @@ impl Adam {
 /// The moment as finite `f32` of the parameter's shape.
 fn checked(name: &str, shape: &[usize], data: TensorData) -> Result<TensorData> {
     if data.shape().to_vec() != shape {
-        return refuse(format!("holds `{name}` of shape {:?}, the model needs {shape:?}", data.shape().to_vec()));
+        return refuse(format!(
+            "holds `{name}` of shape {:?}, the model needs {shape:?}",
+            data.shape().to_vec()
+        ));
     }
     let data = data.convert::<f32>();
     let values = data.as_slice::<f32>().expect("converted to f32 above");
@@ -287,7 +281,11 @@ mod tests {
     }
 
     fn config() -> AdamConfig {
-        AdamConfig { betas: (0.9, 0.98), eps: 0.1, weight_decay: 0.01 }
+        AdamConfig {
+            betas: (0.9, 0.98),
+            eps: 0.1,
+            weight_decay: 0.01,
+        }
     }
 
     #[test]
@@ -353,8 +351,14 @@ mod tests {
         for (state, expected) in [
             (more, "holds `c.exp_avg`"),
             (with(0, "c.exp_avg", &[1.0]), "lacks `a.exp_avg`"),
-            (with(0, "a.exp_avg", &[1.0]), "`a.exp_avg` of shape [1], the model needs [2]"),
-            (with(1, "a.exp_avg_sq", &[1.0, f32::NAN]), "not finite in `a.exp_avg_sq` at position 1"),
+            (
+                with(0, "a.exp_avg", &[1.0]),
+                "`a.exp_avg` of shape [1], the model needs [2]",
+            ),
+            (
+                with(1, "a.exp_avg_sq", &[1.0, f32::NAN]),
+                "not finite in `a.exp_avg_sq` at position 1",
+            ),
         ] {
             let mut adam = Adam::new(config(), &model);
             let error = adam.load_state_dict(&model, state).unwrap_err().to_string();
@@ -366,9 +370,27 @@ mod tests {
     #[test]
     fn options_out_of_range_are_named() {
         for (config, name) in [
-            (AdamConfig { betas: (0.9, 1.0), ..config() }, "--adam-betas"),
-            (AdamConfig { eps: -1e-8, ..config() }, "--adam-eps"),
-            (AdamConfig { weight_decay: f64::NAN, ..config() }, "--weight-decay"),
+            (
+                AdamConfig {
+                    betas: (0.9, 1.0),
+                    ..config()
+                },
+                "--adam-betas",
+            ),
+            (
+                AdamConfig {
+                    eps: -1e-8,
+                    ..config()
+                },
+                "--adam-eps",
+            ),
+            (
+                AdamConfig {
+                    weight_decay: f64::NAN,
+                    ..config()
+                },
+                "--weight-decay",
+            ),
         ] {
             assert!(config.validate().unwrap_err().to_string().contains(name));
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Accumulated, Result};
 
-pub use adam::{Adam, AdamConfig, Hyper, adam_update};
+pub use adam::{Adam, AdamConfig};
 
 /// What `--optimizer` chooses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
