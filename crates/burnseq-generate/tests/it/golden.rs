@@ -236,7 +236,7 @@ fn the_stored_runs_are_reproduced() {
             ..options(5)
         },
     );
-    golden.check("beam1", &options(1));
+    golden.check_first("beam1", &options(1), 200);
     golden.check_first(
         "beam4_lenpen0.6",
         &GenerateOptions {

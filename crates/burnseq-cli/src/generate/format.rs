@@ -1,0 +1,115 @@
+//! Numbers and lines as fairseq prints them.
+
+use std::io::Write;
+
+use burnseq_generate::Hypothesis;
+
+/// A line for people, on stderr.
+pub(super) fn note(line: &str) {
+    // Nobody is left to tell when stderr itself is closed.
+    let _ = writeln!(std::io::stderr(), "note: {line}");
+}
+
+/// A number as Python's `str` writes it: the shortest digits that give it back, with an exponent below 1e-4 and from
+/// 1e16 on.
+pub(super) fn python_float(x: f64) -> String {
+    if !x.is_finite() {
+        return if x.is_nan() {
+            "nan".to_owned()
+        } else {
+            format!("{}inf", if x < 0.0 { "-" } else { "" })
+        };
+    }
+    let size = x.abs();
+    if size == 0.0 || (1e-4..1e16).contains(&size) {
+        return format!("{x:?}");
+    }
+    let scientific = format!("{x:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (sign, exponent) = exponent
+        .strip_prefix('-')
+        .map_or(('+', exponent), |exponent| ('-', exponent));
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
+/// `39469056` as `39,469,056`.
+pub(super) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// The `H-`, `D-` and `P-` lines of a hypothesis; scores are in base 2.
+pub(super) fn hypothesis_lines(id: usize, hypothesis: &Hypothesis, tokens: &str, text: &str) -> String {
+    let score = python_float(f64::from(hypothesis.score_base2()));
+    let positional: Vec<String> = hypothesis
+        .positional_scores_base2()
+        .map(|score| format!("{score:.4}"))
+        .collect();
+    format!(
+        "H-{id}\t{score}\t{tokens}\nD-{id}\t{score}\t{text}\nP-{id}\t{}\n",
+        positional.join(" ")
+    )
+}
+
+/// fairseq's line about speed.
+pub(super) fn speed_line(sentences: usize, tokens: usize, seconds: f64) -> String {
+    // A clock that saw no time pass must not print infinity.
+    let per_second = |n: usize| if seconds > 0.0 { n as f64 / seconds } else { 0.0 };
+    format!(
+        "Translated {} sentences ({} tokens) in {seconds:.1}s ({:.2} sentences/s, {:.2} tokens/s)",
+        thousands(sentences),
+        thousands(tokens),
+        per_second(sentences),
+        per_second(tokens)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_look_as_in_python() {
+        let cases = [
+            (-0.3054494559764862, "-0.3054494559764862"),
+            (0.0, "0.0"),
+            (-1.0, "-1.0"),
+            (1e-4, "0.0001"),
+            (-0.00001, "-1e-05"),
+            (1.5e-7, "1.5e-07"),
+            (1e15, "1000000000000000.0"),
+            (1e16, "1e+16"),
+            (2.5e120, "2.5e+120"),
+            (f64::NEG_INFINITY, "-inf"),
+        ];
+        for (number, expected) in cases {
+            assert_eq!(python_float(number), expected);
+        }
+        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn lines_have_fairseqs_layout() {
+        let ln_2 = std::f32::consts::LN_2;
+        let hypothesis = Hypothesis {
+            tokens: vec![4, 5, 2],
+            score: -0.75 * ln_2,
+            positional_scores: vec![-0.5 * ln_2, -1.75 * ln_2, 0.0],
+        };
+        assert_eq!(
+            hypothesis_lines(7, &hypothesis, "Hu@@ nd", "Hund"),
+            "H-7\t-0.75\tHu@@ nd\nD-7\t-0.75\tHund\nP-7\t-0.5000 -1.7500 0.0000\n"
+        );
+        assert_eq!(
+            speed_line(1000, 14_097, 10.0),
+            "Translated 1,000 sentences (14,097 tokens) in 10.0s (100.00 sentences/s, 1409.70 tokens/s)"
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Translates raw text: one line out for each line in.
+
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use burnseq::decode::{LineTranslation, TargetText, TranslationModel, translate_lines};
+use burnseq_data::BatchLimits;
+use burnseq_generate::Generator;
+use burnseq_text::{LineReader, write_atomically};
+
+use super::args::GenerateArgs;
+use super::{coded, format};
+
+/// Lines that are read, sorted by length and translated together.
+const CHUNK: usize = 4096;
+
+/// Translates the file `input`, or standard input when it is `-`.
+pub(super) fn translate(
+    args: &GenerateArgs,
+    input: &Path,
+    model: &TranslationModel,
+    generator: &Generator,
+    limits: &BatchLimits,
+) -> Result<()> {
+    let reader: Box<dyn BufRead> = if input == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = std::fs::File::open(input).with_context(|| format!("cannot read {}", input.display()))?;
+        Box::new(io::BufReader::with_capacity(1 << 16, file))
+    };
+    let name = if input == Path::new("-") {
+        Path::new("stdin")
+    } else {
+        input
+    };
+    let mut job = Job {
+        reader: LineReader::new(reader, name),
+        model,
+        text: TargetText::new(
+            model.tgt_dict.clone(),
+            model.tgt_text.clone(),
+            args.post_process(),
+        ),
+        generator,
+        limits,
+        skip_too_long: args.skip_invalid_size_inputs_valid_test,
+        lines: 0,
+        tokens: 0,
+        too_long: 0,
+    };
+    let started = Instant::now();
+    match &args.output {
+        None => {
+            let mut stdout = io::stdout().lock();
+            if let Err(error) = job.run(&mut stdout) {
+                let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+                    cause
+                        .downcast_ref::<io::Error>()
+                        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+                };
+                if error.chain().any(broken_pipe) {
+                    return Ok(());
+                }
+                return Err(error);
+            }
+        }
+        Some(path) => {
+            // The file appears when it is complete, or not at all.
+            let mut failure = None;
+            let written = write_atomically(path, |out| {
+                job.run(out).map_err(|error| {
+                    failure = Some(error);
+                    io::Error::other("translation failed")
+                })
+            });
+            if let Some(error) = failure {
+                return Err(error);
+            }
+            written?;
+        }
+    }
+    let lone = job.reader.lone_carriage_returns();
+    if lone > 0 {
+        format::note(&format!(
+            "{lone} lone carriage returns in {} were taken as line ends",
+            name.display()
+        ));
+    }
+    if job.too_long > 0 {
+        format::note(&format!(
+            "{} lines are too long and left empty",
+            format::thousands(job.too_long)
+        ));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let _ = writeln!(
+        io::stderr(),
+        "{}",
+        format::speed_line(job.lines, job.tokens, seconds)
+    );
+    Ok(())
+}
+
+/// Text on its way through the model.
+struct Job<'a> {
+    reader: LineReader<Box<dyn BufRead>>,
+    model: &'a TranslationModel,
+    text: TargetText,
+    generator: &'a Generator,
+    limits: &'a BatchLimits,
+    skip_too_long: bool,
+    lines: usize,
+    tokens: usize,
+    too_long: usize,
+}
+
+impl Job<'_> {
+    fn run(&mut self, out: &mut dyn Write) -> Result<()> {
+        loop {
+            let mut chunk = Vec::new();
+            while chunk.len() < CHUNK {
+                match self.reader.read_line().map_err(coded)? {
+                    Some(line) => chunk.push(line.to_owned()),
+                    None => break,
+                }
+            }
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            self.translate(&chunk, out)?;
+        }
+    }
+
+    fn translate(&mut self, chunk: &[String], out: &mut dyn Write) -> Result<()> {
+        let translations =
+            translate_lines(self.model, chunk, self.generator, self.limits, self.skip_too_long)
+                .map_err(|error| match error {
+                    // Lines are counted from the beginning of the file.
+                    burnseq::Error::LineTooLong { line, tokens, limit } => burnseq::Error::LineTooLong {
+                        line: line + self.lines as u64,
+                        tokens,
+                        limit,
+                    },
+                    error => error,
+                })
+                .map_err(coded)
+                .with_context(|| format!("cannot translate {}", self.reader.name().display()))?;
+        let unk = self.model.tgt_dict.symbol(self.model.tgt_dict.unk());
+        for translation in translations {
+            let mut line = match translation {
+                LineTranslation::Empty => String::new(),
+                LineTranslation::TooLong { .. } => {
+                    self.too_long += 1;
+                    String::new()
+                }
+                LineTranslation::Translated(hypotheses) => {
+                    self.tokens += hypotheses[0].tokens.len();
+                    self.text.text(&hypotheses[0].tokens, unk)
+                }
+            };
+            line.push('\n');
+            out.write_all(line.as_bytes())
+                .context("cannot write translations")?;
+            self.lines += 1;
+        }
+        out.flush().context("cannot write translations")
+    }
+}

@@ -1,0 +1,437 @@
+//! `generate` as a user runs it: lines, scores, raw text, exit codes, the error block.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use burn::tensor::{Device, TensorData};
+use burnseq::model::{ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::text::Dictionary;
+use burnseq::train::{TaskInfo, checkpoint};
+use tempfile::TempDir;
+
+const NOUNS: [[&str; 2]; 4] = [
+    ["Hund", "dog"],
+    ["Mann", "man"],
+    ["Ball", "ball"],
+    ["Vogel", "bird"],
+];
+
+/// A data folder `data-bin` with subwords, made by `preprocess`, and an untrained model for it in `checkpoints/`.
+fn folder() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let text = |n: usize, side: usize| -> String {
+        let sentence = |i: usize| {
+            let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
+            let longer = [" und", " and"][side].repeat(i % 3);
+            format!("{a}{longer} {b} {}\n", i % 5)
+        };
+        (0..n).map(sentence).collect()
+    };
+    fs::create_dir(dir.path().join("data")).unwrap();
+    for (split, n) in [("train", 200), ("valid", 9), ("test", 21)] {
+        for (side, lang) in ["de", "en"].iter().enumerate() {
+            fs::write(dir.path().join(format!("data/{split}.{lang}")), text(n, side)).unwrap();
+        }
+    }
+    let preprocess = Command::new(env!("CARGO_BIN_EXE_preprocess"))
+        .current_dir(dir.path())
+        .args(["-s", "de", "-t", "en", "--bpe", "subword_nmt", "--bpe-size", "20"])
+        .output()
+        .unwrap();
+    assert!(
+        preprocess.status.success(),
+        "{}",
+        String::from_utf8_lossy(&preprocess.stderr)
+    );
+    save_model(dir.path(), "checkpoint_best", 1.0);
+    dir
+}
+
+fn tiny() -> TransformerConfig {
+    TransformerConfig {
+        encoder_embed_dim: 8,
+        encoder_ffn_embed_dim: 8,
+        encoder_layers: 1,
+        encoder_attention_heads: 2,
+        decoder_embed_dim: 8,
+        decoder_ffn_embed_dim: 8,
+        decoder_layers: 1,
+        decoder_attention_heads: 2,
+        max_source_positions: 30,
+        max_target_positions: 30,
+        ..TransformerConfig::default()
+    }
+}
+
+/// Saves an untrained model, its first weight multiplied by `factor`, for the dataset in `dir`.
+fn save_model(dir: &Path, name: &str, factor: f32) {
+    let read = |name: &str| fs::read(dir.join("data-bin").join(name)).unwrap();
+    let size = |lang: &str| {
+        Dictionary::load(dir.join(format!("data-bin/dict.{lang}.txt")))
+            .unwrap()
+            .len()
+    };
+    let vocab = Vocab {
+        src: size("de"),
+        tgt: size("en"),
+        pad: 1,
+        eos: 2,
+    };
+    let mut weights = state_dict(&tiny().init(&vocab, 3, &Device::flex()));
+    let shape = weights[0].1.shape().clone();
+    let scaled: Vec<f32> = weights[0].1.iter::<f32>().map(|weight| weight * factor).collect();
+    weights[0].1 = TensorData::new(scaled, shape);
+    let mut files = vec![
+        ("dict.src.txt".to_owned(), read("dict.de.txt")),
+        ("dict.tgt.txt".to_owned(), read("dict.en.txt")),
+    ];
+    for entry in fs::read_dir(dir.join("data-bin")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let data = name.starts_with("dict.") || name.ends_with(".idx") || name.ends_with(".bin");
+        if !data && name != "preprocess.json" {
+            files.push((name.clone(), read(&name)));
+        }
+    }
+    let contents = checkpoint::CheckpointContents {
+        model_config: &ModelConfig::Transformer(tiny()),
+        vocab,
+        task: &TaskInfo {
+            source_lang: "de".to_owned(),
+            target_lang: "en".to_owned(),
+        },
+        train_state: serde_json::Value::Null,
+        model: &weights,
+        optimizer: None,
+        files: &files,
+    };
+    checkpoint::save(&dir.join("checkpoints"), &[name], &contents).unwrap();
+}
+
+fn generate(dir: &Path, flags: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_generate"));
+    command
+        .current_dir(dir)
+        .arg("--cpu")
+        .args(flags.split_whitespace())
+        .output()
+        .unwrap()
+}
+
+fn generate_from_stdin(dir: &Path, flags: &str, stdin: &[u8]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_generate"));
+    command
+        .current_dir(dir)
+        .arg("--cpu")
+        .args(flags.split_whitespace());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stdin).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn assert_fails(output: &Output, code: i32, expected: &str) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(expected), "{stderr}");
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// The lines of one kind by sentence: text behind the first tab.
+fn lines_of(out: &str, kind: char) -> BTreeMap<usize, Vec<String>> {
+    let mut lines: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for line in out.lines() {
+        if let Some(rest) = line.strip_prefix(kind).and_then(|rest| rest.strip_prefix('-')) {
+            let (id, text) = rest.split_once('\t').unwrap();
+            lines
+                .entry(id.parse().unwrap())
+                .or_default()
+                .push(text.to_owned());
+        }
+    }
+    lines
+}
+
+#[test]
+fn a_dataset_gives_fairseqs_lines_for_every_sentence_and_the_scores() {
+    let dir = folder();
+    let output = generate(dir.path(), "data-bin --beam 3 --max-len-b 12 --remove-bpe");
+    let out = stdout(&output);
+    for kind in ['S', 'T', 'H', 'D', 'P'] {
+        let lines = lines_of(&out, kind);
+        assert_eq!(
+            lines.keys().copied().collect::<Vec<_>>(),
+            (0..21).collect::<Vec<_>>(),
+            "{kind}"
+        );
+        assert!(lines.values().all(|lines| lines.len() == 1));
+    }
+    assert_eq!(lines_of(&out, 'S')[&4], ["Hund und Mann 4"]);
+    assert_eq!(lines_of(&out, 'T')[&4], ["dog and man 4"]);
+    let (hypotheses, positional) = (lines_of(&out, 'H'), lines_of(&out, 'P'));
+    for id in 0..21 {
+        let score: f64 = hypotheses[&id][0].split('\t').next().unwrap().parse().unwrap();
+        let scores: Vec<f64> = positional[&id][0]
+            .split(' ')
+            .map(|score| score.parse().unwrap())
+            .collect();
+        let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+        assert!((score - mean).abs() < 1e-4, "{score} and {mean}");
+    }
+    let last: Vec<&str> = out.lines().rev().take(2).collect();
+    assert!(
+        last[1].starts_with("Generate test with beam=3: BLEU4 = "),
+        "{}",
+        last[1]
+    );
+    assert!(last[0].starts_with(
+        "Generate test with beam=3: BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:"
+    ));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("Translated 21 sentences ("), "{stderr}");
+}
+
+#[test]
+fn the_order_and_the_batches_change_no_line() {
+    let dir = folder();
+    let blocks = |flags: &str| {
+        let out = stdout(&generate(
+            dir.path(),
+            &format!("data-bin --nbest 2 --max-len-a 1 --max-len-b 5 {flags}"),
+        ));
+        ['S', 'T', 'H', 'D'].map(|kind| lines_of(&out, kind))
+    };
+    let together = blocks("");
+    for flags in ["--batch-size 1", "--max-tokens 20", "--in-order"] {
+        let other = blocks(flags);
+        for (a, b) in together.iter().zip(&other) {
+            for (id, lines) in a {
+                for (a, b) in lines.iter().zip(&b[id]) {
+                    let text = |line: &str| line.rsplit('\t').next().unwrap().to_owned();
+                    assert_eq!(text(a), text(b), "{flags}");
+                }
+            }
+        }
+    }
+    assert!(together[2].values().all(|hypotheses| hypotheses.len() == 2));
+    let out = stdout(&generate(dir.path(), "data-bin --max-len-b 5 --in-order"));
+    let ids: Vec<&str> = out
+        .lines()
+        .filter_map(|line| line.strip_prefix("S-")?.split('\t').next())
+        .collect();
+    assert_eq!(ids, (0..21).map(|id: usize| id.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_default_is_the_test_set_with_the_best_checkpoint_else_the_last() {
+    let dir = folder();
+    let quiet = |flags: &str| stdout(&generate(dir.path(), &format!("--quiet --max-len-b 5 {flags}")));
+    let best = quiet("");
+    assert_eq!(best.lines().count(), 2, "{best}");
+    assert_eq!(
+        best,
+        quiet("data-bin --path checkpoints/checkpoint_best --gen-subset test")
+    );
+    assert_eq!(quiet("--sacrebleu").lines().count(), 1);
+    assert!(quiet("--gen-subset valid").starts_with("Generate valid with beam=5: BLEU4"));
+
+    fs::rename(
+        dir.path().join("checkpoints/checkpoint_best"),
+        dir.path().join("checkpoints/checkpoint_last"),
+    )
+    .unwrap();
+    let output = generate(dir.path(), "--quiet --max-len-b 5");
+    assert_eq!(stdout(&output), best);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("checkpoint_last translates"));
+}
+
+#[test]
+fn raw_text_gives_one_line_for_each_line() {
+    let dir = folder();
+    let input = "Hund und Ball 1\n\nMann\n  \t \nVogel und und Hund 2\nunbekannt Ω";
+    fs::write(dir.path().join("in.txt"), input).unwrap();
+    let flags = "--input in.txt --beam 2 --max-len-b 8";
+    let out = stdout(&generate(dir.path(), flags));
+    let lines: Vec<&str> = out.split('\n').collect();
+    assert_eq!(lines.len(), 7, "{out:?}"); // six lines, each ended
+    assert_eq!((lines[1], lines[3], lines[6]), ("", "", ""));
+    for number in [0, 2, 4, 5] {
+        assert!(
+            !lines[number].is_empty() && !lines[number].contains("@@"),
+            "{out:?}"
+        );
+    }
+    assert_eq!(
+        stdout(&generate_from_stdin(
+            dir.path(),
+            "--input - --beam 2 --max-len-b 8",
+            input.as_bytes()
+        )),
+        out
+    );
+    assert_eq!(
+        stdout(&generate(dir.path(), &format!("{flags} --output out.txt"))),
+        ""
+    );
+    assert_eq!(fs::read_to_string(dir.path().join("out.txt")).unwrap(), out);
+    assert_eq!(stdout(&generate_from_stdin(dir.path(), "--input -", b"")), "");
+
+    // What text gives is what the dataset gives for the same sentence.
+    let dataset = stdout(&generate(dir.path(), "data-bin --beam 2 --max-len-b 8"));
+    let test: String = fs::read_to_string(dir.path().join("data/test.de")).unwrap();
+    let out = stdout(&generate_from_stdin(
+        dir.path(),
+        "--input - --beam 2 --max-len-b 8",
+        test.as_bytes(),
+    ));
+    for (id, line) in out.lines().enumerate() {
+        assert_eq!(lines_of(&dataset, 'D')[&id][0].split_once('\t').unwrap().1, line);
+    }
+}
+
+#[test]
+fn lines_that_do_not_fit_are_named_or_left_out() {
+    let dir = folder();
+    let long = format!("Hund\n{}\nMann\n", "Ball ".repeat(40));
+    let output = generate_from_stdin(dir.path(), "--input - --max-len-b 4", long.as_bytes());
+    assert_fails(&output, 1, "line 2 has ");
+    let flags = "--input - --max-len-b 4 --skip-invalid-size-inputs-valid-test";
+    let out = stdout(&generate_from_stdin(dir.path(), flags, long.as_bytes()));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[1].is_empty() && !lines[0].is_empty() && !lines[2].is_empty());
+
+    let output = generate_from_stdin(dir.path(), "--input - --max-len-b 4", b"Hund\nMann \xff\n");
+    assert_fails(&output, 1, "stdin:2");
+    fs::write(dir.path().join("bad.txt"), b"\xff").unwrap();
+    let output = generate(dir.path(), "--input bad.txt --output out.txt");
+    assert_fails(&output, 1, "bad.txt:1");
+    assert!(!dir.path().join("out.txt").exists());
+    assert_fails(
+        &generate(dir.path(), "--input missing.txt"),
+        1,
+        "cannot read missing.txt",
+    );
+}
+
+#[test]
+fn a_weights_file_translates_like_its_checkpoint() {
+    let dir = folder();
+    let weights = "checkpoints/checkpoint_best/model.safetensors";
+    fs::copy(dir.path().join(weights), dir.path().join("w.safetensors")).unwrap();
+    let config = serde_json::to_string(&tiny()).unwrap().replace(' ', "");
+    let run = |flags: &str| generate(dir.path(), &format!("data-bin --max-len-b 6 {flags}"));
+    let expected = stdout(&run(""));
+    assert_eq!(
+        stdout(&run(&format!(
+            "--path w.safetensors --arch transformer --model-overrides {config}"
+        ))),
+        expected
+    );
+    assert_fails(&run("--path w.safetensors"), 2, "give --arch");
+    assert_fails(
+        &run("--path w.safetensors --arch transformer"),
+        1,
+        "w.safetensors: weight `encoder.",
+    );
+    assert_fails(
+        &run("--arch transformer"),
+        2,
+        "a checkpoint knows its own architecture",
+    );
+    fs::write(dir.path().join("w.safetensors"), "no weights").unwrap();
+    assert_fails(
+        &run("--path w.safetensors --arch transformer"),
+        1,
+        "w.safetensors: not a safetensors file",
+    );
+}
+
+#[test]
+fn wrong_usage_ends_with_two() {
+    let dir = TempDir::new().unwrap();
+    for (flags, expected) in [
+        ("--sampling", "--sampling is not supported yet"),
+        ("--prefix-size 2", "--prefix-size is not supported yet"),
+        ("--path a.pt:b.pt", "an ensemble"),
+        ("--nbest 6", "--nbest = 6"),
+        ("--beam 0", "--beam = 0"),
+        ("--max-tokens 0", "--max-tokens must be at least 1"),
+        ("--model-overrides x", "--model-overrides"),
+        ("--input - --quiet", "--quiet goes with a dataset"),
+        ("--no-such-flag", "--no-such-flag"),
+    ] {
+        assert_fails(&generate(dir.path(), flags), 2, expected);
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_generate"))
+        .args(["--device", "quantum"])
+        .output()
+        .unwrap();
+    assert_fails(&output, 2, "quantum");
+}
+
+#[test]
+fn checkpoints_and_data_that_cannot_be_used_are_named() {
+    let dir = folder();
+    let run = |flags: &str| generate(dir.path(), &format!("--quiet --max-len-b 5 {flags}"));
+    assert_fails(&run("--path nowhere"), 1, "nowhere: no checkpoint here");
+    assert_fails(
+        &run("--path checkpoints"),
+        1,
+        "hint: give checkpoints/checkpoint_best",
+    );
+    assert_fails(&run("nowhere"), 1, "nowhere");
+    assert_fails(&run("--gen-subset test7"), 1, "choose one of: test, train, valid");
+    assert_fails(&run("--max-tokens 3"), 1, "max_tokens");
+
+    save_model(dir.path(), "checkpoint_nan", f32::NAN);
+    assert_fails(&run("--path checkpoints/checkpoint_nan"), 1, "not finite");
+
+    let weights = dir.path().join("checkpoints/checkpoint_best/model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    assert_fails(&run(""), 1, "checkpoints/checkpoint_best/model.safetensors");
+    fs::write(&weights, &bytes).unwrap();
+
+    let dictionary = dir.path().join("data-bin/dict.en.txt");
+    let text = fs::read_to_string(&dictionary).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.swap(0, 1);
+    fs::write(&dictionary, lines.join("\n") + "\n").unwrap();
+    assert_fails(
+        &run(""),
+        1,
+        "dict.en.txt: is not the dictionary that the model was trained with: id 4 is ",
+    );
+}
+
+#[test]
+fn a_set_without_target_side_is_translated_without_scores() {
+    let dir = folder();
+    for ending in ["idx", "bin"] {
+        fs::remove_file(dir.path().join(format!("data-bin/test.de-en.en.{ending}"))).unwrap();
+    }
+    let output = generate(dir.path(), "--max-len-b 5");
+    let out = stdout(&output);
+    assert_eq!(lines_of(&out, 'H').len(), 21);
+    assert!(lines_of(&out, 'T').is_empty() && !out.contains("BLEU"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no target side"));
+}
