@@ -6,6 +6,8 @@
 //!                                                        '--- collate <--- EpochIterator
 //! ```
 //!
+//! - [`preprocess`]: the whole way from text to a data folder: subwords, dictionaries, ids, report.
+//! - [`DatasetDir`]: a data folder opened again: languages, splits, dictionaries, subword models.
 //! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's mmap format.
 //! - [`Sentences`], [`LanguagePairDataset`], [`Batch`]: pairs, and the batches padded from them.
 //! - [`ordered_indices`], [`filter_by_size`], [`batch_by_size`]: which sentences share a batch.
