@@ -23,7 +23,7 @@ train_options=(
     --criterion label_smoothed_cross_entropy --label-smoothing 0.1
     --optimizer adam --adam-betas "(0.9, 0.98)"
     --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
-    --max-tokens 800 --max-epoch 12
+    --max-tokens 800 --max-epoch 10
     --eval-bleu --eval-bleu-args '{"beam": 1, "max_len_a": 1.2, "max_len_b": 10}' --eval-bleu-remove-bpe sentencepiece
     --best-checkpoint-metric bleu
     --no-epoch-checkpoints
