@@ -121,6 +121,10 @@ impl Error {
 /// At most twenty numbers, then how many there are.
 fn numbers(all: &[usize]) -> String {
     let shown: Vec<String> = all.iter().take(20).map(ToString::to_string).collect();
-    let rest = if all.len() > 20 { format!(", ... ({} in all)", all.len()) } else { String::new() };
+    let rest = if all.len() > 20 {
+        format!(", ... ({} in all)", all.len())
+    } else {
+        String::new()
+    };
     format!("{}{rest}", shown.join(", "))
 }

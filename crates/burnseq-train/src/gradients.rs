@@ -5,11 +5,13 @@
 //! so neither costs a pass over the gradients.
 
 use burn::{
+    backend::Flex,
     module::{Module, ModuleVisitor, Param},
     optim::GradientsParams,
-    tensor::{Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use burnseq_model::named_parameters;
+use rayon::prelude::*;
 
 use crate::{Error, Result};
 
@@ -38,7 +40,10 @@ impl Default for Accumulated {
 impl Accumulated {
     /// No gradients yet.
     pub fn new() -> Self {
-        Self { sum: GradientsParams::new(), factor: 1.0 }
+        Self {
+            sum: GradientsParams::new(),
+            factor: 1.0,
+        }
     }
 
     /// Whether nothing was added, or no parameter had a gradient.
@@ -51,7 +56,11 @@ impl Accumulated {
     /// # Panics
     /// After [`Self::scale`] or [`Self::clip`]: the sum is complete then.
     pub fn add<M: Module>(&mut self, model: &M, grads: GradientsParams) {
-        assert!(self.factor == 1.0, "micro-batches are summed before they are scaled, by {}", self.factor);
+        assert!(
+            self.factor == 1.0,
+            "micro-batches are summed before they are scaled, by {}",
+            self.factor
+        );
         if self.is_empty() {
             self.sum = grads;
             return;
@@ -59,7 +68,9 @@ impl Accumulated {
         struct Add<'a>(&'a mut GradientsParams, GradientsParams);
         impl ModuleVisitor for Add<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let Some(new) = self.1.remove::<D>(param.id) else { return };
+                let Some(new) = self.1.remove::<D>(param.id) else {
+                    return;
+                };
                 let sum = match self.0.remove::<D>(param.id) {
                     Some(old) => old + new,
                     None => new,
@@ -77,16 +88,19 @@ impl Accumulated {
 
     /// L2 norm over all parameters (norm of the norms of the tensors).
     pub fn norm<M: Module>(&self, model: &M) -> f32 {
-        let squares = self.squares(model);
-        (squares.iter().map(|&(_, square)| f64::from(square)).sum::<f64>().sqrt() * self.factor.abs()) as f32
+        let squares = self.squares(model).into_iter().map(|(_, square)| square);
+        (squares.sum::<f64>().sqrt() * self.factor.abs()) as f32
     }
 
     /// L2 norm of each parameter's gradient by name, in module order; parameters without gradient left out.
     pub fn norms<M: Module>(&self, model: &M) -> Vec<(String, f32)> {
         let names = named_parameters(model);
         let name = |index: usize| names[index].0.clone();
-        let norm = |square: f32| (f64::from(square).sqrt() * self.factor.abs()) as f32;
-        self.squares(model).into_iter().map(|(index, square)| (name(index), norm(square))).collect()
+        let norm = |square: f64| (square.sqrt() * self.factor.abs()) as f32;
+        self.squares(model)
+            .into_iter()
+            .map(|(index, square)| (name(index), norm(square)))
+            .collect()
     }
 
     /// Limits the global norm to `max_norm` by shrinking all gradients alike; 0 never clips.
@@ -100,14 +114,17 @@ impl Accumulated {
         if !norm.is_finite() {
             let norms = self.norms(model);
             let first = norms.into_iter().find(|(_, norm)| !norm.is_finite());
-            // Finite norms whose squares overflow only in their sum.
+            // None, if the norms are finite and only their sum is beyond `f32`.
             let (tensor, norm) = first.unwrap_or_else(|| ("the whole model".to_owned(), norm));
             return Err(Error::NonFiniteGradient { tensor, norm });
         }
         if max_norm > 0.0 {
             self.factor *= (max_norm / (f64::from(norm) + 1e-6)).min(1.0);
         }
-        Ok(GradNorm { norm, clipped: max_norm > 0.0 && f64::from(norm) > max_norm })
+        Ok(GradNorm {
+            norm,
+            clipped: max_norm > 0.0 && f64::from(norm) > max_norm,
+        })
     }
 
     /// Every gradient by parameter name, the factor applied, in module order.
@@ -122,7 +139,10 @@ impl Accumulated {
         let mut data = Data(self, Vec::new());
         model.visit(&mut data);
         let names = named_parameters(model).into_iter().map(|(name, ..)| name);
-        names.zip(data.1).filter_map(|(name, data)| Some((name, data?))).collect()
+        names
+            .zip(data.1)
+            .filter_map(|(name, data)| Some((name, data?)))
+            .collect()
     }
 
     /// The sums and the factor that they are still to be multiplied by.
@@ -130,38 +150,85 @@ impl Accumulated {
         (self.sum, self.factor)
     }
 
-    /// Sum of squares of each raw sum, with the parameter's index in module order. All are computed
-    /// before the first is read, so that a GPU is waited for once.
-    fn squares<M: Module>(&self, model: &M) -> Vec<(usize, f32)> {
+    /// Sum of squares of each raw sum, with the parameter's index in module order. On a GPU all are
+    /// computed before the first is read, so that it is waited for once.
+    fn squares<M: Module>(&self, model: &M) -> Vec<(usize, f64)> {
         struct Squares<'a> {
             sum: &'a GradientsParams,
             index: usize,
             found: Vec<usize>,
-            squares: Vec<Tensor<1>>,
+            known: Vec<f64>,
+            computed: Vec<Tensor<1>>,
         }
         impl ModuleVisitor for Squares<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
                 if let Some(grad) = self.sum.get::<D>(param.id) {
                     self.found.push(self.index);
-                    self.squares.push((grad.clone() * grad).sum());
+                    if grad.dtype() == DType::F32 && grad.device() == Device::flex() {
+                        self.known.push(square_sum(grad));
+                    } else {
+                        self.computed.push((grad.clone() * grad).sum());
+                    }
                 }
                 self.index += 1;
             }
         }
-        let mut squares = Squares { sum: &self.sum, index: 0, found: Vec::new(), squares: Vec::new() };
+        let mut squares = Squares {
+            sum: &self.sum,
+            index: 0,
+            found: Vec::new(),
+            known: Vec::new(),
+            computed: Vec::new(),
+        };
         model.visit(&mut squares);
-        if squares.found.is_empty() {
-            return Vec::new();
+        let mut values = squares.known;
+        if !squares.computed.is_empty() {
+            let computed = Tensor::cat(squares.computed, 0).into_data();
+            values.extend(computed.iter::<f64>());
         }
-        let values = Tensor::cat(squares.squares, 0).into_data().convert::<f32>();
-        let values = values.as_slice::<f32>().expect("converted to f32 above");
-        squares.found.into_iter().zip(values.iter().copied()).collect()
+        assert_eq!(
+            values.len(),
+            squares.found.len(),
+            "the parameters of a model are on one device"
+        );
+        squares.found.into_iter().zip(values).collect()
     }
+}
+
+/// Sum of squares of a tensor on the processor.
+///
+/// Runs of 1024 values are summed in `f32`, the runs in `f64` and in order: the sum of a large tensor in
+/// `f32` is off by up to 1e-3, and a sum whose order depends on the threads would not be repeatable.
+fn square_sum<const D: usize>(tensor: Tensor<D>) -> f64 {
+    const LANES: usize = 16;
+    let tensor = tensor
+        .try_into_primitive::<Flex>()
+        .expect("the caller checked the device")
+        .to_contiguous();
+    let values: &[f32] = tensor
+        .as_slice()
+        .expect("contiguous, and the caller checked the type");
+    let runs: Vec<f64> = values
+        .par_chunks(64 * LANES)
+        .with_min_len(64)
+        .map(|run| {
+            let mut lanes = [0f32; LANES];
+            let (rows, rest) = run.as_chunks::<LANES>();
+            for row in rows {
+                for (lane, value) in lanes.iter_mut().zip(row) {
+                    *lane += value * value;
+                }
+            }
+            let total: f64 = lanes.iter().map(|lane| f64::from(*lane)).sum();
+            total + rest.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>()
+        })
+        .collect();
+    runs.iter().sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::ParamId, tensor::Device};
+    use burn::module::ParamId;
 
     use super::*;
 
@@ -191,7 +258,9 @@ mod tests {
 
     fn values(grads: &Accumulated, model: &Pair) -> Vec<f32> {
         let tensors = grads.state_dict(model).into_iter();
-        tensors.flat_map(|(_, data)| data.as_slice::<f32>().unwrap().to_vec()).collect()
+        tensors
+            .flat_map(|(_, data)| data.as_slice::<f32>().unwrap().to_vec())
+            .collect()
     }
 
     #[test]
@@ -214,10 +283,28 @@ mod tests {
         let model = pair();
         let mut sum = Accumulated::new();
         sum.add(&model, grads(&model, [3.0, 0.0], Some(4.0)));
-        assert_eq!(sum.clip(&model, 0.0).unwrap(), GradNorm { norm: 5.0, clipped: false });
-        assert_eq!(sum.clip(&model, 5.5).unwrap(), GradNorm { norm: 5.0, clipped: false });
+        assert_eq!(
+            sum.clip(&model, 0.0).unwrap(),
+            GradNorm {
+                norm: 5.0,
+                clipped: false
+            }
+        );
+        assert_eq!(
+            sum.clip(&model, 5.5).unwrap(),
+            GradNorm {
+                norm: 5.0,
+                clipped: false
+            }
+        );
         assert_eq!(values(&sum, &model), [3.0, 0.0, 4.0]);
-        assert_eq!(sum.clip(&model, 1.0).unwrap(), GradNorm { norm: 5.0, clipped: true });
+        assert_eq!(
+            sum.clip(&model, 1.0).unwrap(),
+            GradNorm {
+                norm: 5.0,
+                clipped: true
+            }
+        );
         assert!((sum.norm(&model) - 1.0).abs() < 1e-6);
         let clipped = values(&sum, &model);
         assert!((clipped[0] - 0.6).abs() < 1e-6 && (clipped[2] - 0.8).abs() < 1e-6);
@@ -230,7 +317,10 @@ mod tests {
             let mut sum = Accumulated::new();
             sum.add(&model, grads(&model, [1.0, 1.0], Some(wrong)));
             let error = sum.clip(&model, 1.0).unwrap_err();
-            assert!(matches!(&error, Error::NonFiniteGradient { tensor, .. } if tensor == "b"), "{error}");
+            assert!(
+                matches!(&error, Error::NonFiniteGradient { tensor, .. } if tensor == "b"),
+                "{error}"
+            );
         }
     }
 

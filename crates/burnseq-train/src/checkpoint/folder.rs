@@ -30,7 +30,10 @@ pub(super) struct Staging {
 impl Staging {
     /// An empty folder in `save_dir`, which is made if necessary.
     pub(super) fn new(save_dir: &Path) -> Result<Self> {
-        let failed = |source| Error::Write { path: save_dir.to_owned(), source };
+        let failed = |source| Error::Write {
+            path: save_dir.to_owned(),
+            source,
+        };
         fs::create_dir_all(save_dir).map_err(failed)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(WRITING);
@@ -41,7 +44,11 @@ impl Staging {
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
         let folder = builder.tempdir_in(save_dir).map_err(failed)?;
-        Ok(Self { save_dir: save_dir.to_owned(), folder, files: BTreeMap::new() })
+        Ok(Self {
+            save_dir: save_dir.to_owned(),
+            folder,
+            files: BTreeMap::new(),
+        })
     }
 
     /// Writes a file, syncs it to the disk and keeps its checksum.
@@ -51,8 +58,10 @@ impl Staging {
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let path = self.folder.path().join(name);
-        let info = write_file(&path, content)
-            .map_err(|source| Error::Write { path: self.save_dir.join(name), source })?;
+        let info = write_file(&path, content).map_err(|source| Error::Write {
+            path: self.save_dir.join(name),
+            source,
+        })?;
         self.files.insert(name.to_owned(), info);
         Ok(())
     }
@@ -68,7 +77,10 @@ impl Staging {
         for entry in list(folder)? {
             let (from, to) = (folder.join(&entry), self.folder.path().join(&entry));
             let linked = fs::hard_link(&from, &to).or_else(|_| copy(&from, &to));
-            linked.map_err(|source| Error::Write { path: self.save_dir.join(&entry), source })?;
+            linked.map_err(|source| Error::Write {
+                path: self.save_dir.join(&entry),
+                source,
+            })?;
         }
         Ok(())
     }
@@ -79,13 +91,17 @@ impl Staging {
     /// [`recover`] can make it so. Returns after the new one is safe on the disk.
     pub(super) fn publish(self, name: &str) -> Result<()> {
         let target = self.save_dir.join(name);
-        let failed = |source| Error::Write { path: target.clone(), source };
+        let failed = |source| Error::Write {
+            path: target.clone(),
+            source,
+        };
         sync_folder(self.folder.path()).map_err(failed)?;
         if target.symlink_metadata().is_ok() {
             if !target.join(META_FILE).is_file() {
                 return Err(Error::Checkpoint {
                     path: target,
-                    problem: "exists but is not a checkpoint, so it is not replaced\nhint: move it away".to_owned(),
+                    problem: "exists but is not a checkpoint, so it is not replaced\nhint: move it away"
+                        .to_owned(),
                 });
             }
             if exchange(self.folder.path(), &target).is_ok() {
@@ -116,7 +132,10 @@ pub fn recover(save_dir: &Path) -> Result<()> {
     }
     for name in list(save_dir)? {
         let path = save_dir.join(&name);
-        let failed = |source| Error::Write { path: path.clone(), source };
+        let failed = |source| Error::Write {
+            path: path.clone(),
+            source,
+        };
         if name.starts_with(WRITING) && path.is_dir() {
             fs::remove_dir_all(&path).map_err(failed)?;
         } else if let Some(target) = replaced_name(&name) {
@@ -144,7 +163,10 @@ pub(super) fn locate(path: &Path) -> PathBuf {
 
 /// Names in a folder, sorted; those that are not UTF-8 are not ours.
 pub(super) fn list(folder: &Path) -> Result<Vec<String>> {
-    let failed = |source| Error::Read { path: folder.to_owned(), source };
+    let failed = |source| Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         names.extend(entry.map_err(failed)?.file_name().into_string().ok());
@@ -161,7 +183,9 @@ fn old_path(path: &Path) -> Option<PathBuf> {
 
 /// `NAME` of `.NAME.old`.
 fn replaced_name(name: &str) -> Option<&str> {
-    name.strip_prefix('.')?.strip_suffix(OLD).filter(|name| name.starts_with("checkpoint"))
+    name.strip_prefix('.')?
+        .strip_suffix(OLD)
+        .filter(|name| name.starts_with("checkpoint"))
 }
 
 /// Replaces a folder where the file system cannot exchange two: for a moment only `.NAME.old` exists,
@@ -196,11 +220,21 @@ fn exchange(_a: &Path, _b: &Path) -> io::Result<()> {
 
 fn write_file(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<FileInfo> {
     let file = File::create_new(path)?;
-    let mut writer = HashingWriter { inner: BufWriter::with_capacity(1 << 20, file), hasher: Sha256::new(), bytes: 0 };
+    let mut writer = HashingWriter {
+        inner: BufWriter::with_capacity(1 << 20, file),
+        hasher: Sha256::new(),
+        bytes: 0,
+    };
     content(&mut writer)?;
     let HashingWriter { inner, hasher, bytes } = writer;
-    inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(FileInfo { bytes, sha256: hex(&hasher.finalize()) })
+    inner
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_all()?;
+    Ok(FileInfo {
+        bytes,
+        sha256: hex(&hasher.finalize()),
+    })
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -211,7 +245,11 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 /// Makes renames in a folder survive a power failure.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     // Folders cannot be opened as files on Windows, where renames are written through.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 /// SHA-256 of `bytes` in hexadecimal.
@@ -249,7 +287,9 @@ mod tests {
 
     fn staged(save_dir: &Path, content: &str) -> Staging {
         let mut staging = Staging::new(save_dir).unwrap();
-        staging.write(META_FILE, |out| out.write_all(content.as_bytes())).unwrap();
+        staging
+            .write(META_FILE, |out| out.write_all(content.as_bytes()))
+            .unwrap();
         staging
     }
 
@@ -286,7 +326,10 @@ mod tests {
             Err(io::ErrorKind::StorageFull.into())
         });
         let error = full.unwrap_err();
-        assert!(matches!(&error, Error::Write { path, .. } if path.ends_with("model.safetensors")), "{error}");
+        assert!(
+            matches!(&error, Error::Write { path, .. } if path.ends_with("model.safetensors")),
+            "{error}"
+        );
         drop(staging);
         assert_eq!(content(dir.path(), "checkpoint_last"), "one");
         assert_eq!(list(dir.path()).unwrap(), ["checkpoint_last"]);
@@ -334,7 +377,10 @@ mod tests {
         let staging = staged(dir.path(), "abc");
         let info = &staging.files()[META_FILE];
         assert_eq!(info.bytes, 3);
-        assert_eq!(info.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            info.sha256,
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
         assert_eq!(info.sha256, sha256(b"abc"));
     }
 }

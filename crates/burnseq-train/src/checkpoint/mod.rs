@@ -92,11 +92,16 @@ pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> R
         assert!(is_plain(name), "{name:?} is not a plain file name");
     }
     for name in files {
-        assert!(![META_FILE, MODEL_FILE, OPTIMIZER_FILE].contains(&name), "{name} is written by `save`");
+        assert!(
+            ![META_FILE, MODEL_FILE, OPTIMIZER_FILE].contains(&name),
+            "{name} is written by `save`"
+        );
     }
 
     let mut staging = Staging::new(save_dir)?;
-    staging.write(MODEL_FILE, |out| tensors::write(out, contents.model, ("format", "pt".to_owned())))?;
+    staging.write(MODEL_FILE, |out| {
+        tensors::write(out, contents.model, ("format", "pt".to_owned()))
+    })?;
     if let Some(state) = contents.optimizer {
         let step = ("step", state.step.to_string());
         staging.write(OPTIMIZER_FILE, |out| tensors::write(out, &state.tensors, step))?;
@@ -176,13 +181,19 @@ impl Checkpoint {
         let path = self.folder.join(name);
         let Some(info) = self.meta.files.get(name) else {
             let files = self.file_names().collect::<Vec<_>>().join(", ");
-            return Err(refusal(&path, format!("not part of this checkpoint, which holds: {files}")));
+            return Err(refusal(
+                &path,
+                format!("not part of this checkpoint, which holds: {files}"),
+            ));
         };
         let content = read(&path)?;
         if folder::sha256(&content) == info.sha256 {
             return Ok(content);
         }
-        Err(refusal(&path, format!("the content does not have the checksum of {META_FILE}\n{DAMAGED}")))
+        Err(refusal(
+            &path,
+            format!("the content does not have the checksum of {META_FILE}\n{DAMAGED}"),
+        ))
     }
 
     /// The weights by fairseq's names, all of them finite.
@@ -194,7 +205,10 @@ impl Checkpoint {
         for (name, data) in &contents.tensors {
             let values = data.as_slice::<f32>().expect("read as f32");
             if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-                return Err(self.misfit(ModelError::NotFinite { name: name.clone(), index }));
+                return Err(self.misfit(ModelError::NotFinite {
+                    name: name.clone(),
+                    index,
+                }));
             }
         }
         Ok(contents.tensors.into_iter().collect())
@@ -228,8 +242,14 @@ impl Checkpoint {
         let contents = self.tensors(OPTIMIZER_FILE)?;
         let step = contents.metadata.get("step").and_then(|step| step.parse().ok());
         match step {
-            Some(step) => Ok(Some(OptimizerState { step, tensors: contents.tensors })),
-            None => Err(refusal(&self.folder.join(OPTIMIZER_FILE), format!("no step count\n{DAMAGED}"))),
+            Some(step) => Ok(Some(OptimizerState {
+                step,
+                tensors: contents.tensors,
+            })),
+            None => Err(refusal(
+                &self.folder.join(OPTIMIZER_FILE),
+                format!("no step count\n{DAMAGED}"),
+            )),
         }
     }
 
@@ -240,7 +260,10 @@ impl Checkpoint {
     }
 
     fn misfit(&self, problem: ModelError) -> Error {
-        Error::Weights { path: self.folder.join(MODEL_FILE), problem }
+        Error::Weights {
+            path: self.folder.join(MODEL_FILE),
+            problem,
+        }
     }
 
     /// Sizes of all files, and checksums of all but tensors, which are verified when they are read.
@@ -248,7 +271,10 @@ impl Checkpoint {
         for (name, info) in &self.meta.files {
             let path = self.folder.join(name);
             if !is_plain(name) {
-                return Err(refusal(&self.folder.join(META_FILE), format!("{name:?} is not a file name\n{DAMAGED}")));
+                return Err(refusal(
+                    &self.folder.join(META_FILE),
+                    format!("{name:?} is not a file name\n{DAMAGED}"),
+                ));
             }
             match fs::metadata(&path) {
                 Ok(found) if found.len() == info.bytes => {}
@@ -268,7 +294,10 @@ impl Checkpoint {
         if self.meta.files.contains_key(MODEL_FILE) {
             return Ok(());
         }
-        Err(refusal(&self.folder.join(MODEL_FILE), format!("is missing\n{DAMAGED}")))
+        Err(refusal(
+            &self.folder.join(MODEL_FILE),
+            format!("is missing\n{DAMAGED}"),
+        ))
     }
 }
 
@@ -299,16 +328,24 @@ fn find(path: &Path) -> Result<PathBuf> {
     if path.ends_with(META_FILE) {
         candidates.extend(path.parent().map(Path::to_owned));
     }
-    if let Some(found) = candidates.into_iter().find(|folder| folder.join(META_FILE).is_file()) {
+    if let Some(found) = candidates
+        .into_iter()
+        .find(|folder| folder.join(META_FILE).is_file())
+    {
         return Ok(found);
     }
     let inside = [names::BEST, names::LAST].map(|name| path.join(name));
     let hint = match inside.iter().find(|folder| folder.join(META_FILE).is_file()) {
         Some(inside) => format!("\nhint: give {}", inside.display()),
-        None if path.is_file() => "\nhint: PyTorch's .pt files can run code when they are read, so burnseq does not".to_owned(),
+        None if path.is_file() => {
+            "\nhint: PyTorch's .pt files can run code when they are read, so burnseq does not".to_owned()
+        }
         None => String::new(),
     };
-    Err(Error::NoCheckpoint { path: path.to_owned(), hint })
+    Err(Error::NoCheckpoint {
+        path: path.to_owned(),
+        hint,
+    })
 }
 
 /// Whether a name is that of a file in the folder, and not a path out of it.
@@ -318,9 +355,15 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn refusal(path: &Path, problem: String) -> Error {
-    Error::Checkpoint { path: path.to_owned(), problem }
+    Error::Checkpoint {
+        path: path.to_owned(),
+        problem,
+    }
 }

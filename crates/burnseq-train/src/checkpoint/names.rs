@@ -51,7 +51,10 @@ pub(super) fn parse(name: &str) -> Option<Kind> {
 
 /// Digits only: `parse` alone would take a sign.
 fn number(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -65,7 +68,16 @@ mod tests {
         assert_eq!(best("bleu", 34.78), "checkpoint.best_bleu_34.780");
         assert_eq!(parse("checkpoint.best_bleu_34.780"), Some(Kind::Best(34.78)));
         assert_eq!(parse(&best("nll_loss", -0.5)), Some(Kind::Best(-0.5)));
-        for other in [LAST, BEST, "checkpoint", "checkpoint_3", "checkpoint+3", "checkpoint3.pt", "data", ""] {
+        for other in [
+            LAST,
+            BEST,
+            "checkpoint",
+            "checkpoint_3",
+            "checkpoint+3",
+            "checkpoint3.pt",
+            "data",
+            "",
+        ] {
             assert_eq!(parse(other), None, "{other}");
         }
     }

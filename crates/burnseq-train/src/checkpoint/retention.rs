@@ -102,10 +102,21 @@ mod tests {
         };
         assert_eq!(
             expired(retention, &NAMES),
-            ["checkpoint2", "checkpoint_10_900", "checkpoint_1_500", "checkpoint.best_bleu_9.500"]
+            [
+                "checkpoint2",
+                "checkpoint_10_900",
+                "checkpoint_1_500",
+                "checkpoint.best_bleu_9.500"
+            ]
         );
-        let minimize = Retention { keep_best_checkpoints: Some(1), ..Retention::default() };
-        assert_eq!(expired(minimize, &NAMES), ["checkpoint.best_bleu_10.000", "checkpoint.best_bleu_34.780"]);
+        let minimize = Retention {
+            keep_best_checkpoints: Some(1),
+            ..Retention::default()
+        };
+        assert_eq!(
+            expired(minimize, &NAMES),
+            ["checkpoint.best_bleu_10.000", "checkpoint.best_bleu_34.780"]
+        );
     }
 
     #[test]
@@ -121,7 +132,13 @@ mod tests {
             assert!(expired(none, &[only]).is_empty(), "{only}");
         }
         let kept = expired(none, &NAMES);
-        for name in ["checkpoint_last", "checkpoint_best", "checkpoint10", "checkpoint.best_bleu_34.780", "notes"] {
+        for name in [
+            "checkpoint_last",
+            "checkpoint_best",
+            "checkpoint10",
+            "checkpoint.best_bleu_34.780",
+            "notes",
+        ] {
             assert!(!kept.contains(&name.to_owned()), "{name}");
         }
     }
@@ -135,7 +152,10 @@ mod tests {
                 fs::write(dir.path().join(name).join(META_FILE), "{}").unwrap();
             }
         }
-        let retention = Retention { keep_last_epochs: Some(1), ..Retention::default() };
+        let retention = Retention {
+            keep_last_epochs: Some(1),
+            ..Retention::default()
+        };
         assert_eq!(retention.prune(dir.path()).unwrap(), ["checkpoint2"]);
         assert_eq!(folder::list(dir.path()).unwrap(), ["checkpoint1", "checkpoint3"]);
     }

@@ -25,8 +25,11 @@ pub(super) fn write(
         assert_eq!(data.dtype(), DType::F32, "`{name}` is stored as f32");
         let start = end;
         end += data.as_bytes().len();
-        let info =
-            TensorInfo { dtype: Dtype::F32, shape: data.shape().to_vec(), data_offsets: (start, end) };
+        let info = TensorInfo {
+            dtype: Dtype::F32,
+            shape: data.shape().to_vec(),
+            data_offsets: (start, end),
+        };
         infos.push((name.clone(), info));
     }
     let metadata = HashMap::from([(key.to_owned(), value)]);
@@ -63,18 +66,34 @@ pub(super) fn read(bytes: &[u8]) -> Result<Contents, String> {
         let view = file.tensor(&name).map_err(broken)?;
         let data = view.data();
         let values: Vec<f32> = match view.dtype() {
-            Dtype::F32 => data.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]])).collect(),
-            Dtype::F16 => data.chunks_exact(2).map(|c| f16::from_le_bytes([c[0], c[1]]).to_f32()).collect(),
-            Dtype::BF16 => data.chunks_exact(2).map(|c| bf16::from_le_bytes([c[0], c[1]]).to_f32()).collect(),
+            Dtype::F32 => data
+                .chunks_exact(4)
+                .map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]))
+                .collect(),
+            Dtype::F16 => data
+                .chunks_exact(2)
+                .map(|c| f16::from_le_bytes([c[0], c[1]]).to_f32())
+                .collect(),
+            Dtype::BF16 => data
+                .chunks_exact(2)
+                .map(|c| bf16::from_le_bytes([c[0], c[1]]).to_f32())
+                .collect(),
             Dtype::F64 => {
                 let wide = |c: &[u8]| f64::from_le_bytes(c.try_into().expect("chunks have 8 bytes"));
                 data.chunks_exact(8).map(|c| wide(c) as f32).collect()
             }
-            other => return Err(format!("`{name}` has type {other}, expected a floating-point type")),
+            other => {
+                return Err(format!(
+                    "`{name}` has type {other}, expected a floating-point type"
+                ));
+            }
         };
         tensors.push((name, TensorData::new(values, view.shape())));
     }
-    Ok(Contents { tensors, metadata: header.metadata().clone().unwrap_or_default() })
+    Ok(Contents {
+        tensors,
+        metadata: header.metadata().clone().unwrap_or_default(),
+    })
 }
 
 #[cfg(test)]
@@ -90,7 +109,10 @@ mod tests {
     #[test]
     fn tensors_survive_in_order_with_their_metadata() {
         let tensors = vec![
-            ("z.weight".to_owned(), TensorData::new(vec![1.0f32, -2.5, 3.0, 4.0, 5.0, 6.0], [2, 3])),
+            (
+                "z.weight".to_owned(),
+                TensorData::new(vec![1.0f32, -2.5, 3.0, 4.0, 5.0, 6.0], [2, 3]),
+            ),
             ("a.bias".to_owned(), TensorData::new(vec![f32::MIN_POSITIVE], [1])),
         ];
         let contents = read(&bytes(&tensors)).unwrap();
@@ -101,10 +123,16 @@ mod tests {
 
     #[test]
     fn half_precision_is_widened() {
-        let half: Vec<u8> = [1.5f32, -0.25].iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect();
+        let half: Vec<u8> = [1.5f32, -0.25]
+            .iter()
+            .flat_map(|v| f16::from_f32(*v).to_le_bytes())
+            .collect();
         let view = safetensors::tensor::TensorView::new(Dtype::F16, vec![2], &half).unwrap();
         let file = safetensors::serialize([("x", view)], None).unwrap();
-        assert_eq!(read(&file).unwrap().tensors[0].1, TensorData::new(vec![1.5f32, -0.25], [2]));
+        assert_eq!(
+            read(&file).unwrap().tensors[0].1,
+            TensorData::new(vec![1.5f32, -0.25], [2])
+        );
     }
 
     #[test]

@@ -47,7 +47,10 @@ impl CosineConfig {
             return refuse("--lr-period-updates must be at least 1, got 0".to_owned());
         }
         if !(self.t_mult >= 1.0 && self.t_mult.is_finite()) {
-            return refuse(format!("--t-mult must be a number of at least 1, got {}", self.t_mult));
+            return refuse(format!(
+                "--t-mult must be a number of at least 1, got {}",
+                self.t_mult
+            ));
         }
         Ok(())
     }
@@ -55,7 +58,10 @@ impl CosineConfig {
     pub(super) fn init(&self, lr: &[f64], max_update: Option<u64>) -> Result<Cosine> {
         let max_lr = single_rate("cosine", lr)?;
         if max_lr <= self.min_lr {
-            return refuse(format!("--lr must be above --min-lr, got {max_lr} and {}", self.min_lr));
+            return refuse(format!(
+                "--lr must be above --min-lr, got {max_lr} and {}",
+                self.min_lr
+            ));
         }
         let period = match (self.lr_period_updates, max_update) {
             (Some(period), _) => period,
@@ -74,7 +80,11 @@ impl CosineConfig {
                 );
             }
         };
-        Ok(Cosine { max_lr, period: period as f64, config: self.clone() })
+        Ok(Cosine {
+            max_lr,
+            period: period as f64,
+            config: self.clone(),
+        })
     }
 }
 
@@ -88,7 +98,12 @@ pub struct Cosine {
 
 impl Cosine {
     pub(super) fn lr_at(&self, update: u64, _epoch: usize) -> f64 {
-        let CosineConfig { warmup_updates, min_lr, lr_shrink, .. } = self.config;
+        let CosineConfig {
+            warmup_updates,
+            min_lr,
+            lr_shrink,
+            ..
+        } = self.config;
         if update < warmup_updates {
             let start = self.config.warmup_init_lr.unwrap_or(min_lr);
             return start + update as f64 * ((self.max_lr - start) / warmup_updates as f64);
@@ -139,9 +154,24 @@ mod tests {
     #[test]
     fn options_that_define_no_schedule_are_named() {
         let config = CosineConfig::default();
-        assert!(config.init(&[1.0], None).unwrap_err().to_string().contains("--lr-period-updates"));
-        assert!(config.init(&[0.0], Some(9)).unwrap_err().to_string().contains("--min-lr"));
-        let wrong = CosineConfig { t_mult: 0.5, ..config };
+        assert!(
+            config
+                .init(&[1.0], None)
+                .unwrap_err()
+                .to_string()
+                .contains("--lr-period-updates")
+        );
+        assert!(
+            config
+                .init(&[0.0], Some(9))
+                .unwrap_err()
+                .to_string()
+                .contains("--min-lr")
+        );
+        let wrong = CosineConfig {
+            t_mult: 0.5,
+            ..config
+        };
         assert!(wrong.validate().unwrap_err().to_string().contains("--t-mult"));
     }
 }

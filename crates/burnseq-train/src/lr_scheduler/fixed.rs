@@ -19,7 +19,11 @@ pub struct FixedConfig {
 
 impl Default for FixedConfig {
     fn default() -> Self {
-        Self { warmup_updates: 0, force_anneal: None, lr_shrink: 0.1 }
+        Self {
+            warmup_updates: 0,
+            force_anneal: None,
+            lr_shrink: 0.1,
+        }
     }
 }
 
@@ -32,7 +36,10 @@ impl FixedConfig {
     }
 
     pub(super) fn init(&self, lr: &[f64], _max_update: Option<u64>) -> Result<Fixed> {
-        Ok(Fixed { lr: lr.to_vec(), config: self.clone() })
+        Ok(Fixed {
+            lr: lr.to_vec(),
+            config: self.clone(),
+        })
     }
 }
 
@@ -53,7 +60,11 @@ impl Fixed {
             _ => self.lr[epoch.saturating_sub(1).min(last)],
         };
         let warmup = self.config.warmup_updates;
-        if update < warmup { (update + 1) as f64 / warmup as f64 * epoch_lr } else { epoch_lr }
+        if update < warmup {
+            (update + 1) as f64 / warmup as f64 * epoch_lr
+        } else {
+            epoch_lr
+        }
     }
 }
 
@@ -63,14 +74,24 @@ mod tests {
 
     #[test]
     fn the_last_rate_holds_until_it_is_annealed() {
-        let config = FixedConfig { force_anneal: Some(4), lr_shrink: 0.5, ..FixedConfig::default() };
+        let config = FixedConfig {
+            force_anneal: Some(4),
+            lr_shrink: 0.5,
+            ..FixedConfig::default()
+        };
         let schedule = config.init(&[3.0, 2.0], None).unwrap();
-        assert_eq!([1, 2, 3, 4, 5].map(|epoch| schedule.lr_at(100, epoch)), [3.0, 2.0, 2.0, 1.0, 0.5]);
+        assert_eq!(
+            [1, 2, 3, 4, 5].map(|epoch| schedule.lr_at(100, epoch)),
+            [3.0, 2.0, 2.0, 1.0, 0.5]
+        );
     }
 
     #[test]
     fn the_warm_up_starts_above_zero() {
-        let config = FixedConfig { warmup_updates: 4, ..FixedConfig::default() };
+        let config = FixedConfig {
+            warmup_updates: 4,
+            ..FixedConfig::default()
+        };
         let schedule = config.init(&[1.0], None).unwrap();
         assert_eq!([0, 2, 3, 4].map(|n| schedule.lr_at(n, 1)), [0.25, 0.75, 1.0, 1.0]);
     }

@@ -18,7 +18,10 @@ pub struct InverseSqrtConfig {
 
 impl Default for InverseSqrtConfig {
     fn default() -> Self {
-        Self { warmup_updates: 4000, warmup_init_lr: None }
+        Self {
+            warmup_updates: 4000,
+            warmup_init_lr: None,
+        }
     }
 }
 
@@ -68,7 +71,10 @@ mod tests {
 
     #[test]
     fn the_first_update_runs_with_rate_zero_and_the_peak_follows_the_warm_up() {
-        let config = InverseSqrtConfig { warmup_updates: 4, warmup_init_lr: None };
+        let config = InverseSqrtConfig {
+            warmup_updates: 4,
+            warmup_init_lr: None,
+        };
         let schedule = config.init(&[0.8], None).unwrap();
         let rates = [0, 1, 4, 16, 64].map(|n| schedule.lr_at(n, 1));
         for (found, expected) in rates.iter().zip([0.0, 0.2, 0.8, 0.4, 0.2]) {
@@ -78,7 +84,16 @@ mod tests {
 
     #[test]
     fn without_warm_up_there_is_no_schedule() {
-        let config = InverseSqrtConfig { warmup_updates: 0, warmup_init_lr: None };
-        assert!(config.validate().unwrap_err().to_string().contains("--warmup-updates"));
+        let config = InverseSqrtConfig {
+            warmup_updates: 0,
+            warmup_init_lr: None,
+        };
+        assert!(
+            config
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("--warmup-updates")
+        );
     }
 }

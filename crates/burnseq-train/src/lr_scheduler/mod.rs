@@ -134,7 +134,10 @@ mod tests {
     fn the_type_chooses_and_unknown_keys_are_refused() {
         let json = r#"{"type": "inverse_sqrt", "warmup_updates": 7}"#;
         let config: LrSchedulerConfig = serde_json::from_str(json).unwrap();
-        let expected = InverseSqrtConfig { warmup_updates: 7, warmup_init_lr: None };
+        let expected = InverseSqrtConfig {
+            warmup_updates: 7,
+            warmup_init_lr: None,
+        };
         assert_eq!(config, LrSchedulerConfig::InverseSqrt(expected));
         for name in ["inverse_sqrt", "fixed", "polynomial_decay", "cosine", "tri_stage"] {
             let json = format!(r#"{{"type": "{name}"}}"#);
@@ -149,11 +152,21 @@ mod tests {
     #[test]
     fn rates_are_checked() {
         let config = LrSchedulerConfig::default();
-        for (lr, expected) in [(vec![], "no learning rate"), (vec![-1.0], "got -1"), (vec![f64::NAN], "got NaN")] {
+        for (lr, expected) in [
+            (vec![], "no learning rate"),
+            (vec![-1.0], "got -1"),
+            (vec![f64::NAN], "got NaN"),
+        ] {
             let error = config.init(&lr, None).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
         let several = LrSchedulerConfig::InverseSqrt(InverseSqrtConfig::default());
-        assert!(several.init(&[1.0, 0.5], None).unwrap_err().to_string().contains("lists 2"));
+        assert!(
+            several
+                .init(&[1.0, 0.5], None)
+                .unwrap_err()
+                .to_string()
+                .contains("lists 2")
+        );
     }
 }

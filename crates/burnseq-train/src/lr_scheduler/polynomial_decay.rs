@@ -21,7 +21,12 @@ pub struct PolynomialDecayConfig {
 
 impl Default for PolynomialDecayConfig {
     fn default() -> Self {
-        Self { warmup_updates: 0, total_num_update: None, power: 1.0, end_learning_rate: 0.0 }
+        Self {
+            warmup_updates: 0,
+            total_num_update: None,
+            power: 1.0,
+            end_learning_rate: 0.0,
+        }
     }
 }
 
@@ -45,7 +50,11 @@ impl PolynomialDecayConfig {
                 self.warmup_updates
             ));
         }
-        Ok(PolynomialDecay { lr: single_rate("polynomial_decay", lr)?, total, config: self.clone() })
+        Ok(PolynomialDecay {
+            lr: single_rate("polynomial_decay", lr)?,
+            total,
+            config: self.clone(),
+        })
     }
 }
 
@@ -60,7 +69,12 @@ pub struct PolynomialDecay {
 
 impl PolynomialDecay {
     pub(super) fn lr_at(&self, update: u64, _epoch: usize) -> f64 {
-        let PolynomialDecayConfig { warmup_updates: warmup, power, end_learning_rate: end, .. } = self.config;
+        let PolynomialDecayConfig {
+            warmup_updates: warmup,
+            power,
+            end_learning_rate: end,
+            ..
+        } = self.config;
         if warmup > 0 && update <= warmup {
             return update as f64 / warmup as f64 * self.lr;
         }
@@ -91,8 +105,23 @@ mod tests {
 
     #[test]
     fn the_last_update_must_be_known_and_follow_the_warm_up() {
-        let config = PolynomialDecayConfig { warmup_updates: 9, ..PolynomialDecayConfig::default() };
-        assert!(config.init(&[1.0], None).unwrap_err().to_string().contains("--total-num-update"));
-        assert!(config.init(&[1.0], Some(9)).unwrap_err().to_string().contains("got 9 and 9"));
+        let config = PolynomialDecayConfig {
+            warmup_updates: 9,
+            ..PolynomialDecayConfig::default()
+        };
+        assert!(
+            config
+                .init(&[1.0], None)
+                .unwrap_err()
+                .to_string()
+                .contains("--total-num-update")
+        );
+        assert!(
+            config
+                .init(&[1.0], Some(9))
+                .unwrap_err()
+                .to_string()
+                .contains("got 9 and 9")
+        );
     }
 }

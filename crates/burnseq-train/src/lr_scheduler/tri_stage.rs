@@ -40,12 +40,18 @@ impl TriStageConfig {
     pub(super) fn validate(&self) -> Result<()> {
         at_least_zero("--init-lr-scale", self.init_lr_scale)?;
         if !(self.final_lr_scale > 0.0 && self.final_lr_scale.is_finite()) {
-            return refuse(format!("--final-lr-scale must be above 0, got {}", self.final_lr_scale));
+            return refuse(format!(
+                "--final-lr-scale must be above 0, got {}",
+                self.final_lr_scale
+            ));
         }
         if let Some((warmup, hold, decay)) = self.phase_ratio {
             let ratios = [warmup, hold, decay];
-            if ratios.iter().any(|ratio| !(*ratio >= 0.0)) || (ratios.iter().sum::<f64>() - 1.0).abs() > 1e-6 {
-                return refuse(format!("--phase-ratio must be three shares that add up to 1, got {ratios:?}"));
+            if ratios.iter().any(|ratio| !(*ratio >= 0.0)) || (ratios.iter().sum::<f64>() - 1.0).abs() > 1e-6
+            {
+                return refuse(format!(
+                    "--phase-ratio must be three shares that add up to 1, got {ratios:?}"
+                ));
             }
         }
         Ok(())
@@ -98,7 +104,11 @@ impl TriStage {
             return self.peak;
         }
         let update = update - self.hold;
-        if update <= self.decay { self.peak * (-self.decay_factor * update as f64).exp() } else { self.end }
+        if update <= self.decay {
+            self.peak * (-self.decay_factor * update as f64).exp()
+        } else {
+            self.end
+        }
     }
 }
 
@@ -108,7 +118,10 @@ mod tests {
 
     #[test]
     fn the_stages_follow_each_other() {
-        let config = TriStageConfig { phase_ratio: Some((0.2, 0.3, 0.5)), ..TriStageConfig::default() };
+        let config = TriStageConfig {
+            phase_ratio: Some((0.2, 0.3, 0.5)),
+            ..TriStageConfig::default()
+        };
         let schedule = config.init(&[1.0], Some(20)).unwrap();
         let rates = [0, 4, 9, 10, 15, 20, 30].map(|n| schedule.lr_at(n, 1));
         for (found, expected) in rates.iter().zip([0.01, 1.0, 1.0, 1.0, 0.1, 0.01, 0.01]) {
@@ -118,7 +131,16 @@ mod tests {
 
     #[test]
     fn shares_add_up_to_one() {
-        let config = TriStageConfig { phase_ratio: Some((0.2, 0.3, 0.6)), ..TriStageConfig::default() };
-        assert!(config.validate().unwrap_err().to_string().contains("--phase-ratio"));
+        let config = TriStageConfig {
+            phase_ratio: Some((0.2, 0.3, 0.6)),
+            ..TriStageConfig::default()
+        };
+        assert!(
+            config
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("--phase-ratio")
+        );
     }
 }

@@ -1,0 +1,6 @@
+//! Integration tests of the training crate.
+#![expect(clippy::print_stderr, reason = "skipped tests say why")]
+
+mod checkpoint;
+mod golden;
+mod shared;
