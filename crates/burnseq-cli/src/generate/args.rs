@@ -13,7 +13,7 @@ use crate::exit::usage;
 /// A dataset gives fairseq's S-, T-, H-, D- and P- lines with scores in base 2, then BLEU. With --input raw text comes
 /// in and detokenised text goes out, one line for each line.
 #[derive(Debug, Parser)]
-#[command(name = "generate", version, max_term_width = 110)]
+#[command(name = "generate", version, max_term_width = 110, args_override_self = true)]
 pub struct GenerateArgs {
     /// Folder of the dataset [default: data-bin]
     pub data: Option<PathBuf>,

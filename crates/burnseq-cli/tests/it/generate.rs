@@ -400,7 +400,7 @@ fn checkpoints_and_data_that_cannot_be_used_are_named() {
     );
     assert_fails(&run("nowhere"), 1, "nowhere");
     assert_fails(&run("--gen-subset test7"), 1, "choose one of: test, train, valid");
-    assert_fails(&run("--max-tokens 3"), 1, "max_tokens");
+    assert_fails(&run("--max-tokens 3"), 1, "more than --max-tokens 3");
 
     save_model(dir.path(), "checkpoint_nan", f32::NAN);
     assert_fails(&run("--path checkpoints/checkpoint_nan"), 1, "not finite");

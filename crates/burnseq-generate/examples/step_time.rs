@@ -1,0 +1,83 @@
+//! How long a decoding step takes as the prefix grows, and what of it the search takes.
+//!
+//! With key/value caches a step costs the same at every length, but for the attention over the prefix itself. Run it
+//! with `cargo run --release -p burnseq-generate --example step_time [ARCH] [BATCH] [BEAM]`.
+
+use std::error::Error;
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Device, Tensor};
+use burnseq_generate::{BeamSearch, GenerateOptions, ModelNextToken, NextToken, Search};
+use burnseq_model::{ModelConfig, Vocab};
+
+/// Steps that are measured, and how many share a line of the table.
+const STEPS: usize = 200;
+const PER_LINE: usize = 20;
+/// Tokens of every source.
+const SRC_LEN: usize = 24;
+
+/// Time of the model, of reordering its caches, and of the search.
+#[derive(Clone, Copy, Default)]
+struct Times {
+    model: Duration,
+    reorder: Duration,
+    search: Duration,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let arch = args.next().unwrap_or_else(|| "transformer_iwslt_de_en".to_owned());
+    let batch = args.next().map_or(Ok(32), |n| n.parse())?;
+    let beam = args.next().map_or(Ok(5), |n| n.parse())?;
+
+    let vocab = Vocab {
+        src: 8000,
+        tgt: 8000,
+        pad: 1,
+        eos: 2,
+    };
+    let ModelConfig::Transformer(config) = ModelConfig::from_arch(&arch)?;
+    let device = Device::flex();
+    let model = config.init(&vocab, 1, &device);
+    let src_tokens = Tensor::<2, burn::tensor::Int>::full([batch, SRC_LEN], 7, &device);
+    let mut model = ModelNextToken::new(&model, src_tokens, 1.0);
+    // No hypothesis may end before the last step, so the batch stays full.
+    let options = GenerateOptions {
+        beam,
+        min_len: STEPS + 1,
+        max_len_b: STEPS + 1,
+        ..GenerateOptions::default()
+    };
+    let mut search = BeamSearch::new(&options, &vocab, &vec![STEPS + 1; batch]);
+
+    let mut times = vec![Times::default(); STEPS];
+    for times in &mut times {
+        let started = Instant::now();
+        let log_probs = model.log_probs(search.prev_output_tokens());
+        times.model = started.elapsed();
+        let started = Instant::now();
+        let next = search.step(log_probs);
+        times.search = started.elapsed();
+        let started = Instant::now();
+        model.reorder(&next.rows, &next.sentences);
+        times.reorder = started.elapsed();
+    }
+
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{arch}, {batch} sentences, beam {beam}: milliseconds per step")?;
+    writeln!(out, "{:>9} {:>9} {:>9} {:>9}", "prefix", "model", "reorder", "search")?;
+    for (line, times) in times.chunks(PER_LINE).enumerate() {
+        let mean =
+            |part: fn(&Times) -> Duration| times.iter().map(part).sum::<Duration>().as_secs_f64() * 1e3 / PER_LINE as f64;
+        writeln!(
+            out,
+            "{:>9} {:>9.2} {:>9.2} {:>9.2}",
+            format!("{}..{}", line * PER_LINE, (line + 1) * PER_LINE),
+            mean(|times| times.model),
+            mean(|times| times.reorder),
+            mean(|times| times.search)
+        )?;
+    }
+    Ok(())
+}
