@@ -24,7 +24,7 @@ train_options=(
     --optimizer adam --adam-betas "(0.9, 0.98)"
     --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
     --max-tokens 800 --max-epoch 10
-    --eval-bleu --eval-bleu-args '{"beam": 1, "max_len_a": 1.2, "max_len_b": 10}' --eval-bleu-remove-bpe sentencepiece
+    --eval-bleu --eval-bleu-args '{"beam": 1, "max_len_a": 1.2, "max_len_b": 10}'
     --best-checkpoint-metric bleu
     --no-epoch-checkpoints
     --device cpu --seed 1
