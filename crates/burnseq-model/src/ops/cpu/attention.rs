@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::{
     CpuOp, Values, buffer,
-    dropout::Keep,
+    dropout::{Keep, mask_in_place},
     matmul::{Mat, matmul_strided},
-    simd,
+    simd::{self, lanes_sum, vectorised},
 };
 use crate::dropout::Mask;
 
@@ -31,7 +31,7 @@ pub(in super::super) struct AttentionSaved {
 
 /// Sizes of one call.
 #[derive(Clone, Copy)]
-struct Sizes {
+pub(super) struct Sizes {
     query_len: usize,
     key_len: usize,
     d_model: usize,
@@ -68,44 +68,18 @@ impl Sizes {
 
 impl Attention {
     /// Turns the scores of one head of one sentence into probabilities.
-    #[inline(always)]
     fn softmax(&self, scores: &mut [f32], batch: usize, sizes: Sizes) {
-        let key_len = sizes.key_len;
         let is_pad = self
             .is_pad
             .as_ref()
-            .map(|is_pad| &is_pad[batch * key_len..][..key_len]);
-        for (query, row) in scores.chunks_exact_mut(key_len).enumerate() {
-            for score in row.iter_mut() {
-                *score *= sizes.scale();
-            }
-            if let Some(is_pad) = is_pad {
-                for (score, &is_pad) in row.iter_mut().zip(is_pad) {
-                    *score = if is_pad { f32::NEG_INFINITY } else { *score };
-                }
-            }
-            if self.causal && query + 1 < key_len {
-                row[query + 1..].fill(f32::NEG_INFINITY);
-            }
-            let max = simd::max(row);
-            let total = simd::exp_and_sum(row, max);
-            if total > 0.0 {
-                let scale = 1.0 / total;
-                row.iter_mut().for_each(|p| *p *= scale);
-            } else {
-                row.fill(1.0 / key_len as f32); // nothing may be seen: the mean, not NaN
-            }
-        }
+            .map(|is_pad| &is_pad[batch * sizes.key_len..][..sizes.key_len]);
+        softmax_rows(scores, is_pad, self.causal, sizes);
     }
 
     /// Probabilities after dropout; `first` is the number of the first element in the whole mask.
-    #[inline(always)]
     fn drop(&self, probabilities: &mut [f32], first: usize) {
         if let Some(mask) = self.dropout {
-            let keep = Keep::new(mask);
-            for (i, p) in probabilities.iter_mut().enumerate() {
-                *p *= keep.factor((first + i) as u32);
-            }
+            mask_in_place(probabilities, Keep::new(mask), first);
         }
     }
 }
@@ -113,27 +87,69 @@ impl Attention {
 /// Up to this many queries, plain loops beat a packed matrix product: decoding has one or `beam`.
 const FEW_QUERIES: usize = 8;
 
-/// `scores = queries keysᵀ` for a few queries.
-#[inline(always)]
-fn few_scores(scores: &mut [f32], queries: &[f32], keys: &[f32], sizes: Sizes) {
-    for (query, row) in scores.chunks_exact_mut(sizes.key_len).enumerate() {
-        let query = &queries[query * sizes.d_model..][..sizes.head_dim];
-        for (key, score) in row.iter_mut().enumerate() {
-            *score = simd::dot(query, &keys[key * sizes.d_model..][..sizes.head_dim]);
+vectorised! {
+    fn softmax_rows(scores: &mut [f32], is_pad: Option<&[bool]>, causal: bool, sizes: Sizes) {
+        let scale = sizes.scale();
+        for (query, row) in scores.chunks_exact_mut(sizes.key_len).enumerate() {
+            for score in row.iter_mut() {
+                *score *= scale;
+            }
+            if let Some(is_pad) = is_pad {
+                for (score, &is_pad) in row.iter_mut().zip(is_pad) {
+                    *score = if is_pad { f32::NEG_INFINITY } else { *score };
+                }
+            }
+            if causal && query + 1 < sizes.key_len {
+                row[query + 1..].fill(f32::NEG_INFINITY);
+            }
+            let max = simd::max(row);
+            for score in row.iter_mut() {
+                *score = simd::exp(*score - max);
+            }
+            let total = lanes_sum!(|p in row| p);
+            if total > 0.0 {
+                let scale = 1.0 / total;
+                for p in row.iter_mut() {
+                    *p *= scale;
+                }
+            } else {
+                row.fill(1.0 / sizes.key_len as f32); // nothing may be seen: the mean, not NaN
+            }
         }
     }
-}
 
-/// `out = probabilities values` for a few queries.
-#[inline(always)]
-fn few_sums(out: &mut [f32], probabilities: &[f32], values: &[f32], sizes: Sizes) {
-    for (query, row) in probabilities.chunks_exact(sizes.key_len).enumerate() {
-        let out = &mut out[query * sizes.d_model..][..sizes.head_dim];
-        out.fill(0.0);
-        for (key, &p) in row.iter().enumerate() {
-            let value = &values[key * sizes.d_model..][..sizes.head_dim];
-            for (out, &value) in out.iter_mut().zip(value) {
-                *out = p.mul_add(value, *out);
+    /// Through the softmax, `p * (g - sum(g p))`, and the scale of the scores; in place on `g`.
+    fn softmax_gradient(g: &mut [f32], p: &[f32], sizes: Sizes) {
+        let scale = sizes.scale();
+        for (g, p) in g.chunks_exact_mut(sizes.key_len).zip(p.chunks_exact(sizes.key_len)) {
+            let mean = lanes_sum!(|g in g, p in p| g * p);
+            for (g, &p) in g.iter_mut().zip(p) {
+                *g = (*g - mean) * p * scale;
+            }
+        }
+    }
+
+    /// `scores = queries keysᵀ` for a few queries.
+    fn few_scores(scores: &mut [f32], queries: &[f32], keys: &[f32], sizes: Sizes) {
+        for (query, row) in scores.chunks_exact_mut(sizes.key_len).enumerate() {
+            let query = &queries[query * sizes.d_model..][..sizes.head_dim];
+            for (key, score) in row.iter_mut().enumerate() {
+                let key = &keys[key * sizes.d_model..][..sizes.head_dim];
+                *score = lanes_sum!(|q in query, k in key| q * k);
+            }
+        }
+    }
+
+    /// `out = probabilities values` for a few queries.
+    fn few_sums(out: &mut [f32], probabilities: &[f32], values: &[f32], sizes: Sizes) {
+        for (query, row) in probabilities.chunks_exact(sizes.key_len).enumerate() {
+            let out = &mut out[query * sizes.d_model..][..sizes.head_dim];
+            out.fill(0.0);
+            for (key, &p) in row.iter().enumerate() {
+                let value = &values[key * sizes.d_model..][..sizes.head_dim];
+                for (out, &value) in out.iter_mut().zip(value) {
+                    *out = p.mul_add(value, *out);
+                }
             }
         }
     }
@@ -171,7 +187,7 @@ impl CpuOp<3> for Attention {
                     let few = query_len <= FEW_QUERIES;
                     if few {
                         let (q, k) = (&q[q_row * d_model + column..], &k[k_row * d_model + column..]);
-                        simd::vectorised(|| few_scores(probabilities, q, k, sizes));
+                        few_scores(probabilities, q, k, sizes);
                     } else {
                         let (q, k) = (
                             sizes.head(q, q_row, query_len, head),
@@ -179,17 +195,17 @@ impl CpuOp<3> for Attention {
                         );
                         matmul_strided(probabilities, key_len, q, k.t(), false);
                     }
-                    simd::vectorised(|| self.softmax(probabilities, batch, sizes));
+                    self.softmax(probabilities, batch, sizes);
                     let mut weights: &[f32] = probabilities;
                     if self.dropout.is_some() {
                         dropped.copy_from_slice(probabilities);
                         let first = (batch * heads + head) * head_size;
-                        simd::vectorised(|| self.drop(&mut dropped, first));
+                        self.drop(&mut dropped, first);
                         weights = &dropped;
                     }
                     if few {
                         let v = &v[k_row * d_model + column..];
-                        simd::vectorised(|| few_sums(&mut out[column..], weights, v, sizes));
+                        few_sums(&mut out[column..], weights, v, sizes);
                     } else {
                         let v = sizes.head(v, k_row, key_len, head);
                         matmul_strided(
@@ -253,22 +269,13 @@ impl CpuOp<3> for Attention {
                     let grad = sizes.head(grad, q_row, query_len, head);
                     // Through the weighted sum.
                     weights.copy_from_slice(p);
-                    simd::vectorised(|| self.drop(&mut weights, first));
+                    self.drop(&mut weights, first);
                     let kept = Mat::new(&weights, query_len, key_len);
                     matmul_strided(&mut of_v[column..], d_model, kept.t(), grad, false);
                     let v = sizes.head(v, k_row, key_len, head);
                     matmul_strided(&mut of_scores, key_len, grad, v.t(), false);
-                    // Through dropout and softmax: p * (g - sum(g p)), and the scale of the scores.
-                    simd::vectorised(|| {
-                        self.drop(&mut of_scores, first);
-                        for (of_scores, p) in of_scores.chunks_exact_mut(key_len).zip(p.chunks_exact(key_len))
-                        {
-                            let mean = simd::dot(of_scores, p);
-                            for (g, &p) in of_scores.iter_mut().zip(p) {
-                                *g = (*g - mean) * p * sizes.scale();
-                            }
-                        }
-                    });
+                    self.drop(&mut of_scores, first);
+                    softmax_gradient(&mut of_scores, p, sizes);
                     let of_scores = Mat::new(&of_scores, query_len, key_len);
                     let (q, k) = (
                         sizes.head(q, q_row, query_len, head),

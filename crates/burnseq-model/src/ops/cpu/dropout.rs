@@ -47,20 +47,35 @@ fn masked(x: &[f32], base: Option<&[f32]>, keep: Keep) -> Vec<f32> {
         let first = run * RUN;
         let x = &x[first..first + y.len()];
         let base = base.map(|base| &base[first..first + y.len()]);
-        vectorised(|| match base {
-            Some(base) => {
-                for (i, ((y, &x), &base)) in y.iter_mut().zip(x).zip(base).enumerate() {
-                    *y = x.mul_add(keep.factor((first + i) as u32), base);
-                }
-            }
-            None => {
-                for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-                    *y = x * keep.factor((first + i) as u32);
-                }
-            }
-        });
+        match base {
+            Some(base) => masked_sum(y, x, base, keep, first),
+            None => masked_run(y, x, keep, first),
+        }
     });
     y
+}
+
+vectorised! {
+    /// `y = x * mask`, where `x` starts at element `first` of the mask.
+    fn masked_run(y: &mut [f32], x: &[f32], keep: Keep, first: usize) {
+        for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+            *y = x * keep.factor((first + i) as u32);
+        }
+    }
+
+    /// `y = base + x * mask`.
+    fn masked_sum(y: &mut [f32], x: &[f32], base: &[f32], keep: Keep, first: usize) {
+        for (i, ((y, &x), &base)) in y.iter_mut().zip(x).zip(base).enumerate() {
+            *y = x.mul_add(keep.factor((first + i) as u32), base);
+        }
+    }
+
+    /// `x *= mask`.
+    fn mask_in_place(x: &mut [f32], keep: Keep, first: usize) {
+        for (i, x) in x.iter_mut().enumerate() {
+            *x *= keep.factor((first + i) as u32);
+        }
+    }
 }
 
 /// `x * mask`.

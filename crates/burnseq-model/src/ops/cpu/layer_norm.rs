@@ -2,7 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::{CpuOp, Values, buffer, simd};
+use super::{
+    CpuOp, Values, buffer,
+    simd::{lanes_sum, vectorised},
+};
 use crate::ops::LAYER_NORM_EPS;
 
 /// Layer normalisation of `x` over its last dimension, with `weight` and `bias`.
@@ -31,20 +34,7 @@ impl CpuOp<3> for LayerNormOp {
         y.par_chunks_mut(ROWS * width)
             .zip(x.as_slice().par_chunks(ROWS * width))
             .zip(moments.par_chunks_mut(ROWS))
-            .for_each(|((y, x), moments)| {
-                simd::vectorised(|| {
-                    let rows = y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments);
-                    for ((y, x), moments) in rows {
-                        let mean = simd::sum(x, |x| x) / width as f32;
-                        let variance = simd::sum(x, |x| (x - mean) * (x - mean)) / width as f32;
-                        let scale = 1.0 / (variance + LAYER_NORM_EPS as f32).sqrt();
-                        *moments = [mean, scale];
-                        for (((y, &x), &gain), &shift) in y.iter_mut().zip(x).zip(gain).zip(shift) {
-                            *y = ((x - mean) * scale).mul_add(gain, shift);
-                        }
-                    }
-                });
-            });
+            .for_each(|((y, x), moments)| normalise(y, x, moments, gain, shift));
         let shape = x.shape();
         (Values::new(y, shape), LayerNormSaved { x, weight, moments })
     }
@@ -62,43 +52,7 @@ impl CpuOp<3> for LayerNormOp {
             .zip(moments.par_chunks(ROWS))
             .map(|(((of_x, x), grad), moments)| {
                 let (mut of_gain, mut of_shift) = (vec![0f32; width], vec![0f32; width]);
-                simd::vectorised(|| {
-                    let rows = of_x
-                        .chunks_exact_mut(width)
-                        .zip(x.chunks_exact(width))
-                        .zip(grad.chunks_exact(width))
-                        .zip(moments);
-                    for (((of_x, x), grad), &[mean, scale]) in rows {
-                        // With n = (x - mean) * scale and g = grad * gain: scale * (g - mean(g) - n * mean(g n)).
-                        let (mut lanes_g, mut lanes_gn) = ([0f32; 16], [0f32; 16]);
-                        let whole = width / 16 * 16;
-                        for start in (0..whole).step_by(16) {
-                            let span = start..start + 16;
-                            let values = x[span.clone()].iter().zip(&grad[span.clone()]).zip(&gain[span]);
-                            for (((&x, &grad), &gain), (sum_g, sum_gn)) in
-                                values.zip(lanes_g.iter_mut().zip(&mut lanes_gn))
-                            {
-                                let g = grad * gain;
-                                *sum_g += g;
-                                *sum_gn = (g * (x - mean)).mul_add(scale, *sum_gn);
-                            }
-                        }
-                        let (mut sum_g, mut sum_gn) =
-                            (lanes_g.iter().sum::<f32>(), lanes_gn.iter().sum::<f32>());
-                        for i in whole..width {
-                            let g = grad[i] * gain[i];
-                            sum_g += g;
-                            sum_gn += g * (x[i] - mean) * scale;
-                        }
-                        let (mean_g, mean_gn) = (sum_g / width as f32, sum_gn / width as f32);
-                        for i in 0..width {
-                            let n = (x[i] - mean) * scale;
-                            of_x[i] = (grad[i] * gain[i] - mean_g - n * mean_gn) * scale;
-                            of_gain[i] = grad[i].mul_add(n, of_gain[i]);
-                            of_shift[i] += grad[i];
-                        }
-                    }
-                });
+                gradients(of_x, x, grad, moments, gain, &mut of_gain, &mut of_shift);
                 (of_gain, of_shift)
             })
             .collect();
@@ -118,5 +72,48 @@ impl CpuOp<3> for LayerNormOp {
             needed[1].then(|| Values::new(of_gain, [width])),
             needed[2].then(|| Values::new(of_shift, [width])),
         ]
+    }
+}
+
+vectorised! {
+    /// Rows of `x` normalised, with their mean and inverse standard deviation.
+    fn normalise(y: &mut [f32], x: &[f32], moments: &mut [[f32; 2]], gain: &[f32], shift: &[f32]) {
+        let width = gain.len();
+        for ((y, x), moments) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments) {
+            let mean = lanes_sum!(|x in x| x) / width as f32;
+            let variance = lanes_sum!(|x in x| (x - mean) * (x - mean)) / width as f32;
+            let scale = 1.0 / (variance + LAYER_NORM_EPS as f32).sqrt();
+            *moments = [mean, scale];
+            for i in 0..width {
+                y[i] = ((x[i] - mean) * scale).mul_add(gain[i], shift[i]);
+            }
+        }
+    }
+
+    /// Gradient of every row of `x`; those of gain and shift are added to theirs.
+    fn gradients(
+        of_x: &mut [f32],
+        x: &[f32],
+        grad: &[f32],
+        moments: &[[f32; 2]],
+        gain: &[f32],
+        of_gain: &mut [f32],
+        of_shift: &mut [f32],
+    ) {
+        let width = gain.len();
+        let (of_gain, of_shift) = (&mut of_gain[..width], &mut of_shift[..width]);
+        let rows = of_x.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(grad.chunks_exact(width));
+        for (((of_x, x), grad), &[mean, scale]) in rows.zip(moments) {
+            // With n = (x - mean) * scale and g = grad * gain: scale * (g - mean(g) - n * mean(g n)).
+            let mean_g = lanes_sum!(|grad in grad, gain in gain| grad * gain) / width as f32;
+            let mean_gn =
+                lanes_sum!(|grad in grad, gain in gain, x in x| grad * gain * ((x - mean) * scale)) / width as f32;
+            for i in 0..width {
+                let n = (x[i] - mean) * scale;
+                of_x[i] = (grad[i] * gain[i] - mean_g - n * mean_gn) * scale;
+                of_gain[i] = grad[i].mul_add(n, of_gain[i]);
+                of_shift[i] += grad[i];
+            }
+        }
     }
 }

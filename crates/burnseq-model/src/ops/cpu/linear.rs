@@ -32,9 +32,7 @@ impl LinearOp {
         );
         matmul(&mut y, a, b, bias.is_some());
         if self.relu {
-            y.par_chunks_mut(1 << 14).for_each(|y| {
-                vectorised(|| y.iter_mut().for_each(|y| *y = if *y > 0.0 { *y } else { 0.0 }));
-            });
+            y.par_chunks_mut(1 << 14).for_each(cut_below_zero);
         }
         let mut shape = x.shape().to_vec();
         *shape.last_mut().expect("x has a last dimension, its width") = output;
@@ -49,13 +47,7 @@ impl LinearOp {
             grad.as_mut_slice()
                 .par_chunks_mut(1 << 14)
                 .zip(y.par_chunks(1 << 14))
-                .for_each(|(grad, y)| {
-                    vectorised(|| {
-                        for (grad, &y) in grad.iter_mut().zip(y) {
-                            *grad = if y > 0.0 { *grad } else { 0.0 };
-                        }
-                    });
-                });
+                .for_each(|(grad, y)| clear_where_cut(grad, y));
         }
         let (input, rows) = (weight.width(), x.as_slice().len() / x.width());
         let output = weight.as_slice().len() / input;
@@ -124,13 +116,7 @@ pub(super) fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
         .par_chunks(ROWS * width)
         .map(|block| {
             let mut sums = vec![0f32; width];
-            vectorised(|| {
-                for row in block.chunks_exact(width) {
-                    for (sum, &value) in sums.iter_mut().zip(row) {
-                        *sum += value;
-                    }
-                }
-            });
+            add_rows(&mut sums, block);
             sums
         })
         .collect();
@@ -141,4 +127,27 @@ pub(super) fn column_sums(values: &[f32], width: usize) -> Vec<f32> {
         }
     }
     total
+}
+
+vectorised! {
+    fn cut_below_zero(y: &mut [f32]) {
+        for y in y {
+            *y = if *y > 0.0 { *y } else { 0.0 };
+        }
+    }
+
+    fn clear_where_cut(grad: &mut [f32], y: &[f32]) {
+        for (grad, &y) in grad.iter_mut().zip(y) {
+            *grad = if y > 0.0 { *grad } else { 0.0 };
+        }
+    }
+
+    /// Adds every row of `block` to `sums`.
+    fn add_rows(sums: &mut [f32], block: &[f32]) {
+        for row in block.chunks_exact(sums.len()) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{CpuOp, Values, simd};
+use super::{
+    CpuOp, Values,
+    simd::{self, lanes_sum, vectorised},
+};
 
 /// Smoothed loss and plain negative log-likelihood of `logits` `[tokens, vocab]`, summed: a tensor of those two.
 #[derive(Debug, Clone)]
@@ -49,13 +52,7 @@ impl CpuOp<1> for LabelSmoothedNll {
                 if target == self.pad {
                     return [0.0; 2]; // its logarithm is not read either
                 }
-                let (log_sum, sum) = simd::vectorised(|| {
-                    let max = simd::max(row);
-                    (
-                        max + simd::sum(row, |x| simd::exp(x - max)).ln(),
-                        simd::sum(row, |x| x),
-                    )
-                });
+                let [log_sum, sum] = log_sum_exp_and_sum(row);
                 let nll = log_sum - row[target];
                 let smooth = (vocab as f64 * log_sum as f64 - sum as f64) as f32;
                 [log_sum, reference * nll + spread * smooth]
@@ -104,12 +101,25 @@ impl CpuOp<1> for LabelSmoothedNll {
                 if target == self.pad {
                     return row.fill(0.0);
                 }
-                simd::vectorised(|| {
-                    row.iter_mut()
-                        .for_each(|x| *x = simd::exp(*x - log_sum).mul_add(total, -spread));
-                });
+                spread_gradient(row, log_sum, total, spread);
                 row[target] -= reference;
             });
         [Some(logits)]
+    }
+}
+
+vectorised! {
+    /// Logarithm of the sum of exponentials, and the sum itself.
+    fn log_sum_exp_and_sum(row: &[f32]) -> [f32; 2] {
+        let max = simd::max(row);
+        let total = lanes_sum!(|x in row| simd::exp(x - max));
+        [max + total.ln(), lanes_sum!(|x in row| x)]
+    }
+
+    /// `x = softmax(x) * total - spread`.
+    fn spread_gradient(row: &mut [f32], log_sum: f32, total: f32, spread: f32) {
+        for x in row {
+            *x = simd::exp(*x - log_sum).mul_add(total, -spread);
+        }
     }
 }

