@@ -57,12 +57,14 @@ impl Reporter {
         })
     }
 
-    /// A line for people: to stderr and the log file.
+    /// A line for people: to stderr, and to the log file unless that holds JSON.
     pub fn say(&mut self, line: &str) {
         if self.format != LogFormat::None {
             self.to_stderr(line);
         }
-        self.to_file(line);
+        if self.format != LogFormat::Json {
+            self.to_file(line);
+        }
     }
 
     /// Takes in one event.

@@ -155,7 +155,7 @@ fn read_until(child: &mut Child, update: u64) -> String {
     }
 }
 
-const RESUME_FLAGS: &str = "--max-tokens 64 --update-freq 2 --max-epoch 3 --save-interval-updates 5 --log-interval 3 \
+const RESUME_FLAGS: &str = "--max-tokens 64 --update-freq 2 --max-epoch 4 --save-interval-updates 5 --log-interval 3 \
      --dropout 0.2 --attention-dropout 0.1 --warmup-updates 10 --keep-interval-updates 1 --clip-norm 1.0";
 
 #[test]
@@ -168,7 +168,7 @@ fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
 
     let mut found = BTreeMap::new();
     // Before the first checkpoint, inside the first epoch, and inside the second one.
-    for kill_at in [3, 12, 30] {
+    for kill_at in [3, 18, 36] {
         let mut child = toy
             .command("killed", RESUME_FLAGS)
             .stdout(Stdio::piped())
@@ -177,7 +177,10 @@ fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
             .unwrap();
         let read = read_until(&mut child, kill_at);
         child.kill().unwrap(); // SIGKILL
-        child.wait().unwrap();
+        assert!(
+            !child.wait().unwrap().success(),
+            "the run ended before it was killed"
+        );
         log_lines(&read, &mut found);
     }
     let rest = succeed(toy.run("killed", RESUME_FLAGS));

@@ -36,9 +36,9 @@ pub struct TrainState {
 /// Seed of the dropout masks of one batch: depends on the run's seed, the update and the number
 /// of the batch within the update alone, so that a resumed run draws the same masks.
 pub(super) fn dropout_seed(seed: u32, num_updates: u64, micro_batch: usize) -> u64 {
-    [num_updates, micro_batch as u64]
+    [u64::from(seed), num_updates, micro_batch as u64]
         .into_iter()
-        .fold(u64::from(seed), |hash, value| {
+        .fold(0, |hash, value| {
             // SplitMix64 (Steele et al. 2014, figure 18).
             let mut z = (hash ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
             z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -94,3 +94,109 @@ impl<M: EncoderDecoder> Trainer<M> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use burn::tensor::Device;
+    use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
+    use burnseq_model::{ModelConfig, Transformer, TransformerConfig, Vocab, state_dict};
+
+    use crate::checkpoint::TaskInfo;
+    use crate::lr_scheduler::{FixedConfig, LrSchedulerConfig};
+    use crate::trainer::{TrainConfig, TrainContext, TrainData, Trainer};
+    use crate::validation::LossOnly;
+    use crate::{Interrupt, StopRule};
+
+    /// Three epochs on four sentences; the values of the first parameter and how many updates there were.
+    fn train(change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, u64) {
+        let sentences = || Sentences::Memory(vec![vec![4, 5, 2], vec![6, 2], vec![7, 4, 2], vec![8, 2]]);
+        let data = LanguagePairDataset::new(sentences(), Some(sentences()), 12, 12, PairOptions::default());
+        let vocab = Vocab {
+            src: 12,
+            tgt: 12,
+            pad: 1,
+            eos: 2,
+        };
+        let model = TransformerConfig {
+            encoder_embed_dim: 8,
+            decoder_embed_dim: 8,
+            encoder_ffn_embed_dim: 8,
+            decoder_ffn_embed_dim: 8,
+            encoder_attention_heads: 2,
+            decoder_attention_heads: 2,
+            encoder_layers: 1,
+            decoder_layers: 1,
+            dropout: 0.0,
+            ..TransformerConfig::default()
+        };
+        let mut config = TrainConfig {
+            lr_scheduler: LrSchedulerConfig::Fixed(FixedConfig::default()),
+            stop: StopRule {
+                max_epoch: Some(3),
+                ..StopRule::endless()
+            },
+            ..TrainConfig::default()
+        };
+        config.optimization.lr = vec![0.01];
+        config.validation.disable_validation = true;
+        config.checkpoint.no_save = true;
+        config.checkpoint.restore_file = String::new();
+        change(&mut config);
+        let device = Device::flex();
+        let context = TrainContext {
+            model: ModelConfig::Transformer(model.clone()),
+            task: TaskInfo {
+                source_lang: "a".to_owned(),
+                target_lang: "b".to_owned(),
+            },
+            files: Vec::new(),
+        };
+        let data = TrainData {
+            train: Arc::new(data.unwrap()),
+            valid: Vec::new(),
+        };
+        let mut trainer = Trainer::<Transformer>::new(
+            config,
+            context,
+            model.init(&vocab, 1, &device),
+            data,
+            Box::new(LossOnly),
+            &device,
+            Interrupt::default(),
+        )
+        .unwrap();
+        trainer.run(&mut |_| ()).unwrap();
+        let (_, weights) = state_dict(trainer.model()).swap_remove(0);
+        (weights.try_to_vec().unwrap(), trainer.state().num_updates)
+    }
+
+    fn distance(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn accumulated_batches_learn_as_one_batch_of_their_sentences() {
+        let (whole, updates) = train(|config| config.dataset.batch_size = Some(4));
+        assert_eq!(updates, 3);
+        let (halves, updates) = train(|config| {
+            config.dataset.batch_size = Some(2);
+            config.optimization.update_freq = vec![2];
+        });
+        assert_eq!(updates, 3);
+        assert!(distance(&whole, &halves) < 1e-5, "{}", distance(&whole, &halves));
+        let (alone, updates) = train(|config| config.dataset.batch_size = Some(2));
+        assert_eq!(updates, 6);
+        assert!(distance(&whole, &alone) > 1e-3);
+    }
+
+    #[test]
+    fn a_tight_clip_changes_the_gradient_only_by_its_length() {
+        // Adam is nearly blind to the length of the gradient, so that almost the same is learned.
+        let (free, _) = train(|_| ());
+        let (clipped, _) = train(|config| config.optimization.clip_norm = 0.01);
+        let far = distance(&free, &clipped);
+        assert!(far > 0.0 && far < 5e-3, "{far}");
+    }
+}

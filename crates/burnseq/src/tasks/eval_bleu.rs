@@ -6,14 +6,17 @@ use burn::tensor::Device;
 use burnseq_generate::{GenerateOptions, Generator};
 use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
 use burnseq_model::EncoderDecoder;
-use burnseq_text::{Dictionary, RemoveBpe};
+use burnseq_text::{Dictionary, RemoveBpe, TextPipeline};
 use burnseq_train::{Sample, ValidSet, ValidationMetrics, Validator, ValidatorError};
 use serde::{Deserialize, Serialize};
 
+use crate::decode::TargetText;
 use crate::error::{Error, Result};
 
 /// Stands for `<unk>` in hypotheses, so that it matches nothing in a reference.
 const UNK_IN_HYPOTHESIS: &str = "UNKNOWNTOKENINHYP";
+/// Stands for `<unk>` in what is shown.
+const UNK: &str = "<unk>";
 /// Stands for `<unk>` in references.
 const UNK_IN_REFERENCE: &str = "UNKNOWNTOKENINREF";
 
@@ -23,7 +26,8 @@ const UNK_IN_REFERENCE: &str = "UNKNOWNTOKENINREF";
 pub struct EvalBleuConfig {
     /// Options of the search.
     pub options: GenerateOptions,
-    /// Mark of the subwords that are joined before scoring: `@@ `, `sentencepiece`, ...; `None`: scored as they are.
+    /// Mark of the subwords that are joined before scoring: `@@ `, `sentencepiece`, ...; `None`: scored as they are,
+    /// unless the data carries a subword model, which then joins them.
     pub remove_bpe: Option<String>,
     /// White-space tokens are scored instead of those of sacreBLEU's `13a`.
     pub tokenized_bleu: bool,
@@ -53,18 +57,22 @@ impl EvalBleuConfig {
 pub struct BleuValidator {
     generator: Generator,
     bleu: Bleu,
-    remove_bpe: RemoveBpe,
+    text: TargetText,
     print_samples: bool,
-    tgt_dict: Arc<Dictionary>,
     device: Device,
 }
 
 impl BleuValidator {
-    /// A validator that decodes into `tgt_dict`; `device` is off autodiff.
+    /// A validator that decodes into `tgt_dict`, whose tokens `pipeline` made of text; `device` is off autodiff.
     ///
     /// # Errors
     /// When an option of the search is out of range.
-    pub fn new(config: &EvalBleuConfig, tgt_dict: Arc<Dictionary>, device: &Device) -> Result<Self> {
+    pub fn new(
+        config: &EvalBleuConfig,
+        tgt_dict: Arc<Dictionary>,
+        pipeline: TextPipeline,
+        device: &Device,
+    ) -> Result<Self> {
         let tokenizer = if config.tokenized_bleu {
             Tokenizer::None
         } else {
@@ -74,6 +82,10 @@ impl BleuValidator {
             nbest: 1,
             ..config.options.clone()
         };
+        let remove_bpe = match &config.remove_bpe {
+            Some(mark) => RemoveBpe::from_flag(Some(mark)),
+            None => RemoveBpe::None,
+        };
         Ok(Self {
             generator: Generator::new(options)?,
             bleu: BleuConfig {
@@ -81,30 +93,10 @@ impl BleuValidator {
                 ..BleuConfig::default()
             }
             .init()?,
-            remove_bpe: match &config.remove_bpe {
-                Some(mark) => RemoveBpe::from_flag(Some(mark)),
-                None => RemoveBpe::None,
-            },
+            text: TargetText::new(tgt_dict, pipeline, remove_bpe),
             print_samples: config.print_samples,
-            tgt_dict,
             device: device.clone(),
         })
-    }
-
-    /// Tokens as text, subwords joined.
-    fn text(&self, tokens: &[u32], unk: &str) -> String {
-        let dict = &self.tgt_dict;
-        let mut line = String::new();
-        for &id in tokens
-            .iter()
-            .filter(|&&id| id != dict.pad() && id != dict.eos() && id != dict.bos())
-        {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(if id == dict.unk() { unk } else { dict.symbol(id) });
-        }
-        self.remove_bpe.apply(&line)
     }
 }
 
@@ -116,7 +108,9 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
     fn evaluate(&mut self, model: &M, set: &ValidSet) -> Result<ValidationMetrics, ValidatorError> {
         let (mut hypotheses, mut references) = (Vec::new(), Vec::new());
         let mut samples = Vec::new();
-        for batch in &set.batches {
+        // Batches go from short to long sentences; one of middle length is shown.
+        let middle = set.batches.len() / 2;
+        for (number, batch) in set.batches.iter().enumerate() {
             let sources: Vec<Vec<u32>> = batch
                 .iter()
                 .map(|&index| set.dataset.src().sentence(index))
@@ -127,13 +121,13 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
                     .first()
                     .map_or(&[][..], |hypothesis| &hypothesis.tokens);
                 let reference = set.dataset.example(index).target.unwrap_or_default();
-                hypotheses.push(self.text(best, UNK_IN_HYPOTHESIS));
-                references.push(self.text(&reference, UNK_IN_REFERENCE));
-                if self.print_samples && samples.is_empty() {
+                hypotheses.push(self.text.text(best, UNK_IN_HYPOTHESIS));
+                references.push(self.text.text(&reference, UNK_IN_REFERENCE));
+                if self.print_samples && number == middle && samples.is_empty() {
                     samples.push(Sample {
                         id: index,
-                        hypothesis: self.text(best, self.tgt_dict.symbol(self.tgt_dict.unk())),
-                        reference: self.text(&reference, self.tgt_dict.symbol(self.tgt_dict.unk())),
+                        hypothesis: self.text.text(best, UNK),
+                        reference: self.text.text(&reference, UNK),
                     });
                 }
             }
@@ -162,22 +156,5 @@ mod tests {
         assert!(problem("{'beam': 5}").to_string().contains("--eval-bleu-args"));
         assert!(problem(r#"{"beem": 5}"#).to_string().contains("beem"));
         assert!(problem(r#"{"beam": 0}"#).is_usage());
-    }
-
-    #[test]
-    fn subwords_are_joined_and_unknown_tokens_match_nothing() {
-        let mut dict = Dictionary::new();
-        let hund = dict.add_symbol("Hu@@", 1);
-        let rest = dict.add_symbol("nd", 1);
-        let config = EvalBleuConfig {
-            remove_bpe: Some("@@ ".to_owned()),
-            ..EvalBleuConfig::default()
-        };
-        let (unk, eos) = (dict.unk(), dict.eos());
-        let validator = BleuValidator::new(&config, Arc::new(dict), &Device::flex()).unwrap();
-        assert_eq!(
-            validator.text(&[hund, rest, unk, eos], UNK_IN_REFERENCE),
-            "Hund UNKNOWNTOKENINREF"
-        );
     }
 }

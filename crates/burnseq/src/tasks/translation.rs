@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use burnseq_data::{DatasetDir, LanguagePairDataset, PairOptions};
 use burnseq_model::{ModelConfig, Vocab};
+use burnseq_text::{TextFiles, TextPipeline, TextSettings};
 use burnseq_train::{
     Interrupt, LossOnly, Observer, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer,
     Validator,
@@ -19,8 +20,6 @@ use crate::error::{Error, Result};
 pub const SRC_DICT_FILE: &str = "dict.src.txt";
 /// Name of the target dictionary inside a checkpoint.
 pub const TGT_DICT_FILE: &str = "dict.tgt.txt";
-/// Name of the text settings, in a data folder and inside a checkpoint.
-pub const TEXT_SETTINGS_FILE: &str = "text.json";
 
 /// What to translate, and from which data to learn it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,7 +155,7 @@ impl TranslationTask {
                 read(&dir.join(format!("dict.{}.txt", self.dir.tgt_lang())))?,
             ),
         ];
-        files.extend(text_files(dir)?);
+        files.extend(text_files(dir, [self.dir.src_lang(), self.dir.tgt_lang()])?);
         let task = TaskInfo {
             source_lang: self.dir.src_lang().to_owned(),
             target_lang: self.dir.tgt_lang().to_owned(),
@@ -186,7 +185,15 @@ impl TranslationTask {
         let data = self.data(&config)?;
         let context = self.context(model)?;
         let bleu = match &self.config.eval_bleu {
-            Some(bleu) => Some(BleuValidator::new(bleu, Arc::clone(self.dir.tgt_dict()), device)?),
+            Some(bleu) => {
+                let pipeline = text_pipeline(self.dir.path(), self.dir.tgt_lang())?;
+                Some(BleuValidator::new(
+                    bleu,
+                    Arc::clone(self.dir.tgt_dict()),
+                    pipeline,
+                    device,
+                )?)
+            }
             None => None,
         };
         match model {
@@ -203,34 +210,33 @@ impl TranslationTask {
     }
 }
 
-/// Text settings of a data folder and the subword models they name; nothing in folders of fairseq.
-fn text_files(dir: &Path) -> Result<Vec<(String, Vec<u8>)>> {
-    let path = dir.join(TEXT_SETTINGS_FILE);
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let settings = read(&path)?;
-    let value: serde_json::Value = serde_json::from_slice(&settings)
-        .map_err(|error| Error::Config(format!("{}: {error}", path.display())))?;
-    let mut names = Vec::new();
-    strings(&value, &mut names);
-    let mut files = vec![(TEXT_SETTINGS_FILE.to_owned(), settings)];
-    for name in names {
-        let is_name = !name.is_empty() && Path::new(name).file_name() == Some(name.as_ref());
-        if is_name && dir.join(name).is_file() && !files.iter().any(|(known, _)| known == name) {
+/// Text settings of the languages of a data folder, and the subword models they name; nothing in folders of fairseq.
+fn text_files(dir: &Path, languages: [&str; 2]) -> Result<Vec<(String, Vec<u8>)>> {
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut add = |name: &str| -> Result<()> {
+        if !files.iter().any(|(known, _)| known == name) {
             files.push((name.to_owned(), read(&dir.join(name))?));
+        }
+        Ok(())
+    };
+    for language in languages {
+        let name = TextSettings::file_name(language);
+        if dir.join(&name).is_file() {
+            let settings = TextSettings::load(dir.join(&name))?;
+            add(&name)?;
+            settings.files().into_iter().try_for_each(&mut add)?;
         }
     }
     Ok(files)
 }
 
-/// All strings in a JSON value.
-fn strings<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
-    match value {
-        serde_json::Value::String(string) => found.push(string),
-        serde_json::Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
-        serde_json::Value::Object(fields) => fields.values().for_each(|field| strings(field, found)),
-        _ => {}
+/// How the text of a language became tokens; nothing was done to it where the folder does not say.
+fn text_pipeline(dir: &Path, language: &str) -> Result<TextPipeline> {
+    let path = dir.join(TextSettings::file_name(language));
+    if path.is_file() {
+        Ok(TextPipeline::from_folder(TextSettings::load(path)?, dir)?)
+    } else {
+        Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?)
     }
 }
 
@@ -248,13 +254,15 @@ mod tests {
     #[test]
     fn the_subword_models_that_the_settings_name_travel_with_the_checkpoint() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(text_files(dir.path()).unwrap().is_empty());
-        let json = r#"{"bpe": {"type": "sentencepiece", "model": "spm.model"}, "lowercase": false}"#;
-        std::fs::write(dir.path().join(TEXT_SETTINGS_FILE), json).unwrap();
+        let files = || text_files(dir.path(), ["de", "en"]);
+        assert!(files().unwrap().is_empty());
+        let json = r#"{"subword": {"type": "sentencepiece", "model": "spm.model"}}"#;
+        std::fs::write(dir.path().join("text.de.json"), json).unwrap();
+        std::fs::write(dir.path().join("text.en.json"), json).unwrap();
+        assert!(files().unwrap_err().to_string().contains("spm.model"));
         std::fs::write(dir.path().join("spm.model"), [1, 2, 3]).unwrap();
         std::fs::write(dir.path().join("other"), "x").unwrap();
-        let files = text_files(dir.path()).unwrap();
-        assert_eq!(files[1], ("spm.model".to_owned(), vec![1, 2, 3]));
-        assert_eq!(files.len(), 2);
+        let names: Vec<String> = files().unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["text.de.json", "spm.model", "text.en.json"]);
     }
 }
