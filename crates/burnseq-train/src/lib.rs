@@ -10,6 +10,23 @@
 //!
 //! A [`Trainer`] goes through them update after update: it validates ([`validation_loss`], a [`Validator`] for
 //! metrics such as BLEU), saves, resumes, tells its caller what happens ([`Event`], [`log`]) and ends by a [`StopRule`].
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use burnseq_train::{CriterionConfig, LrSchedulerConfig, lr_scheduler::InverseSqrtConfig};
+//!
+//! // Two target tokens, of which the second is padding (id 1), over a vocabulary of four.
+//! let logits = Tensor::<3>::zeros([1, 2, 4], &Device::flex());
+//! let target = Tensor::from_ints([[3, 1]], &Device::flex());
+//! let output = CriterionConfig::default().init()?.forward(logits, target, 1);
+//! assert!((output.loss.into_scalar::<f32>() - 4f32.ln()).abs() < 1e-6);
+//!
+//! let warmup = InverseSqrtConfig { warmup_updates: 4000, warmup_init_lr: None };
+//! let schedule = LrSchedulerConfig::InverseSqrt(warmup).init(&[5e-4], None)?;
+//! assert_eq!(schedule.lr_at(0, 1), 0.0); // the first update
+//! assert!((schedule.lr_at(16_000, 9) - 2.5e-4).abs() < 1e-12);
+//! # Ok::<(), burnseq_train::Error>(())
+//! ```
 
 pub mod checkpoint;
 pub mod criterions;

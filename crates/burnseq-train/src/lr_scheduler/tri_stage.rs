@@ -47,8 +47,8 @@ impl TriStageConfig {
         }
         if let Some((warmup, hold, decay)) = self.phase_ratio {
             let ratios = [warmup, hold, decay];
-            if ratios.iter().any(|ratio| !(*ratio >= 0.0)) || (ratios.iter().sum::<f64>() - 1.0).abs() > 1e-6
-            {
+            let in_range = ratios.iter().all(|ratio| *ratio >= 0.0); // false for NaN, too
+            if !in_range || (ratios.iter().sum::<f64>() - 1.0).abs() > 1e-6 {
                 return refuse(format!(
                     "--phase-ratio must be three shares that add up to 1, got {ratios:?}"
                 ));
