@@ -294,7 +294,7 @@ fn stop_rule(args: &StopArgs) -> StopRule {
     StopRule {
         max_epoch: max_epoch.and_then(Limit::above_zero).map(small),
         max_update: max_update.and_then(Limit::above_zero),
-        patience: patience.and_then(Limit::from_zero).map(small),
+        patience: patience.and_then(Limit::at_least_zero).map(small),
         stop_time_hours: stop_time_hours.filter(|&hours| hours != 0.0),
         stop_min_lr: stop_min_lr.filter(|&lr| lr >= 0.0),
     }
@@ -388,7 +388,7 @@ fn left_pad_source(flag: Option<&str>) -> Result<bool> {
 fn checkpoint(args: &CheckpointArgs) -> CheckpointConfig {
     let defaults = CheckpointConfig::default();
     let count = |flag: Option<Limit>| {
-        flag.and_then(Limit::from_zero)
+        flag.and_then(Limit::at_least_zero)
             .map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     };
     CheckpointConfig {

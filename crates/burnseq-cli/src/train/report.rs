@@ -60,10 +60,10 @@ impl Reporter {
     /// A line for people: to stderr, and to the log file unless that holds JSON.
     pub fn say(&mut self, line: &str) {
         if self.format != LogFormat::None {
-            self.to_stderr(line);
+            self.print(line);
         }
         if self.format != LogFormat::Json {
-            self.to_file(line);
+            self.append(line);
         }
     }
 
@@ -129,7 +129,7 @@ impl Reporter {
                 Some(record.updates_per_epoch as u64),
                 ProgressDrawTarget::stderr_with_hz(10),
             );
-            let style = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}");
+            let style = ProgressStyle::with_template("{prefix} {bar:20} {pos}/{len} {wide_msg}");
             bar.set_style(style.expect("the template is well-formed"));
             bar.set_prefix(format!("epoch {:03}", record.epoch));
             bar.enable_steady_tick(Duration::from_secs(1));
@@ -153,27 +153,27 @@ impl Reporter {
                 let json = json();
                 // A closed pipe must not end a run that takes hours.
                 let _ = writeln!(std::io::stdout(), "{json}");
-                self.to_file(&json);
+                self.append(&json);
             }
-            LogFormat::None => self.to_file(&format!("{kind} | {}", line())),
+            LogFormat::None => self.append(&format!("{kind} | {}", line())),
             // The bar shows the same while it moves.
-            LogFormat::Tqdm if kind == "train_inner" => self.to_file(&format!("{kind} | {}", line())),
+            LogFormat::Tqdm if kind == "train_inner" => self.append(&format!("{kind} | {}", line())),
             LogFormat::Tqdm | LogFormat::Simple => {
                 let line = format!("{kind} | {}", line());
-                self.to_stderr(&line);
-                self.to_file(&line);
+                self.print(&line);
+                self.append(&line);
             }
         }
     }
 
-    fn to_stderr(&self, line: &str) {
+    fn print(&self, line: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| write_stderr(line)),
             None => write_stderr(line),
         }
     }
 
-    fn to_file(&mut self, line: &str) {
+    fn append(&mut self, line: &str) {
         if let Some(file) = &mut self.file {
             // A full disk is reported by the checkpoints, which matter more.
             let _ = writeln!(file, "{line}");

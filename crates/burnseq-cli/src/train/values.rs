@@ -77,7 +77,7 @@ impl Limit {
     }
 
     /// The limit, where -1 and below mean none; 0 stays, for the config to refuse.
-    pub fn from_zero(self) -> Option<u64> {
+    pub fn at_least_zero(self) -> Option<u64> {
         u64::try_from(self.0).ok()
     }
 }
@@ -116,6 +116,9 @@ mod tests {
             (limit("0").above_zero(), limit("7").above_zero()),
             (None, Some(7))
         );
-        assert_eq!((limit("-1").from_zero(), limit("0").from_zero()), (None, Some(0)));
+        assert_eq!(
+            (limit("-1").at_least_zero(), limit("0").at_least_zero()),
+            (None, Some(0))
+        );
     }
 }

@@ -136,11 +136,11 @@ impl TrainRecord {
     pub fn short(&self) -> String {
         let meters = &self.meters;
         format!(
-            "loss {:.3} ppl {:.2} wps {:.0} lr {} gnorm {:.3}",
+            "loss {:.3} ppl {:.2} wps {:.0} lr {:.2e} gnorm {:.3}",
             meters.loss_bits(),
             perplexity(meters.nll_bits()),
             meters.wps(),
-            significant(meters.lr, 3),
+            meters.lr,
             meters.mean_gnorm()
         )
     }
