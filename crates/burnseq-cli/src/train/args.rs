@@ -371,7 +371,7 @@ pub struct ValidationArgs {
     /// Compute BLEU on white-space tokens instead of sacreBLEU's 13a
     #[arg(long)]
     pub eval_tokenized_bleu: bool,
-    /// Undo subwords before BLEU; the value is a marker or sentencepiece [default without value: '@@ ']
+    /// Undo subwords before BLEU; the value is a marker or sentencepiece (without a value: '@@ ')
     #[arg(long, value_name = "MARKER", num_args = 0..=1, default_missing_value = "@@ ")]
     pub eval_bleu_remove_bpe: Option<String>,
     /// Show a translation and its reference at each validation
