@@ -27,7 +27,9 @@ struct Times {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let arch = args.next().unwrap_or_else(|| "transformer_iwslt_de_en".to_owned());
+    let arch = args
+        .next()
+        .unwrap_or_else(|| "transformer_iwslt_de_en".to_owned());
     let batch = args.next().map_or(Ok(32), |n| n.parse())?;
     let beam = args.next().map_or(Ok(5), |n| n.parse())?;
 
@@ -65,11 +67,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{arch}, {batch} sentences, beam {beam}: milliseconds per step")?;
-    writeln!(out, "{:>9} {:>9} {:>9} {:>9}", "prefix", "model", "reorder", "search")?;
+    writeln!(
+        out,
+        "{arch}, {batch} sentences, beam {beam}: milliseconds per step"
+    )?;
+    writeln!(
+        out,
+        "{:>9} {:>9} {:>9} {:>9}",
+        "prefix", "model", "reorder", "search"
+    )?;
     for (line, times) in times.chunks(PER_LINE).enumerate() {
-        let mean =
-            |part: fn(&Times) -> Duration| times.iter().map(part).sum::<Duration>().as_secs_f64() * 1e3 / PER_LINE as f64;
+        let mean = |part: fn(&Times) -> Duration| {
+            times.iter().map(part).sum::<Duration>().as_secs_f64() * 1e3 / PER_LINE as f64
+        };
         writeln!(
             out,
             "{:>9} {:>9.2} {:>9.2} {:>9.2}",

@@ -101,8 +101,11 @@ impl Default for TransformerConfig {
     }
 }
 
+/// A name for `--arch`, and the preset it stands for.
+pub type Arch = (&'static str, fn() -> TransformerConfig);
+
 /// What `--arch` can name.
-pub const ARCHS: &[(&str, fn() -> TransformerConfig)] = &[
+pub const ARCHS: &[Arch] = &[
     ("transformer", TransformerConfig::default),
     ("transformer_tiny", TransformerConfig::tiny),
     ("transformer_iwslt", TransformerConfig::iwslt_de_en),

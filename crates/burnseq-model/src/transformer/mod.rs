@@ -11,7 +11,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-pub use config::{ARCHS, ActivationFn, TransformerConfig};
+pub use config::{ARCHS, ActivationFn, Arch, TransformerConfig};
 pub use decoder::{Decoder, DecoderLayer};
 pub use encoder::{Encoder, EncoderLayer};
 pub use inputs::Inputs;

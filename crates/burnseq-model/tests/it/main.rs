@@ -1,4 +1,5 @@
 //! Integration tests of the models.
+#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod golden;
 mod stepwise;

@@ -159,16 +159,17 @@ pub(super) fn apply<O: CpuOp<N>, const N: usize, const D: usize>(op: O, inputs: 
         }));
         return Tensor::from_primitive::<Flex>(output.0);
     }
-    let mut guards = Vec::with_capacity(N);
+    let mut guards = [const { None }; N];
+    let mut free = guards.iter_mut();
     let values = inputs.map(|input| match input {
         Input::Tracked(tensor) => {
             let (primitive, guard) = tensor.into_parts();
-            guards.push(guard);
+            *free.next().expect("one place per input") = Some(guard);
             Values::from_tensor(primitive)
         }
         Input::Plain(_) => panic!("inputs of one operation are all tracked or all plain"),
     });
-    let guards: [_; N] = guards.try_into().ok().expect("one guard per input");
+    let guards = guards.map(|guard| guard.expect("one guard per input"));
     let output = match Node::<O>(PhantomData)
         .prepare::<NoCheckpointing>(guards)
         .compute_bound()
