@@ -95,7 +95,7 @@ pub struct GenerateArgs {
         help_heading = "Search"
     )]
     pub lenpen: Option<f64>,
-    /// Penalty of <unk> in nats: negative favours it [default: 0]
+    /// Penalty of `<unk>` in nats: negative favours it [default: 0]
     #[arg(
         long,
         value_name = "X",
@@ -106,10 +106,10 @@ pub struct GenerateArgs {
     /// Scores are sums, not divided by length
     #[arg(long, help_heading = "Search")]
     pub unnormalized: bool,
-    /// Fewest tokens of a hypothesis, without </s> [default: 1]
+    /// Fewest tokens of a hypothesis, without `</s>` [default: 1]
     #[arg(long, value_name = "N", help_heading = "Search")]
     pub min_len: Option<usize>,
-    /// At most A * source tokens + B tokens, </s> counted in the source only [default: 0]
+    /// At most A * source tokens + B tokens, `</s>` counted in the source only [default: 0]
     #[arg(long, value_name = "A", help_heading = "Search")]
     pub max_len_a: Option<f64>,
     /// See --max-len-a [default: 200]
@@ -122,7 +122,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", help_heading = "Search")]
     pub seed: Option<u64>,
 
-    /// Join subwords in S-, T- and H- lines: a mark, subword_nmt, sentencepiece, ... [default without value: '@@ ']
+    /// Join subwords in S-, T- and H- lines: a mark, subword_nmt, sentencepiece, ... (without value: `@@ `)
     #[arg(
         long,
         visible_alias = "post-process",

@@ -86,10 +86,10 @@ pub struct PreprocessArgs {
     #[arg(long, value_name = "SHARE", help_heading = "Subwords")]
     pub character_coverage: Option<f64>,
 
-    /// Source tokens seen less often become <unk> [default: 0]
+    /// Source tokens seen less often become `<unk>` [default: 0]
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
     pub thresholdsrc: Option<u64>,
-    /// Target tokens seen less often become <unk> [default: 0]
+    /// Target tokens seen less often become `<unk>` [default: 0]
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
     pub thresholdtgt: Option<u64>,
     /// Most source types, the 4 special symbols included; -1: all [default: -1]
