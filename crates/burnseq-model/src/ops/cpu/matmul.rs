@@ -52,10 +52,20 @@ impl<'a> Mat<'a> {
         self.values
     }
 
-    fn band(self, first: usize, rows: usize) -> Self {
+    fn rows_from(self, first: usize, rows: usize) -> Self {
+        assert!(first + rows <= self.rows);
         Self {
             values: &self.values[first * self.row_stride..],
             rows,
+            ..self
+        }
+    }
+
+    fn cols_from(self, first: usize, cols: usize) -> Self {
+        assert!(first + cols <= self.cols);
+        Self {
+            values: &self.values[first * self.col_stride..],
+            cols,
             ..self
         }
     }
@@ -63,7 +73,6 @@ impl<'a> Mat<'a> {
 
 /// `c = a b`, or `c += a b`; rows of `c` start every `c_stride` values and the values between are left alone.
 pub(super) fn matmul_strided(c: &mut [f32], c_stride: usize, a: Mat, b: Mat, accumulate: bool) {
-    assert_eq!(a.cols, b.rows, "inner sizes differ");
     if a.rows == 0 || b.cols == 0 {
         return;
     }
@@ -71,14 +80,25 @@ pub(super) fn matmul_strided(c: &mut [f32], c_stride: usize, a: Mat, b: Mat, acc
         (a.rows - 1) * c_stride + b.cols <= c.len(),
         "the result does not fit"
     );
-    // SAFETY: `Mat::strided` and the assertions above keep every index inside the three slices, `t` only swaps
-    // strides, and `c` is borrowed exclusively.
+    // SAFETY: the assertion keeps the result inside `c`, which is borrowed exclusively.
+    unsafe { product(c.as_mut_ptr(), c_stride, a, b, accumulate) }
+}
+
+/// `c = a b`, or `c += a b`, on this thread.
+///
+/// # Safety
+/// `c` is valid for writing `b.cols` values from every `c_stride`-th on, `a.rows` times, and no other thread touches
+/// those.
+unsafe fn product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool) {
+    assert_eq!(a.cols, b.rows, "inner sizes differ");
+    // SAFETY: `Mat::strided` keeps every index of `a` and `b` inside their slices, `t`, `rows_from` and `cols_from`
+    // stay within it; the caller answers for `c`.
     unsafe {
         gemm(
             a.rows,
             b.cols,
             a.cols,
-            c.as_mut_ptr(),
+            c,
             1,
             c_stride as isize,
             accumulate,
@@ -101,23 +121,62 @@ pub(super) fn matmul_strided(c: &mut [f32], c_stride: usize, a: Mat, b: Mat, acc
 /// Below this many multiplications one thread is faster than several.
 const PARALLEL_FROM: usize = 1 << 19;
 
-/// `c = a b`, or `c += a b`, with `c` row-major, on all threads.
-///
-/// Bands are cut by the shape alone, so that results do not depend on how many threads there are.
-pub(super) fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
-    let width = b.cols;
-    assert_eq!(c.len(), a.rows * width, "the result has another size");
-    if a.rows * width * a.cols < PARALLEL_FROM {
-        return matmul_strided(c, width, a, b, accumulate);
-    }
-    let band = a.rows.div_ceil(BANDS).next_multiple_of(16);
-    c.par_chunks_mut(band * width).enumerate().for_each(|(i, c)| {
-        matmul_strided(c, width, a.band(i * band, c.len() / width), b, accumulate);
-    });
-}
-
 /// Bands a product is cut into.
 const BANDS: usize = 4;
+
+/// The result of a product, written by several threads at once, each to a band of its own.
+#[derive(Clone, Copy)]
+struct Out(*mut f32);
+
+// SAFETY: every band writes to elements that no other band touches; see `matmul`.
+unsafe impl Send for Out {}
+// SAFETY: as above.
+unsafe impl Sync for Out {}
+
+impl Out {
+    /// The address of element `offset`, which lies inside the result.
+    fn at(self, offset: usize) -> *mut f32 {
+        self.0.wrapping_add(offset)
+    }
+}
+
+/// `c = a b`, or `c += a b`, with `c` row-major, on all threads.
+///
+/// Bands are cut by the shape alone, so that results do not depend on how many threads there are: rows of a tall
+/// result and columns of a wide one, since every band packs the whole of the other operand.
+pub(super) fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    let (height, width) = (a.rows, b.cols);
+    assert_eq!(c.len(), height * width, "the result has another size");
+    if height * width * a.cols < PARALLEL_FROM {
+        return matmul_strided(c, width, a, b, accumulate);
+    }
+    let out = Out(c.as_mut_ptr());
+    let tall = height >= width;
+    let band = if tall { height } else { width }
+        .div_ceil(BANDS)
+        .next_multiple_of(16);
+    (0..BANDS).into_par_iter().for_each(|i| {
+        let first = i * band;
+        if tall && first < height {
+            let rows = band.min(height - first);
+            // SAFETY: the bands are disjoint runs of rows of the matrix that `c` holds, and `c` is borrowed exclusively
+            // until all are done.
+            unsafe {
+                product(
+                    out.at(first * width),
+                    width,
+                    a.rows_from(first, rows),
+                    b,
+                    accumulate,
+                )
+            }
+        } else if !tall && first < width {
+            let cols = band.min(width - first);
+            // SAFETY: as above, with columns for rows.
+            unsafe { product(out.at(first), width, a, b.cols_from(first, cols), accumulate) }
+        }
+    });
+}
 
 #[cfg(test)]
 mod tests {
@@ -131,7 +190,14 @@ mod tests {
 
     #[test]
     fn products_of_every_layout_are_right() {
-        for (m, k, n) in [(3, 4, 5), (130, 70, 90), (1, 200, 3), (257, 64, 33)] {
+        for (m, k, n) in [
+            (3, 4, 5),
+            (130, 70, 90),
+            (1, 200, 3),
+            (257, 64, 33),
+            (40, 90, 200),
+            (1, 600, 1000),
+        ] {
             let a: Vec<f32> = (0..m * k).map(|i| (i % 7) as f32 - 3.0).collect();
             let b: Vec<f32> = (0..k * n).map(|i| (i % 5) as f32 - 2.0).collect();
             let expected = naive(&a, &b, m, k, n);
