@@ -66,7 +66,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "TASK", value_parser = ["translation"], help_heading = "Input")]
     pub task: Option<String>,
 
-    /// Most sentences in a batch
+    /// Most sentences in a batch [default: 256 unless --max-tokens is given]
     #[arg(
         long,
         visible_alias = "max-sentences",

@@ -26,6 +26,8 @@ const DEFAULT_DATA: &str = "data-bin";
 const DEFAULT_PATHS: [&str; 2] = ["checkpoints/checkpoint_best", "checkpoints/checkpoint_last"];
 /// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
 const DEFAULT_MAX_TOKENS: usize = 12_000;
+/// Most sentences then: thousands of short ones would fit, whose log-probabilities take gigabytes.
+const DEFAULT_BATCH_SIZE: usize = 256;
 
 /// Runs `generate`.
 ///
@@ -101,14 +103,14 @@ fn options(args: &GenerateArgs) -> GenerateOptions {
 }
 
 fn limits(args: &GenerateArgs) -> BatchLimits {
-    let max_tokens = match (args.max_tokens, args.batch_size) {
-        (None, None) => Some(DEFAULT_MAX_TOKENS),
-        (max_tokens, _) => max_tokens,
+    let (max_tokens, max_sentences) = match (args.max_tokens, args.batch_size) {
+        (None, None) => (Some(DEFAULT_MAX_TOKENS), Some(DEFAULT_BATCH_SIZE)),
+        given => given,
     };
     let defaults = BatchLimits::default();
     BatchLimits {
         max_tokens,
-        max_sentences: args.batch_size,
+        max_sentences,
         required_batch_size_multiple: args
             .required_batch_size_multiple
             .unwrap_or(defaults.required_batch_size_multiple),

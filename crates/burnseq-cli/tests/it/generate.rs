@@ -435,3 +435,37 @@ fn a_set_without_target_side_is_translated_without_scores() {
     assert!(lines_of(&out, 'T').is_empty() && !out.contains("BLEU"));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no target side"));
 }
+
+#[test]
+fn the_three_commands_follow_one_another() {
+    let dir = folder();
+    fs::remove_dir_all(dir.path().join("checkpoints")).unwrap();
+    let train = Command::new(env!("CARGO_BIN_EXE_train"))
+        .current_dir(dir.path())
+        .args("--cpu --arch transformer_tiny --max-update 4 --max-tokens 300 --log-format none".split(' '))
+        .args([
+            "--eval-bleu",
+            "--eval-bleu-args",
+            r#"{"beam": 2, "max_len_b": 8}"#,
+        ])
+        .output()
+        .unwrap();
+    assert!(
+        train.status.success(),
+        "{}",
+        String::from_utf8_lossy(&train.stderr)
+    );
+
+    // The data is no longer needed for text: the checkpoint carries dictionaries and subwords.
+    fs::rename(dir.path().join("data-bin"), dir.path().join("moved")).unwrap();
+    let out = stdout(&generate_from_stdin(
+        dir.path(),
+        "--input - --max-len-b 8",
+        b"Hund und Ball 1\n\n",
+    ));
+    assert_eq!(out.lines().count(), 2);
+    assert!(!out.contains("@@"), "{out}");
+    let out = stdout(&generate(dir.path(), "moved --quiet --max-len-b 8"));
+    assert!(out.starts_with("Generate test with beam=5: BLEU4 = "), "{out}");
+    assert!(out.contains("detokenised"), "{out}");
+}
