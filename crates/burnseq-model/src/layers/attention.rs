@@ -70,4 +70,33 @@ impl MultiheadAttention {
         let found = ops::attention(queries, keys, values, self.heads, is_pad, causal, mask);
         self.out_proj.forward(found)
     }
+
+    /// What the one query of every row finds in the row's past.
+    ///
+    /// # Shapes
+    /// - `x`: `[rows, 1, d_model]`
+    /// - `ancestors[step][row]`: which row of step `step` row `row` descends from
+    pub fn attend_cached(&self, x: Tensor<3>, cache: &KeyValueCache, ancestors: &[Vec<u32>]) -> Tensor<3> {
+        let queries = self.q_proj.forward(x);
+        let found = ops::cached_attention(queries, &cache.keys, &cache.values, ancestors, self.heads);
+        self.out_proj.forward(found)
+    }
+}
+
+/// Keys and values of a self-attention, step by step, each as it was computed: `[rows, d_model]`.
+///
+/// Beam search reorders rows at every step. Copying the past along would make a step cost as much as the past is long;
+/// here it stays in place, and whoever reads it is told where every row's past lies.
+#[derive(Debug, Clone, Default)]
+pub struct KeyValueCache {
+    keys: Vec<Tensor<2>>,
+    values: Vec<Tensor<2>>,
+}
+
+impl KeyValueCache {
+    /// Appends the keys and values of one step, each `[rows, 1, d_model]`.
+    pub fn push(&mut self, (keys, values): (Tensor<3>, Tensor<3>)) {
+        self.keys.push(keys.squeeze_dim(1));
+        self.values.push(values.squeeze_dim(1));
+    }
 }

@@ -7,7 +7,7 @@ mod layer_norm;
 mod linear;
 mod positions;
 
-pub use attention::MultiheadAttention;
+pub use attention::{KeyValueCache, MultiheadAttention};
 pub use embedding::Embedding;
 pub use feed_forward::FeedForward;
 pub use layer_norm::LayerNorm;

@@ -1,7 +1,7 @@
 //! The operations in terms of Burn's own, for every device.
 
 use burn::tensor::{
-    Bool, DType, Device, Distribution, Int, Tensor,
+    Bool, DType, Device, Distribution, Int, Tensor, TensorData,
     activation::{log_softmax, softmax},
 };
 
@@ -80,6 +80,26 @@ pub(super) fn attention(
     }
     let found = probabilities.matmul(split(values, key_len)); // [batch, heads, query_len, head_dim]
     found.swap_dims(1, 2).reshape([batch, query_len, d_model])
+}
+
+pub(super) fn cached_attention(
+    queries: Tensor<3>,
+    keys: &[Tensor<2>],
+    values: &[Tensor<2>],
+    ancestors: &[Vec<u32>],
+    heads: usize,
+) -> Tensor<3> {
+    let device = queries.device();
+    let gather = |steps: &[Tensor<2>]| {
+        let rows = steps.iter().zip(ancestors).map(|(step, ancestors)| {
+            let order: Vec<i32> = ancestors.iter().map(|&row| row as i32).collect();
+            let len = order.len();
+            step.clone()
+                .select(0, Tensor::from_data(TensorData::new(order, [len]), &device))
+        });
+        Tensor::stack::<3>(rows.collect(), 1) // [rows, steps, d_model]
+    };
+    attention(queries, gather(keys), gather(values), heads, None, false, None)
 }
 
 pub(super) fn label_smoothed_nll(

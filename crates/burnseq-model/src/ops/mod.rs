@@ -114,6 +114,25 @@ pub fn attention(
     )
 }
 
+/// Attention of one query per row over the row's past, which lies scattered over the rows of earlier steps.
+///
+/// # Shapes
+/// - `queries` and the result: `[rows, 1, d_model]`
+/// - `keys`, `values`: for every step so far, this one included, `[rows of the step, d_model]`
+/// - `ancestors[step][row]`: the row of step `step` that holds the past of row `row`
+pub fn cached_attention(
+    queries: Tensor<3>,
+    keys: &[Tensor<2>],
+    values: &[Tensor<2>],
+    ancestors: &[Vec<u32>],
+    heads: usize,
+) -> Tensor<3> {
+    if !cpu::takes(&queries) || queries.is_autodiff() {
+        return composed::cached_attention(queries, keys, values, ancestors, heads);
+    }
+    cpu::cached_attention(queries, keys, values, ancestors, heads)
+}
+
 /// Label-smoothed loss and negative log-likelihood, in nats, summed over the tokens whose target is not `pad`.
 ///
 /// With `epsilon_i = epsilon / (vocab - 1)` the loss of a token is `(1 - epsilon - epsilon_i) * nll + epsilon_i * smooth`,

@@ -223,3 +223,16 @@ fn adam_agrees() {
         assert!(largest(ours - theirs) < 1e-6);
     }
 }
+
+#[test]
+fn attention_over_a_scattered_past_agrees() {
+    let (d_model, heads) = (24, 3);
+    // Two rows, then four that come from them, then three of those four.
+    let steps = [2, 4, 3].map(|rows| (random([rows, d_model]), random([rows, d_model])));
+    let (keys, values): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
+    let ancestors = [vec![1, 0, 1], vec![3, 0, 2], vec![0, 1, 2]];
+    let queries = random([3, 1, d_model]);
+    let ours = cached_attention(queries.clone(), &keys, &values, &ancestors, heads);
+    let theirs = composed::cached_attention(queries, &keys, &values, &ancestors, heads);
+    assert!(largest(ours - theirs) < 1e-5);
+}

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Dropout, Init, Vocab,
-    layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention},
+    layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention},
 };
 
 /// Self-attention, cross-attention and feed-forward block of the decoder.
@@ -111,17 +111,18 @@ impl DecoderLayer {
     }
 
     /// One more token: `x` `[rows, 1, d_model]` to the same shape; source padding `is_pad` `[batch, src_len]`.
-    fn step(&self, x: Tensor<3>, is_pad: &Tensor<2, Bool>, state: &mut LayerState) -> Tensor<3> {
+    fn step(
+        &self,
+        x: Tensor<3>,
+        is_pad: &Tensor<2, Bool>,
+        ancestors: &[Vec<u32>],
+        state: &mut LayerState,
+    ) -> Tensor<3> {
         let dropout = Dropout::off();
         let own = &mut state.own;
         let self_attention = |x: Tensor<3>| {
-            let (mut keys, mut values) = self.self_attn.keys_values(x.clone());
-            if let Some((earlier_keys, earlier_values)) = own.take() {
-                keys = Tensor::cat(vec![earlier_keys, keys], 1);
-                values = Tensor::cat(vec![earlier_values, values], 1);
-            }
-            *own = Some((keys.clone(), values.clone()));
-            self.self_attn.attend(x, keys, values, None, false, &dropout)
+            own.push(self.self_attn.keys_values(x.clone()));
+            self.self_attn.attend_cached(x, own, ancestors)
         };
         let (keys, values) = state.cross.clone();
         let cross_attention = |x: Tensor<3>| {
@@ -233,14 +234,14 @@ impl Decoder {
             .layers
             .iter()
             .map(|layer| LayerState {
-                own: None,
+                own: KeyValueCache::default(),
                 cross: cross(layer),
             })
             .collect();
         DecoderState {
             layers,
             is_pad: encoder_out.is_pad,
-            step: 0,
+            ancestors: Vec::new(),
         }
     }
 
@@ -252,11 +253,14 @@ impl Decoder {
         embed_tokens: &Embedding,
     ) -> Tensor<3> {
         let params = self.input_params(embed_tokens);
-        let mut x = self.inputs.embed_step(prev_output_tokens, state.step, params);
+        let [rows] = prev_output_tokens.dims();
+        let mut x = self
+            .inputs
+            .embed_step(prev_output_tokens, state.ancestors.len(), params);
+        state.ancestors.push((0..rows as u32).collect());
         for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
-            x = layer.step(x, &state.is_pad, layer_state);
+            x = layer.step(x, &state.is_pad, &state.ancestors, layer_state);
         }
-        state.step += 1;
         self.finish(x)
     }
 }

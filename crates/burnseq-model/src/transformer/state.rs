@@ -2,6 +2,8 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
+use crate::layers::KeyValueCache;
+
 /// What the encoder gives the decoder.
 #[derive(Debug, Clone)]
 pub struct EncoderOut {
@@ -14,8 +16,8 @@ pub struct EncoderOut {
 /// Keys and values of one decoder block.
 #[derive(Debug, Clone)]
 pub(super) struct LayerState {
-    /// Keys and values of the target so far, each `[rows, tgt_len, d_model]`; none before the first step.
-    pub own: Option<(Tensor<3>, Tensor<3>)>,
+    /// Keys and values of the target so far.
+    pub own: KeyValueCache,
     /// Keys and values of the source, each `[batch, src_len, d_model]`: one per sentence, however many rows it has.
     pub cross: (Tensor<3>, Tensor<3>),
 }
@@ -26,8 +28,9 @@ pub struct DecoderState {
     pub(super) layers: Vec<LayerState>,
     /// True at source padding, `[batch, src_len]`.
     pub(super) is_pad: Tensor<2, Bool>,
-    /// Tokens fed so far.
-    pub(super) step: usize,
+    /// Where the rows come from: row `r` was row `ancestors[step][r]` when step `step` was computed. One entry for each
+    /// token fed so far.
+    pub(super) ancestors: Vec<Vec<u32>>,
 }
 
 impl DecoderState {
@@ -37,14 +40,11 @@ impl DecoderState {
         let [batch, _] = self.is_pad.dims();
         let keep_sentences = is_identity(sentences, batch);
         let sentence_index = index(sentences, &device);
-        let row_index = index(rows, &device);
+        // What was computed stays where it is; only who descends from whom changes.
+        for ancestors in &mut self.ancestors {
+            *ancestors = rows.iter().map(|&row| ancestors[row]).collect();
+        }
         for layer in &mut self.layers {
-            if let Some((keys, values)) = &mut layer.own
-                && !is_identity(rows, keys.dims()[0])
-            {
-                keys.inplace(|keys| keys.select(0, row_index.clone()));
-                values.inplace(|values| values.select(0, row_index.clone()));
-            }
             if !keep_sentences {
                 let (keys, values) = &mut layer.cross;
                 keys.inplace(|keys| keys.select(0, sentence_index.clone()));

@@ -6,6 +6,7 @@
 
 mod adam;
 mod attention;
+mod cached_attention;
 mod dropout;
 mod layer_norm;
 mod linear;
@@ -32,6 +33,7 @@ use burn::{
 pub(super) use self::{
     adam::adam_step,
     attention::Attention,
+    cached_attention::cached_attention,
     dropout::{DropoutAdd, DropoutOp},
     layer_norm::LayerNormOp,
     linear::LinearOp,
