@@ -83,17 +83,12 @@ impl Values {
             .expect("made contiguous f32 when it was wrapped")
     }
 
-    /// The values to write to: in place if nothing else shares them, else a copy.
-    pub fn into_vec(self) -> Vec<f32> {
-        self.as_slice().to_vec()
-    }
-
     /// The values for writing in place, copied first where they are shared.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
         let len = self.0.layout().num_elements();
         let covers = self.0.layout().start_offset() == 0 && self.0.bytes().len() == len * size_of::<f32>();
         if !covers {
-            *self = Self::new(self.clone().into_vec(), self.shape());
+            *self = Self::new(self.as_slice().to_vec(), self.shape());
         }
         self.0.storage_mut()
     }
