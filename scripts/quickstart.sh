@@ -86,7 +86,7 @@ fi
 # shellcheck source=scripts/setup.sh
 source scripts/setup.sh
 
-say "building (about 10 minutes of processor time when nothing is built yet)"
+say "building (about 15 minutes of processor time when nothing is built yet)"
 cargo build -p burnseq-cli
 bin="${CARGO_TARGET_DIR:-target}/debug"
 
