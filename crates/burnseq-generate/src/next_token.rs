@@ -1,7 +1,7 @@
 //! What a search knows of a model.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq_model::EncoderDecoder;
+use burnseq_model::{Dropout, EncoderDecoder};
 
 use crate::LogProbs;
 
@@ -35,7 +35,7 @@ impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
         let device = src_tokens.device();
         Self {
             model,
-            state: model.start(src_tokens),
+            state: model.start(src_tokens, Dropout::off()),
             temperature: temperature as f32,
             device,
         }

@@ -1,10 +1,49 @@
 //! Where dropout masks come from: a seed per forward pass, so that a run can be repeated and resumed bit for bit.
+//!
+//! Training drops values everywhere; decoding nowhere, or where `--retain-dropout` asks for it.
 
 use std::cell::Cell;
 
 use burn::tensor::Tensor;
 
 use crate::ops;
+
+/// A place of dropout, named after fairseq's module that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropoutModule {
+    /// The embeddings of the source.
+    TransformerEncoder,
+    /// The embeddings of the target.
+    TransformerDecoder,
+    /// The sub-layers of the encoder.
+    TransformerEncoderLayer,
+    /// The sub-layers of the decoder.
+    TransformerDecoderLayer,
+    /// The attention probabilities of either side.
+    MultiheadAttention,
+}
+
+impl DropoutModule {
+    /// All places.
+    pub const ALL: [Self; 5] = [
+        Self::TransformerEncoder,
+        Self::TransformerDecoder,
+        Self::TransformerEncoderLayer,
+        Self::TransformerDecoderLayer,
+        Self::MultiheadAttention,
+    ];
+
+    /// The name of fairseq's class.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TransformerEncoder => "TransformerEncoder",
+            Self::TransformerDecoder => "TransformerDecoder",
+            Self::TransformerEncoderLayer => "TransformerEncoderLayer",
+            Self::TransformerDecoderLayer => "TransformerDecoderLayer",
+            Self::MultiheadAttention => "MultiheadAttention",
+        }
+    }
+}
 
 /// Source of the dropout masks of one forward pass.
 ///
@@ -15,6 +54,8 @@ use crate::ops;
 pub struct Dropout {
     /// `None` outside training.
     seed: Option<u64>,
+    /// `None`: everywhere.
+    modules: Option<Vec<DropoutModule>>,
     drawn: Cell<u64>,
 }
 
@@ -23,6 +64,7 @@ impl Dropout {
     pub fn off() -> Self {
         Self {
             seed: None,
+            modules: None,
             drawn: Cell::new(0),
         }
     }
@@ -31,13 +73,29 @@ impl Dropout {
     pub fn seeded(seed: u64) -> Self {
         Self {
             seed: Some(seed),
+            modules: None,
             drawn: Cell::new(0),
         }
     }
 
-    /// The mask for the next use with drop `probability`, or `None` where nothing is dropped.
-    pub(crate) fn draw(&self, probability: f64) -> Option<Mask> {
+    /// The same masks, but only in `modules`.
+    pub fn only_in(self, modules: &[DropoutModule]) -> Self {
+        Self {
+            modules: Some(modules.to_vec()),
+            ..self
+        }
+    }
+
+    /// The mask for the next use in `module` with drop `probability`, or `None` where nothing is dropped.
+    pub(crate) fn draw(&self, module: DropoutModule, probability: f64) -> Option<Mask> {
         let seed = self.seed.filter(|_| probability > 0.0)?;
+        if self
+            .modules
+            .as_ref()
+            .is_some_and(|modules| !modules.contains(&module))
+        {
+            return None;
+        }
         let number = self.drawn.get();
         self.drawn.set(number + 1);
         Some(Mask {
@@ -47,8 +105,13 @@ impl Dropout {
     }
 
     /// Zeroes each value with `probability` and scales the others by `1 / (1 - probability)`.
-    pub fn apply<const D: usize>(&self, x: Tensor<D>, probability: f64) -> Tensor<D> {
-        match self.draw(probability) {
+    pub(crate) fn apply<const D: usize>(
+        &self,
+        x: Tensor<D>,
+        module: DropoutModule,
+        probability: f64,
+    ) -> Tensor<D> {
+        match self.draw(module, probability) {
             Some(mask) => ops::dropout(x, mask),
             None => x,
         }
@@ -69,4 +132,22 @@ pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masks_follow_the_seed_and_stay_within_the_modules() {
+        let (a, b) = (Dropout::seeded(3), Dropout::seeded(3));
+        let encoder = DropoutModule::TransformerEncoder;
+        assert_eq!(a.draw(encoder, 0.1), b.draw(encoder, 0.1));
+        assert_ne!(a.draw(encoder, 0.1), Dropout::seeded(3).draw(encoder, 0.1)); // the second of the sequence
+        assert_eq!(a.draw(encoder, 0.0), None);
+        assert_eq!(Dropout::off().draw(encoder, 0.1), None);
+        let attention = Dropout::seeded(3).only_in(&[DropoutModule::MultiheadAttention]);
+        assert_eq!(attention.draw(encoder, 0.1), None);
+        assert!(attention.draw(DropoutModule::MultiheadAttention, 0.1).is_some());
+    }
 }

@@ -28,8 +28,22 @@ pub trait EncoderDecoder: Module + 'static {
         dropout: &Dropout,
     ) -> Tensor<3>;
 
-    /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence.
-    fn start(&self, src_tokens: Tensor<2, Int>) -> Self::State;
+    /// [`forward`](Self::forward), and how much each target position looks at each source position: the probabilities
+    /// of the last cross-attention, averaged over its heads.
+    ///
+    /// # Shapes
+    /// - logits: `[batch, tgt_len, vocab]`
+    /// - attention: `[batch, tgt_len, src_len]`; row `t` belongs to the token that is predicted at `t`
+    fn forward_with_attention(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<3>);
+
+    /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence; `dropout` gives the
+    /// masks of the encoder and of every step, which are [off](Dropout::off) unless samples of the model are wanted.
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout) -> Self::State;
 
     /// Feeds one token per row and gives the logits of the next one.
     ///

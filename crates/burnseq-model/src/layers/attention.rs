@@ -6,7 +6,7 @@ use burn::{
 };
 
 use super::Linear;
-use crate::{Dropout, init::Init, ops};
+use crate::{Dropout, DropoutModule, Mask, init::Init, ops};
 
 /// Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2.2).
 #[derive(Module, Debug)]
@@ -66,9 +66,23 @@ impl MultiheadAttention {
         dropout: &Dropout,
     ) -> Tensor<3> {
         let queries = self.q_proj.forward(x);
-        let mask = dropout.draw(self.attention_dropout);
+        let mask = self.draw(dropout);
         let found = ops::attention(queries, keys, values, self.heads, is_pad, causal, mask);
         self.out_proj.forward(found)
+    }
+
+    /// How much the queries of `x` look at each key, averaged over the heads; nothing is dropped.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, query_len, d_model]`
+    /// - `keys`: `[batch, key_len, d_model]`
+    /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
+    /// - result: `[batch, query_len, key_len]`, rows add up to 1
+    pub fn probabilities(&self, x: Tensor<3>, keys: Tensor<3>, is_pad: Tensor<2, Bool>) -> Tensor<3> {
+        let queries = self.q_proj.forward(x);
+        ops::attention_probabilities(queries, keys, self.heads, Some(is_pad), false)
+            .mean_dim(1)
+            .squeeze_dim(1)
     }
 
     /// What the one query of every row finds in the row's past.
@@ -76,10 +90,21 @@ impl MultiheadAttention {
     /// # Shapes
     /// - `x`: `[rows, 1, d_model]`
     /// - `ancestors[step][row]`: which row of step `step` row `row` descends from
-    pub fn attend_cached(&self, x: Tensor<3>, cache: &KeyValueCache, ancestors: &[Vec<u32>]) -> Tensor<3> {
+    pub fn attend_cached(
+        &self,
+        x: Tensor<3>,
+        cache: &KeyValueCache,
+        ancestors: &[Vec<u32>],
+        dropout: &Dropout,
+    ) -> Tensor<3> {
         let queries = self.q_proj.forward(x);
-        let found = ops::cached_attention(queries, &cache.keys, &cache.values, ancestors, self.heads);
+        let mask = self.draw(dropout);
+        let found = ops::cached_attention(queries, &cache.keys, &cache.values, ancestors, self.heads, mask);
         self.out_proj.forward(found)
+    }
+
+    fn draw(&self, dropout: &Dropout) -> Option<Mask> {
+        dropout.draw(DropoutModule::MultiheadAttention, self.attention_dropout)
     }
 }
 

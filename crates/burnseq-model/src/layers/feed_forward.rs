@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 
 use super::Linear;
-use crate::{Dropout, ops, transformer::ActivationFn};
+use crate::{Dropout, DropoutModule, ops, transformer::ActivationFn};
 
 /// `fc2(dropout(activation(fc1(x))))` (Vaswani et al. 2017, section 3.3).
 ///
@@ -17,6 +17,8 @@ pub struct FeedForward<'a> {
     pub activation_fn: ActivationFn,
     /// Drop probability after the activation.
     pub activation_dropout: f64,
+    /// The layer that it is part of.
+    pub module: DropoutModule,
 }
 
 impl FeedForward<'_> {
@@ -26,6 +28,7 @@ impl FeedForward<'_> {
             ActivationFn::Relu => ops::linear_relu(x, self.fc1.weight.val(), self.fc1.bias.val()),
             ActivationFn::Gelu => activation::gelu(self.fc1.forward(x)),
         }; // [batch, len, ffn_dim]
-        self.fc2.forward(dropout.apply(hidden, self.activation_dropout))
+        let hidden = dropout.apply(hidden, self.module, self.activation_dropout);
+        self.fc2.forward(hidden)
     }
 }

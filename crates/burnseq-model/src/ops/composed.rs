@@ -55,12 +55,33 @@ pub(super) fn attention(
     drop: Option<Mask>,
 ) -> Tensor<3> {
     let [batch, query_len, d_model] = queries.dims();
+    let mut probabilities = attention_probabilities(queries, keys, heads, is_pad, causal);
+    if let Some(mask) = drop {
+        probabilities = dropout(probabilities, mask);
+    }
+    let found = probabilities.matmul(split_heads(values, heads)); // [batch, heads, query_len, head_dim]
+    found.swap_dims(1, 2).reshape([batch, query_len, d_model])
+}
+
+/// `[batch, len, d_model]` to `[batch, heads, len, head_dim]`.
+fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [batch, len, d_model] = x.dims();
+    x.reshape([batch, len, heads, d_model / heads]).swap_dims(1, 2)
+}
+
+pub(super) fn attention_probabilities(
+    queries: Tensor<3>,
+    keys: Tensor<3>,
+    heads: usize,
+    is_pad: Option<Tensor<2, Bool>>,
+    causal: bool,
+) -> Tensor<4> {
+    let [batch, query_len, d_model] = queries.dims();
     let [_, key_len, _] = keys.dims();
     let head_dim = d_model / heads;
-    let split = |x: Tensor<3>, len: usize| x.reshape([batch, len, heads, head_dim]).swap_dims(1, 2);
 
-    let queries = split(queries, query_len) * (head_dim as f64).powf(-0.5); // [batch, heads, query_len, head_dim]
-    let mut scores = queries.matmul(split(keys, key_len).transpose()); // [batch, heads, query_len, key_len]
+    let queries = split_heads(queries, heads) * (head_dim as f64).powf(-0.5); // [batch, heads, query_len, head_dim]
+    let mut scores = queries.matmul(split_heads(keys, heads).transpose()); // [batch, heads, query_len, key_len]
     if causal {
         let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &scores.device());
         scores = scores.mask_fill(
@@ -74,12 +95,7 @@ pub(super) fn attention(
             .expand([batch, heads, query_len, key_len]);
         scores = scores.mask_fill(is_pad, MASKED);
     }
-    let mut probabilities = softmax(scores, 3);
-    if let Some(mask) = drop {
-        probabilities = dropout(probabilities, mask);
-    }
-    let found = probabilities.matmul(split(values, key_len)); // [batch, heads, query_len, head_dim]
-    found.swap_dims(1, 2).reshape([batch, query_len, d_model])
+    softmax(scores, 3)
 }
 
 pub(super) fn cached_attention(
@@ -88,6 +104,7 @@ pub(super) fn cached_attention(
     values: &[Tensor<2>],
     ancestors: &[Vec<u32>],
     heads: usize,
+    drop: Option<Mask>,
 ) -> Tensor<3> {
     let device = queries.device();
     let gather = |steps: &[Tensor<2>]| {
@@ -99,7 +116,7 @@ pub(super) fn cached_attention(
         });
         Tensor::stack::<3>(rows.collect(), 1) // [rows, steps, d_model]
     };
-    attention(queries, gather(keys), gather(values), heads, None, false, None)
+    attention(queries, gather(keys), gather(values), heads, None, false, drop)
 }
 
 pub(super) fn label_smoothed_nll(

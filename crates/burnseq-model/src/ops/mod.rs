@@ -114,21 +114,39 @@ pub fn attention(
     )
 }
 
+/// The probabilities by which [`attention`] weighs values: those of a row are evenly spread where it may see no key.
+///
+/// Attention itself keeps none of them, so they are computed once more, from Burn's own operations on every device.
+///
+/// # Shapes
+/// Those of [`attention`]; the result is `[batch, heads, query_len, key_len]`.
+pub fn attention_probabilities(
+    queries: Tensor<3>,
+    keys: Tensor<3>,
+    heads: usize,
+    is_pad: Option<Tensor<2, Bool>>,
+    causal: bool,
+) -> Tensor<4> {
+    composed::attention_probabilities(queries, keys, heads, is_pad, causal)
+}
+
 /// Attention of one query per row over the row's past, which lies scattered over the rows of earlier steps.
 ///
 /// # Shapes
 /// - `queries` and the result: `[rows, 1, d_model]`
 /// - `keys`, `values`: for every step so far, this one included, `[rows of the step, d_model]`
 /// - `ancestors[step][row]`: the row of step `step` that holds the past of row `row`
+/// - `dropout`: mask over `[rows, heads, 1, steps]` probabilities
 pub fn cached_attention(
     queries: Tensor<3>,
     keys: &[Tensor<2>],
     values: &[Tensor<2>],
     ancestors: &[Vec<u32>],
     heads: usize,
+    dropout: Option<Mask>,
 ) -> Tensor<3> {
-    if !cpu::takes(&queries) || queries.is_autodiff() {
-        return composed::cached_attention(queries, keys, values, ancestors, heads);
+    if !cpu::takes(&queries) || queries.is_autodiff() || dropout.is_some() {
+        return composed::cached_attention(queries, keys, values, ancestors, heads, dropout);
     }
     cpu::cached_attention(queries, keys, values, ancestors, heads)
 }

@@ -232,7 +232,7 @@ fn attention_over_a_scattered_past_agrees() {
     let (keys, values): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
     let ancestors = [vec![1, 0, 1], vec![3, 0, 2], vec![0, 1, 2]];
     let queries = random([3, 1, d_model]);
-    let ours = cached_attention(queries.clone(), &keys, &values, &ancestors, heads);
-    let theirs = composed::cached_attention(queries, &keys, &values, &ancestors, heads);
+    let ours = cached_attention(queries.clone(), &keys, &values, &ancestors, heads, None);
+    let theirs = composed::cached_attention(queries, &keys, &values, &ancestors, heads, None);
     assert!(largest(ours - theirs) < 1e-5);
 }

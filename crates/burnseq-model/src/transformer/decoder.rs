@@ -7,12 +7,12 @@ use burn::{
 
 use super::{
     ActivationFn, DecoderState, EncoderOut, TransformerConfig,
-    encoder::residual,
+    encoder::Residual,
     inputs::{InputParams, InputSettings, Inputs},
     state::LayerState,
 };
 use crate::{
-    Dropout, Init, Vocab,
+    Dropout, DropoutModule, Init, Vocab,
     layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention},
 };
 
@@ -68,25 +68,22 @@ impl DecoderLayer {
         self_attention: impl FnOnce(Tensor<3>) -> Tensor<3>,
         cross_attention: impl FnOnce(Tensor<3>) -> Tensor<3>,
     ) -> Tensor<3> {
-        let (before, p) = (self.normalize_before, self.dropout);
-        let x = residual(x, &self.self_attn_layer_norm, before, p, dropout, self_attention);
-        let x = residual(
-            x,
-            &self.encoder_attn_layer_norm,
-            before,
-            p,
+        let settings = Residual {
+            normalize_before: self.normalize_before,
+            module: DropoutModule::TransformerDecoderLayer,
+            probability: self.dropout,
             dropout,
-            cross_attention,
-        );
+        };
+        let x = settings.apply(x, &self.self_attn_layer_norm, self_attention);
+        let x = settings.apply(x, &self.encoder_attn_layer_norm, cross_attention);
         let feed_forward = FeedForward {
             fc1: &self.fc1,
             fc2: &self.fc2,
             activation_fn: self.activation_fn,
             activation_dropout: self.activation_dropout,
+            module: settings.module,
         };
-        residual(x, &self.final_layer_norm, before, p, dropout, |x| {
-            feed_forward.forward(x, dropout)
-        })
+        settings.apply(x, &self.final_layer_norm, |x| feed_forward.forward(x, dropout))
     }
 
     /// Whole targets: `x` `[batch, tgt_len, d_model]` to the same shape; `is_pad` `[batch, tgt_len]`.
@@ -97,6 +94,35 @@ impl DecoderLayer {
         encoder_out: &EncoderOut,
         dropout: &Dropout,
     ) -> Tensor<3> {
+        self.forward_observed(x, is_pad, encoder_out, dropout, |_, _| ())
+    }
+
+    /// [`forward`](Self::forward), and how much each target token looks at each source token:
+    /// `[batch, tgt_len, src_len]`, averaged over the heads.
+    fn forward_with_attention(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        encoder_out: &EncoderOut,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let mut attention = None;
+        let x = self.forward_observed(x, is_pad, encoder_out, dropout, |x, keys| {
+            let is_pad = encoder_out.is_pad.clone();
+            attention = Some(self.encoder_attn.probabilities(x.clone(), keys.clone(), is_pad));
+        });
+        (x, attention.expect("every layer attends to the source once"))
+    }
+
+    /// [`forward`](Self::forward); `observe` sees the input and the keys of the cross-attention.
+    fn forward_observed(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        encoder_out: &EncoderOut,
+        dropout: &Dropout,
+        observe: impl FnOnce(&Tensor<3>, &Tensor<3>),
+    ) -> Tensor<3> {
         let self_attention = |x: Tensor<3>| {
             let (keys, values) = self.self_attn.keys_values(x.clone());
             self.self_attn
@@ -104,6 +130,7 @@ impl DecoderLayer {
         };
         let cross_attention = |x: Tensor<3>| {
             let (keys, values) = self.encoder_attn.keys_values(encoder_out.x.clone());
+            observe(&x, &keys);
             self.encoder_attn
                 .attend(x, keys, values, Some(encoder_out.is_pad.clone()), false, dropout)
         };
@@ -116,13 +143,13 @@ impl DecoderLayer {
         x: Tensor<3>,
         is_pad: &Tensor<2, Bool>,
         ancestors: &[Vec<u32>],
+        dropout: &Dropout,
         state: &mut LayerState,
     ) -> Tensor<3> {
-        let dropout = Dropout::off();
         let own = &mut state.own;
         let self_attention = |x: Tensor<3>| {
             own.push(self.self_attn.keys_values(x.clone()));
-            self.self_attn.attend_cached(x, own, ancestors)
+            self.self_attn.attend_cached(x, own, ancestors, dropout)
         };
         let (keys, values) = state.cross.clone();
         let cross_attention = |x: Tensor<3>| {
@@ -132,10 +159,10 @@ impl DecoderLayer {
             let x = x.reshape([batch, rows / batch, d_model]);
             let found = self
                 .encoder_attn
-                .attend(x, keys, values, Some(is_pad.clone()), false, &dropout);
+                .attend(x, keys, values, Some(is_pad.clone()), false, dropout);
             found.reshape([rows, 1, d_model])
         };
-        self.sublayers(x, &dropout, self_attention, cross_attention)
+        self.sublayers(x, dropout, self_attention, cross_attention)
     }
 }
 
@@ -167,6 +194,7 @@ impl Decoder {
             no_positions: config.no_token_positional_embeddings,
             scale: !config.no_scale_embedding,
             dropout: config.dropout,
+            module: DropoutModule::TransformerDecoder,
             pad: vocab.pad,
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
@@ -227,8 +255,30 @@ impl Decoder {
         self.finish(x)
     }
 
-    /// Caches before the first step: the keys and values of the source.
-    pub(super) fn start(&self, encoder_out: EncoderOut) -> DecoderState {
+    /// [`forward`](Self::forward), and the attention of the last block: `[batch, tgt_len, src_len]`.
+    pub(super) fn forward_with_attention(
+        &self,
+        prev_output_tokens: Tensor<2, Int>,
+        encoder_out: &EncoderOut,
+        embed_tokens: &Embedding,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let is_pad = self.inputs.is_pad(prev_output_tokens.clone());
+        let params = self.input_params(embed_tokens);
+        let mut x = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
+        let (last, others) = self
+            .layers
+            .split_last()
+            .expect("a decoder has at least one block");
+        for layer in others {
+            x = layer.forward(x, is_pad.clone(), encoder_out, dropout);
+        }
+        let (x, attention) = last.forward_with_attention(x, is_pad, encoder_out, dropout);
+        (self.finish(x), attention)
+    }
+
+    /// Caches before the first step: the keys and values of the source. `dropout` gives the masks of all steps.
+    pub(super) fn start(&self, encoder_out: EncoderOut, dropout: Dropout) -> DecoderState {
         let cross = |layer: &DecoderLayer| layer.encoder_attn.keys_values(encoder_out.x.clone());
         let layers = self
             .layers
@@ -242,6 +292,7 @@ impl Decoder {
             layers,
             is_pad: encoder_out.is_pad,
             ancestors: Vec::new(),
+            dropout,
         }
     }
 
@@ -256,10 +307,10 @@ impl Decoder {
         let [rows] = prev_output_tokens.dims();
         let mut x = self
             .inputs
-            .embed_step(prev_output_tokens, state.ancestors.len(), params);
+            .embed_step(prev_output_tokens, state.ancestors.len(), params, &state.dropout);
         state.ancestors.push((0..rows as u32).collect());
         for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
-            x = layer.step(x, &state.is_pad, &state.ancestors, layer_state);
+            x = layer.step(x, &state.is_pad, &state.ancestors, &state.dropout, layer_state);
         }
         self.finish(x)
     }

@@ -10,7 +10,7 @@ use super::{
     inputs::{InputParams, InputSettings, Inputs},
 };
 use crate::{
-    Dropout, Init, Vocab,
+    Dropout, DropoutModule, Init, Vocab,
     layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention},
     ops,
 };
@@ -54,52 +54,59 @@ impl EncoderLayer {
 
     /// `x` `[batch, src_len, d_model]` to the same shape; `is_pad` `[batch, src_len]`.
     pub fn forward(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
-        let x = residual(
-            x,
-            &self.self_attn_layer_norm,
-            self.normalize_before,
-            self.dropout,
+        let settings = Residual {
+            normalize_before: self.normalize_before,
+            module: DropoutModule::TransformerEncoderLayer,
+            probability: self.dropout,
             dropout,
-            |x| {
-                let (keys, values) = self.self_attn.keys_values(x.clone());
-                self.self_attn
-                    .attend(x, keys, values, Some(is_pad), false, dropout)
-            },
-        );
+        };
+        let x = settings.apply(x, &self.self_attn_layer_norm, |x| {
+            let (keys, values) = self.self_attn.keys_values(x.clone());
+            self.self_attn
+                .attend(x, keys, values, Some(is_pad), false, dropout)
+        });
         let feed_forward = FeedForward {
             fc1: &self.fc1,
             fc2: &self.fc2,
             activation_fn: self.activation_fn,
             activation_dropout: self.activation_dropout,
+            module: settings.module,
         };
-        residual(
-            x,
-            &self.final_layer_norm,
-            self.normalize_before,
-            self.dropout,
-            dropout,
-            |x| feed_forward.forward(x, dropout),
-        )
+        settings.apply(x, &self.final_layer_norm, |x| feed_forward.forward(x, dropout))
     }
 }
 
 /// A sub-layer with its residual connection: `norm(x + dropout(f(x)))`, or `x + dropout(f(norm(x)))` for pre-norm.
-pub(super) fn residual(
-    x: Tensor<3>,
-    norm: &LayerNorm,
-    normalize_before: bool,
-    probability: f64,
-    dropout: &Dropout,
-    sublayer: impl FnOnce(Tensor<3>) -> Tensor<3>,
-) -> Tensor<3> {
-    let input = if normalize_before {
-        norm.forward(x.clone())
-    } else {
-        x.clone()
-    };
-    let output = sublayer(input);
-    let sum = ops::dropout_add(x, output, dropout.draw(probability));
-    if normalize_before { sum } else { norm.forward(sum) }
+pub(super) struct Residual<'a> {
+    pub normalize_before: bool,
+    /// The layer that it is part of.
+    pub module: DropoutModule,
+    /// Drop probability of what the sub-layer gives.
+    pub probability: f64,
+    pub dropout: &'a Dropout,
+}
+
+impl Residual<'_> {
+    pub fn apply(
+        &self,
+        x: Tensor<3>,
+        norm: &LayerNorm,
+        sublayer: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let input = if self.normalize_before {
+            norm.forward(x.clone())
+        } else {
+            x.clone()
+        };
+        let output = sublayer(input);
+        let mask = self.dropout.draw(self.module, self.probability);
+        let sum = ops::dropout_add(x, output, mask);
+        if self.normalize_before {
+            sum
+        } else {
+            norm.forward(sum)
+        }
+    }
 }
 
 /// Source tokens to vectors.
@@ -128,6 +135,7 @@ impl Encoder {
             no_positions: config.no_token_positional_embeddings,
             scale: !config.no_scale_embedding,
             dropout: config.dropout,
+            module: DropoutModule::TransformerEncoder,
             pad: vocab.pad,
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);

@@ -6,7 +6,7 @@ use burn::{
 };
 
 use crate::{
-    Dropout, Init,
+    Dropout, DropoutModule, Init,
     layers::{Embedding, LayerNorm, position_ids, sinusoids},
     ops,
 };
@@ -20,6 +20,8 @@ pub struct Inputs {
     sinusoids: Option<Tensor<2>>,
     scale: f64,
     dropout: f64,
+    #[module(skip)]
+    module: DropoutModule,
     pad: usize,
     max_positions: usize,
 }
@@ -40,6 +42,7 @@ pub(crate) struct InputSettings {
     pub no_positions: bool,
     pub scale: bool,
     pub dropout: f64,
+    pub module: DropoutModule,
     pub pad: usize,
 }
 
@@ -53,6 +56,7 @@ impl Inputs {
             no_positions,
             scale,
             dropout,
+            module,
             pad,
         } = settings;
         let rows = max_positions + pad + 1; // the first token sits in row pad + 1
@@ -62,6 +66,7 @@ impl Inputs {
             sinusoids: fixed.then(|| sinusoids(rows, d_model, pad, init.device())),
             scale: if scale { (d_model as f64).sqrt() } else { 1.0 },
             dropout,
+            module,
             pad,
             max_positions,
         };
@@ -99,7 +104,13 @@ impl Inputs {
     }
 
     /// The input of decoding step `step` (from 0): `[rows]` tokens to `[rows, 1, d_model]`.
-    pub(crate) fn embed_step(&self, tokens: Tensor<1, Int>, step: usize, params: InputParams) -> Tensor<3> {
+    pub(crate) fn embed_step(
+        &self,
+        tokens: Tensor<1, Int>,
+        step: usize,
+        params: InputParams,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
         let embedded = params.embed_tokens.forward(tokens.unsqueeze_dim(1)) * self.scale;
         let table = self
             .sinusoids
@@ -112,7 +123,7 @@ impl Inputs {
             }
             None => embedded,
         };
-        self.finish(x, params, &Dropout::off())
+        self.finish(x, params, dropout)
     }
 
     fn finish(&self, x: Tensor<3>, params: InputParams, dropout: &Dropout) -> Tensor<3> {
@@ -120,6 +131,6 @@ impl Inputs {
             Some(norm) => norm.forward(x),
             None => x,
         };
-        dropout.apply(x, self.dropout)
+        dropout.apply(x, self.module, self.dropout)
     }
 }

@@ -105,8 +105,23 @@ impl EncoderDecoder for Transformer {
         self.project(features)
     }
 
-    fn start(&self, src_tokens: Tensor<2, Int>) -> DecoderState {
-        self.decoder.start(self.encode(src_tokens, &Dropout::off()))
+    fn forward_with_attention(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let encoder_out = self.encode(src_tokens, dropout);
+        let embedding = self.tgt_embedding();
+        let (features, attention) =
+            self.decoder
+                .forward_with_attention(prev_output_tokens, &encoder_out, embedding, dropout);
+        (self.project(features), attention)
+    }
+
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout) -> DecoderState {
+        let encoder_out = self.encode(src_tokens, &dropout);
+        self.decoder.start(encoder_out, dropout)
     }
 
     fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut DecoderState) -> Tensor<2> {

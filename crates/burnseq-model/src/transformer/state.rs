@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::layers::KeyValueCache;
+use crate::{Dropout, layers::KeyValueCache};
 
 /// What the encoder gives the decoder.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub struct DecoderState {
     /// Where the rows come from: row `r` was row `ancestors[step][r]` when step `step` was computed. One entry for each
     /// token fed so far.
     pub(super) ancestors: Vec<Vec<u32>>,
+    /// Masks of the steps to come.
+    pub(super) dropout: Dropout,
 }
 
 impl DecoderState {

@@ -1,7 +1,9 @@
 //! Decoding step by step gives what the whole pass gives.
 
 use burn::tensor::{Device, Int, Tensor};
-use burnseq_model::{Dropout, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab};
+use burnseq_model::{
+    Dropout, DropoutModule, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab,
+};
 
 const VOCAB: Vocab = Vocab {
     src: 30,
@@ -39,7 +41,7 @@ fn steps_equal_the_whole_pass() {
         let src_tokens = ints([[1, 1, 5, 9, 2], [4, 8, 7, 6, 2]]);
         let prev_output_tokens = ints::<2>([[2, 4, 9, 11], [2, 20, 5, 6]]);
         let whole = model.forward(src_tokens.clone(), prev_output_tokens.clone(), &Dropout::off());
-        let mut state = model.start(src_tokens);
+        let mut state = model.start(src_tokens, Dropout::off());
         for step in 0..4 {
             let token = prev_output_tokens
                 .clone()
@@ -56,7 +58,7 @@ fn steps_equal_the_whole_pass() {
 fn reordered_rows_go_on_as_if_they_had_been_there_from_the_start() {
     let model = tiny(|_| ());
     let (first, second) = ([5, 9, 2], [8, 7, 2]);
-    let mut state = model.start(ints([first, second]));
+    let mut state = model.start(ints([first, second]), Dropout::off());
     model.step(ints([2, 2]), &mut state);
     model.reorder(&mut state, &[0, 0, 1, 1], &[0, 1]); // two rows per sentence
     model.step(ints([4, 5, 6, 7]), &mut state);
@@ -85,6 +87,51 @@ fn a_source_of_padding_alone_gives_finite_logits() {
     let model = tiny(|_| ());
     let logits = model.forward(ints([[1, 1], [5, 2]]), ints([[2], [2]]), &Dropout::off());
     assert!(largest(logits).is_finite());
+}
+
+#[test]
+fn attention_is_a_distribution_over_the_source_that_ignores_padding_and_later_tokens() {
+    let model = tiny(|_| ());
+    let (src_tokens, prev_output_tokens) = (
+        ints([[1, 1, 5, 9, 2], [4, 8, 7, 6, 2]]),
+        ints([[2, 4, 9], [2, 20, 5]]),
+    );
+    let off = Dropout::off();
+    let (logits, attention) =
+        model.forward_with_attention(src_tokens.clone(), prev_output_tokens.clone(), &off);
+    assert_eq!(attention.dims(), [2, 3, 5]);
+    assert_eq!(
+        largest(logits - model.forward(src_tokens.clone(), prev_output_tokens, &off)),
+        0.0
+    );
+    assert!(largest(attention.clone().sum_dim(2) - 1.0) < 1e-6);
+    assert_eq!(largest(attention.clone().slice([0..1, 0..3, 0..2])), 0.0);
+
+    let (_, shorter) = model.forward_with_attention(src_tokens, ints([[2, 4], [2, 20]]), &off);
+    assert!(largest(shorter - attention.clone().slice([0..2, 0..2])) < 1e-6);
+    let (_, alone) = model.forward_with_attention(ints([[5, 9, 2]]), ints([[2, 4, 9]]), &off);
+    assert!(largest(alone - attention.slice([0..1, 0..3, 2..5])) < 1e-6);
+}
+
+#[test]
+fn steps_drop_values_where_they_are_told_to() {
+    let model = tiny(|config| {
+        config.dropout = 0.3;
+        config.attention_dropout = 0.3;
+    });
+    let run = |dropout| {
+        let mut state = model.start(ints([[5, 9, 2]]), dropout);
+        let first = model.step(ints([2]), &mut state);
+        Tensor::cat(vec![first, model.step(ints([4]), &mut state)], 0)
+    };
+    let off = run(Dropout::off());
+    assert_eq!(largest(run(Dropout::seeded(3)) - run(Dropout::seeded(3))), 0.0);
+    assert!(largest(run(Dropout::seeded(3)) - run(Dropout::seeded(4))) > 0.0);
+    for module in DropoutModule::ALL {
+        let difference = run(Dropout::seeded(3).only_in(&[module])) - off.clone();
+        assert!(largest(difference) > 0.0, "{module:?}");
+    }
+    assert_eq!(largest(run(Dropout::seeded(3).only_in(&[])) - off), 0.0);
 }
 
 #[test]
