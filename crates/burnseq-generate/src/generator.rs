@@ -1,10 +1,10 @@
-//! A batch of sources through the model and the search.
+//! A batch of sources through the models and the search.
 
-use burn::tensor::{Device, Tensor, TensorData};
-use burnseq_model::EncoderDecoder;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use burnseq_model::{EncoderDecoder, Vocab};
 
 use crate::search::{self, BeamSearch};
-use crate::{GenerateError, GenerateOptions, Hypothesis, ModelNextToken};
+use crate::{Ensemble, GenerateError, GenerateOptions, Hypothesis, ModelNextToken, NextToken, Source};
 
 /// Decodes batches of sources with one set of options.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ impl Generator {
     /// Checks the options.
     ///
     /// # Errors
-    /// The first option that is out of range.
+    /// The first option that is out of range or does not go with another.
     pub fn new(options: GenerateOptions) -> Result<Self, GenerateError> {
         options.validate()?;
         Ok(Self { options })
@@ -29,66 +29,119 @@ impl Generator {
 
     /// The `nbest` best hypotheses of each source, best first; fewer where the search found fewer, at least one.
     ///
-    /// Sources are token ids that end with `</s>`; an empty sentence is `</s>` alone. They share one batch, so pass
-    /// sentences of similar length, as many as memory allows. `model` must be on `device` and off autodiff.
+    /// Several models are an [`Ensemble`]. The sources share one batch, so pass sentences of similar length, as many
+    /// as memory allows. Models must be on `device` and off autodiff.
     ///
     /// # Errors
-    /// A source that is too long, does not end with `</s>` or holds unknown ids; weights that give no probabilities.
+    /// Models that do not share their dictionaries; a source that is too long, does not end with `</s>`, holds unknown
+    /// ids, or asks for what no hypothesis can have; weights that give no probabilities.
+    ///
+    /// # Panics
+    /// Without any model.
     pub fn generate<M: EncoderDecoder>(
         &self,
-        model: &M,
-        sources: &[Vec<u32>],
+        models: &[M],
+        sources: &[Source],
         device: &Device,
     ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
-        let vocab = model.vocab();
-        let (max_source, max_target) = model.max_positions();
-        for (sentence, source) in sources.iter().enumerate() {
-            let tokens = source.len();
-            if tokens > max_source {
-                return Err(GenerateError::SourceTooLong {
-                    sentence,
-                    tokens,
-                    limit: max_source,
-                });
-            }
-            if let Some(&id) = source.iter().find(|&&id| id as usize >= vocab.src) {
-                return Err(GenerateError::UnknownId {
-                    sentence,
-                    id,
-                    vocab: vocab.src,
-                });
-            }
-            if source.last().is_none_or(|&last| last as usize != vocab.eos) {
-                return Err(GenerateError::NoEos {
-                    sentence,
-                    eos: vocab.eos,
-                });
-            }
-        }
+        let limits = Limits::of(models)?;
+        let max_lens = self.max_lens(sources, &limits)?;
         if sources.is_empty() {
             return Ok(Vec::new());
         }
-        let src_len = sources.iter().map(Vec::len).max().unwrap_or(0);
-        let mut src_tokens = vec![vocab.pad as i32; sources.len() * src_len]; // [batch, src_len]
-        for (row, source) in src_tokens.chunks_exact_mut(src_len).zip(sources) {
-            let padding = src_len - source.len();
-            row[padding..]
-                .iter_mut()
-                .zip(source)
-                .for_each(|(place, &id)| *place = id as i32);
-        }
-        let src_tokens = Tensor::from_data(TensorData::new(src_tokens, [sources.len(), src_len]), device);
-        let max_lens: Vec<usize> = sources
-            .iter()
-            .map(|source| self.options.max_len(source.len(), max_target))
-            .collect();
+        let mut next_token = self.start(models, sources, device);
+        self.search(&mut next_token, sources, &max_lens, &limits.vocab)
+    }
 
-        let mut next_token = ModelNextToken::new(model, src_tokens, self.options.temperature);
-        let beam = BeamSearch::new(&self.options, &vocab, &max_lens);
-        let hypotheses = search::run(beam, &mut next_token);
+    /// Checks the sources; gives the most tokens before `</s>` of their hypotheses.
+    fn max_lens(&self, sources: &[Source], limits: &Limits) -> Result<Vec<usize>, GenerateError> {
+        let max_len = |source: &Source| {
+            let max_len = self
+                .options
+                .max_len(source.tokens.len(), limits.max_target_positions);
+            source.check(&limits.vocab, limits.max_source_positions, max_len, &self.options)?;
+            Ok(max_len)
+        };
+        sources.iter().map(max_len).collect()
+    }
+
+    /// The models with the sources encoded.
+    fn start<'a, M: EncoderDecoder>(
+        &self,
+        models: &'a [M],
+        sources: &[Source],
+        device: &Device,
+    ) -> Ensemble<ModelNextToken<'a, M>> {
+        let src_tokens = left_padded(sources, models[0].vocab().pad, device);
+        let member = |model| ModelNextToken::new(model, src_tokens.clone(), self.options.temperature);
+        Ensemble::new(models.iter().map(member).collect())
+    }
+
+    fn search(
+        &self,
+        model: &mut impl NextToken,
+        sources: &[Source],
+        max_lens: &[usize],
+        vocab: &Vocab,
+    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
+        let beam = BeamSearch::new(&self.options, vocab, max_lens);
+        let hypotheses = search::run(beam, model);
         match hypotheses.iter().position(Vec::is_empty) {
-            Some(sentence) => Err(GenerateError::NoHypothesis { sentence }),
+            Some(index) => Err(GenerateError::NoHypothesis {
+                sentence: sources[index].id,
+            }),
             None => Ok(hypotheses),
         }
     }
+}
+
+/// What models that decode together have in common.
+struct Limits {
+    vocab: Vocab,
+    max_source_positions: usize,
+    max_target_positions: usize,
+}
+
+impl Limits {
+    /// The dictionaries of all `models`, and the positions that every one of them reaches.
+    fn of<M: EncoderDecoder>(models: &[M]) -> Result<Self, GenerateError> {
+        let describe = |vocab: Vocab| format!("{} source and {} target tokens", vocab.src, vocab.tgt);
+        let vocab = models.first().expect("there is a model to decode with").vocab();
+        let mut limits = Self {
+            vocab,
+            max_source_positions: usize::MAX,
+            max_target_positions: usize::MAX,
+        };
+        for (index, model) in models.iter().enumerate() {
+            if model.vocab() != vocab {
+                return Err(GenerateError::Ensemble {
+                    number: index + 1,
+                    theirs: describe(model.vocab()),
+                    ours: describe(vocab),
+                });
+            }
+            let (max_source, max_target) = model.max_positions();
+            limits.max_source_positions = limits.max_source_positions.min(max_source);
+            limits.max_target_positions = limits.max_target_positions.min(max_target);
+        }
+        Ok(limits)
+    }
+}
+
+/// The sources as one tensor `[batch, src_len]`, padded on the left.
+fn left_padded(sources: &[Source], pad: usize, device: &Device) -> Tensor<2, Int> {
+    let src_len = sources
+        .iter()
+        .map(|source| source.tokens.len())
+        .max()
+        .unwrap_or(0);
+    let mut src_tokens = vec![pad as i32; sources.len() * src_len];
+    for (row, source) in src_tokens.chunks_exact_mut(src_len).zip(sources) {
+        let padding = src_len - source.tokens.len();
+        row[padding..]
+            .iter_mut()
+            .zip(&source.tokens)
+            .for_each(|(place, &id)| *place = id as i32);
+    }
+    Tensor::from_data(TensorData::new(src_tokens, [sources.len(), src_len]), device)
 }

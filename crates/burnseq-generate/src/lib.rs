@@ -13,13 +13,14 @@
 //!
 //! ```
 //! use burn::tensor::Device;
-//! use burnseq_generate::{GenerateOptions, Generator};
+//! use burnseq_generate::{GenerateOptions, Generator, Source};
 //! use burnseq_model::{TransformerConfig, Vocab};
 //!
 //! let config = TransformerConfig { encoder_layers: 1, decoder_layers: 1, ..TransformerConfig::default() };
 //! let model = config.init(&Vocab { src: 16, tgt: 24, pad: 1, eos: 2 }, 1, &Device::flex());
 //! let generator = Generator::new(GenerateOptions { beam: 3, nbest: 2, max_len_b: 7, ..GenerateOptions::default() })?;
-//! let hypotheses = generator.generate(&model, &[vec![5, 7, 2], vec![2]], &Device::flex())?;
+//! let sources = [Source::new(0, vec![5, 7, 2]), Source::new(1, vec![2])];
+//! let hypotheses = generator.generate(&[model], &sources, &Device::flex())?;
 //! assert_eq!(hypotheses.len(), 2); // one list per source, the empty sentence included
 //! assert_eq!(hypotheses[0].len(), 2); // two best
 //! assert!(hypotheses[0][0].score >= hypotheses[0][1].score);
@@ -27,6 +28,7 @@
 //! # Ok::<(), burnseq_generate::GenerateError>(())
 //! ```
 
+mod ensemble;
 mod error;
 mod generator;
 mod hypothesis;
@@ -36,12 +38,15 @@ mod next_token;
 mod options;
 pub mod rules;
 pub mod search;
+mod source;
 
+pub use ensemble::Ensemble;
 pub use error::GenerateError;
 pub use generator::Generator;
 pub use hypothesis::Hypothesis;
 pub use log_probs::{LogProbs, Row};
 pub use next_token::{ModelNextToken, NextToken};
-pub use options::GenerateOptions;
+pub use options::{ConstraintOrder, GenerateOptions};
 pub use rules::{Position, Rule};
 pub use search::{BeamSearch, Reorder, Search};
+pub use source::Source;

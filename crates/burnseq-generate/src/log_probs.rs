@@ -75,6 +75,29 @@ impl LogProbs {
         Row::new(&mut self.values[row * self.vocab..][..self.vocab], self.source)
     }
 
+    /// Makes the values log-probabilities, those of a row that is no distribution NaN.
+    pub(crate) fn normalise(&mut self) {
+        let Source::Logits { temperature } = self.source else {
+            return;
+        };
+        self.values.par_chunks_exact_mut(self.vocab).for_each(|row| {
+            row.iter_mut().for_each(|logit| *logit /= temperature);
+            let normaliser = kernels::log_sum_exp(row);
+            row.iter_mut().for_each(|logit| *logit -= normaliser);
+        });
+        self.source = Source::Scores;
+    }
+
+    /// The values, row by row; log-probabilities once [normalised](Self::normalise).
+    pub(crate) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// As [`values`](Self::values).
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
     /// The rows of each sentence, for work in parallel. Every row is to be taken at most once.
     pub(crate) fn par_sentences(
         &mut self,

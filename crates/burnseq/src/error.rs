@@ -80,7 +80,10 @@ impl Error {
                 matches!(error, Config { .. } | UnknownArch { .. })
             }
             Self::Train(error) => error.is_usage(),
-            Self::Generate(error) => matches!(error, burnseq_generate::GenerateError::Option { .. }),
+            Self::Generate(error) => {
+                use burnseq_generate::GenerateError::{Alone, Option, Together};
+                matches!(error, Option { .. } | Together { .. } | Alone { .. })
+            }
             _ => false,
         }
     }

@@ -117,7 +117,7 @@ impl Translator {
         options: &GenerateOptions,
     ) -> Result<Vec<Translation>> {
         let generator = Generator::new(options.clone())?;
-        let translations = translate_lines(&self.model, lines, &generator, &self.limits, false)?;
+        let translations = translate_lines(&self.model, lines, 0, &generator, &self.limits, false)?;
         Ok(translations
             .into_iter()
             .map(|translation| self.finish(translation))

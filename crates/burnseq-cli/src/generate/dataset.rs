@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::{Context, Result};
 use burnseq::decode::{Decoded, ScoreKeeper, TargetText, TranslationModel, translate_batches};
 use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_generate::Generator;
+use burnseq_generate::{Generator, Source};
 use burnseq_model::EncoderDecoder;
 use burnseq_text::RemoveBpe;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -57,8 +57,8 @@ pub(super) fn translate(
     let (mut sentences, mut tokens) = (0, 0);
     let mut written = Ok(());
     let time = translate_batches(
-        &model.model,
-        dataset.src(),
+        std::slice::from_ref(&model.model),
+        |id| Source::new(id as u64, dataset.src().sentence(id)),
         &plan.batches,
         generator,
         &model.device,

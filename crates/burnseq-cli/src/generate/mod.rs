@@ -99,6 +99,8 @@ fn options(args: &GenerateArgs) -> GenerateOptions {
         max_len_b: args.max_len_b.unwrap_or(defaults.max_len_b),
         temperature: args.temperature.unwrap_or(defaults.temperature),
         unnormalized: args.unnormalized,
+        seed: args.seed.unwrap_or(defaults.seed),
+        ..defaults
     }
 }
 

@@ -134,19 +134,17 @@ impl Job<'_> {
     }
 
     fn translate(&mut self, chunk: &[String], out: &mut dyn Write) -> Result<()> {
-        let translations =
-            translate_lines(self.model, chunk, self.generator, self.limits, self.skip_too_long)
-                .map_err(|error| match error {
-                    // Lines are counted from the beginning of the file.
-                    burnseq::Error::LineTooLong { line, tokens, limit } => burnseq::Error::LineTooLong {
-                        line: line + self.lines as u64,
-                        tokens,
-                        limit,
-                    },
-                    error => error,
-                })
-                .map_err(coded)
-                .with_context(|| format!("cannot translate {}", self.reader.name().display()))?;
+        let first_line = self.lines as u64;
+        let translations = translate_lines(
+            self.model,
+            chunk,
+            first_line,
+            self.generator,
+            self.limits,
+            self.skip_too_long,
+        )
+        .map_err(coded)
+        .with_context(|| format!("cannot translate {}", self.reader.name().display()))?;
         let unk = self.model.tgt_dict.symbol(self.model.tgt_dict.unk());
         for translation in translations {
             let mut line = match translation {

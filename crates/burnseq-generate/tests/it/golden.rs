@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_generate::{GenerateOptions, Generator, Hypothesis};
+use burnseq_generate::{GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_metrics::TokenisedBleu;
 use burnseq_model::{Transformer, TransformerConfig, Vocab, load_state_dict};
 use burnseq_text::{RemoveBpe, UnkStyle};
@@ -113,9 +113,12 @@ impl Golden {
         let mut all = HashMap::new();
         for batch in plan.batches {
             let ids: Vec<usize> = batch.into_iter().filter(|&id| id < n).collect();
-            let sources: Vec<Vec<u32>> = ids.iter().map(|&id| self.test.example(id).source).collect();
+            let sources: Vec<Source> = ids
+                .iter()
+                .map(|&id| Source::new(id as u64, self.test.example(id).source))
+                .collect();
             let found = generator
-                .generate(&self.model, &sources, &Device::flex())
+                .generate(std::slice::from_ref(&self.model), &sources, &Device::flex())
                 .unwrap();
             all.extend(ids.into_iter().zip(found));
         }

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use burnseq_generate::{GenerateError, GenerateOptions, Generator, Hypothesis};
+use burnseq_generate::{GenerateError, GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_model::{
     Dropout, EncoderDecoder, Transformer, TransformerConfig, Vocab, load_state_dict, state_dict,
 };
@@ -56,9 +56,13 @@ fn sources(n: usize) -> Vec<Vec<u32>> {
 }
 
 fn generate(model: &Transformer, sources: &[Vec<u32>], options: &GenerateOptions) -> Vec<Vec<Hypothesis>> {
+    let sources: Vec<Source> = (0..)
+        .zip(sources)
+        .map(|(id, source)| Source::new(id, source.clone()))
+        .collect();
     Generator::new(options.clone())
         .unwrap()
-        .generate(model, sources, &Device::flex())
+        .generate(std::slice::from_ref(model), &sources, &Device::flex())
         .unwrap()
 }
 
@@ -248,19 +252,22 @@ fn sources_that_do_not_fit_are_named() {
     let generator = Generator::new(GenerateOptions::default()).unwrap();
     let refused = |source: Vec<u32>| {
         generator
-            .generate(&model, &[vec![2], source], &Device::flex())
+            .generate(
+                std::slice::from_ref(&model),
+                &[Source::new(0, vec![2]), Source::new(1, source)],
+                &Device::flex(),
+            )
             .unwrap_err()
             .to_string()
     };
     assert!(
-        refused([vec![5; 40], vec![2]].concat())
-            .starts_with("source 1 of the batch has 41 tokens, the model takes 40")
+        refused([vec![5; 40], vec![2]].concat()).starts_with("sentence 1 has 41 tokens, the model takes 40")
     );
-    assert!(refused(vec![29, 2]).starts_with("source 1 of the batch holds token 29, the model knows 29"));
+    assert!(refused(vec![29, 2]).starts_with("sentence 1 holds token 29, the model knows 29"));
     assert!(refused(vec![5]).contains("does not end"));
     assert!(refused(vec![]).contains("does not end"));
     assert_eq!(
-        generator.generate(&model, &[], &Device::flex()).unwrap(),
+        generator.generate(&[model], &[], &Device::flex()).unwrap(),
         Vec::<Vec<Hypothesis>>::new()
     );
 }
@@ -279,7 +286,7 @@ fn weights_without_a_distribution_are_an_error() {
     let model = model(7).map(&mut Poison);
     let generator = Generator::new(GenerateOptions::default()).unwrap();
     let error = generator
-        .generate(&model, &[vec![5, 2]], &Device::flex())
+        .generate(&[model], &[Source::new(0, vec![5, 2])], &Device::flex())
         .unwrap_err();
     assert!(
         matches!(error, GenerateError::NoHypothesis { sentence: 0 }),

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use burnseq_data::Sentences;
-use burnseq_generate::{Generator, Hypothesis};
+use burnseq_generate::{Generator, Hypothesis, Source};
 use burnseq_model::EncoderDecoder;
 
 use crate::error::Result;
@@ -19,13 +18,15 @@ pub struct Decoded {
 }
 
 /// Translates the sentences of `batches` and hands over each batch, longest source first as fairseq prints them;
-/// gives the time that the model and the search took.
+/// gives the time that the models and the search took.
+///
+/// Several models are an ensemble; `source` gives the sentence of a number in `batches`.
 ///
 /// # Errors
 /// What [`Generator::generate`] refuses, and errors of `each`.
 pub fn translate_batches<M: EncoderDecoder>(
-    model: &M,
-    src: &Sentences,
+    models: &[M],
+    source: impl Fn(usize) -> Source,
     batches: &[Vec<usize>],
     generator: &Generator,
     device: &Device,
@@ -33,11 +34,11 @@ pub fn translate_batches<M: EncoderDecoder>(
 ) -> Result<Duration> {
     let mut time = Duration::ZERO;
     for batch in batches {
-        let mut ids = batch.clone();
-        ids.sort_by_key(|&id| std::cmp::Reverse(src.size(id)));
-        let sources: Vec<Vec<u32>> = ids.iter().map(|&id| src.sentence(id)).collect();
+        let mut batch: Vec<(usize, Source)> = batch.iter().map(|&id| (id, source(id))).collect();
+        batch.sort_by_key(|(_, source)| std::cmp::Reverse(source.tokens.len()));
+        let (ids, sources): (Vec<usize>, Vec<Source>) = batch.into_iter().unzip();
         let started = Instant::now();
-        let found = generator.generate(model, &sources, device)?;
+        let found = generator.generate(models, &sources, device)?;
         time += started.elapsed();
         each(
             ids.into_iter()

@@ -1,7 +1,7 @@
 //! Raw lines through the whole pipeline, in order.
 
-use burnseq_data::{BatchLimits, Sentences, batch_by_size, ordered_indices};
-use burnseq_generate::{Generator, Hypothesis};
+use burnseq_data::{BatchLimits, batch_by_size, ordered_indices};
+use burnseq_generate::{Generator, Hypothesis, Source};
 use burnseq_model::EncoderDecoder;
 use burnseq_text::whitespace::is_space;
 
@@ -25,7 +25,8 @@ pub enum LineTranslation {
 
 /// Translates raw lines; the result has one entry per line, in order.
 ///
-/// Lines are translated in batches of similar length, which changes no result. With `skip_too_long` a line that is
+/// Lines are translated in batches of similar length, which changes no result. `first_line` is the 0-based number of
+/// the first one in its file: lines are counted from there in errors and in what is drawn by sampling. With `skip_too_long` a line that is
 /// longer than the model or `limits` take is left out instead of refused.
 ///
 /// # Errors
@@ -33,6 +34,7 @@ pub enum LineTranslation {
 pub fn translate_lines<S: AsRef<str>>(
     model: &TranslationModel,
     lines: &[S],
+    first_line: u64,
     generator: &Generator,
     limits: &BatchLimits,
     skip_too_long: bool,
@@ -42,7 +44,7 @@ pub fn translate_lines<S: AsRef<str>>(
         .max_tokens
         .map_or(max_source, |max_tokens| max_tokens.min(max_source));
     let mut translations = vec![LineTranslation::Empty; lines.len()];
-    let (mut sources, mut numbers) = (Vec::new(), Vec::new());
+    let mut sources = Vec::new();
     for (number, line) in lines.iter().enumerate() {
         if line.as_ref().chars().all(is_space) {
             continue;
@@ -50,30 +52,33 @@ pub fn translate_lines<S: AsRef<str>>(
         let tokens = model.src_text.encode(line.as_ref())?;
         let ids = model.src_dict.encode_line(&tokens, true);
         if ids.len() <= longest {
-            sources.push(ids);
-            numbers.push(number);
+            sources.push((number, Source::new(first_line + number as u64, ids)));
         } else if skip_too_long {
             translations[number] = LineTranslation::TooLong { tokens: ids.len() };
         } else {
             return Err(Error::LineTooLong {
-                line: number as u64 + 1,
+                line: first_line + number as u64 + 1,
                 tokens: ids.len(),
                 limit: longest,
             });
         }
     }
-    let sources = Sentences::Memory(sources);
-    let order = ordered_indices(sources.len(), |index| sources.size(index), |_| 0, None);
-    let batches = batch_by_size(&order, |index| sources.size(index), limits)?;
+    let size = |index: usize| {
+        let (_, source) = &sources[index];
+        source.tokens.len()
+    };
+    let order = ordered_indices(sources.len(), size, |_| 0, None);
+    let batches = batch_by_size(&order, size, limits)?;
     translate_batches(
-        &model.model,
-        &sources,
+        std::slice::from_ref(&model.model),
+        |index| sources[index].1.clone(),
         &batches,
         generator,
         &model.device,
         |decoded| {
             for sentence in decoded {
-                translations[numbers[sentence.id]] = LineTranslation::Translated(sentence.hypotheses);
+                let (number, _) = sources[sentence.id];
+                translations[number] = LineTranslation::Translated(sentence.hypotheses);
             }
             Ok(())
         },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use burnseq_generate::{GenerateOptions, Generator};
+use burnseq_generate::{GenerateOptions, Generator, Source};
 use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
 use burnseq_model::EncoderDecoder;
 use burnseq_text::{Dictionary, RemoveBpe, TextPipeline};
@@ -111,11 +111,13 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
         // Batches go from short to long sentences; one of middle length is shown.
         let middle = set.batches.len() / 2;
         for (number, batch) in set.batches.iter().enumerate() {
-            let sources: Vec<Vec<u32>> = batch
+            let sources: Vec<Source> = batch
                 .iter()
-                .map(|&index| set.dataset.src().sentence(index))
+                .map(|&index| Source::new(index as u64, set.dataset.src().sentence(index)))
                 .collect();
-            let translations = self.generator.generate(model, &sources, &self.device)?;
+            let translations =
+                self.generator
+                    .generate(std::slice::from_ref(model), &sources, &self.device)?;
             for (&index, translations) in batch.iter().zip(&translations) {
                 let best = translations
                     .first()
