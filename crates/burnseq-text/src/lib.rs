@@ -5,6 +5,7 @@
 //! - [`TextPipeline`] turns raw lines into tokens and back, as [`TextSettings`] beside the data say:
 //!   [`Normalization`], then a [`Tokenizer`], then a subword model, [`sentencepiece`] or
 //!   [`subword_nmt`], which are learnt here too.
+//! - [`moses`] are the tools that many published corpora were prepared with.
 //! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format.
 //! - [`RemoveBpe`] joins subwords in decoded text where no pipeline is at hand.
 //!
@@ -31,6 +32,7 @@ mod error;
 mod hash;
 mod lines;
 mod merges;
+pub mod moses;
 mod normalize;
 mod pipeline;
 mod remove_bpe;

@@ -1,0 +1,94 @@
+//! Corpora that Moses' own scripts prepared.
+
+use burnseq_text::moses::{MosesDetokenizer, MosesTokenizer, lowercase, normalize_punctuation};
+
+use crate::shared::{assert_same_lines, read, shared};
+
+/// The sets that fairseq's recipe joins to the IWSLT14 test set, in its order.
+const IWSLT_TEST: [&str; 5] = [
+    "IWSLT14.TED.dev2010",
+    "IWSLT14.TEDX.dev2012",
+    "IWSLT14.TED.tst2010",
+    "IWSLT14.TED.tst2011",
+    "IWSLT14.TED.tst2012",
+];
+
+#[test]
+fn iwslt_test_set_equals_the_one_of_fairseqs_recipe() {
+    let Some(folder) = shared("data/iwslt14-de-en") else {
+        return;
+    };
+    for language in ["de", "en"] {
+        let tokenizer = MosesTokenizer::new(language);
+        let mut tokenized = String::new();
+        for set in IWSLT_TEST {
+            let raw = read(&folder.join(format!("raw/{set}.de-en.{language}.gz")));
+            for line in raw.lines() {
+                let tokens = tokenizer.tokenize(&line.replace('’', "'"));
+                tokenized.push_str(&lowercase(&tokens));
+                tokenized.push('\n');
+            }
+        }
+        assert_eq!(tokenized.lines().count(), 6750);
+        let expected = read(&folder.join(format!("test.{language}.gz")));
+        assert_same_lines(&tokenized, &expected, language);
+    }
+}
+
+#[test]
+fn multi30k_equals_its_own_tokenisation() {
+    let Some(folder) = shared("data/multi30k-de-en") else {
+        return;
+    };
+    // It was made with version 1.1, where an abbreviation at the end of the line keeps its full
+    // stop, and which leaves two blanks before a quoted one.
+    let as_1_1 = |line: &str| match line.strip_suffix(" .") {
+        Some(rest) => format!("{rest}."),
+        None => line.replace(" . &apos;", "  . &apos; "),
+    };
+    for (language, expected_differences) in [("de", 13), ("en", 1)] {
+        let tokenizer = MosesTokenizer::new(language);
+        let mut differences = 0;
+        for set in ["train", "valid", "test_2016_flickr", "test_2017_flickr"] {
+            let raw = read(&folder.join(format!("raw/{set}.{language}.gz")));
+            let tokenized = read(&folder.join(format!("tok/{set}.{language}.gz")));
+            assert_eq!(raw.lines().count(), tokenized.lines().count());
+            for (line, expected) in raw.lines().zip(tokenized.lines()) {
+                let tokens = tokenizer.tokenize(&normalize_punctuation(language, &lowercase(line)));
+                if tokens != expected {
+                    assert_eq!(as_1_1(&tokens), expected, "{set}.{language}: {line}");
+                    differences += 1;
+                }
+            }
+        }
+        assert_eq!(differences, expected_differences, "{language}");
+    }
+}
+
+#[test]
+fn iwslt_detokenised_as_stored() {
+    let Some(folder) = shared("data/iwslt14-de-en") else {
+        return;
+    };
+    for (set, language, expected_differences) in [
+        ("valid", "de", 5),
+        ("valid", "en", 0),
+        ("test", "de", 1),
+        ("test", "en", 0),
+    ] {
+        let detokenizer = MosesDetokenizer::new(language);
+        let tokens = read(&folder.join(format!("{set}.{language}.gz")));
+        let expected = read(&folder.join(format!("detok/{set}.{language}.gz")));
+        assert_eq!(tokens.lines().count(), expected.lines().count());
+        let mut differences = 0;
+        for (tokens, expected) in tokens.lines().zip(expected.lines()) {
+            if detokenizer.detokenize(tokens) != expected {
+                // The stored German text follows the English rule for the genitive.
+                assert_eq!(MosesDetokenizer::new("en").detokenize(tokens), expected);
+                assert!(tokens.contains("s &apos; "), "{tokens}");
+                differences += 1;
+            }
+        }
+        assert_eq!(differences, expected_differences, "{set}.{language}");
+    }
+}
