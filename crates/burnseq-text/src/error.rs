@@ -132,6 +132,9 @@ pub enum Error {
         /// What the library said.
         reason: String,
     },
+    /// Segmentations cannot be sampled with this subword model.
+    #[error("{0}")]
+    SamplingModel(String),
     /// A settings file is not valid.
     #[error("{path}: {reason}")]
     Settings {

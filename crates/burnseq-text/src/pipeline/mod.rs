@@ -16,6 +16,7 @@ pub use tokenizer::Tokenizer;
 
 use crate::error::{Error, Result};
 use crate::sentencepiece::SentencePiece;
+use crate::subword::SubwordModel;
 use crate::subword_nmt::{Codes, SubwordNmt, Vocabulary};
 
 /// Content of the files that settings name, by name.
@@ -36,14 +37,7 @@ pub type TextFiles = BTreeMap<String, Vec<u8>>;
 #[derive(Debug, Clone)]
 pub struct TextPipeline {
     settings: TextSettings,
-    subword: Subword,
-}
-
-#[derive(Debug, Clone)]
-enum Subword {
-    None,
-    SentencePiece(SentencePiece),
-    SubwordNmt(SubwordNmt),
+    subword: SubwordModel,
 }
 
 impl TextPipeline {
@@ -62,9 +56,9 @@ impl TextPipeline {
                 })
         };
         let subword = match &settings.subword {
-            SubwordSettings::None => Subword::None,
+            SubwordSettings::None => SubwordModel::None,
             SubwordSettings::SentencePiece { model } => {
-                Subword::SentencePiece(SentencePiece::from_bytes(content(model)?, model)?)
+                SubwordModel::SentencePiece(SentencePiece::from_bytes(content(model)?, model)?)
             }
             SubwordSettings::SubwordNmt {
                 codes,
@@ -72,7 +66,7 @@ impl TextPipeline {
                 threshold,
             } => {
                 let codes = Codes::parse(content(codes)?, codes)?;
-                Subword::SubwordNmt(match vocabulary {
+                SubwordModel::SubwordNmt(match vocabulary {
                     None => SubwordNmt::new(&codes),
                     Some(name) => {
                         let vocabulary = Vocabulary::parse(content(name)?, name, *threshold)?;
@@ -98,6 +92,11 @@ impl TextPipeline {
         &self.settings
     }
 
+    /// The subword model.
+    pub fn subword(&self) -> &SubwordModel {
+        &self.subword
+    }
+
     /// Normalises, tokenises and segments a raw line; the tokens are separated by blanks.
     ///
     /// # Errors
@@ -105,21 +104,12 @@ impl TextPipeline {
     pub fn encode(&self, raw: &str) -> Result<String> {
         let line = self.settings.normalization.apply(raw);
         let line = self.settings.tokenizer.tokenize(line);
-        match &self.subword {
-            Subword::None => Ok(line),
-            Subword::SentencePiece(model) => model.encode_line(&line),
-            Subword::SubwordNmt(model) => Ok(model.encode_line(&line)),
-        }
+        self.subword.encode_line(&line)
     }
 
     /// Joins subwords and undoes the tokenisation; normalisation cannot be undone.
     pub fn decode(&self, tokens: &str) -> String {
-        let line = match &self.subword {
-            Subword::None => tokens.to_owned(),
-            Subword::SentencePiece(model) => model.decode(tokens),
-            Subword::SubwordNmt(model) => model.decode(tokens),
-        };
-        self.settings.tokenizer.detokenize(line)
+        self.settings.tokenizer.detokenize(self.subword.decode(tokens))
     }
 }
 

@@ -1,7 +1,8 @@
 //! SentencePiece (Kudo and Richardson 2018): learning BPE models and applying any model.
 //!
 //! Learning is ours and gives the vocabulary that `spm_train --model_type=bpe` gives; the model it
-//! writes is read by every SentencePiece library. Encoding goes through Google's C++ library.
+//! writes is read by every SentencePiece library. Encoding goes through Google's C++ library, but
+//! for sampled segmentations ([`SubwordSampler`](crate::SubwordSampler)), which are ours as well.
 //!
 //! The models written here hold the `identity` normaliser: text is to be normalised by
 //! [`Normalization::NmtNfkc`](crate::Normalization) before it is learnt from and before it is
@@ -9,13 +10,18 @@
 //! to normalise (NFKC) there too.
 
 mod alphabet;
+mod bpe_dropout;
 mod learn;
 mod model;
 mod pieces;
 mod proto;
+mod sample;
+mod unigram;
 
 pub use learn::{Learned, Learner, SentencePieceOptions, learn};
 pub use model::SentencePiece;
+pub(crate) use model::byte_of;
+pub(crate) use sample::PieceSampler;
 
 /// What stands for a blank in pieces.
 pub const BLANK: char = '\u{2581}';

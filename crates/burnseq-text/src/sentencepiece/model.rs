@@ -7,7 +7,7 @@ use prost::Message;
 use sentencepiece::SentencePieceProcessor;
 
 use super::SPECIAL_PIECES;
-use super::proto::ModelProto;
+use super::proto::{ModelProto, ModelType, PieceType};
 use crate::error::{Error, Result};
 use crate::remove_bpe::RemoveBpe;
 
@@ -25,8 +25,19 @@ use crate::remove_bpe::RemoveBpe;
 #[derive(Debug, Clone)]
 pub struct SentencePiece {
     processor: Arc<SentencePieceProcessor>,
-    pieces: Arc<[Box<str>]>,
+    entries: Arc<[Entry]>,
+    model_type: ModelType,
+    byte_fallback: bool,
     normalizes: bool,
+}
+
+/// An entry of the vocabulary.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) piece: Box<str>,
+    /// Merges with a higher score come first (BPE); logarithm of a probability (unigram).
+    pub(crate) score: f32,
+    pub(crate) kind: PieceType,
 }
 
 impl SentencePiece {
@@ -59,13 +70,17 @@ impl SentencePiece {
         let processor =
             SentencePieceProcessor::from_serialized_proto(bytes).map_err(|cause| error(cause.to_string()))?;
         let charsmap = proto.normalizer_spec.and_then(|spec| spec.precompiled_charsmap);
-        let pieces = proto
-            .pieces
-            .into_iter()
-            .map(|entry| entry.piece.unwrap_or_default().into());
+        let trainer = proto.trainer_spec.unwrap_or_default();
+        let entries = proto.pieces.into_iter().map(|entry| Entry {
+            kind: entry.r#type(),
+            score: entry.score(),
+            piece: entry.piece.unwrap_or_default().into(),
+        });
         Ok(Self {
             processor: Arc::new(processor),
-            pieces: pieces.collect(),
+            entries: entries.collect(),
+            model_type: trainer.model_type(),
+            byte_fallback: trainer.byte_fallback(),
             normalizes: charsmap.is_some_and(|map| !map.is_empty()),
         })
     }
@@ -79,10 +94,7 @@ impl SentencePiece {
         let pieces = self
             .processor
             .encode(line)
-            .map_err(|cause| Error::SentencePieceEncode {
-                text: line.chars().take(80).collect(),
-                reason: cause.to_string(),
-            })?;
+            .map_err(|cause| encode_error(line, &cause))?;
         let mut segmented = String::with_capacity(line.len() * 2);
         for piece in pieces {
             if !segmented.is_empty() {
@@ -93,19 +105,56 @@ impl SentencePiece {
         Ok(segmented)
     }
 
+    /// The line as the model sees it: normalised, with U+2581 for blanks.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`].
+    pub(crate) fn normalize(&self, line: &str) -> Result<String> {
+        let normalized = self.processor.normalize(line);
+        normalized.map_err(|cause| encode_error(line, &cause))
+    }
+
     /// Joins pieces to text.
     pub fn decode(&self, tokens: &str) -> String {
+        if self.byte_fallback {
+            return RemoveBpe::SentencePiece.apply(&self.join(tokens));
+        }
         RemoveBpe::SentencePiece.apply(tokens)
+    }
+
+    /// The normalised text that pieces stand for. Bytes that are no UTF-8 become U+FFFD.
+    pub(crate) fn join(&self, tokens: &str) -> String {
+        let mut bytes = Vec::with_capacity(tokens.len());
+        for token in tokens.split(' ') {
+            match byte_of(token).filter(|_| self.byte_fallback) {
+                Some(byte) => bytes.push(byte),
+                None => bytes.extend_from_slice(token.as_bytes()),
+            }
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// The pieces in the order of their ids.
     pub fn pieces(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.pieces.iter().map(|piece| &**piece)
+        self.entries.iter().map(|entry| &*entry.piece)
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(crate) fn model_type(&self) -> ModelType {
+        self.model_type
+    }
+
+    /// Whether characters that no piece holds become pieces that stand for their bytes.
+    pub fn falls_back_to_bytes(&self) -> bool {
+        self.byte_fallback
     }
 
     /// How many pieces there are, the special ones included.
     pub fn len(&self) -> usize {
-        self.pieces.len()
+        self.entries.len()
     }
 
     /// Whether there are only special pieces.
@@ -116,6 +165,21 @@ impl SentencePiece {
     /// Whether the model normalises text itself, beyond blanks; models learnt here do not.
     pub fn normalizes(&self) -> bool {
         self.normalizes
+    }
+}
+
+/// The byte that a piece such as `<0xE2>` stands for.
+pub(crate) fn byte_of(piece: &str) -> Option<u8> {
+    let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
+    (digits.len() == 2)
+        .then(|| u8::from_str_radix(digits, 16).ok())
+        .flatten()
+}
+
+fn encode_error(line: &str, cause: &sentencepiece::SentencePieceError) -> Error {
+    Error::SentencePieceEncode {
+        text: line.chars().take(80).collect(),
+        reason: cause.to_string(),
     }
 }
 

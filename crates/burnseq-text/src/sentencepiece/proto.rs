@@ -51,6 +51,8 @@ pub(crate) struct TrainerSpec {
     pub(crate) max_sentence_length: Option<i32>,
     #[prost(int32, optional, tag = "20")]
     pub(crate) max_sentencepiece_length: Option<i32>,
+    #[prost(bool, optional, tag = "35")]
+    pub(crate) byte_fallback: Option<bool>,
 }
 
 /// The kind of model.

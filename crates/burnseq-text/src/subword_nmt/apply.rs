@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::{Codes, CodesVersion, END_OF_WORD, SEPARATOR, Vocabulary, parts, words};
 use crate::error::{Error, Result};
 use crate::hash::FastMap;
+use crate::random::SampleRng;
 use crate::remove_bpe::RemoveBpe;
 
 /// Words whose segmentation is remembered, at most; then the memory starts afresh.
@@ -119,23 +120,50 @@ impl SubwordNmt {
 
     /// Segments the words of a line, which blanks (U+0020) separate; blanks at both ends stay.
     pub fn encode_line(&self, line: &str) -> String {
-        let mut segmented = String::with_capacity(line.len() * 2);
         // A poisoned lock only means that another thread panicked; the entries are complete.
         let mut cache = self
             .cache
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        for part in parts(line) {
-            self.encode_part(part, &mut cache, &mut segmented);
-        }
-        segmented
+        encode_words(line, |word, segmented| {
+            if let Some(known) = cache.get(word) {
+                return segmented.push_str(known);
+            }
+            let begin = segmented.len();
+            self.tables.segment(word, || true, segmented);
+            if word.len() <= CACHED_LENGTH {
+                if cache.len() >= CACHED_WORDS {
+                    cache.clear();
+                }
+                cache.insert(word.into(), segmented[begin..].into());
+            }
+        })
     }
 
-    fn encode_part(&self, part: &str, cache: &mut Cache, segmented: &mut String) {
-        let is_edge = |c: char| matches!(c, ' ' | '\r' | '\n');
+    /// As [`SubwordNmt::encode_line`] with BPE-dropout (Provilkov et al. 2020): before each merge,
+    /// every place where some merge is possible is left out with the probability `dropout`; the
+    /// word is done when none is left. 0 leaves out nothing, 1 gives characters.
+    pub fn encode_line_with_dropout(&self, line: &str, dropout: f64, rng: &mut SampleRng) -> String {
+        encode_words(line, |word, segmented| {
+            self.tables.segment(word, || rng.uniform() >= dropout, segmented);
+        })
+    }
+
+    /// Joins the pieces of segmented text, as `--remove-bpe` does.
+    pub fn decode(&self, tokens: &str) -> String {
+        RemoveBpe::SubwordNmt.apply(tokens)
+    }
+}
+
+/// Appends the segmentation of each word of a line, and keeps the blanks at both ends of its parts.
+fn encode_words(line: &str, mut segment: impl FnMut(&str, &mut String)) -> String {
+    let is_edge = |c: char| matches!(c, ' ' | '\r' | '\n');
+    let mut segmented = String::with_capacity(line.len() * 2);
+    for part in parts(line) {
         let inner = part.trim_matches(is_edge);
         if inner.is_empty() {
-            return segmented.push_str(part);
+            segmented.push_str(part);
+            continue;
         }
         let start = part.len() - part.trim_start_matches(is_edge).len();
         segmented.push_str(&part[..start]);
@@ -143,26 +171,11 @@ impl SubwordNmt {
             if n > 0 {
                 segmented.push(' ');
             }
-            if let Some(known) = cache.get(word) {
-                segmented.push_str(known);
-                continue;
-            }
-            let begin = segmented.len();
-            self.tables.segment(word, segmented);
-            if word.len() <= CACHED_LENGTH {
-                if cache.len() >= CACHED_WORDS {
-                    cache.clear();
-                }
-                cache.insert(word.into(), segmented[begin..].into());
-            }
+            segment(word, &mut segmented);
         }
         segmented.push_str(&part[start + inner.len()..]);
     }
-
-    /// Joins the pieces of segmented text, as `--remove-bpe` does.
-    pub fn decode(&self, tokens: &str) -> String {
-        RemoveBpe::SubwordNmt.apply(tokens)
-    }
+    segmented
 }
 
 /// A symbol of a word under segmentation.
@@ -174,11 +187,12 @@ struct Symbol {
 }
 
 impl Tables {
-    /// Appends the pieces of a word, with `@@ ` between them.
-    fn segment(&self, word: &str, segmented: &mut String) {
+    /// Appends the pieces of a word, with `@@ ` between them; `keep` is asked for every place where
+    /// a merge is possible, each time before one is done.
+    fn segment(&self, word: &str, keep: impl FnMut() -> bool, segmented: &mut String) {
         let mut symbols = self.initial(word);
         if symbols.len() > 1 {
-            self.merge_all(&mut symbols);
+            self.merge_all(&mut symbols, keep);
         }
         let mut pieces = Vec::with_capacity(symbols.len());
         let mut begin = 0;
@@ -235,28 +249,37 @@ impl Tables {
         symbols
     }
 
-    /// Joins the pair of lowest rank, everywhere and left to right, until no merge is left.
-    fn merge_all(&self, symbols: &mut Vec<Symbol>) {
+    /// Joins the pair of lowest rank, wherever it is kept and left to right, until no merge is left.
+    fn merge_all(&self, symbols: &mut Vec<Symbol>, mut keep: impl FnMut() -> bool) {
+        // Rank, position of the left symbol and id of the result of each possible merge.
+        let mut possible: Vec<(u32, usize, u32)> = Vec::with_capacity(symbols.len());
         loop {
-            let ranked = symbols.windows(2).filter_map(|pair| {
-                let pair = (pair[0].id, pair[1].id);
-                self.merges.get(&pair).map(|&(rank, joined)| (rank, pair, joined))
-            });
-            let Some((_, (left, right), joined)) = ranked.min_by_key(|&(rank, ..)| rank) else {
+            possible.clear();
+            for (at, pair) in symbols.windows(2).enumerate() {
+                if let Some(&(rank, joined)) = self.merges.get(&(pair[0].id, pair[1].id))
+                    && keep()
+                {
+                    possible.push((rank, at, joined));
+                }
+            }
+            let Some(best) = possible.iter().map(|&(rank, ..)| rank).min() else {
                 return;
             };
+            let mut chosen = possible.iter().filter(|&&(rank, ..)| rank == best).peekable();
             let mut kept = 0;
             let mut at = 0;
             while at < symbols.len() {
+                // Of overlapping places the left one is joined.
+                while chosen.next_if(|&&(_, place, _)| place < at).is_some() {}
                 let mut symbol = symbols[at];
-                at += 1;
-                if symbol.id == left && at < symbols.len() && symbols[at].id == right {
+                if let Some(&(_, _, joined)) = chosen.next_if(|&&(_, place, _)| place == at) {
+                    at += 1;
                     symbol = Symbol {
                         id: joined,
                         end: symbols[at].end,
                     };
-                    at += 1;
                 }
+                at += 1;
                 symbols[kept] = symbol;
                 kept += 1;
             }
@@ -349,6 +372,36 @@ mod tests {
             ..codes.clone()
         };
         assert!(SubwordNmt::with_vocabulary(&old, Vocabulary::default()).is_err());
+    }
+
+    #[test]
+    fn dropout_leaves_each_possible_merge_out_with_its_probability() {
+        let bpe = bpe("#version: 0.2\na b\nab c</w>\n");
+        let mut rng = SampleRng::for_sentence(1, 1, 1);
+        let mut segment = |dropout: f64| bpe.encode_line_with_dropout(" abc  x", dropout, &mut rng);
+        assert_eq!(segment(0.0), " abc x");
+        assert_eq!(segment(1.0), " a@@ b@@ c x");
+        // Both merges happen with 0.75 * 0.75, the first alone with 0.75 * 0.25, none with 0.25.
+        let mut counts = [0; 3];
+        for _ in 0..10_000 {
+            let outcomes = [" abc x", " ab@@ c x", " a@@ b@@ c x"];
+            let segmented = segment(0.25);
+            counts[outcomes.iter().position(|outcome| *outcome == segmented).unwrap()] += 1;
+        }
+        for (count, expected) in counts.into_iter().zip([5625.0, 1875.0, 2500.0]) {
+            // Over four standard deviations of the counts, which are below 50.
+            assert!((f64::from(count) - expected).abs() < 200.0, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn dropout_drops_single_places_of_a_pair() {
+        let bpe = bpe("#version: 0.2\na b\na b</w>\n");
+        let seen: std::collections::BTreeSet<String> = (0..200)
+            .map(|n| bpe.encode_line_with_dropout("ababab", 0.5, &mut SampleRng::for_sentence(0, 0, n)))
+            .collect();
+        // Each of the three places is joined or not.
+        assert_eq!(seen.len(), 8, "{seen:?}");
     }
 
     #[test]

@@ -1,0 +1,154 @@
+//! Sampled segmentations of a SentencePiece model, with random numbers of ours: the library's own
+//! cannot be seeded.
+
+use super::model::SentencePiece;
+use super::proto::{ModelType, PieceType};
+use super::{bpe_dropout, unigram};
+use crate::error::{Error, Result};
+use crate::hash::FastMap;
+use crate::random::SampleRng;
+use crate::sampling::SubwordSampling;
+
+/// How much less likely than the rarest piece an unknown character is, as in SentencePiece.
+const UNKNOWN_PENALTY: f32 = 10.0;
+
+/// Segments text with a SentencePiece model, differently each time.
+#[derive(Debug, Clone)]
+pub(crate) struct PieceSampler {
+    model: SentencePiece,
+    sampling: SubwordSampling,
+    /// Scores of the pieces that text is made of.
+    scores: FastMap<Box<str>, f32>,
+    /// Symbols that are never split or joined.
+    user_defined: Vec<Box<str>>,
+    /// Characters of the longest piece.
+    longest: usize,
+    /// Score of an unknown character.
+    unknown: f32,
+}
+
+impl PieceSampler {
+    /// # Errors
+    /// [`Error::SamplingModel`] when the model is of another kind than the sampling.
+    pub(crate) fn new(model: &SentencePiece, sampling: SubwordSampling) -> Result<Self> {
+        let error = |reason: &str| Err(Error::SamplingModel(reason.to_owned()));
+        match (sampling, model.model_type()) {
+            (SubwordSampling::BpeDropout { .. }, ModelType::Bpe)
+            | (SubwordSampling::Unigram { .. }, ModelType::Unigram) => {}
+            (SubwordSampling::BpeDropout { .. }, ModelType::Unigram) => {
+                return error("BPE-dropout needs a BPE model, but this is a unigram model");
+            }
+            (SubwordSampling::Unigram { .. }, ModelType::Bpe) => {
+                return error("sampling by probability needs a unigram model, but this is a BPE model");
+            }
+            (_, ModelType::Word | ModelType::Char) => {
+                return error("a model of words or characters has one segmentation only");
+            }
+        }
+        let mut sampler = Self {
+            model: model.clone(),
+            sampling,
+            scores: FastMap::default(),
+            user_defined: Vec::new(),
+            longest: 0,
+            unknown: f32::INFINITY,
+        };
+        for entry in model.entries() {
+            match entry.kind {
+                PieceType::Normal => {
+                    sampler.unknown = sampler.unknown.min(entry.score - UNKNOWN_PENALTY);
+                    sampler.longest = sampler.longest.max(entry.piece.chars().count());
+                    sampler.scores.insert(entry.piece.clone(), entry.score);
+                }
+                PieceType::UserDefined => sampler.user_defined.push(entry.piece.clone()),
+                PieceType::Unused if model.model_type() == ModelType::Bpe => {
+                    return error("BPE-dropout does not go with a model that has unused pieces");
+                }
+                PieceType::Unused | PieceType::Unknown | PieceType::Control | PieceType::Byte => {}
+            }
+        }
+        Ok(sampler)
+    }
+
+    /// The model.
+    pub(crate) fn model(&self) -> &SentencePiece {
+        &self.model
+    }
+
+    /// The pieces of text that the model has normalised, separated by blanks; characters it does
+    /// not know are treated as in [`SentencePiece::encode_line`].
+    pub(crate) fn segment(&self, normalized: &str, rng: &mut SampleRng) -> String {
+        let mut out = Pieces {
+            model: &self.model,
+            line: String::with_capacity(normalized.len() * 2),
+            after_unknown: false,
+        };
+        let mut rest = normalized;
+        while !rest.is_empty() {
+            let (at, length) = self.find_user_defined(rest).unwrap_or((rest.len(), 0));
+            self.segment_between(&rest[..at], &mut out, rng);
+            if length > 0 {
+                out.push_known(&rest[at..at + length]);
+            }
+            rest = &rest[at + length..];
+        }
+        out.line
+    }
+
+    /// Place and length of the first user-defined symbol.
+    fn find_user_defined(&self, text: &str) -> Option<(usize, usize)> {
+        let place = |symbol: &str| text.find(symbol).map(|at| (at, symbol.len()));
+        let places = self.user_defined.iter().filter_map(|symbol| place(symbol));
+        places.min_by_key(|&(at, length)| (at, std::cmp::Reverse(length)))
+    }
+
+    /// The pieces of text that holds no user-defined symbol.
+    fn segment_between(&self, text: &str, out: &mut Pieces<'_>, rng: &mut SampleRng) {
+        let score = |piece: &str| self.scores.get(piece).copied();
+        let ranges = match self.sampling {
+            SubwordSampling::BpeDropout { p } => bpe_dropout::segment(text, score, p, rng),
+            SubwordSampling::Unigram { alpha } => {
+                unigram::segment(text, score, self.unknown, self.longest, alpha, rng)
+            }
+        };
+        for range in ranges {
+            let piece = &text[range];
+            if self.scores.contains_key(piece) {
+                out.push_known(piece);
+            } else {
+                out.push_unknown(piece);
+            }
+        }
+    }
+}
+
+/// A line of pieces in the making.
+struct Pieces<'a> {
+    model: &'a SentencePiece,
+    line: String,
+    after_unknown: bool,
+}
+
+impl Pieces<'_> {
+    fn push_known(&mut self, piece: &str) {
+        if !self.line.is_empty() {
+            self.line.push(' ');
+        }
+        self.line.push_str(piece);
+        self.after_unknown = false;
+    }
+
+    /// Bytes, where the model has them; else one piece for all unknown characters in a row.
+    fn push_unknown(&mut self, piece: &str) {
+        if self.model.falls_back_to_bytes() {
+            for byte in piece.bytes() {
+                self.push_known(&format!("<0x{byte:02X}>"));
+            }
+        } else if self.after_unknown {
+            self.line.push_str(piece);
+        } else {
+            self.push_known(piece);
+            self.after_unknown = true;
+        }
+    }
+}

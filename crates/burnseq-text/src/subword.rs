@@ -1,0 +1,39 @@
+//! A subword model of any kind.
+
+use crate::error::Result;
+use crate::sentencepiece::SentencePiece;
+use crate::subword_nmt::SubwordNmt;
+
+/// Splits the words of a line into pieces, and joins them again.
+#[derive(Debug, Clone)]
+pub enum SubwordModel {
+    /// Words are not split.
+    None,
+    /// A SentencePiece model of any kind.
+    SentencePiece(SentencePiece),
+    /// Merges of subword-nmt or fastBPE.
+    SubwordNmt(SubwordNmt),
+}
+
+impl SubwordModel {
+    /// The pieces of a line, separated by blanks.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`](crate::Error::SentencePieceEncode).
+    pub fn encode_line(&self, line: &str) -> Result<String> {
+        match self {
+            Self::None => Ok(line.to_owned()),
+            Self::SentencePiece(model) => model.encode_line(line),
+            Self::SubwordNmt(model) => Ok(model.encode_line(line)),
+        }
+    }
+
+    /// The line that pieces stand for.
+    pub fn decode(&self, pieces: &str) -> String {
+        match self {
+            Self::None => pieces.to_owned(),
+            Self::SentencePiece(model) => model.decode(pieces),
+            Self::SubwordNmt(model) => model.decode(pieces),
+        }
+    }
+}
