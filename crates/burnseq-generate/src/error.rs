@@ -97,6 +97,14 @@ pub enum GenerateError {
         /// Why, and what to do about it.
         problem: String,
     },
+    /// A given translation cannot be scored.
+    #[error("the target of sentence {sentence} {problem}")]
+    Target {
+        /// Number of the sentence in its dataset, 0-based.
+        sentence: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// No hypothesis of a sentence has a probability.
     #[error(
         "sentence {sentence} got no hypothesis: the model gives no finite probability to any token\nhint: the weights or the --temperature are out of range"

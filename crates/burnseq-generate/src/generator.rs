@@ -96,15 +96,15 @@ impl Generator {
 }
 
 /// What models that decode together have in common.
-struct Limits {
-    vocab: Vocab,
-    max_source_positions: usize,
-    max_target_positions: usize,
+pub(crate) struct Limits {
+    pub vocab: Vocab,
+    pub max_source_positions: usize,
+    pub max_target_positions: usize,
 }
 
 impl Limits {
     /// The dictionaries of all `models`, and the positions that every one of them reaches.
-    fn of<M: EncoderDecoder>(models: &[M]) -> Result<Self, GenerateError> {
+    pub fn of<M: EncoderDecoder>(models: &[M]) -> Result<Self, GenerateError> {
         let describe = |vocab: Vocab| format!("{} source and {} target tokens", vocab.src, vocab.tgt);
         let vocab = models.first().expect("there is a model to decode with").vocab();
         let mut limits = Self {
@@ -129,7 +129,7 @@ impl Limits {
 }
 
 /// The sources as one tensor `[batch, src_len]`, padded on the left.
-fn left_padded(sources: &[Source], pad: usize, device: &Device) -> Tensor<2, Int> {
+pub(crate) fn left_padded(sources: &[Source], pad: usize, device: &Device) -> Tensor<2, Int> {
     let src_len = sources
         .iter()
         .map(|source| source.tokens.len())

@@ -1,5 +1,7 @@
 //! What a search finds.
 
+use crate::Attention;
+
 /// One translation of a sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hypothesis {
@@ -9,17 +11,15 @@ pub struct Hypothesis {
     pub score: f32,
     /// Log-probability of each token in nats, penalties included; not divided by anything.
     pub positional_scores: Vec<f32>,
+    /// What each token looked at, where it was asked for.
+    pub attention: Option<Attention>,
 }
 
 impl Hypothesis {
     /// Ends a hypothesis: `cumulative[i]` is the log-probability of `tokens[..=i]`.
     pub(crate) fn new(tokens: Vec<u32>, cumulative: &[f32], lenpen: Option<f64>) -> Self {
         let total = cumulative.last().copied().unwrap_or(0.0);
-        let score = match lenpen {
-            // The divisor is rounded once and divided in single precision, as in fairseq.
-            Some(lenpen) => total / (tokens.len() as f64).powf(lenpen) as f32,
-            None => total,
-        };
+        let score = normalised(total, tokens.len(), lenpen);
         let mut before = 0.0;
         let mut positional_scores = cumulative.to_vec();
         for score in &mut positional_scores {
@@ -29,6 +29,22 @@ impl Hypothesis {
             tokens,
             score,
             positional_scores,
+            attention: None,
+        }
+    }
+
+    /// A translation that was given, with the log-probabilities of its tokens.
+    pub(crate) fn from_positional_scores(
+        tokens: Vec<u32>,
+        positional_scores: Vec<f32>,
+        lenpen: Option<f64>,
+    ) -> Self {
+        let score = normalised(positional_scores.iter().sum(), tokens.len(), lenpen);
+        Self {
+            tokens,
+            score,
+            positional_scores,
+            attention: None,
         }
     }
 
@@ -40,6 +56,15 @@ impl Hypothesis {
     /// The scores of the tokens in bits, as `P-` lines give them.
     pub fn positional_scores_base2(&self) -> impl Iterator<Item = f32> {
         self.positional_scores.iter().map(|&score| to_base2(score))
+    }
+}
+
+/// The score of `n` tokens whose log-probabilities sum to `total`.
+fn normalised(total: f32, n: usize, lenpen: Option<f64>) -> f32 {
+    match lenpen {
+        // The divisor is rounded once and divided in single precision, as in fairseq.
+        Some(lenpen) => total / (n as f64).powf(lenpen) as f32,
+        None => total,
     }
 }
 

@@ -8,6 +8,7 @@
 //! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over.
 //!   [`BeamSearch`] is fairseq's; with a beam of one it is greedy search.
 //! - [`Generator`] takes a batch of sources through all of these and returns [`Hypothesis`] lists.
+//! - [`Scorer`] tells what the same models say to translations that are given, and what they look at: [`Attention`].
 //!
 //! The result of a sentence depends on that sentence alone: not on its batch, its padding or the number of threads.
 //!
@@ -28,6 +29,7 @@
 //! # Ok::<(), burnseq_generate::GenerateError>(())
 //! ```
 
+mod attention;
 mod ensemble;
 mod error;
 mod generator;
@@ -37,9 +39,11 @@ mod log_probs;
 mod next_token;
 mod options;
 pub mod rules;
+mod scorer;
 pub mod search;
 mod source;
 
+pub use attention::Attention;
 pub use ensemble::Ensemble;
 pub use error::GenerateError;
 pub use generator::Generator;
@@ -48,5 +52,6 @@ pub use log_probs::{LogProbs, Row};
 pub use next_token::{ModelNextToken, NextToken};
 pub use options::{ConstraintOrder, GenerateOptions};
 pub use rules::{Position, Rule};
+pub use scorer::Scorer;
 pub use search::{BeamSearch, Reorder, Search};
 pub use source::Source;

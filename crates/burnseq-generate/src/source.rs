@@ -36,6 +36,22 @@ impl Source {
         max_len: usize,
         options: &GenerateOptions,
     ) -> Result<(), GenerateError> {
+        self.check_tokens(vocab, max_source_positions)?;
+        let (last, before) = self
+            .prefix
+            .split_last()
+            .map_or((None, &[][..]), |(last, before)| (Some(last), before));
+        self.check_forced("the prefix", before, vocab, true)?;
+        self.check_forced("the prefix", last, vocab, false)?;
+        self.check_constraints(vocab, max_len, options)
+    }
+
+    /// Checks the tokens against the model.
+    pub(crate) fn check_tokens(
+        &self,
+        vocab: &Vocab,
+        max_source_positions: usize,
+    ) -> Result<(), GenerateError> {
         let sentence = self.id;
         if self.tokens.len() > max_source_positions {
             return Err(GenerateError::SourceTooLong {
@@ -57,13 +73,7 @@ impl Source {
                 eos: vocab.eos,
             });
         }
-        let (last, before) = self
-            .prefix
-            .split_last()
-            .map_or((None, &[][..]), |(last, before)| (Some(last), before));
-        self.check_forced("the prefix", before, vocab, true)?;
-        self.check_forced("the prefix", last, vocab, false)?;
-        self.check_constraints(vocab, max_len, options)
+        Ok(())
     }
 
     /// Whether the target dictionary has `tokens` and a hypothesis may hold them, `</s>` unless `inside`.

@@ -13,26 +13,28 @@ use burnseq_model::{Transformer, TransformerConfig, Vocab, load_state_dict};
 use burnseq_text::{RemoveBpe, UnkStyle};
 
 /// The stored output of one run: hypotheses of each sentence, and BLEU4.
-struct Stored {
-    hypotheses: HashMap<usize, Vec<StoredHypothesis>>,
-    bleu: f64,
+pub struct Stored {
+    pub hypotheses: HashMap<usize, Vec<StoredHypothesis>>,
+    pub bleu: f64,
 }
 
-struct StoredHypothesis {
-    words: String,
-    score: f64,
-    positional: Vec<f64>,
+pub struct StoredHypothesis {
+    pub words: String,
+    pub score: f64,
+    pub positional: Vec<f64>,
+    /// Source token of each token, where the run printed alignments.
+    pub alignment: Vec<usize>,
 }
 
 /// The model, the test set and the dictionaries.
-struct Golden {
+pub struct Golden {
     folder: PathBuf,
-    model: Transformer,
+    pub model: Transformer,
     data: DatasetDir,
-    test: LanguagePairDataset,
+    pub test: LanguagePairDataset,
 }
 
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     let folder = PathBuf::from(concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/../../../shared/golden/generate"
@@ -54,7 +56,7 @@ fn unzip(path: PathBuf) -> Vec<u8> {
 }
 
 impl Golden {
-    fn load(folder: PathBuf) -> Self {
+    pub fn load(folder: PathBuf) -> Self {
         let data = DatasetDir::open(folder.join("data-bin"), Some("de"), Some("en")).unwrap();
         let test = data.load("test", false, PairOptions::default()).unwrap();
         let config = TransformerConfig {
@@ -97,7 +99,7 @@ impl Golden {
     }
 
     /// Decodes the first `n` sentences in batches of 64, as fairseq's runs did; gives the time of decoding too.
-    fn decode(&self, n: usize, options: &GenerateOptions) -> (HashMap<usize, Vec<Hypothesis>>, Duration) {
+    pub fn decode(&self, n: usize, options: &GenerateOptions) -> (HashMap<usize, Vec<Hypothesis>>, Duration) {
         let generator = Generator::new(options.clone()).unwrap();
         let settings = BatchSettings {
             limits: BatchLimits {
@@ -125,7 +127,7 @@ impl Golden {
         (all, started.elapsed())
     }
 
-    fn stored(&self, name: &str) -> Stored {
+    pub fn stored(&self, name: &str) -> Stored {
         let text = String::from_utf8(unzip(self.folder.join(format!("{name}.txt.gz")))).unwrap();
         let mut hypotheses: HashMap<usize, Vec<StoredHypothesis>> = HashMap::new();
         let mut bleu = f64::NAN;
@@ -138,10 +140,21 @@ impl Golden {
                     words,
                     score,
                     positional: Vec::new(),
+                    alignment: Vec::new(),
                 });
             } else if line.starts_with("P-") {
                 let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
                 last.positional = fields[1].split(' ').map(|score| score.parse().unwrap()).collect();
+            } else if line.starts_with("A-") {
+                let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
+                let pairs = fields[1].split(' ').map(|pair| pair.split_once('-').unwrap());
+                last.alignment = pairs
+                    .enumerate()
+                    .map(|(place, (source, target))| {
+                        assert_eq!(target.parse(), Ok(place));
+                        source.parse().unwrap()
+                    })
+                    .collect();
             } else if let Some((_, rest)) = line.split_once("BLEU4 = ") {
                 bleu = rest.split(',').next().unwrap().parse().unwrap();
             }

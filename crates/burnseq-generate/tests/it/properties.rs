@@ -15,7 +15,7 @@ const VOCAB: Vocab = Vocab {
 };
 
 /// A small model whose weights are large enough that sources and prefixes matter.
-fn model(seed: u64) -> Transformer {
+pub fn model(seed: u64) -> Transformer {
     let config = TransformerConfig {
         encoder_embed_dim: 16,
         encoder_ffn_embed_dim: 32,
@@ -41,7 +41,7 @@ fn model(seed: u64) -> Transformer {
 }
 
 /// Sources of 1 to 12 tokens, `</s>` included.
-fn sources(n: usize) -> Vec<Vec<u32>> {
+pub fn sources(n: usize) -> Vec<Vec<u32>> {
     let mut state = 7_u32;
     let mut next = |below: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
