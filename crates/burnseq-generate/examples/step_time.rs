@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor};
 use burnseq_generate::{BeamSearch, GenerateOptions, ModelNextToken, NextToken, Search};
-use burnseq_model::{ModelConfig, Vocab};
+use burnseq_model::{Dropout, ModelConfig, Vocab};
 
 /// Steps that are measured, and how many share a line of the table.
 const STEPS: usize = 200;
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::flex();
     let model = config.init(&vocab, 1, &device);
     let src_tokens = Tensor::<2, burn::tensor::Int>::full([batch, SRC_LEN], 7, &device);
-    let mut model = ModelNextToken::new(&model, src_tokens, 1.0);
+    let mut model = ModelNextToken::new(&model, src_tokens, 1.0, Dropout::off());
     // No hypothesis may end before the last step, so the batch stays full.
     let options = GenerateOptions {
         beam,

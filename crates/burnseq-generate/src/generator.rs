@@ -4,7 +4,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq_model::{EncoderDecoder, Vocab};
 
 use crate::search::{self, BeamSearch};
-use crate::{Ensemble, GenerateError, GenerateOptions, Hypothesis, ModelNextToken, NextToken, Source};
+use crate::{
+    Ensemble, GenerateError, GenerateOptions, Hypothesis, ModelNextToken, NextToken, Scorer, Source,
+};
 
 /// Decodes batches of sources with one set of options.
 #[derive(Debug, Clone)]
@@ -49,8 +51,22 @@ impl Generator {
         if sources.is_empty() {
             return Ok(Vec::new());
         }
-        let mut next_token = self.start(models, sources, device);
-        self.search(&mut next_token, sources, &max_lens, &limits.vocab)
+        let search = |sources: &[Source], max_lens: &[usize]| {
+            let mut next_token = self.start(models, sources, device);
+            self.search(&mut next_token, sources, max_lens, &limits.vocab)
+        };
+        let mut hypotheses = if self.options.retain_dropout {
+            // Masks are laid over whole batches, and no sentence may depend on its neighbours.
+            let alone = sources.chunks(1).zip(max_lens.chunks(1));
+            let found: Result<Vec<_>, _> = alone.map(|(source, max_len)| search(source, max_len)).collect();
+            found?.concat()
+        } else {
+            search(sources, &max_lens)?
+        };
+        if self.options.attention {
+            Scorer::new(self.options.clone())?.attend(models, sources, &mut hypotheses, device)?;
+        }
+        Ok(hypotheses)
     }
 
     /// Checks the sources; gives the most tokens before `</s>` of their hypotheses.
@@ -73,8 +89,11 @@ impl Generator {
         device: &Device,
     ) -> Ensemble<ModelNextToken<'a, M>> {
         let src_tokens = left_padded(sources, models[0].vocab().pad, device);
-        let member = |model| ModelNextToken::new(model, src_tokens.clone(), self.options.temperature);
-        Ensemble::new(models.iter().map(member).collect())
+        let member = |(number, model)| {
+            let dropout = self.options.dropout(sources[0].id, number);
+            ModelNextToken::new(model, src_tokens.clone(), self.options.temperature, dropout)
+        };
+        Ensemble::new(models.iter().enumerate().map(member).collect())
     }
 
     fn search(

@@ -30,12 +30,13 @@ pub struct ModelNextToken<'a, M: EncoderDecoder> {
 }
 
 impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
-    /// Encodes the sources `[batch, src_len]`; one row per sentence. Logits are divided by `temperature`.
-    pub fn new(model: &'a M, src_tokens: Tensor<2, Int>, temperature: f64) -> Self {
+    /// Encodes the sources `[batch, src_len]`; one row per sentence. Logits are divided by `temperature`, and `dropout`
+    /// is [off](Dropout::off) unless samples of the model are wanted.
+    pub fn new(model: &'a M, src_tokens: Tensor<2, Int>, temperature: f64, dropout: Dropout) -> Self {
         let device = src_tokens.device();
         Self {
             model,
-            state: model.start(src_tokens, Dropout::off()),
+            state: model.start(src_tokens, dropout),
             temperature: temperature as f32,
             device,
         }

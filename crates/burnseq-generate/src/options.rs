@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use burnseq_model::{Dropout, DropoutModule};
+
 use crate::GenerateError;
 
 /// Whether lexical constraints must occur in the order in which they are given.
@@ -68,7 +70,13 @@ pub struct GenerateOptions {
     pub constraints: Option<ConstraintOrder>,
     /// Factor of the log-probabilities of a language model.
     pub lm_weight: f64,
-    /// What [`sampling`](Self::sampling) draws depends on this number, on that of the sentence, and nothing else.
+    /// Hypotheses come with their [attention](crate::Attention).
+    pub attention: bool,
+    /// Values are dropped as in training, so that hypotheses are samples of the model (Gal and Ghahramani 2016).
+    pub retain_dropout: bool,
+    /// Where they are dropped; `None`: everywhere.
+    pub retain_dropout_modules: Option<Vec<DropoutModule>>,
+    /// What is drawn at random for a sentence depends on this number, on that of the sentence, and nothing else.
     pub seed: u64,
 }
 
@@ -94,6 +102,9 @@ impl Default for GenerateOptions {
             diversity_rate: None,
             constraints: None,
             lm_weight: 0.0,
+            attention: false,
+            retain_dropout: false,
+            retain_dropout_modules: None,
             seed: 1,
         }
     }
@@ -153,6 +164,12 @@ impl GenerateOptions {
         if !self.temperature.is_finite() || self.temperature <= 0.0 {
             let rule = "must be a finite number above 0";
             return wrong("--temperature", self.temperature.to_string(), rule);
+        }
+        if self.retain_dropout_modules.is_some() && !self.retain_dropout {
+            return Err(GenerateError::Alone {
+                option: "--retain-dropout-modules",
+                other: "--retain-dropout",
+            });
         }
         self.validate_lengths()?;
         self.validate_search()
@@ -251,6 +268,18 @@ impl GenerateOptions {
             });
         }
         Ok(())
+    }
+
+    /// The masks of model `model` of an ensemble for sentence `id`.
+    pub(crate) fn dropout(&self, id: u64, model: usize) -> Dropout {
+        if !self.retain_dropout {
+            return Dropout::off();
+        }
+        let dropout = Dropout::seeded_by(&[self.seed, id, model as u64]);
+        match &self.retain_dropout_modules {
+            Some(modules) => dropout.only_in(modules),
+            None => dropout,
+        }
     }
 
     /// Most tokens, without `</s>`, of the translation of a source of `src_len` tokens with `</s>`, for a model whose

@@ -1,7 +1,7 @@
 //! Scores of translations that are given: what a search would have said, had it found them.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq_model::{Dropout, EncoderDecoder, Vocab};
+use burnseq_model::{EncoderDecoder, Vocab};
 use rayon::prelude::*;
 
 use crate::generator::{Limits, left_padded};
@@ -60,7 +60,7 @@ impl Scorer {
         let mut hypotheses = Vec::with_capacity(sources.len());
         while hypotheses.len() < sources.len() {
             let start = hypotheses.len();
-            let end = start + batch_len(&targets[start..], limits.vocab.tgt);
+            let end = start + self.batch_len(&targets[start..], limits.vocab.tgt);
             let (sources, targets) = (&sources[start..end], &targets[start..end]);
             hypotheses.extend(self.score_batch(models, sources, targets, attention, device));
         }
@@ -106,6 +106,20 @@ impl Scorer {
         Ok(())
     }
 
+    /// How many of the next `targets`, at least one, go through the model together.
+    fn batch_len(&self, targets: &[Vec<u32>], vocab: usize) -> usize {
+        if self.options.retain_dropout {
+            // Masks are laid over whole batches, and no sentence may depend on its neighbours.
+            return 1;
+        }
+        let mut longest = 0;
+        let fit = targets.iter().enumerate().take_while(|(number, target)| {
+            longest = longest.max(target.len());
+            (number + 1) * longest * vocab <= MAX_LOGITS
+        });
+        fit.count().max(1)
+    }
+
     fn score_batch<M: EncoderDecoder>(
         &self,
         models: &[M],
@@ -121,9 +135,9 @@ impl Scorer {
 
         // Of each model, by sentence.
         let (mut scores, mut attentions) = (Vec::new(), Vec::new());
-        for model in models {
+        for (number, model) in models.iter().enumerate() {
             let (src_tokens, prev_output_tokens) = (src_tokens.clone(), prev_output_tokens.clone());
-            let dropout = Dropout::off();
+            let dropout = self.options.dropout(sources[0].id, number);
             let logits = if attention {
                 let (logits, attention) =
                     model.forward_with_attention(src_tokens, prev_output_tokens, &dropout);
@@ -190,16 +204,6 @@ fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), Ge
         return Ok(());
     };
     Err(GenerateError::Target { sentence, problem })
-}
-
-/// How many of the next `targets`, at least one, go through the model together.
-fn batch_len(targets: &[Vec<u32>], vocab: usize) -> usize {
-    let mut longest = 0;
-    let fit = targets.iter().enumerate().take_while(|(number, target)| {
-        longest = longest.max(target.len());
-        (number + 1) * longest * vocab <= MAX_LOGITS
-    });
-    fit.count().max(1)
 }
 
 /// The targets shifted right, `[batch, tgt_len]`, padded on the right.

@@ -5,11 +5,12 @@
 use std::cell::Cell;
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use crate::ops;
 
 /// A place of dropout, named after fairseq's module that holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DropoutModule {
     /// The embeddings of the source.
     TransformerEncoder,
@@ -78,6 +79,12 @@ impl Dropout {
         }
     }
 
+    /// Masks of the sequence that several numbers start together, such as a seed and the number of a sentence.
+    pub fn seeded_by(numbers: &[u64]) -> Self {
+        let start = |seed, &number: &u64| mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15)));
+        Self::seeded(numbers.iter().fold(0, start))
+    }
+
     /// The same masks, but only in `modules`.
     pub fn only_in(self, modules: &[DropoutModule]) -> Self {
         Self {
@@ -144,6 +151,9 @@ mod tests {
         let encoder = DropoutModule::TransformerEncoder;
         assert_eq!(a.draw(encoder, 0.1), b.draw(encoder, 0.1));
         assert_ne!(a.draw(encoder, 0.1), Dropout::seeded(3).draw(encoder, 0.1)); // the second of the sequence
+        let by = |numbers: &[u64]| Dropout::seeded_by(numbers).draw(encoder, 0.1);
+        assert_eq!(by(&[3, 1]), by(&[3, 1]));
+        assert!(by(&[3, 1]) != by(&[1, 3]) && by(&[3, 0]) != by(&[3]));
         assert_eq!(a.draw(encoder, 0.0), None);
         assert_eq!(Dropout::off().draw(encoder, 0.1), None);
         let attention = Dropout::seeded(3).only_in(&[DropoutModule::MultiheadAttention]);

@@ -102,6 +102,7 @@ mod tests {
             tokens: vec![4, 5, 2],
             score: -0.75 * ln_2,
             positional_scores: vec![-0.5 * ln_2, -1.75 * ln_2, 0.0],
+            attention: None,
         };
         assert_eq!(
             hypothesis_lines(7, &hypothesis, "Hu@@ nd", "Hund"),

@@ -159,3 +159,52 @@ fn targets_that_cannot_be_scored_are_refused() {
     assert!(problem(vec![31, 2]).contains("holds token 31, the model knows 31"));
     assert!(problem([4; 40].into_iter().chain([2]).collect()).contains("has 41 tokens, the model takes 40"));
 }
+
+#[test]
+fn dropout_samples_the_model_by_seed_and_sentence() {
+    let options = GenerateOptions {
+        max_len_b: 9,
+        retain_dropout: true,
+        attention: true,
+        ..options()
+    };
+    let models = [model(1), model(2)];
+    let sources: Vec<Source> = (0..6).map(|id| Source::new(id, vec![5, 9, 7, 2])).collect();
+    let generate = |options: &GenerateOptions, sources: &[Source]| {
+        let generator = Generator::new(options.clone()).unwrap();
+        generator.generate(&models, sources, &Device::flex()).unwrap()
+    };
+    let found = generate(&options, &sources);
+    assert_eq!(found, generate(&options, &sources));
+    assert_eq!(found[3..4], generate(&options, &sources[3..4]));
+    let other_seed = GenerateOptions {
+        seed: 2,
+        ..options.clone()
+    };
+    assert_ne!(found, generate(&other_seed, &sources));
+    assert!(found[1..].iter().any(|other| other[0].score != found[0][0].score));
+
+    let nowhere = GenerateOptions {
+        retain_dropout_modules: Some(Vec::new()),
+        ..options.clone()
+    };
+    let without = GenerateOptions {
+        retain_dropout: false,
+        ..options.clone()
+    };
+    assert_eq!(
+        generate(&nowhere, &sources[..1]),
+        generate(&without, &sources[..1])
+    );
+
+    let scorer = Scorer::new(options).unwrap();
+    let targets = vec![found[0][0].tokens.clone(); 6];
+    let scored = scorer
+        .score(&models, &sources, &targets, false, &Device::flex())
+        .unwrap();
+    let alone = scorer
+        .score(&models, &sources[2..3], &targets[..1], false, &Device::flex())
+        .unwrap();
+    assert_eq!(scored[2..3], alone);
+    assert_ne!(scored[0].score, scored[1].score);
+}
