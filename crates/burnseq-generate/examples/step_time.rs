@@ -8,7 +8,8 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Tensor};
-use burnseq_generate::{BeamSearch, GenerateOptions, ModelNextToken, NextToken, Search};
+use burnseq_generate::search::Beam;
+use burnseq_generate::{BatchSearch, GenerateOptions, ModelNextToken, NextToken, Request, Search, Source};
 use burnseq_model::{Dropout, ModelConfig, Vocab};
 
 /// Steps that are measured, and how many share a line of the table.
@@ -51,7 +52,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         max_len_b: STEPS + 1,
         ..GenerateOptions::default()
     };
-    let mut search = BeamSearch::new(&options, &vocab, &vec![STEPS + 1; batch]);
+    let source = Source::default();
+    let request = Request {
+        source: &source,
+        max_len: STEPS + 1,
+    };
+    let mut search = BatchSearch::new(Beam::new(&options), &options, &vocab, &vec![request; batch]);
 
     let mut times = vec![Times::default(); STEPS];
     for times in &mut times {

@@ -107,7 +107,7 @@ pub enum GenerateError {
     },
     /// No hypothesis of a sentence has a probability.
     #[error(
-        "sentence {sentence} got no hypothesis: the model gives no finite probability to any token\nhint: the weights or the --temperature are out of range"
+        "sentence {sentence} got no hypothesis: no token is left that has a finite probability\nhint: the weights or the --temperature are out of range, or --no-repeat-ngram-size forbids all words before --min-len is reached"
     )]
     NoHypothesis {
         /// Number of the sentence in its dataset, 0-based.

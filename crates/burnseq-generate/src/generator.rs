@@ -3,9 +3,10 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq_model::{EncoderDecoder, Vocab};
 
-use crate::search::{self, BeamSearch};
+use crate::search::{self, Request};
 use crate::{
-    Ensemble, GenerateError, GenerateOptions, Hypothesis, ModelNextToken, NextToken, Scorer, Source,
+    Ensemble, GenerateError, GenerateOptions, Hypothesis, ModelNextToken, NextToken, Scorer, ShallowFusion,
+    Source,
 };
 
 /// Decodes batches of sources with one set of options.
@@ -46,39 +47,90 @@ impl Generator {
         sources: &[Source],
         device: &Device,
     ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
+        if self.options.lm_weight != 0.0 {
+            return Err(GenerateError::Alone {
+                option: "--lm-weight",
+                other: "a language model",
+            });
+        }
+        self.decode(models, sources, device, |models, _| models)
+    }
+
+    /// As [`generate`](Self::generate), with `lm_weight` times the log-probabilities of a language model added to those
+    /// of the models: [`ShallowFusion`]. `lm` begins decoding a batch with one row per source, over the target
+    /// dictionary of the models.
+    ///
+    /// # Errors
+    /// As [`generate`](Self::generate).
+    ///
+    /// # Panics
+    /// Without any model.
+    pub fn generate_with_lm<M: EncoderDecoder, L: NextToken>(
+        &self,
+        models: &[M],
+        lm: impl Fn(&[Source]) -> L,
+        sources: &[Source],
+        device: &Device,
+    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
+        self.decode(models, sources, device, |models, sources| {
+            ShallowFusion::new(models, lm(sources), self.options.lm_weight)
+        })
+    }
+
+    /// Searches with what `next_token` makes of the models that have encoded a batch.
+    fn decode<'a, M: EncoderDecoder, N: NextToken>(
+        &self,
+        models: &'a [M],
+        sources: &[Source],
+        device: &Device,
+        next_token: impl Fn(Ensemble<ModelNextToken<'a, M>>, &[Source]) -> N,
+    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
         let limits = Limits::of(models)?;
-        let max_lens = self.max_lens(sources, &limits)?;
-        if sources.is_empty() {
+        let requests = self.requests(sources, &limits)?;
+        if requests.is_empty() {
             return Ok(Vec::new());
         }
-        let search = |sources: &[Source], max_lens: &[usize]| {
-            let mut next_token = self.start(models, sources, device);
-            self.search(&mut next_token, sources, max_lens, &limits.vocab)
-        };
-        let mut hypotheses = if self.options.retain_dropout {
-            // Masks are laid over whole batches, and no sentence may depend on its neighbours.
-            let alone = sources.chunks(1).zip(max_lens.chunks(1));
-            let found: Result<Vec<_>, _> = alone.map(|(source, max_len)| search(source, max_len)).collect();
-            found?.concat()
+        // Dropout's masks are laid over whole batches, and no sentence may depend on its neighbours.
+        let together = if self.options.retain_dropout {
+            1
         } else {
-            search(sources, &max_lens)?
+            sources.len()
         };
+        let mut hypotheses = Vec::with_capacity(sources.len());
+        for (sources, requests) in sources.chunks(together).zip(requests.chunks(together)) {
+            let mut model = next_token(self.start(models, sources, device), sources);
+            hypotheses.extend(search::run_options(
+                &self.options,
+                &limits.vocab,
+                requests,
+                &mut model,
+            ));
+        }
+        if let Some(index) = hypotheses.iter().position(Vec::is_empty) {
+            return Err(GenerateError::NoHypothesis {
+                sentence: sources[index].id,
+            });
+        }
         if self.options.attention {
             Scorer::new(self.options.clone())?.attend(models, sources, &mut hypotheses, device)?;
         }
         Ok(hypotheses)
     }
 
-    /// Checks the sources; gives the most tokens before `</s>` of their hypotheses.
-    fn max_lens(&self, sources: &[Source], limits: &Limits) -> Result<Vec<usize>, GenerateError> {
-        let max_len = |source: &Source| {
+    /// Checks the sources and says how long their hypotheses may be.
+    fn requests<'a>(
+        &self,
+        sources: &'a [Source],
+        limits: &Limits,
+    ) -> Result<Vec<Request<'a>>, GenerateError> {
+        let request = |source: &'a Source| {
             let max_len = self
                 .options
                 .max_len(source.tokens.len(), limits.max_target_positions);
             source.check(&limits.vocab, limits.max_source_positions, max_len, &self.options)?;
-            Ok(max_len)
+            Ok(Request { source, max_len })
         };
-        sources.iter().map(max_len).collect()
+        sources.iter().map(request).collect()
     }
 
     /// The models with the sources encoded.
@@ -94,23 +146,6 @@ impl Generator {
             ModelNextToken::new(model, src_tokens.clone(), self.options.temperature, dropout)
         };
         Ensemble::new(models.iter().enumerate().map(member).collect())
-    }
-
-    fn search(
-        &self,
-        model: &mut impl NextToken,
-        sources: &[Source],
-        max_lens: &[usize],
-        vocab: &Vocab,
-    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
-        let beam = BeamSearch::new(&self.options, vocab, max_lens);
-        let hypotheses = search::run(beam, model);
-        match hypotheses.iter().position(Vec::is_empty) {
-            Some(index) => Err(GenerateError::NoHypothesis {
-                sentence: sources[index].id,
-            }),
-            None => Ok(hypotheses),
-        }
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! The parts, from the inside out:
 //! - [`NextToken`] is all that a search knows of a model: log-probabilities of every row's next token, and rows that
-//!   change places. [`ModelNextToken`] gives it to every [`EncoderDecoder`](burnseq_model::EncoderDecoder).
+//!   change places. [`ModelNextToken`] gives it to every [`EncoderDecoder`](burnseq_model::EncoderDecoder),
+//!   [`Ensemble`] to several models, [`ShallowFusion`] to models beside a language model.
 //! - [`LogProbs`] holds those of one step on the host, and normalises a row when the search comes to it.
-//! - [`Rule`]s edit them: minimum and maximum length, unknown-word penalty, padding.
-//! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over.
-//!   [`BeamSearch`] is fairseq's; with a beam of one it is greedy search.
-//! - [`Generator`] takes a batch of sources through all of these and returns [`Hypothesis`] lists.
+//! - [`Rule`]s edit them: lengths, forced prefixes, repeated n-grams, unknown-word penalty, padding.
+//! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over. [`BatchSearch`]
+//!   is that for all [strategies](search): beam search, with a beam of one greedy search, diverse beams, lexical
+//!   constraints, sampling.
+//! - [`Generator`] takes a batch of [`Source`]s through all of these and returns [`Hypothesis`] lists.
 //! - [`Scorer`] tells what the same models say to translations that are given, and what they look at: [`Attention`].
 //!
 //! The result of a sentence depends on that sentence alone: not on its batch, its padding or the number of threads.
@@ -32,6 +34,7 @@
 mod attention;
 mod ensemble;
 mod error;
+mod fusion;
 mod generator;
 mod hypothesis;
 mod kernels;
@@ -46,6 +49,7 @@ mod source;
 pub use attention::Attention;
 pub use ensemble::Ensemble;
 pub use error::GenerateError;
+pub use fusion::ShallowFusion;
 pub use generator::Generator;
 pub use hypothesis::Hypothesis;
 pub use log_probs::{LogProbs, Row};
@@ -53,5 +57,5 @@ pub use next_token::{ModelNextToken, NextToken};
 pub use options::{ConstraintOrder, GenerateOptions};
 pub use rules::{Position, Rule};
 pub use scorer::Scorer;
-pub use search::{BeamSearch, Reorder, Search};
+pub use search::{BatchSearch, Reorder, Request, Search, Strategy};
 pub use source::Source;

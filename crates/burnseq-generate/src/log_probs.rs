@@ -123,6 +123,11 @@ pub(crate) struct SentenceRows<'a> {
 }
 
 impl SentenceRows<'_> {
+    /// Target types.
+    pub(crate) fn vocab(&self) -> usize {
+        self.vocab
+    }
+
     /// Row `row` of the sentence.
     pub(crate) fn row(&mut self, row: usize) -> Row<'_> {
         Row::new(&mut self.values[row * self.vocab..][..self.vocab], self.source)
@@ -176,6 +181,12 @@ impl<'a> Row<'a> {
         self.values[token] = kept;
     }
 
+    /// Makes `token` certain, at no cost; every other one is impossible then.
+    pub fn decide(&mut self, token: usize) {
+        self.values.fill(f32::NEG_INFINITY);
+        self.values[token] = self.normaliser;
+    }
+
     /// Adds `nats` to the log-probability of `token`.
     pub fn add(&mut self, token: usize, nats: f32) {
         self.values[token] += nats;
@@ -226,6 +237,8 @@ mod tests {
         row.force(2);
         assert_eq!(row.log_prob(2), -3.0);
         assert_eq!(row.log_prob(1), f32::NEG_INFINITY);
+        row.decide(1);
+        assert_eq!((row.log_prob(1), row.log_prob(2)), (0.0, f32::NEG_INFINITY));
     }
 
     #[test]

@@ -250,7 +250,7 @@ impl GenerateOptions {
                 rule: "must be at least 1".to_owned(),
             });
         }
-        if let Some(topp) = self.sampling_topp.filter(|topp| !(*topp <= 1.0)) {
+        if let Some(topp) = self.sampling_topp.filter(|topp| !(0.0..=1.0).contains(topp)) {
             return Err(GenerateError::Option {
                 option: "--sampling-topp",
                 value: topp.to_string(),

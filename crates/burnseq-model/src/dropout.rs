@@ -81,8 +81,7 @@ impl Dropout {
 
     /// Masks of the sequence that several numbers start together, such as a seed and the number of a sentence.
     pub fn seeded_by(numbers: &[u64]) -> Self {
-        let start = |seed, &number: &u64| mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15)));
-        Self::seeded(numbers.iter().fold(0, start))
+        Self::seeded(seed_of(numbers))
     }
 
     /// The same masks, but only in `modules`.
@@ -132,6 +131,12 @@ pub struct Mask {
     pub seed: u64,
     /// Share of the elements that are dropped, in `(0, 1)`.
     pub probability: f64,
+}
+
+/// A seed that depends on all of `numbers` and on their order.
+pub fn seed_of(numbers: &[u64]) -> u64 {
+    let take_in = |seed, &number: &u64| mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15)));
+    numbers.iter().fold(0, take_in)
 }
 
 /// A bijection that spreads every input bit over all output bits (finaliser of SplitMix64, Steele et al. 2014).

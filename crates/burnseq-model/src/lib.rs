@@ -31,7 +31,7 @@ pub mod transformer;
 mod vocab;
 
 pub use config::ModelConfig;
-pub use dropout::{Dropout, DropoutModule, Mask};
+pub use dropout::{Dropout, DropoutModule, Mask, seed_of};
 pub use encoder_decoder::EncoderDecoder;
 pub use error::ModelError;
 pub use init::Init;

@@ -24,13 +24,7 @@ mod tests {
     fn the_token_is_impossible_and_the_others_keep_their_scores() {
         let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0], 2);
         let mut row = log_probs.row(0);
-        Forbidden { token: 0 }.apply(
-            &Position {
-                tokens: &[],
-                max_len: 9,
-            },
-            &mut row,
-        );
+        Forbidden { token: 0 }.apply(&Position::plain(&[], 9), &mut row);
         assert_eq!((row.log_prob(0), row.log_prob(1)), (f32::NEG_INFINITY, -2.0));
     }
 }

@@ -26,21 +26,9 @@ mod tests {
     fn only_the_end_is_left_at_the_limit() {
         let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0, -3.0], 3);
         let mut row = log_probs.row(0);
-        MaxLength { eos: 2 }.apply(
-            &Position {
-                tokens: &[1],
-                max_len: 2,
-            },
-            &mut row,
-        );
+        MaxLength { eos: 2 }.apply(&Position::plain(&[1], 2), &mut row);
         assert_eq!(row.log_prob(0), -1.0);
-        MaxLength { eos: 2 }.apply(
-            &Position {
-                tokens: &[1, 0],
-                max_len: 2,
-            },
-            &mut row,
-        );
+        MaxLength { eos: 2 }.apply(&Position::plain(&[1, 0], 2), &mut row);
         assert_eq!((row.log_prob(0), row.log_prob(2)), (f32::NEG_INFINITY, -3.0));
     }
 }

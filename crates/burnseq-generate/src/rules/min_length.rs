@@ -2,7 +2,8 @@
 
 use crate::{Position, Row, Rule};
 
-/// Forbids `</s>` before `min_len` tokens; where the longest hypothesis is shorter than that, its limit holds.
+/// Forbids `</s>` before `min_len` tokens; where the longest hypothesis is shorter than that, its limit holds. A prefix
+/// may end a hypothesis earlier.
 #[derive(Debug, Clone)]
 pub struct MinLength {
     /// Id of `</s>`.
@@ -13,7 +14,7 @@ pub struct MinLength {
 
 impl Rule for MinLength {
     fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        if position.tokens.len() < self.min_len.min(position.max_len) {
+        if position.forced().is_none() && position.tokens.len() < self.min_len.min(position.max_len) {
             row.forbid(self.eos);
         }
     }
@@ -30,11 +31,22 @@ mod tests {
         let end = |tokens: &[u32], max_len| {
             let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0, -3.0], 3);
             let mut row = log_probs.row(0);
-            rule.apply(&Position { tokens, max_len }, &mut row);
+            rule.apply(&Position::plain(tokens, max_len), &mut row);
             row.log_prob(2)
         };
         assert_eq!(end(&[0], 9), f32::NEG_INFINITY);
         assert_eq!(end(&[0, 1], 9), -3.0);
         assert_eq!(end(&[0], 1), -3.0);
+        let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0, -3.0], 3);
+        let mut row = log_probs.row(0);
+        let prefix = &[0, 2];
+        rule.apply(
+            &Position {
+                prefix,
+                ..Position::plain(&[0], 9)
+            },
+            &mut row,
+        );
+        assert_eq!(row.log_prob(2), -3.0);
     }
 }

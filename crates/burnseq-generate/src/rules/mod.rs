@@ -1,13 +1,19 @@
 //! Rules: edits of the log-probabilities before a search chooses from them.
 
 mod forbidden;
+mod forced_prefix;
 mod max_length;
 mod min_length;
+mod no_repeat_ngram;
+mod source_length;
 mod unk_penalty;
 
 pub use forbidden::Forbidden;
+pub use forced_prefix::ForcedPrefix;
 pub use max_length::MaxLength;
 pub use min_length::MinLength;
+pub use no_repeat_ngram::NoRepeatNgram;
+pub use source_length::SourceLength;
 pub use unk_penalty::UnkPenalty;
 
 use burnseq_model::Vocab;
@@ -24,6 +30,18 @@ pub struct Position<'a> {
     pub tokens: &'a [u32],
     /// Most tokens that the hypothesis may have without its `</s>`.
     pub max_len: usize,
+    /// First tokens of the hypothesis, where they are forced.
+    pub prefix: &'a [u32],
+    /// Tokens that the search needs next, to meet a constraint.
+    pub wanted: &'a [u32],
+}
+
+impl Position<'_> {
+    /// The next token where the prefix forces it; the longest length comes first.
+    pub fn forced(&self) -> Option<u32> {
+        let place = self.tokens.len();
+        self.prefix.get(place).copied().filter(|_| place < self.max_len)
+    }
 }
 
 /// An edit of one row's log-probabilities.
@@ -41,12 +59,37 @@ pub fn from_options(options: &GenerateOptions, vocab: &Vocab) -> Vec<Box<dyn Rul
             nats: options.unkpen as f32,
         }));
     }
-    if options.min_len > 0 {
-        rules.push(Box::new(MinLength {
-            eos: vocab.eos,
-            min_len: options.min_len,
+    let eos = vocab.eos;
+    if options.match_source_len {
+        rules.push(Box::new(SourceLength { eos }));
+    } else {
+        if options.min_len > 0 {
+            rules.push(Box::new(MinLength {
+                eos,
+                min_len: options.min_len,
+            }));
+        }
+        rules.push(Box::new(MaxLength { eos }));
+    }
+    rules.push(Box::new(ForcedPrefix));
+    if options.no_repeat_ngram_size > 0 {
+        rules.push(Box::new(NoRepeatNgram {
+            eos,
+            size: options.no_repeat_ngram_size,
         }));
     }
-    rules.push(Box::new(MaxLength { eos: vocab.eos }));
     rules
+}
+
+#[cfg(test)]
+impl<'a> Position<'a> {
+    /// A position that nothing is asked of.
+    fn plain(tokens: &'a [u32], max_len: usize) -> Self {
+        Self {
+            tokens,
+            max_len,
+            prefix: &[],
+            wanted: &[],
+        }
+    }
 }

@@ -26,13 +26,7 @@ mod tests {
     fn the_penalty_is_subtracted() {
         let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0], 2);
         let mut row = log_probs.row(0);
-        UnkPenalty { unk: 1, nats: 0.5 }.apply(
-            &Position {
-                tokens: &[],
-                max_len: 9,
-            },
-            &mut row,
-        );
+        UnkPenalty { unk: 1, nats: 0.5 }.apply(&Position::plain(&[], 9), &mut row);
         assert_eq!((row.log_prob(0), row.log_prob(1)), (-1.0, -2.5));
     }
 }

@@ -2,8 +2,8 @@
 
 /// A hypothesis with one more token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Candidate {
-    /// Log-probability of the continued hypothesis in nats.
+pub struct Candidate {
+    /// Score of the continued hypothesis in nats.
     pub score: f32,
     /// Row within the sentence that is continued.
     pub row: usize,

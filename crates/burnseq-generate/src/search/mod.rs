@@ -1,11 +1,33 @@
 //! Searches: which hypotheses to follow, and when to stop.
+//!
+//! [`BatchSearch`] keeps the hypotheses of a batch; a [`Strategy`] chooses how those of a sentence continue:
+//! - [`Beam`]: the best of all continuations, as fairseq does it.
+//! - [`DiverseBeam`]: groups that avoid each other's tokens (`--diverse-beam-groups`).
+//! - [`DiverseSiblings`]: continuations of one hypothesis compete by rank (`--diversity-rate`).
+//! - [`ConstrainedBeam`]: hypotheses that contain what they must (`--constraints`).
+//! - [`Sampling`]: tokens drawn at random (`--sampling`).
 
+mod batch;
 mod beam;
 mod candidates;
+pub mod constraints;
+mod diverse_beam;
+mod diverse_siblings;
+#[cfg(test)]
+mod markov;
+mod sampling;
 
-pub use beam::BeamSearch;
+pub use batch::{BatchSearch, Live, Offers, Request, Sentence, Strategy};
+pub use beam::Beam;
+pub use candidates::Candidate;
+pub use constraints::ConstrainedBeam;
+pub use diverse_beam::DiverseBeam;
+pub use diverse_siblings::DiverseSiblings;
+pub use sampling::Sampling;
 
-use crate::{Hypothesis, LogProbs, NextToken};
+use burnseq_model::Vocab;
+
+use crate::{GenerateOptions, Hypothesis, LogProbs, NextToken};
 
 /// How a model's rows continue after a step; see [`NextToken::reorder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,4 +64,46 @@ pub fn run<S: Search>(mut search: S, model: &mut impl NextToken) -> Vec<Vec<Hypo
         }
     }
     search.into_hypotheses()
+}
+
+/// Runs the search that `options` ask for.
+pub fn run_options(
+    options: &GenerateOptions,
+    vocab: &Vocab,
+    requests: &[Request<'_>],
+    model: &mut impl NextToken,
+) -> Vec<Vec<Hypothesis>> {
+    fn run_with<S: Strategy>(
+        strategy: S,
+        options: &GenerateOptions,
+        vocab: &Vocab,
+        requests: &[Request<'_>],
+        model: &mut impl NextToken,
+    ) -> Vec<Vec<Hypothesis>> {
+        run(BatchSearch::new(strategy, options, vocab, requests), model)
+    }
+    if options.sampling {
+        return run_with(Sampling::new(options), options, vocab, requests, model);
+    }
+    // Padding is never chosen, so a wider beam could not be filled.
+    let options = &GenerateOptions {
+        beam: options.beam.min(vocab.tgt - 1).max(1),
+        ..options.clone()
+    };
+    if let Some(groups) = options.diverse_beam_groups {
+        run_with(DiverseBeam::new(options, groups), options, vocab, requests, model)
+    } else if let Some(rate) = options.diversity_rate {
+        run_with(
+            DiverseSiblings::new(options, rate),
+            options,
+            vocab,
+            requests,
+            model,
+        )
+    } else if let Some(order) = options.constraints {
+        let strategy = ConstrainedBeam::new(options, order, vocab.eos);
+        run_with(strategy, options, vocab, requests, model)
+    } else {
+        run_with(Beam::new(options), options, vocab, requests, model)
+    }
 }

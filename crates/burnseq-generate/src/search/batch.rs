@@ -1,0 +1,276 @@
+//! What all searches share: the hypotheses of a batch of sentences, how they end and how they go on.
+
+use std::fmt::Debug;
+
+use burnseq_model::Vocab;
+use rayon::prelude::*;
+
+use super::candidates::Candidate;
+use super::{Reorder, Search};
+use crate::log_probs::{Row, SentenceRows};
+use crate::rules::{self, Position, Rule};
+use crate::{GenerateOptions, Hypothesis, LogProbs, Source};
+
+/// How the continuations of a sentence are chosen: what makes one search differ from another.
+pub trait Strategy: Debug + Sync {
+    /// What it keeps of a sentence from step to step, besides the hypotheses.
+    type Memory: Default + Debug + Send;
+
+    /// The continuations of a sentence in the order in which they count. Among the first `beam` an end finishes a
+    /// hypothesis; the first `beam` others go on.
+    fn candidates(
+        &self,
+        sentence: &Sentence<'_>,
+        offers: Offers<'_>,
+        memory: &mut Self::Memory,
+    ) -> Vec<Candidate>;
+}
+
+/// A search over a batch of sentences, none of which takes note of another.
+///
+/// A sentence is done when `beam` hypotheses are finished or its longest length is reached, and leaves the batch at
+/// once.
+#[derive(Debug)]
+pub struct BatchSearch<'a, S: Strategy> {
+    strategy: S,
+    beam: usize,
+    eos: usize,
+    nbest: usize,
+    lenpen: Option<f64>,
+    rules: Vec<Box<dyn Rule>>,
+    /// Sentences that are still decoded, in the order of the model's rows.
+    live: Vec<(Sentence<'a>, S::Memory)>,
+    /// Tokens so far, the same for every live row.
+    step: usize,
+    /// Last token of every row.
+    prev_output_tokens: Vec<u32>,
+    /// Hypotheses of all sentences, by their place in the batch.
+    finished: Vec<Vec<Hypothesis>>,
+}
+
+/// A sentence to decode.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The sentence, and what is asked of its hypotheses.
+    pub source: &'a Source,
+    /// Most tokens before `</s>`.
+    pub max_len: usize,
+}
+
+/// A sentence that is not done.
+#[derive(Debug)]
+pub struct Sentence<'a> {
+    /// What is decoded.
+    pub source: &'a Source,
+    /// Most tokens before `</s>`.
+    pub max_len: usize,
+    /// Hypotheses that go on: one before the first step, then `beam`, the last of which may be [dead](Live::dead).
+    pub rows: Vec<Live>,
+    /// Hypotheses that have ended.
+    pub finished: Vec<Hypothesis>,
+    /// Its place in the batch.
+    index: usize,
+}
+
+impl Sentence<'_> {
+    /// The rows that can go on, with their numbers.
+    pub fn live(&self) -> impl Iterator<Item = (usize, &Live)> {
+        self.rows.iter().enumerate().filter(|(_, live)| !live.dead)
+    }
+
+    /// Whether nothing was chosen yet, so that one row stands for all.
+    pub fn is_first_step(&self) -> bool {
+        self.rows[0].tokens.is_empty()
+    }
+}
+
+/// A hypothesis that may go on.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Tokens without the leading `</s>`.
+    pub tokens: Vec<u32>,
+    /// Score of the tokens up to each place, in nats: their log-probability and what the search takes from it.
+    pub cumulative: Vec<f32>,
+    /// A filler that only keeps the number of rows; it has no continuation.
+    pub dead: bool,
+}
+
+impl Live {
+    /// Score of all tokens, in nats.
+    pub fn score(&self) -> f32 {
+        self.cumulative.last().copied().unwrap_or(0.0)
+    }
+
+    fn continued(&self, candidate: &Candidate) -> Self {
+        let mut live = Self {
+            tokens: Vec::with_capacity(self.tokens.len() + 1),
+            cumulative: Vec::with_capacity(self.tokens.len() + 1),
+            dead: false,
+        };
+        live.tokens.extend_from_slice(&self.tokens);
+        live.cumulative.extend_from_slice(&self.cumulative);
+        live.tokens.push(candidate.token as u32);
+        live.cumulative.push(candidate.score);
+        live
+    }
+}
+
+/// What the model offers to the rows of one sentence, once the rules have edited it.
+#[derive(Debug)]
+pub struct Offers<'a> {
+    sentence: &'a Sentence<'a>,
+    rules: &'a [Box<dyn Rule>],
+    rows: SentenceRows<'a>,
+}
+
+impl Offers<'_> {
+    /// Target types.
+    pub fn vocab(&self) -> usize {
+        self.rows.vocab()
+    }
+
+    /// Row `number`, in which the rules leave `wanted` tokens possible where they can; take every row at most once.
+    pub fn row(&mut self, number: usize, wanted: &[u32]) -> Row<'_> {
+        let mut row = self.rows.row(number);
+        let position = Position {
+            tokens: &self.sentence.rows[number].tokens,
+            max_len: self.sentence.max_len,
+            prefix: &self.sentence.source.prefix,
+            wanted,
+        };
+        self.rules.iter().for_each(|rule| rule.apply(&position, &mut row));
+        row
+    }
+}
+
+impl<'a, S: Strategy> BatchSearch<'a, S> {
+    /// A search over sentences; `strategy` must be for the beam of `options`.
+    pub fn new(strategy: S, options: &GenerateOptions, vocab: &Vocab, requests: &[Request<'a>]) -> Self {
+        let sentence = |(index, &Request { source, max_len })| {
+            let sentence = Sentence {
+                source,
+                max_len,
+                rows: vec![Live::default()],
+                finished: Vec::new(),
+                index,
+            };
+            (sentence, S::Memory::default())
+        };
+        Self {
+            strategy,
+            beam: options.beam,
+            eos: vocab.eos,
+            nbest: options.nbest,
+            lenpen: (!options.unnormalized).then_some(options.lenpen),
+            rules: rules::from_options(options, vocab),
+            live: requests.iter().enumerate().map(sentence).collect(),
+            step: 0,
+            prev_output_tokens: vec![vocab.eos as u32; requests.len()],
+            finished: vec![Vec::new(); requests.len()],
+        }
+    }
+
+    /// Finishes and continues hypotheses of a sentence; gives the old row, within the sentence, of each new one, or
+    /// nothing when the sentence is done.
+    fn advance(&self, sentence: &mut Sentence<'_>, candidates: &[Candidate]) -> Option<Vec<usize>> {
+        let ends = |candidate: &&Candidate| candidate.token == self.eos;
+        for candidate in candidates.iter().take(self.beam).filter(ends) {
+            if sentence.finished.len() < self.beam {
+                let Live {
+                    tokens, cumulative, ..
+                } = sentence.rows[candidate.row].continued(candidate);
+                sentence
+                    .finished
+                    .push(Hypothesis::new(tokens, &cumulative, self.lenpen));
+            }
+        }
+        if sentence.finished.len() == self.beam || self.step >= sentence.max_len {
+            return None;
+        }
+        let going_on = candidates
+            .iter()
+            .filter(|candidate| !ends(candidate))
+            .take(self.beam);
+        let (mut rows, mut parents): (Vec<Live>, Vec<usize>) = going_on
+            .map(|candidate| (sentence.rows[candidate.row].continued(candidate), candidate.row))
+            .unzip();
+        if rows.is_empty() {
+            return None;
+        }
+        while rows.len() < self.beam {
+            rows.push(Live {
+                dead: true,
+                ..rows[0].clone()
+            });
+            parents.push(parents[0]);
+        }
+        sentence.rows = rows;
+        Some(parents)
+    }
+}
+
+impl<S: Strategy> Search for BatchSearch<'_, S> {
+    fn prev_output_tokens(&self) -> &[u32] {
+        &self.prev_output_tokens
+    }
+
+    fn step(&mut self, mut log_probs: LogProbs) -> Reorder {
+        let rows_per_sentence = self.live.first().map_or(1, |(sentence, _)| sentence.rows.len());
+        assert_eq!(
+            log_probs.rows(),
+            self.live.len() * rows_per_sentence,
+            "one row of log-probabilities per token fed"
+        );
+        let (strategy, rules) = (&self.strategy, self.rules.as_slice());
+        let candidates: Vec<Vec<Candidate>> = log_probs
+            .par_sentences(rows_per_sentence)
+            .zip(self.live.par_iter_mut())
+            .map(|(rows, (sentence, memory))| {
+                let sentence = &*sentence;
+                let offers = Offers {
+                    sentence,
+                    rules,
+                    rows,
+                };
+                strategy.candidates(sentence, offers, memory)
+            })
+            .collect();
+
+        let mut next = Reorder {
+            rows: Vec::new(),
+            sentences: Vec::new(),
+        };
+        let mut going_on = Vec::with_capacity(self.live.len());
+        self.prev_output_tokens.clear();
+        let live = std::mem::take(&mut self.live);
+        for (number, ((mut sentence, memory), candidates)) in live.into_iter().zip(candidates).enumerate() {
+            match self.advance(&mut sentence, &candidates) {
+                Some(parents) => {
+                    next.sentences.push(number);
+                    next.rows
+                        .extend(parents.iter().map(|row| number * rows_per_sentence + row));
+                    self.prev_output_tokens
+                        .extend(sentence.rows.iter().flat_map(|live| live.tokens.last()));
+                    going_on.push((sentence, memory));
+                }
+                None => self.finished[sentence.index] = sentence.finished,
+            }
+        }
+        self.live = going_on;
+        self.step += 1;
+        next
+    }
+
+    fn finished(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    fn into_hypotheses(mut self) -> Vec<Vec<Hypothesis>> {
+        for hypotheses in &mut self.finished {
+            // Stable: of two with the same score the one that ended first comes first.
+            hypotheses.sort_by(|a, b| b.score.total_cmp(&a.score));
+            hypotheses.truncate(self.nbest);
+        }
+        self.finished
+    }
+}
