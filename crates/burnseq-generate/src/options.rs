@@ -46,7 +46,7 @@ pub struct GenerateOptions {
     pub temperature: f64,
     /// Scores are plain sums, not divided by `n^lenpen`.
     pub unnormalized: bool,
-    /// Hypotheses have as many tokens as the source, `</s>` left out on both sides; the end costs nothing then.
+    /// Hypotheses have as many tokens before `</s>` as the source has with it, as in fairseq; the end costs nothing then.
     pub match_source_len: bool,
     /// No sequence of so many tokens occurs twice in a hypothesis; 0: any may.
     pub no_repeat_ngram_size: usize,
@@ -286,7 +286,7 @@ impl GenerateOptions {
     /// target positions end at `max_target_positions`.
     pub fn max_len(&self, src_len: usize, max_target_positions: usize) -> usize {
         let wanted = if self.match_source_len {
-            src_len.saturating_sub(1)
+            src_len
         } else {
             // The sum is cut towards zero as in fairseq; a saturating cast takes care of huge factors.
             (self.max_len_a * src_len as f64 + self.max_len_b as f64) as usize
@@ -489,7 +489,7 @@ mod tests {
             match_source_len: true,
             ..GenerateOptions::default()
         };
-        assert_eq!(options.max_len(8, 1024), 7); // the source has 7 words
+        assert_eq!(options.max_len(8, 1024), 8);
     }
 
     #[test]
