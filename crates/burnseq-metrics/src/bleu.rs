@@ -1,14 +1,12 @@
 //! BLEU (Papineni et al. 2002) on detokenised text, as sacreBLEU computes it.
 
-use std::fmt;
-
 use bleuscore::ngram::get_token_ngram_counter;
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Confidence, with_interval};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Statistics};
 use crate::references::References;
+use crate::score::Score;
 use crate::signature::{ReferenceCount, Signature};
 use crate::smoothing::{Smoothed, Smoothing};
 use crate::tokenizers::Tokenizer;
@@ -91,11 +89,12 @@ impl Statistics for BleuStatistics {
     }
 }
 
-/// A BLEU score with its parts. [`Display`](fmt::Display) is sacreBLEU's line with the signature.
+/// A BLEU score.
+pub type BleuScore = Score<BleuDetails>;
+
+/// The numbers that BLEU is made of.
 #[derive(Debug, Clone, PartialEq)]
-pub struct BleuScore {
-    /// BLEU in percent.
-    pub score: f64,
+pub struct BleuDetails {
     /// Matching n-grams by order, including what add-k smoothing adds.
     pub counts: Vec<f64>,
     /// N-grams of the hypotheses by order, including what add-k smoothing adds.
@@ -108,31 +107,9 @@ pub struct BleuScore {
     pub hyp_len: u64,
     /// Tokens of the closest references.
     pub ref_len: u64,
-    confidence: Option<Confidence>,
-    signature: Signature,
 }
 
-impl BleuScore {
-    /// The settings that the score was made with.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// The same score with another `version:` in its signature.
-    pub fn with_version(mut self, version: &str) -> Self {
-        self.signature = self.signature.with_version(version);
-        self
-    }
-
-    /// The same score with a confidence interval, which then appears in its line and signature.
-    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
-        self.signature = self
-            .signature
-            .with_trials("bs", confidence.resamples, confidence.seed);
-        self.confidence = Some(confidence);
-        self
-    }
-
+impl BleuDetails {
     /// Length of the hypotheses divided by that of the references; 0 without reference tokens.
     pub fn ratio(&self) -> f64 {
         if self.ref_len == 0 {
@@ -140,30 +117,6 @@ impl BleuScore {
         } else {
             self.hyp_len as f64 / self.ref_len as f64
         }
-    }
-
-    /// The line without the signature: `BLEU = 47.18 84.6/62.9/41.9/22.2 (BP = 1.000 ...)`.
-    pub fn line(&self) -> String {
-        format!("BLEU = {}", self.figures())
-    }
-
-    fn figures(&self) -> String {
-        let precisions: Vec<String> = self.precisions.iter().map(|p| format!("{p:.1}")).collect();
-        format!(
-            "{} {} (BP = {:.3} ratio = {:.3} hyp_len = {} ref_len = {})",
-            with_interval(self.score, self.confidence.as_ref()),
-            precisions.join("/"),
-            self.brevity_penalty,
-            self.ratio(),
-            self.hyp_len,
-            self.ref_len,
-        )
-    }
-}
-
-impl fmt::Display for BleuScore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BLEU|{} = {}", self.signature, self.figures())
     }
 }
 
@@ -184,7 +137,11 @@ impl Bleu {
 
 impl Metric for Bleu {
     type Statistics = BleuStatistics;
-    type Score = BleuScore;
+    type Details = BleuDetails;
+
+    fn name(&self) -> String {
+        "BLEU".to_owned()
+    }
 
     fn segment_statistics(&self, hypothesis: &str, references: &[&str]) -> BleuStatistics {
         let order = self.config.max_ngram_order;
@@ -219,7 +176,7 @@ impl Metric for Bleu {
         }
     }
 
-    fn score(&self, statistics: &BleuStatistics, references: ReferenceCount) -> BleuScore {
+    fn evaluate(&self, statistics: &BleuStatistics) -> (f64, BleuDetails) {
         let BleuStatistics {
             hyp_len,
             ref_len,
@@ -258,22 +215,27 @@ impl Metric for Bleu {
         } else {
             0.0
         };
-        let signature = self.signature(references);
-        BleuScore {
-            score,
+        let details = BleuDetails {
             counts,
             totals,
             precisions,
             brevity_penalty,
             hyp_len,
             ref_len,
-            confidence: None,
-            signature,
-        }
+        };
+        (score, details)
     }
 
-    fn value(score: &BleuScore) -> f64 {
-        score.score
+    fn verbose(&self, details: &BleuDetails) -> String {
+        let precisions: Vec<String> = details.precisions.iter().map(|p| format!("{p:.1}")).collect();
+        format!(
+            "{} (BP = {:.3} ratio = {:.3} hyp_len = {} ref_len = {})",
+            precisions.join("/"),
+            details.brevity_penalty,
+            details.ratio(),
+            details.hyp_len,
+            details.ref_len,
+        )
     }
 
     fn signature(&self, references: ReferenceCount) -> Signature {
@@ -314,7 +276,7 @@ mod tests {
         let lines = ["Nobody had seen the grey cat.", "It slept under the old boat."];
         let score = sacrebleu(&lines, &[lines]).expect("aligned");
         assert!((score.score - 100.0).abs() < 1e-9);
-        assert_eq!(score.ratio(), 1.0);
+        assert_eq!(score.details.ratio(), 1.0);
     }
 
     #[test]

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, total};
 use crate::numpy_random::NumpyRandom;
-use crate::signature::ReferenceCount;
 
 /// Random trials of a test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +66,8 @@ impl Trials {
     }
 }
 
-/// Mean and 95 % confidence interval of a score; printed as `μ = 58.60 ± 5.39`.
+/// Mean and 95 % confidence interval of a score; printed as `μ = 58.60 ± 5.39`, to two decimals
+/// unless the format says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Confidence {
     /// Mean over the resampled corpora, in percent.
@@ -98,15 +98,8 @@ impl Confidence {
 
 impl fmt::Display for Confidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "μ = {:.2} ± {:.2}", self.mean, self.half_width)
-    }
-}
-
-/// A score as printed: with its interval in brackets if there is one. A mean of 0 has none, as in sacreBLEU.
-pub(crate) fn with_interval(score: f64, confidence: Option<&Confidence>) -> String {
-    match confidence {
-        Some(confidence) if confidence.mean > 0.0 => format!("{score:.2} ({confidence})"),
-        _ => format!("{score:.2}"),
+        let width = f.precision().unwrap_or(2);
+        write!(f, "μ = {:.width$} ± {:.width$}", self.mean, self.half_width)
     }
 }
 
@@ -127,10 +120,7 @@ fn value<'a, M: Metric>(metric: &M, segments: impl IntoIterator<Item = &'a M::St
 where
     M::Statistics: 'a,
 {
-    // The number of references shows in signatures only.
-    Ok(M::value(
-        &metric.score(&total(segments)?, ReferenceCount::Variable),
-    ))
+    Ok(metric.evaluate(&total(segments)?).0)
 }
 
 fn resampled<M: Metric>(metric: &M, segments: &[M::Statistics], resamples: &[Vec<u32>]) -> Result<Vec<f64>> {

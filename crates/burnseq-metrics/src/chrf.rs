@@ -1,13 +1,11 @@
 //! chrF (Popović 2015) and chrF++ (Popović 2017), as sacreBLEU computes them.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Confidence, with_interval};
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Statistics};
 use crate::ngrams::{count_ngrams, shared};
+use crate::score::Score;
 use crate::signature::{ReferenceCount, Signature};
 use crate::whitespace::{is_blank, words};
 
@@ -102,53 +100,8 @@ impl Statistics for ChrfStatistics {
     }
 }
 
-/// A chrF score. [`Display`](fmt::Display) is sacreBLEU's line with the signature.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChrfScore {
-    /// chrF in percent.
-    pub score: f64,
-    /// `chrF2`, `chrF2++`, ...: beta, then a plus for each order of words.
-    pub name: String,
-    confidence: Option<Confidence>,
-    signature: Signature,
-}
-
-impl ChrfScore {
-    /// The settings that the score was made with.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// The same score with another `version:` in its signature.
-    pub fn with_version(mut self, version: &str) -> Self {
-        self.signature = self.signature.with_version(version);
-        self
-    }
-
-    /// The same score with a confidence interval, which then appears in its line and signature.
-    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
-        self.signature = self
-            .signature
-            .with_trials("bs", confidence.resamples, confidence.seed);
-        self.confidence = Some(confidence);
-        self
-    }
-
-    /// The line without the signature: `chrF2 = 84.52`.
-    pub fn line(&self) -> String {
-        format!("{} = {}", self.name, self.figures())
-    }
-
-    fn figures(&self) -> String {
-        with_interval(self.score, self.confidence.as_ref())
-    }
-}
-
-impl fmt::Display for ChrfScore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}|{} = {}", self.name, self.signature, self.figures())
-    }
-}
+/// A chrF score.
+pub type ChrfScore = Score<()>;
 
 /// Characters and words of a line, ready to be counted.
 struct Items<'a> {
@@ -269,7 +222,12 @@ impl Chrf {
 
 impl Metric for Chrf {
     type Statistics = ChrfStatistics;
-    type Score = ChrfScore;
+    type Details = ();
+
+    /// `chrF2`, `chrF2++`, ...: beta, then a plus for each order of words.
+    fn name(&self) -> String {
+        format!("chrF{}{}", self.config.beta, "+".repeat(self.config.word_order))
+    }
 
     /// Against the reference that gives the best score; the first one of several.
     fn segment_statistics(&self, hypothesis: &str, references: &[&str]) -> ChrfStatistics {
@@ -305,18 +263,8 @@ impl Metric for Chrf {
         )
     }
 
-    fn score(&self, statistics: &ChrfStatistics, references: ReferenceCount) -> ChrfScore {
-        let plus = "+".repeat(self.config.word_order);
-        ChrfScore {
-            score: self.f_score(statistics),
-            name: format!("chrF{}{plus}", self.config.beta),
-            confidence: None,
-            signature: self.signature(references),
-        }
-    }
-
-    fn value(score: &ChrfScore) -> f64 {
-        score.score
+    fn evaluate(&self, statistics: &ChrfStatistics) -> (f64, ()) {
+        (self.f_score(statistics), ())
     }
 
     fn signature(&self, references: ReferenceCount) -> Signature {

@@ -6,6 +6,7 @@
 //! - [`References`]: one or several references per hypothesis, some of them absent;
 //! - [`Metric`]: statistics of one segment, summed over a corpus, make a score. Implemented by
 //!   [`Bleu`] (Papineni et al. 2002), [`Chrf`] (Popović 2015, 2017) and [`Ter`] (Snover et al. 2006);
+//! - [`Score`]: what comes out, printable as sacreBLEU prints it;
 //! - [`bootstrap`]: confidence intervals and paired tests (Koehn 2004, Riezler and Maxwell 2005);
 //! - [`Signature`]: the settings that produced a score, in sacreBLEU's notation;
 //! - [`TokenisedBleu`]: BLEU on tokens as they are, in fairseq's format.
@@ -47,6 +48,7 @@ pub mod metric;
 mod ngrams;
 mod numpy_random;
 pub mod references;
+pub mod score;
 pub mod signature;
 pub mod smoothing;
 pub mod ter;
@@ -55,11 +57,12 @@ pub mod tokenised_bleu;
 pub mod tokenizers;
 pub mod whitespace;
 
-pub use bleu::{Bleu, BleuConfig, BleuScore, BleuStatistics, sacrebleu};
+pub use bleu::{Bleu, BleuConfig, BleuDetails, BleuScore, BleuStatistics, sacrebleu};
 pub use chrf::{Chrf, ChrfConfig, ChrfScore, ChrfStatistics};
 pub use error::{Error, Result};
 pub use metric::{Metric, Statistics};
 pub use references::References;
+pub use score::Score;
 pub use signature::{ReferenceCount, Signature};
 pub use smoothing::Smoothing;
 pub use ter::{Ter, TerConfig, TerScore, TerStatistics};

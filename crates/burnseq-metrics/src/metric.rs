@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::references::References;
+use crate::score::Score;
 use crate::signature::{ReferenceCount, Signature};
 
 /// Statistics of a segment, which sum to those of a corpus.
@@ -16,20 +17,32 @@ pub trait Statistics: Clone + Send + Sync {
 pub trait Metric: Sync {
     /// What a segment contributes.
     type Statistics: Statistics;
-    /// The score with its parts, printable as sacreBLEU prints it.
-    type Score;
+    /// The numbers that a score is made of.
+    type Details;
+
+    /// What stands before the score: `BLEU`, `chrF2++`, `TER`.
+    fn name(&self) -> String;
 
     /// Statistics of one hypothesis against its references, of which there is at least one.
     fn segment_statistics(&self, hypothesis: &str, references: &[&str]) -> Self::Statistics;
 
-    /// The score that summed statistics amount to.
-    fn score(&self, statistics: &Self::Statistics, references: ReferenceCount) -> Self::Score;
+    /// The score in percent that summed statistics amount to, and what it is made of.
+    fn evaluate(&self, statistics: &Self::Statistics) -> (f64, Self::Details);
 
-    /// The number, in percent, that a score comes down to.
-    fn value(score: &Self::Score) -> f64;
+    /// The details as sacreBLEU prints them behind the score; most metrics have none to show.
+    fn verbose(&self, _details: &Self::Details) -> String {
+        String::new()
+    }
 
     /// The settings of the metric.
     fn signature(&self, references: ReferenceCount) -> Signature;
+
+    /// The score that summed statistics amount to, ready to be reported.
+    fn score(&self, statistics: &Self::Statistics, references: ReferenceCount) -> Score<Self::Details> {
+        let (score, details) = self.evaluate(statistics);
+        let verbose = self.verbose(&details);
+        Score::new(self.name(), score, details, verbose, self.signature(references))
+    }
 
     /// Statistics of all segments, in order; they are computed in parallel.
     ///
@@ -64,7 +77,7 @@ pub trait Metric: Sync {
         &self,
         hypotheses: &[H],
         references: &References<'_>,
-    ) -> Result<Self::Score> {
+    ) -> Result<Score<Self::Details>> {
         let sum = total(&self.corpus_statistics(hypotheses, references)?)?;
         Ok(self.score(&sum, references.count()))
     }
@@ -73,7 +86,11 @@ pub trait Metric: Sync {
     ///
     /// # Errors
     /// `references` is empty.
-    fn sentence_score<R: AsRef<str>>(&self, hypothesis: &str, references: &[R]) -> Result<Self::Score> {
+    fn sentence_score<R: AsRef<str>>(
+        &self,
+        hypothesis: &str,
+        references: &[R],
+    ) -> Result<Score<Self::Details>> {
         if references.is_empty() {
             return Err(Error::NoReference { line: 1 });
         }

@@ -71,24 +71,25 @@ impl Signature {
         self
     }
 
+    /// All keys with their values in the order of the signature, the version last.
+    pub fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let pairs = self.pairs.iter().map(|(key, value)| (*key, value.as_str()));
+        pairs.chain([("version", self.version.as_str())])
+    }
+
     /// The value of `key`, if the signature has it.
     pub fn value(&self, key: &str) -> Option<&str> {
-        if key == "version" {
-            return Some(&self.version);
-        }
-        self.pairs
-            .iter()
-            .find(|(k, _)| *k == key)
-            .map(|(_, value)| value.as_str())
+        self.pairs().find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 }
 
 impl fmt::Display for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (key, value) in &self.pairs {
-            write!(f, "{key}:{value}|")?;
+        for (number, (key, value)) in self.pairs().enumerate() {
+            let bar = if number == 0 { "" } else { "|" };
+            write!(f, "{bar}{key}:{value}")?;
         }
-        write!(f, "version:{}", self.version)
+        Ok(())
     }
 }
 

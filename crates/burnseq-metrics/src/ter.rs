@@ -1,12 +1,11 @@
 //! Translation edit rate (Snover et al. 2006): edits and block moves per reference word.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bootstrap::{Confidence, with_interval};
 use crate::metric::{Metric, Statistics};
+use crate::score::Score;
 use crate::signature::{ReferenceCount, Signature};
 use crate::ter_shift::edits;
 use crate::tokenizers::tercom::Tercom;
@@ -39,7 +38,7 @@ pub struct Ter {
     config: TerConfig,
 }
 
-/// What a segment contributes to TER.
+/// What a segment contributes to TER, and what the rate of a corpus is made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TerStatistics {
     /// Edits and shifts that lead to the nearest reference.
@@ -55,55 +54,8 @@ impl Statistics for TerStatistics {
     }
 }
 
-/// A TER score, lower is better. [`Display`](fmt::Display) is sacreBLEU's line with the signature.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TerScore {
-    /// Edits per 100 reference words; 100 if there are edits and no such words.
-    pub score: f64,
-    /// Edits and shifts.
-    pub edits: u64,
-    /// Words of the references, averaged over those of a segment.
-    pub ref_len: f64,
-    confidence: Option<Confidence>,
-    signature: Signature,
-}
-
-impl TerScore {
-    /// The settings that the score was made with.
-    pub fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    /// The same score with another `version:` in its signature.
-    pub fn with_version(mut self, version: &str) -> Self {
-        self.signature = self.signature.with_version(version);
-        self
-    }
-
-    /// The same score with a confidence interval, which then appears in its line and signature.
-    pub fn with_confidence(mut self, confidence: Confidence) -> Self {
-        self.signature = self
-            .signature
-            .with_trials("bs", confidence.resamples, confidence.seed);
-        self.confidence = Some(confidence);
-        self
-    }
-
-    /// The line without the signature: `TER = 10.00`.
-    pub fn line(&self) -> String {
-        format!("TER = {}", self.figures())
-    }
-
-    fn figures(&self) -> String {
-        with_interval(self.score, self.confidence.as_ref())
-    }
-}
-
-impl fmt::Display for TerScore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TER|{} = {}", self.signature, self.figures())
-    }
-}
+/// A TER score, lower is better: edits per 100 reference words; 100 if there are edits and no such words.
+pub type TerScore = Score<TerStatistics>;
 
 impl Ter {
     /// The settings.
@@ -141,7 +93,11 @@ impl Ter {
 
 impl Metric for Ter {
     type Statistics = TerStatistics;
-    type Score = TerScore;
+    type Details = TerStatistics;
+
+    fn name(&self) -> String {
+        "TER".to_owned()
+    }
 
     fn segment_statistics(&self, hypothesis: &str, references: &[&str]) -> TerStatistics {
         // Words as numbers: comparing them is what TER spends its time on.
@@ -170,24 +126,14 @@ impl Metric for Ter {
         }
     }
 
-    fn score(&self, statistics: &TerStatistics, references: ReferenceCount) -> TerScore {
+    fn evaluate(&self, statistics: &TerStatistics) -> (f64, TerStatistics) {
         let &TerStatistics { edits, ref_len } = statistics;
         let rate = match edits {
             _ if ref_len > 0.0 => edits as f64 / ref_len,
             0 => 0.0,
             _ => 1.0,
         };
-        TerScore {
-            score: 100.0 * rate,
-            edits,
-            ref_len,
-            confidence: None,
-            signature: self.signature(references),
-        }
-    }
-
-    fn value(score: &TerScore) -> f64 {
-        score.score
+        (100.0 * rate, *statistics)
     }
 
     fn signature(&self, references: ReferenceCount) -> Signature {
@@ -211,7 +157,7 @@ mod tests {
             .sentence_score("a b x", &["A b c", "d e f g h"])
             .expect("two references");
         assert_eq!(score.score, 25.0);
-        assert_eq!(score.line(), "TER = 25.00");
+        assert_eq!(score.line(2), "TER = 25.00");
     }
 
     #[test]

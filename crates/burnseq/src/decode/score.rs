@@ -92,7 +92,7 @@ mod tests {
         keeper.add(&text(), &[4, 5, 6, 7, 3, 2], &[4, 5, 6, 7, 3, 2]);
         let scores = keeper.scores().unwrap();
         assert_eq!(scores.tokenised.matched, [4, 3, 2, 1]);
-        assert_eq!(scores.sacrebleu.counts, [4.0, 3.0, 2.0, 1.0]);
+        assert_eq!(scores.sacrebleu.details.counts, [4.0, 3.0, 2.0, 1.0]);
     }
 
     #[test]
