@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 
+use crate::dataset_impl::{DatasetImpl, SentenceFile};
 use crate::error::{Error, Result};
-use crate::indexed::IndexedDataset;
 use crate::pair::{LanguagePairDataset, PairOptions};
 use crate::sentences::Sentences;
 
@@ -25,6 +25,7 @@ pub struct DatasetDir {
     tgt_dict: Arc<Dictionary>,
     src_text: TextSettings,
     tgt_text: TextSettings,
+    dataset_impl: Option<DatasetImpl>,
 }
 
 impl DatasetDir {
@@ -70,7 +71,14 @@ impl DatasetDir {
             tgt_dict,
             src_text,
             tgt_text,
+            dataset_impl: None,
         })
+    }
+
+    /// The same folder, of which only files of this format are taken; `None` takes all formats.
+    pub fn with_dataset_impl(mut self, dataset_impl: Option<DatasetImpl>) -> Self {
+        self.dataset_impl = dataset_impl;
+        self
     }
 
     /// The folder.
@@ -142,8 +150,12 @@ impl DatasetDir {
         let mut splits = BTreeSet::new();
         for name in file_names(&self.path)? {
             for pair in self.pairs() {
-                let suffix = format!(".{pair}.{}.idx", self.src_lang);
-                if let Some(split) = name.strip_suffix(&suffix) {
+                let suffix = format!(".{pair}.{}", self.src_lang);
+                // Ids are in `NAME.idx`, text is in `NAME`.
+                let name = name.strip_suffix(".idx").unwrap_or(&name);
+                if let Some(split) = name.strip_suffix(&suffix)
+                    && self.has_split(split)
+                {
                     splits.insert(split.to_owned());
                 }
             }
@@ -156,7 +168,7 @@ impl DatasetDir {
         self.pair_of(split).is_some()
     }
 
-    /// Maps a split; without target files it has no target side.
+    /// Opens a split; without target files it has no target side.
     ///
     /// With `combine`, `train1`, `train2`, ... follow `train` as if they were one file.
     ///
@@ -177,11 +189,12 @@ impl DatasetDir {
                 break;
             };
             let prefix = |lang: &str| self.path.join(format!("{name}.{pair}.{lang}"));
-            src.push(IndexedDataset::open(prefix(&self.src_lang))?);
+            let open = |path: &Path, dict: &Dictionary| SentenceFile::open(path, dict, self.dataset_impl);
+            src.push(open(&prefix(&self.src_lang), &self.src_dict)?);
             let target = prefix(&self.tgt_lang);
-            if IndexedDataset::exists(&target) {
-                tgt.push(IndexedDataset::open(target)?);
-                self.check_aligned(&src[number], &tgt[tgt.len() - 1])?;
+            if SentenceFile::exists(&target, self.dataset_impl) {
+                tgt.push(open(&target, &self.tgt_dict)?);
+                check_aligned(&src[number], &tgt[tgt.len() - 1])?;
             }
             if !combine {
                 break;
@@ -193,9 +206,9 @@ impl DatasetDir {
                 problem: format!("some of the sets {split}, {split}1, ... lack the target side"),
             });
         }
-        let tgt = (!tgt.is_empty()).then(|| Sentences::mapped(tgt));
+        let tgt = (!tgt.is_empty()).then(|| Sentences::files(tgt));
         let (src_vocab, tgt_vocab) = (self.src_dict.len(), self.tgt_dict.len());
-        LanguagePairDataset::new(Sentences::mapped(src), tgt, src_vocab, tgt_vocab, options)
+        LanguagePairDataset::new(Sentences::files(src), tgt, src_vocab, tgt_vocab, options)
     }
 
     /// The names that the pair of languages may have in file names.
@@ -206,20 +219,9 @@ impl DatasetDir {
 
     /// Under which of [`DatasetDir::pairs`] a split is there.
     fn pair_of(&self, split: &str) -> Option<String> {
-        self.pairs()
-            .into_iter()
-            .find(|pair| IndexedDataset::exists(self.path.join(format!("{split}.{pair}.{}", self.src_lang))))
-    }
-
-    fn check_aligned(&self, src: &IndexedDataset, tgt: &IndexedDataset) -> Result<()> {
-        if src.len() == tgt.len() {
-            return Ok(());
-        }
-        Err(Error::Misaligned {
-            src: src.prefix().to_owned(),
-            src_len: src.len(),
-            tgt: tgt.prefix().to_owned(),
-            tgt_len: tgt.len(),
+        self.pairs().into_iter().find(|pair| {
+            let path = self.path.join(format!("{split}.{pair}.{}", self.src_lang));
+            SentenceFile::exists(&path, self.dataset_impl)
         })
     }
 
@@ -238,6 +240,18 @@ impl DatasetDir {
             ),
         })
     }
+}
+
+fn check_aligned(src: &SentenceFile, tgt: &SentenceFile) -> Result<()> {
+    if src.len() == tgt.len() {
+        return Ok(());
+    }
+    Err(Error::Misaligned {
+        src: src.path().to_owned(),
+        src_len: src.len(),
+        tgt: tgt.path().to_owned(),
+        tgt_len: tgt.len(),
+    })
 }
 
 fn file_names(path: &Path) -> Result<Vec<String>> {
@@ -280,8 +294,9 @@ fn languages(
     let known = dictionary_languages(names);
     let mut pairs = BTreeSet::new();
     for (a, b) in known.iter().flat_map(|a| known.iter().map(move |b| (*a, *b))) {
-        let suffix = format!(".{a}-{b}.{a}.idx");
-        if a != b && names.iter().any(|name| name.ends_with(&suffix)) {
+        let suffix = format!(".{a}-{b}.{a}");
+        let is_data = |name: &String| name.strip_suffix(".idx").unwrap_or(name).ends_with(&suffix);
+        if a != b && names.iter().any(is_data) {
             // One language given: the pair serves in both directions.
             if src.is_none_or(|src| src == a) && tgt.is_none_or(|tgt| tgt == b) {
                 pairs.insert((a.to_owned(), b.to_owned()));

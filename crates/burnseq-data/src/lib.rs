@@ -8,7 +8,8 @@
 //!
 //! - [`preprocess`]: the whole way from text to a data folder: subwords, dictionaries, ids, report.
 //! - [`DatasetDir`]: a data folder opened again: languages, splits, dictionaries, subword models.
-//! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's mmap format.
+//! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's formats.
+//! - [`RawDataset`]: text that becomes ids when it is opened; [`DatasetImpl`] names all formats.
 //! - [`Sentences`], [`LanguagePairDataset`], [`Batch`]: pairs, and the batches padded from them.
 //! - [`ordered_indices`], [`filter_by_size`], [`batch_by_size`]: which sentences share a batch.
 //! - [`EpochIterator`]: the order of batches in each epoch, resumable at any batch.
@@ -37,22 +38,27 @@
 mod batching;
 mod binarize;
 mod dataset_dir;
+mod dataset_impl;
 mod epoch;
 mod error;
 mod indexed;
+mod lines;
 mod mt19937;
 mod pair;
 mod parallel;
 mod prefetch;
 pub mod preprocess;
+mod raw;
 mod sentences;
 
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
 pub use dataset_dir::DatasetDir;
+pub use dataset_impl::{DatasetImpl, SentenceFile};
 pub use epoch::{EpochIterator, EpochOptions, EpochState};
 pub use error::{Error, Result};
 pub use indexed::{Dtype, EncodedChunk, IndexedDataset, IndexedWriter, Tokens};
 pub use mt19937::Mt19937;
 pub use pair::{Batch, BatchPlan, BatchSettings, Example, LanguagePairDataset, PairOptions, PlanStats};
 pub use prefetch::{Prefetch, prefetch};
+pub use raw::RawDataset;
 pub use sentences::Sentences;

@@ -1,15 +1,15 @@
-//! One side of a dataset: sentences in memory, or one or more mapped files in a row.
+//! One side of a dataset: sentences in memory, or one or more files in a row.
 
+use crate::dataset_impl::SentenceFile;
 use crate::error::{Error, Result};
-use crate::indexed::IndexedDataset;
 
 /// Sentences of token ids, each ending with `</s>`.
 #[derive(Debug)]
 pub enum Sentences {
-    /// Mapped files, one after another: `train`, `train1`, ...
-    Mapped {
+    /// Files, one after another: `train`, `train1`, ...
+    Files {
         /// The files.
-        parts: Vec<IndexedDataset>,
+        parts: Vec<SentenceFile>,
         /// Number of the first sentence of each part, and the number of all sentences.
         starts: Vec<usize>,
     },
@@ -18,19 +18,19 @@ pub enum Sentences {
 }
 
 impl Sentences {
-    /// Mapped files in a row.
-    pub fn mapped(parts: Vec<IndexedDataset>) -> Self {
+    /// Files in a row.
+    pub fn files(parts: Vec<SentenceFile>) -> Self {
         let mut starts = vec![0];
         for part in &parts {
             starts.push(starts[starts.len() - 1] + part.len());
         }
-        Self::Mapped { parts, starts }
+        Self::Files { parts, starts }
     }
 
     /// Number of sentences.
     pub fn len(&self) -> usize {
         match self {
-            Self::Mapped { starts, .. } => starts[starts.len() - 1],
+            Self::Files { starts, .. } => starts[starts.len() - 1],
             Self::Memory(sentences) => sentences.len(),
         }
     }
@@ -46,7 +46,7 @@ impl Sentences {
     /// When `index` is not below [`Sentences::len`].
     pub fn size(&self, index: usize) -> usize {
         match self {
-            Self::Mapped { parts, starts } => {
+            Self::Files { parts, starts } => {
                 let part = part_of(starts, index);
                 parts[part].size(index - starts[part])
             }
@@ -60,9 +60,9 @@ impl Sentences {
     /// When `index` is not below [`Sentences::len`].
     pub fn for_each_token(&self, index: usize, each: impl FnMut(u32)) {
         match self {
-            Self::Mapped { parts, starts } => {
+            Self::Files { parts, starts } => {
                 let part = part_of(starts, index);
-                parts[part].tokens(index - starts[part]).for_each(each);
+                parts[part].for_each_token(index - starts[part], each);
             }
             Self::Memory(sentences) => sentences[index].iter().copied().for_each(each),
         }
@@ -78,10 +78,24 @@ impl Sentences {
         tokens
     }
 
+    /// Line `index` as it was written, when it comes from a text file.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Sentences::len`].
+    pub fn text(&self, index: usize) -> Option<&str> {
+        match self {
+            Self::Files { parts, starts } => {
+                let part = part_of(starts, index);
+                parts[part].text(index - starts[part])
+            }
+            Self::Memory(_) => None,
+        }
+    }
+
     /// Tokens of all sentences, `</s>` included.
     pub fn total_tokens(&self) -> usize {
         match self {
-            Self::Mapped { parts, .. } => parts.iter().map(IndexedDataset::total_tokens).sum(),
+            Self::Files { parts, .. } => parts.iter().map(SentenceFile::total_tokens).sum(),
             Self::Memory(sentences) => sentences.iter().map(Vec::len).sum(),
         }
     }
@@ -89,8 +103,8 @@ impl Sentences {
     /// Where the sentences come from, for messages; `side` when they are in memory.
     pub(crate) fn name(&self, side: &str) -> String {
         match self {
-            Self::Mapped { parts, .. } => {
-                let names: Vec<_> = parts.iter().map(|p| p.prefix().display().to_string()).collect();
+            Self::Files { parts, .. } => {
+                let names: Vec<_> = parts.iter().map(|p| p.path().display().to_string()).collect();
                 names.join(", ")
             }
             Self::Memory(_) => side.to_owned(),
@@ -130,7 +144,7 @@ fn part_of(starts: &[usize], index: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::indexed::{Dtype, IndexedWriter};
+    use crate::indexed::{Dtype, IndexedDataset, IndexedWriter};
 
     #[test]
     fn parts_follow_one_another_and_empty_ones_do_not_matter() {
@@ -142,9 +156,9 @@ mod tests {
             let mut writer = IndexedWriter::create(&prefix, Dtype::U16).unwrap();
             sentences.iter().for_each(|s| writer.push(s).unwrap());
             writer.finish().unwrap();
-            mapped.push(IndexedDataset::open(&prefix).unwrap());
+            mapped.push(SentenceFile::Indexed(IndexedDataset::open(&prefix).unwrap()));
         }
-        let mapped = Sentences::mapped(mapped);
+        let mapped = Sentences::files(mapped);
         let memory = Sentences::Memory(vec![vec![4, 2], vec![2], vec![5, 6, 2]]);
         assert_eq!(mapped.len(), 3);
         assert_eq!(mapped.total_tokens(), 6);

@@ -7,33 +7,11 @@ use std::path::{Path, PathBuf};
 use burnseq_text::LineReader;
 
 use crate::error::{Error, Result};
+use crate::lines::Lines;
 
 /// A chunk ends at this many lines or bytes, whichever comes first.
 const CHUNK_LINES: usize = 1000;
 const CHUNK_BYTES: usize = 1 << 18;
-
-/// Lines in one string.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Lines {
-    text: String,
-    ends: Vec<usize>,
-}
-
-impl Lines {
-    fn push(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.ends.push(self.text.len());
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub(crate) fn line(&self, index: usize) -> &str {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.text[start..self.ends[index]]
-    }
-}
 
 /// Consecutive lines of one or two files.
 #[derive(Debug)]
@@ -92,7 +70,7 @@ impl PairReader {
     pub(crate) fn next_chunk(&mut self) -> Result<Option<Chunk>> {
         let mut sides = vec![Lines::default(); self.readers.len()];
         let first_line = self.lines + 1;
-        while sides[0].len() < CHUNK_LINES && sides.iter().all(|side| side.text.len() < CHUNK_BYTES) {
+        while sides[0].len() < CHUNK_LINES && sides.iter().all(|side| side.bytes() < CHUNK_BYTES) {
             let mut ended = Vec::new();
             for (reader, side) in self.readers.iter_mut().zip(&mut sides) {
                 match reader.read_line()? {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use burnseq_data::{DatasetDir, Dtype, IndexedWriter, PairOptions};
+use burnseq_data::{DatasetDir, DatasetImpl, Dtype, IndexedWriter, PairOptions};
 use tempfile::TempDir;
 
 use crate::shared::shared;
@@ -79,6 +79,85 @@ fn a_split_without_target_has_none() {
     let test = data.load("test", false, PairOptions::default()).unwrap();
     assert!(test.tgt().is_none());
     assert_eq!(test.example(0).target, None);
+}
+
+#[test]
+fn text_is_taken_where_there_are_no_ids_or_on_request() {
+    let dir = folder();
+    let write_text = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+    write_text("raw.de-en.de", "a  b\nb Haus\n");
+    write_text("raw.de-en.en", "c\nd d\n");
+    write_text("valid.de-en.de", "c c\n");
+    write_text("valid.de-en.en", "d\n");
+    let data = DatasetDir::open(dir.path(), None, None).unwrap();
+    assert_eq!(
+        data.splits().unwrap(),
+        ["raw", "test", "train", "train1", "valid"]
+    );
+    let raw = data.load("raw", false, PairOptions::default()).unwrap();
+    assert_eq!((raw.len(), raw.example(1).source), (2, vec![5, 3, 2]));
+    assert_eq!(raw.example(1).target.unwrap(), [7, 7, 2]);
+    assert_eq!(
+        (raw.src().text(0), raw.src().text(1)),
+        (Some("a  b"), Some("b Haus"))
+    );
+
+    let ids = data.load("valid", false, PairOptions::default()).unwrap();
+    assert_eq!((ids.example(0).source, ids.src().text(0)), (vec![4, 2], None));
+    let data = data.with_dataset_impl(Some(DatasetImpl::Raw));
+    assert_eq!(data.splits().unwrap(), ["raw", "valid"]);
+    let text = data.load("valid", false, PairOptions::default()).unwrap();
+    assert_eq!(
+        (text.example(0).source, text.src().text(0)),
+        (vec![6, 6, 2], Some("c c"))
+    );
+}
+
+#[test]
+fn text_and_ids_can_follow_one_another() {
+    let dir = folder();
+    for (name, text) in [("train2.de-en.de", "d\n"), ("train2.de-en.en", "a\n")] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let data = DatasetDir::open(dir.path(), None, None).unwrap();
+    let all = data.load("train", true, PairOptions::default()).unwrap();
+    assert_eq!((all.len(), all.example(3).source), (4, vec![7, 2]));
+    assert_eq!((all.src().text(3), all.src().text(0)), (Some("d"), None));
+}
+
+#[test]
+fn a_folder_of_text_tells_its_languages_too() {
+    let dir = TempDir::new().unwrap();
+    for (name, text) in [
+        ("dict.de.txt", "a 1\n"),
+        ("dict.en.txt", "b 1\n"),
+        ("train.de-en.de", "a\n"),
+        ("train.de-en.en", "b\n"),
+    ] {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    let data = DatasetDir::open(dir.path(), None, None).unwrap();
+    assert_eq!((data.src_lang(), data.tgt_lang()), ("de", "en"));
+    assert_eq!(data.load("train", true, PairOptions::default()).unwrap().len(), 1);
+}
+
+#[test]
+fn another_format_than_the_one_asked_for_is_refused() {
+    let dir = folder();
+    let data = |name: &str| {
+        let data = DatasetDir::open(dir.path(), None, None).unwrap();
+        data.with_dataset_impl(Some(name.parse().unwrap()))
+    };
+    let load = |name: &str| data(name).load("valid", false, PairOptions::default());
+    assert_eq!(load("mmap").unwrap().len(), 1);
+    for name in ["cached", "lazy"] {
+        let message = error(load(name));
+        assert!(
+            message.contains("valid.de-en.de: has the format `mmap`, but --dataset-impl says"),
+            "{message}"
+        );
+    }
+    assert!(error(load("raw")).contains("no split \"valid\""));
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! The mmap format: round trips, and every way in which a file can be damaged.
+//! The formats of ids on disk: round trips, variants that other programs write, and every way in which a file
+//! can be damaged.
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
 use burnseq_data::{
@@ -126,7 +128,10 @@ fn damaged_files_are_refused_with_the_reason() {
     let cases: [(Vec<u8>, &str); 10] = [
         (b"PK\x03\x04".to_vec(), "is not the index of a binarised dataset"),
         (Vec::new(), "is not the index of a binarised dataset"),
-        (b"TNTIDX\0\0more".to_vec(), "older `cached`/`lazy` format"),
+        (
+            b"TNTIDX\0\0more".to_vec(),
+            "is truncated: expected a header of 48 bytes, got 12",
+        ),
         (
             good_idx[..20].to_vec(),
             "is truncated: expected a header of 26 bytes, got 20",
@@ -172,14 +177,184 @@ fn damaged_files_are_refused_with_the_reason() {
     assert!(open_error(&prefix).starts_with("cannot read"));
 }
 
+/// [`SENTENCES`] in fairseq's older format: ids one higher, starts counted in tokens, all numbers of 64 bits.
+fn write_legacy(prefix: &Path) {
+    let ids = SENTENCES.concat();
+    let bin: Vec<u8> = ids.iter().flat_map(|id| (*id as i32 + 1).to_le_bytes()).collect();
+    fs::write(prefix.with_extension("bin"), bin).unwrap();
+    let mut idx = b"TNTIDX\0\0".to_vec();
+    let header = [1, 4, 4, 4, 4]; // version, type i32, its size, sentences, dimensions
+    let dimensions = [0, 1, 2, 3, 4];
+    let starts = [0, 3, 4, 4, 8];
+    let lengths = [3, 1, 0, 4];
+    for number in [&header[..], &dimensions, &starts, &lengths].concat() {
+        idx.extend(i64::to_le_bytes(number));
+    }
+    fs::write(prefix.with_extension("idx"), idx).unwrap();
+}
+
+#[test]
+fn fairseqs_older_format_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    write_legacy(&prefix);
+    let read = IndexedDataset::open(&prefix).unwrap();
+    assert!(read.is_legacy());
+    assert_eq!(
+        (read.len(), read.dtype(), read.total_tokens()),
+        (4, Dtype::I32, 8)
+    );
+    for (index, sentence) in SENTENCES.iter().enumerate() {
+        assert_eq!(
+            (read.size(index), &*read.sentence(index)),
+            (sentence.len(), *sentence)
+        );
+    }
+    // A stored 0 would be token -1.
+    let bin = dir.path().join("x.bin");
+    let mut bytes = fs::read(&bin).unwrap();
+    bytes[..4].fill(0);
+    fs::write(&bin, bytes).unwrap();
+    assert_eq!(
+        *IndexedDataset::open(&prefix).unwrap().sentence(0),
+        [u32::MAX, 500, 2]
+    );
+}
+
+#[test]
+fn damage_to_the_older_format_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    write_legacy(&prefix);
+    let idx = prefix.with_extension("idx");
+    let good = fs::read(&idx).unwrap();
+    let cases: [(usize, i64, &str); 8] = [
+        (8, 2, "has version 2"),
+        (16, 7, "has token type code 7"),
+        (24, 8, "says that a token of type I32 takes 8 bytes; it takes 4"),
+        (32, 5, "holds 5 tensors of 4 dimensions together"),
+        (40, 8, "holds 4 tensors of 8 dimensions together"),
+        (56, 2, "places the dimension of sentence 1 at 2, expected 1"),
+        (96, 4, "sentence 1 starts at token 4, expected 3"),
+        (128, -1, "sentence 0 has length -1"),
+    ];
+    for (at, number, expected) in cases {
+        let mut bytes = good.clone();
+        bytes[at..at + 8].copy_from_slice(&number.to_le_bytes());
+        fs::write(&idx, bytes).unwrap();
+        let error = open_error(&prefix);
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    // The largest length: no overflow, and nothing is allocated for it.
+    let mut bytes = good.clone();
+    bytes[128..136].copy_from_slice(&i64::MAX.to_le_bytes());
+    fs::write(&idx, bytes).unwrap();
+    assert!(open_error(&prefix).contains("x.bin: is 32 bytes long, but sentence 0"));
+}
+
+#[test]
+fn megatrons_documents_are_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    write(&prefix, Dtype::U16);
+    let idx = dir.path().join("x.idx");
+    let fairseq = fs::read(&idx).unwrap();
+    // Two documents, hence three bounds, behind the header and the columns.
+    let mut megatron = [&fairseq[..26], &3_u64.to_le_bytes(), &fairseq[26..]].concat();
+    [0_i64, 2, 4]
+        .iter()
+        .for_each(|n| megatron.extend(n.to_le_bytes()));
+    let with_modes = [&megatron[..], &[0; 4]].concat();
+    for bytes in [&megatron, &with_modes] {
+        fs::write(&idx, bytes).unwrap();
+        let read = IndexedDataset::open(&prefix).unwrap();
+        assert_eq!(read.len(), 4);
+        for (index, sentence) in SENTENCES.iter().enumerate() {
+            assert_eq!(&*read.sentence(index), *sentence);
+        }
+    }
+    fs::write(&idx, &with_modes[..with_modes.len() - 1]).unwrap();
+    assert!(open_error(&prefix).contains("is 109 bytes long, but 4 sentences need 74"));
+}
+
+#[test]
+fn starts_that_wrapped_around_at_two_gigabytes_are_computed_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    // A first sentence of 2 GiB, which a sparse file holds for nothing.
+    let lengths = [1_u64 << 30, 3, 1];
+    let mut bin = fs::File::create(dir.path().join("x.bin")).unwrap();
+    bin.seek(SeekFrom::Start(1 << 31)).unwrap();
+    bin.write_all(&[7, 0, 8, 0, 2, 0, 2, 0]).unwrap();
+    let mut idx = b"MMIDIDX\0\0".to_vec();
+    idx.extend(1_u64.to_le_bytes());
+    idx.push(8);
+    idx.extend(3_u64.to_le_bytes());
+    lengths
+        .iter()
+        .for_each(|&length| idx.extend((length as i32).to_le_bytes()));
+    let starts = [0_i64, 1 << 31, (1 << 31) + 6];
+    let write_starts = |starts: [i64; 3]| {
+        let tail: Vec<u8> = starts.iter().flat_map(|start| start.to_le_bytes()).collect();
+        fs::write(dir.path().join("x.idx"), [&idx[..], &tail].concat()).unwrap();
+    };
+    for starts in [starts, starts.map(|start| i64::from(start as i32))] {
+        write_starts(starts);
+        let read = IndexedDataset::open(&prefix).unwrap();
+        assert_eq!(&*read.sentence(1), [7, 8, 2]);
+        assert_eq!(&*read.sentence(2), [2]);
+    }
+    write_starts([0, 0, 6]);
+    assert!(open_error(&prefix).contains("sentence 1 starts at byte 0, expected 2147483648"));
+}
+
+#[test]
+fn no_damage_makes_reading_panic() {
+    let dir = tempfile::tempdir().unwrap();
+    let prefix = dir.path().join("x");
+    let idx = dir.path().join("x.idx");
+    let formats: [&dyn Fn(); 2] = [&|| write(&prefix, Dtype::U16), &|| write_legacy(&prefix)];
+    let mut opened = 0;
+    let mut read_all = |bytes: &[u8]| {
+        fs::write(&idx, bytes).unwrap();
+        if let Ok(read) = IndexedDataset::open(&prefix) {
+            opened += 1;
+            for index in 0..read.len() {
+                assert_eq!(read.sentence(index).len(), read.size(index));
+            }
+        }
+    };
+    for make in formats {
+        make();
+        let good = fs::read(&idx).unwrap();
+        for at in 0..good.len() {
+            read_all(&good[..at]);
+            for value in [0, 1, 0x7f, 0x80, 0xff, good[at] ^ 1, good[at] ^ 0x10] {
+                let mut bytes = good.clone();
+                bytes[at] = value;
+                read_all(&bytes);
+            }
+        }
+    }
+    // Those that changed nothing, at least: two bytes of three are 0.
+    assert!(opened > 100, "{opened}");
+}
+
 #[test]
 fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
-    let Some(dir) = shared("golden/preprocess") else {
-        return;
-    };
-    let mut files = 0;
-    for case in ["a_default", "b_joined", "c_threshold", "tricky/bin"] {
-        for entry in fs::read_dir(dir.join(case)).unwrap() {
+    let folders = [
+        ("golden/preprocess/a_default", 6),
+        ("golden/preprocess/b_joined", 6),
+        ("golden/preprocess/c_threshold", 6),
+        ("golden/preprocess/tricky/bin", 8),
+        ("golden/generate/data-bin", 4),
+        ("golden/generate/data-bin-test200", 2),
+        ("data/iwslt14-de-en/fairseq-fixtures", 4),
+    ];
+    for (folder, expected) in folders {
+        let Some(folder) = shared(folder) else { return };
+        let mut files = 0;
+        for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_none_or(|extension| extension != "idx") {
                 continue;
@@ -195,8 +370,8 @@ fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
             }
             files += 1;
         }
+        assert_eq!(files, expected, "{folder:?}");
     }
-    assert_eq!(files, 26);
 }
 
 #[test]
