@@ -19,6 +19,8 @@ use crate::sentences::Sentences;
 #[derive(Debug, Clone)]
 pub struct DatasetDir {
     path: PathBuf,
+    /// Further folders of training data.
+    more: Vec<PathBuf>,
     src_lang: String,
     tgt_lang: String,
     src_dict: Arc<Dictionary>,
@@ -31,11 +33,16 @@ pub struct DatasetDir {
 impl DatasetDir {
     /// Opens a folder; languages that are not given are told from the names of its files.
     ///
+    /// Colons separate several folders, of which the first one counts: the others only add training
+    /// data, see [`DatasetDir::load_train`].
+    ///
     /// # Errors
     /// When the folder, a dictionary or text settings cannot be read, or when the languages are not given and
-    /// not clear from the files.
+    /// not clear from the files; when the folders have different dictionaries.
     pub fn open(path: impl AsRef<Path>, src_lang: Option<&str>, tgt_lang: Option<&str>) -> Result<Self> {
-        let path = path.as_ref();
+        let mut folders = folders(path.as_ref());
+        let more = folders.split_off(1);
+        let path = folders[0].as_path();
         let names = file_names(path)?;
         let (src_lang, tgt_lang) = languages(path, &names, src_lang, tgt_lang)?;
         let load = |lang: &str| {
@@ -62,9 +69,9 @@ impl DatasetDir {
             }
         };
         let (src_text, tgt_text) = (text(&src_lang)?, text(&tgt_lang)?);
-        let path = path.to_owned();
-        Ok(Self {
-            path,
+        let dir = Self {
+            path: path.to_owned(),
+            more,
             src_lang,
             tgt_lang,
             src_dict,
@@ -72,7 +79,32 @@ impl DatasetDir {
             src_text,
             tgt_text,
             dataset_impl: None,
-        })
+        };
+        dir.check_dictionaries_of_more()?;
+        Ok(dir)
+    }
+
+    /// Ids of another dictionary would be other words.
+    fn check_dictionaries_of_more(&self) -> Result<()> {
+        let sides = [(&self.src_lang, &self.src_dict), (&self.tgt_lang, &self.tgt_dict)];
+        for (folder, (lang, dict)) in self
+            .more
+            .iter()
+            .flat_map(|folder| sides.map(|side| (folder, side)))
+        {
+            let file = folder.join(format!("dict.{lang}.txt"));
+            if file.is_file() && Dictionary::load(&file)? != **dict {
+                return Err(Error::DataDir {
+                    path: file,
+                    problem: format!(
+                        "is not the dictionary of {}; folders to learn from in turn share their dictionaries\n\
+                         hint: run `preprocess` with --srcdict and --tgtdict of the first folder",
+                        self.path.display()
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The same folder, of which only files of this format are taken; `None` takes all formats.
@@ -147,14 +179,18 @@ impl DatasetDir {
     /// # Errors
     /// When the folder cannot be read.
     pub fn splits(&self) -> Result<Vec<String>> {
+        self.splits_in(&self.path)
+    }
+
+    fn splits_in(&self, folder: &Path) -> Result<Vec<String>> {
         let mut splits = BTreeSet::new();
-        for name in file_names(&self.path)? {
+        for name in file_names(folder)? {
             for pair in self.pairs() {
                 let suffix = format!(".{pair}.{}", self.src_lang);
                 // Ids are in `NAME.idx`, text is in `NAME`.
                 let name = name.strip_suffix(".idx").unwrap_or(&name);
                 if let Some(split) = name.strip_suffix(&suffix)
-                    && self.has_split(split)
+                    && self.pair_of(folder, split).is_some()
                 {
                     splits.insert(split.to_owned());
                 }
@@ -165,7 +201,7 @@ impl DatasetDir {
 
     /// Whether there is a split of this name.
     pub fn has_split(&self, split: &str) -> bool {
-        self.pair_of(split).is_some()
+        self.pair_of(&self.path, split).is_some()
     }
 
     /// Opens a split; without target files it has no target side.
@@ -175,6 +211,36 @@ impl DatasetDir {
     /// # Errors
     /// When there is no such split, or its files are damaged or do not belong together.
     pub fn load(&self, split: &str, combine: bool, options: PairOptions) -> Result<LanguagePairDataset> {
+        let (src, tgt) = self.files(&self.path, split, combine)?;
+        self.pairs_of(src, tgt, options)
+    }
+
+    /// Opens the data to learn from: a split of every folder, combined with its numbered sets. Each
+    /// folder is a shard of the dataset, for one epoch in turn.
+    ///
+    /// # Errors
+    /// As [`DatasetDir::load`], and when only some folders have a target side.
+    pub fn load_train(&self, split: &str, options: PairOptions) -> Result<LanguagePairDataset> {
+        let (mut src, mut tgt) = (Vec::new(), Vec::new());
+        let (mut shards, mut len) = (Vec::new(), 0);
+        for folder in std::iter::once(&self.path).chain(&self.more) {
+            let (mut folder_src, mut folder_tgt) = self.files(folder, split, true)?;
+            let start = len;
+            len += folder_src.iter().map(SentenceFile::len).sum::<usize>();
+            shards.push(start..len);
+            src.append(&mut folder_src);
+            tgt.append(&mut folder_tgt);
+        }
+        Ok(self.pairs_of(src, tgt, options)?.with_shards(shards))
+    }
+
+    /// The files of both sides of a split in a folder; no target files when there are none.
+    fn files(
+        &self,
+        folder: &Path,
+        split: &str,
+        combine: bool,
+    ) -> Result<(Vec<SentenceFile>, Vec<SentenceFile>)> {
         let (mut src, mut tgt) = (Vec::new(), Vec::new());
         for number in 0.. {
             let name = if number == 0 {
@@ -182,13 +248,13 @@ impl DatasetDir {
             } else {
                 format!("{split}{number}")
             };
-            let Some(pair) = self.pair_of(&name) else {
+            let Some(pair) = self.pair_of(folder, &name) else {
                 if number == 0 {
-                    return Err(self.no_split(split)?);
+                    return Err(self.no_split(folder, split)?);
                 }
                 break;
             };
-            let prefix = |lang: &str| self.path.join(format!("{name}.{pair}.{lang}"));
+            let prefix = |lang: &str| folder.join(format!("{name}.{pair}.{lang}"));
             let open = |path: &Path, dict: &Dictionary| SentenceFile::open(path, dict, self.dataset_impl);
             src.push(open(&prefix(&self.src_lang), &self.src_dict)?);
             let target = prefix(&self.tgt_lang);
@@ -200,10 +266,20 @@ impl DatasetDir {
                 break;
             }
         }
+        Ok((src, tgt))
+    }
+
+    fn pairs_of(
+        &self,
+        src: Vec<SentenceFile>,
+        tgt: Vec<SentenceFile>,
+        options: PairOptions,
+    ) -> Result<LanguagePairDataset> {
         if !tgt.is_empty() && tgt.len() < src.len() {
+            let listed: Vec<_> = src.iter().map(|file| file.path().display().to_string()).collect();
             return Err(Error::DataDir {
                 path: self.path.clone(),
-                problem: format!("some of the sets {split}, {split}1, ... lack the target side"),
+                problem: format!("some of these sets lack the target side: {}", listed.join(", ")),
             });
         }
         let tgt = (!tgt.is_empty()).then(|| Sentences::files(tgt));
@@ -218,27 +294,35 @@ impl DatasetDir {
     }
 
     /// Under which of [`DatasetDir::pairs`] a split is there.
-    fn pair_of(&self, split: &str) -> Option<String> {
+    fn pair_of(&self, folder: &Path, split: &str) -> Option<String> {
         self.pairs().into_iter().find(|pair| {
-            let path = self.path.join(format!("{split}.{pair}.{}", self.src_lang));
+            let path = folder.join(format!("{split}.{pair}.{}", self.src_lang));
             SentenceFile::exists(&path, self.dataset_impl)
         })
     }
 
-    fn no_split(&self, split: &str) -> Result<Error> {
-        let splits = self.splits()?;
+    fn no_split(&self, folder: &Path, split: &str) -> Result<Error> {
+        let splits = self.splits_in(folder)?;
         let known = if splits.is_empty() {
             "it has no split at all".to_owned()
         } else {
             format!("choose one of: {}", splits.join(", "))
         };
         Ok(Error::DataDir {
-            path: self.path.clone(),
+            path: folder.to_owned(),
             problem: format!(
                 "there is no split {split:?} from {} to {}; {known}",
                 self.src_lang, self.tgt_lang
             ),
         })
+    }
+}
+
+/// The folders of a list with colons; a path that exists is one folder whatever its name.
+fn folders(path: &Path) -> Vec<PathBuf> {
+    match path.to_str() {
+        Some(list) if list.contains(':') && !path.exists() => list.split(':').map(PathBuf::from).collect(),
+        _ => vec![path.to_owned()],
     }
 }
 

@@ -1,6 +1,8 @@
 //! Going through fixed batches epoch after epoch, in an order that the seed and the epoch number
 //! alone decide, so that a run can resume at the exact batch.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -62,6 +64,8 @@ pub struct EpochState {
 #[derive(Debug, Clone)]
 pub struct EpochIterator {
     batches: Vec<Vec<usize>>,
+    /// Batches that an epoch goes through: the first epoch the first range, and so on in turn.
+    shards: Vec<Range<usize>>,
     options: EpochOptions,
     fingerprint: u64,
     epoch: u32,
@@ -76,15 +80,35 @@ impl EpochIterator {
     /// # Errors
     /// When `shard_id` is not below `num_shards`.
     pub fn new(batches: Vec<Vec<usize>>, options: EpochOptions) -> Result<Self> {
+        Self::round_robin(vec![batches], options)
+    }
+
+    /// As [`EpochIterator::new`], but each epoch goes through the batches of one shard, in turn.
+    ///
+    /// # Errors
+    /// When `shard_id` is not below `num_shards`.
+    ///
+    /// # Panics
+    /// When there is no shard.
+    pub fn round_robin(shards: Vec<Vec<Vec<usize>>>, options: EpochOptions) -> Result<Self> {
+        assert!(!shards.is_empty(), "an epoch needs a shard to go through");
         if options.shard_id >= options.num_shards {
             return Err(Error::Config(format!(
                 "--shard-id must be below --num-shards, got {} of {}",
                 options.shard_id, options.num_shards
             )));
         }
-        let fingerprint = fingerprint(&batches);
+        let mut batches = Vec::new();
+        let mut ranges = Vec::new();
+        for mut shard in shards {
+            let start = batches.len();
+            batches.append(&mut shard);
+            ranges.push(start..batches.len());
+        }
+        let fingerprint = fingerprint(&batches, &ranges);
         let mut iterator = Self {
             batches,
+            shards: ranges,
             options,
             fingerprint,
             epoch: 1,
@@ -95,18 +119,29 @@ impl EpochIterator {
         Ok(iterator)
     }
 
-    /// The order of all batches in an epoch, as numbers into [`EpochIterator::batches`].
+    /// The batches that an epoch goes through, counted from 1.
+    fn shard_of(&self, epoch: u32) -> Range<usize> {
+        // Epochs before the first do not exist; 0 is refused where positions are restored.
+        self.shards[epoch.saturating_sub(1) as usize % self.shards.len()].clone()
+    }
+
+    /// The order of the batches of an epoch, as numbers into [`EpochIterator::batches`].
     pub fn epoch_order(&self, epoch: u32) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.batches.len()).collect();
+        let mut order: Vec<usize> = self.shard_of(epoch).collect();
         if self.options.shuffle {
             Mt19937::new(self.options.seed.wrapping_add(epoch)).shuffle(&mut order);
         }
         order
     }
 
-    /// The batches as they were built.
+    /// The batches of all epochs as they were built.
     pub fn batches(&self) -> &[Vec<usize>] {
         &self.batches
+    }
+
+    /// The batches of the current epoch as they were built.
+    pub fn epoch_batches(&self) -> &[Vec<usize>] {
+        &self.batches[self.shard_of(self.epoch)]
     }
 
     /// The current epoch, counted from 1.
@@ -119,9 +154,14 @@ impl EpochIterator {
         self.offset
     }
 
-    /// Batches per epoch of this worker; the same for all workers.
+    /// Batches of this worker in the current epoch; the same for all workers.
     pub fn len(&self) -> usize {
-        self.batches.len().div_ceil(self.options.num_shards)
+        self.len_in(self.epoch)
+    }
+
+    /// Batches of this worker in an epoch, counted from 1.
+    pub fn len_in(&self, epoch: u32) -> usize {
+        self.shard_of(epoch).len().div_ceil(self.options.num_shards)
     }
 
     /// Whether there is no batch at all.
@@ -196,7 +236,7 @@ impl EpochIterator {
                 self.batches.len()
             )));
         }
-        if state.epoch == 0 || state.offset > self.len() {
+        if state.epoch == 0 || state.offset > self.len_in(state.epoch) {
             return Err(Error::Resume(format!(
                 "epoch {}, batch {} does not exist",
                 state.epoch, state.offset
@@ -209,8 +249,8 @@ impl EpochIterator {
     }
 }
 
-/// FNV-1a over the sentence numbers and the ends of the batches.
-fn fingerprint(batches: &[Vec<usize>]) -> u64 {
+/// FNV-1a over the sentence numbers and the ends of the batches, and of the shards but the last.
+fn fingerprint(batches: &[Vec<usize>], shards: &[Range<usize>]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |number: u64| {
         for byte in number.to_le_bytes() {
@@ -221,6 +261,7 @@ fn fingerprint(batches: &[Vec<usize>]) -> u64 {
         batch.iter().for_each(|&index| add(index as u64));
         add(u64::MAX);
     }
+    shards[1..].iter().for_each(|shard| add(shard.start as u64));
     hash
 }
 
@@ -297,6 +338,31 @@ mod tests {
             }
             assert_eq!(rest, sequence[taken..]);
         }
+    }
+
+    #[test]
+    fn shards_are_gone_through_in_turn_and_resumed() {
+        let all = batches(7);
+        let parts = || vec![all[..4].to_vec(), all[4..5].to_vec(), all[5..].to_vec()];
+        let make = || EpochIterator::round_robin(parts(), EpochOptions::default()).unwrap();
+        let mut epochs = make();
+        for epoch in 1..=7_u32 {
+            let expected = &parts()[(epoch as usize - 1) % 3];
+            assert_eq!(
+                (epochs.len(), epochs.epoch_batches()),
+                (expected.len(), &expected[..])
+            );
+            let mut resumed = make();
+            resumed.restore(&epochs.state()).unwrap();
+            let mut drained = drain(&mut epochs);
+            assert_eq!(drain(&mut resumed), drained);
+            drained.sort();
+            assert_eq!(drained, *expected);
+            epochs.advance_epoch();
+            assert_eq!(epochs.len(), epochs.len_in(epoch + 1));
+        }
+        let mut whole = EpochIterator::new(all.clone(), EpochOptions::default()).unwrap();
+        assert!(whole.restore(&epochs.state()).is_err());
     }
 
     #[test]

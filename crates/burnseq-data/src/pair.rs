@@ -1,5 +1,7 @@
 //! Sentence pairs and the batches made of them, padded as fairseq pads them.
 
+use std::ops::Range;
+
 use crate::batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
 use crate::error::{Error, Result};
 use crate::sentences::Sentences;
@@ -40,6 +42,7 @@ pub struct LanguagePairDataset {
     src_vocab: usize,
     tgt_vocab: usize,
     options: PairOptions,
+    shards: Vec<Range<usize>>,
 }
 
 /// One pair of token ids, each ending with `</s>`.
@@ -175,13 +178,35 @@ impl LanguagePairDataset {
                 tgt_len: tgt.len(),
             });
         }
+        let whole = 0..src.len();
         Ok(Self {
             src,
             tgt,
             src_vocab,
             tgt_vocab,
             options,
+            shards: vec![whole],
         })
+    }
+
+    /// The same pairs, of which training takes one range each epoch, in turn.
+    ///
+    /// # Panics
+    /// When the ranges do not follow one another from the first pair to the last.
+    pub fn with_shards(mut self, shards: Vec<Range<usize>>) -> Self {
+        let mut end = 0;
+        for shard in &shards {
+            assert!(shard.start == end && shard.end >= end, "shards {shards:?}");
+            end = shard.end;
+        }
+        assert_eq!(end, self.len(), "shards {shards:?}");
+        self.shards = shards;
+        self
+    }
+
+    /// The ranges of pairs that training takes in turn, one each epoch; mostly one range of all pairs.
+    pub fn shards(&self) -> &[Range<usize>] {
+        &self.shards
     }
 
     /// Number of pairs.
@@ -235,13 +260,22 @@ impl LanguagePairDataset {
     /// When the limits are wrong; when a sentence is too long and must not be skipped; when
     /// every sentence is too long.
     pub fn plan(&self, settings: &BatchSettings) -> Result<BatchPlan> {
+        self.plan_shard(0..self.len(), settings)
+    }
+
+    /// As [`LanguagePairDataset::plan`], of some pairs only.
+    ///
+    /// # Errors
+    /// As [`LanguagePairDataset::plan`].
+    pub fn plan_shard(&self, shard: Range<usize>, settings: &BatchSettings) -> Result<BatchPlan> {
         settings.limits.validate()?;
-        let order = ordered_indices(
-            self.len(),
-            |index| self.src_len(index),
-            |index| self.tgt_len(index),
+        let mut order = ordered_indices(
+            shard.len(),
+            |index| self.src_len(shard.start + index),
+            |index| self.tgt_len(shard.start + index),
             settings.seed,
         );
+        order.iter_mut().for_each(|index| *index += shard.start);
         let (mut max_src, mut max_tgt) = settings.max_positions;
         if settings.skip_too_long {
             let max_tokens = settings.limits.max_tokens.unwrap_or(usize::MAX);
@@ -268,7 +302,7 @@ impl LanguagePairDataset {
         if kept.is_empty() && !dropped.is_empty() {
             let reason = format!("all are longer than {}", limit());
             return Err(Error::NothingLeft {
-                total: self.len(),
+                total: shard.len(),
                 reason,
             });
         }

@@ -82,6 +82,52 @@ fn a_split_without_target_has_none() {
 }
 
 #[test]
+fn several_folders_are_shards_of_the_training_data() {
+    let (first, second) = (folder(), TempDir::new().unwrap());
+    write(second.path(), "train.en-de.de", &[&[7, 2]]);
+    write(second.path(), "train.en-de.en", &[&[4, 2]]);
+    let list = format!("{}:{}", first.path().display(), second.path().display());
+    let data = DatasetDir::open(&list, None, None).unwrap();
+    assert_eq!(data.path(), first.path());
+    let train = data.load_train("train", PairOptions::default()).unwrap();
+    assert_eq!((train.len(), train.shards()), (4, &[0..3, 3..4][..]));
+    assert_eq!(train.example(3).source, [7, 2]);
+    let settings = burnseq_data::BatchSettings {
+        limits: burnseq_data::BatchLimits {
+            max_sentences: Some(8),
+            ..burnseq_data::BatchLimits::default()
+        },
+        max_positions: (9, 9),
+        skip_too_long: true,
+        seed: None,
+    };
+    let plan = |shard: usize| {
+        train
+            .plan_shard(train.shards()[shard].clone(), &settings)
+            .unwrap()
+            .batches
+    };
+    assert_eq!((plan(0), plan(1)), (vec![vec![0, 1, 2]], vec![vec![3]]));
+    // Everything else comes from the first folder.
+    assert_eq!(
+        data.load("valid", false, PairOptions::default()).unwrap().len(),
+        1
+    );
+
+    fs::write(second.path().join("dict.en.txt"), "b 1\na 1\nc 1\nd 1\n").unwrap();
+    let message = error(DatasetDir::open(&list, None, None));
+    assert!(
+        message.contains("dict.en.txt: is not the dictionary of "),
+        "{message}"
+    );
+    fs::remove_file(second.path().join("dict.en.txt")).unwrap();
+    fs::remove_file(second.path().join("train.en-de.de.idx")).unwrap();
+    let message = error(data.load_train("train", PairOptions::default()));
+    let expected = format!("{}: there is no split \"train\"", second.path().display());
+    assert!(message.starts_with(&expected), "{message}");
+}
+
+#[test]
 fn text_is_taken_where_there_are_no_ids_or_on_request() {
     let dir = folder();
     let write_text = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();

@@ -356,7 +356,15 @@ fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
         let mut files = 0;
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "idx") {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if name.starts_with("dict.") {
+                let dictionary = burnseq_text::Dictionary::load(&path).unwrap();
+                assert!(
+                    dictionary.to_string().into_bytes() == fs::read(&path).unwrap(),
+                    "{path:?}"
+                );
+            }
+            if !name.ends_with(".idx") {
                 continue;
             }
             let read = IndexedDataset::open(path.with_extension("")).unwrap();

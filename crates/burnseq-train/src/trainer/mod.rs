@@ -93,15 +93,24 @@ impl<M: EncoderDecoder> Trainer<M> {
         config.validate(&validator.metrics())?;
         context.model.validate(&model.vocab())?;
         let max_positions = model.max_positions();
-        let plan = data.train.plan(&BatchSettings {
-            limits: limits(&config.dataset, false),
-            max_positions,
-            skip_too_long: true,
-            // As in fairseq, which orders at the start of epoch 1.
-            seed: Some(config.seed.wrapping_add(1)),
-        })?;
-        if plan.batches.is_empty() {
-            return Err(Error::Config("there is no training sentence".to_owned()));
+        let mut shards = Vec::new();
+        let mut dropped = 0;
+        for (epoch, shard) in (1..).zip(data.train.shards()) {
+            let plan = data.train.plan_shard(
+                shard.clone(),
+                &BatchSettings {
+                    limits: limits(&config.dataset, false),
+                    max_positions,
+                    skip_too_long: true,
+                    // As in fairseq, which orders at the start of the first epoch on these sentences.
+                    seed: Some(config.seed.wrapping_add(epoch)),
+                },
+            )?;
+            if plan.batches.is_empty() {
+                return Err(Error::Config("there is no training sentence".to_owned()));
+            }
+            shards.push(plan.batches);
+            dropped += plan.dropped.len();
         }
         let valid = if config.validation.disable_validation {
             Vec::new()
@@ -112,7 +121,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             seed: config.seed,
             ..EpochOptions::default()
         };
-        let epochs = EpochIterator::new(plan.batches, options)?;
+        let epochs = EpochIterator::round_robin(shards, options)?;
         let vocab = model.vocab();
         let model = model.train();
         let state = TrainState {
@@ -136,7 +145,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             pad: vocab.pad,
             device: device.clone().autodiff(),
             data: data.train,
-            dropped: plan.dropped.len(),
+            dropped,
             model: Some(model),
             started: (Instant::now(), 0.0),
             config,
@@ -176,7 +185,7 @@ impl<M: EncoderDecoder> Trainer<M> {
 
     /// What is known before the first update.
     pub fn summary(&self) -> RunSummary {
-        let stats = self.data.stats(self.epochs.batches());
+        let stats = self.data.stats(self.epochs.epoch_batches());
         let epoch = self.epochs.epoch();
         let updates = self.updates_in(epoch);
         let per_update = |count: usize| count as f64 / updates as f64;
@@ -201,7 +210,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Updates in an epoch.
     fn updates_in(&self, epoch: u32) -> usize {
         self.epochs
-            .len()
+            .len_in(epoch)
             .div_ceil(self.config.optimization.update_freq_in(epoch))
     }
 

@@ -25,7 +25,8 @@ pub const TGT_DICT_FILE: &str = "dict.tgt.txt";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TranslationConfig {
-    /// Folder that `preprocess` wrote.
+    /// Folder that `preprocess` wrote; or several with colons between, of which each epoch learns from one,
+    /// in turn, and the first one has the dictionaries and the sets to validate on.
     pub data: PathBuf,
     /// Source language; `None`: as the folder tells.
     pub source_lang: Option<String>,
@@ -106,26 +107,25 @@ impl TranslationTask {
     /// # Errors
     /// When a split is missing or damaged, or lacks its target side.
     pub fn data(&self, train: &TrainConfig) -> Result<TrainData> {
-        let load = |split: &str, combine| self.load(split, combine, train.dataset.required_seq_len_multiple);
+        let options = || PairOptions {
+            left_pad_source: self.config.left_pad_source,
+            required_seq_len_multiple: train.dataset.required_seq_len_multiple,
+            ..PairOptions::default()
+        };
         let mut valid = Vec::new();
         if !train.validation.disable_validation {
             for split in &self.config.valid_subset {
-                valid.push((split.clone(), load(split, false)?));
+                let dataset = self.dir.load(split, false, options())?;
+                valid.push((split.clone(), self.parallel(split, dataset)?));
             }
         }
-        Ok(TrainData {
-            train: load(&self.config.train_subset, true)?,
-            valid,
-        })
+        let split = &self.config.train_subset;
+        let train = self.parallel(split, self.dir.load_train(split, options())?)?;
+        Ok(TrainData { train, valid })
     }
 
-    fn load(&self, split: &str, combine: bool, multiple: usize) -> Result<Arc<LanguagePairDataset>> {
-        let options = PairOptions {
-            left_pad_source: self.config.left_pad_source,
-            required_seq_len_multiple: multiple,
-            ..PairOptions::default()
-        };
-        let dataset = self.dir.load(split, combine, options)?;
+    /// The dataset, which must have pairs to compare.
+    fn parallel(&self, split: &str, dataset: LanguagePairDataset) -> Result<Arc<LanguagePairDataset>> {
         let problem = if dataset.tgt().is_none() {
             format!("has no {} side; training needs both", self.dir.tgt_lang())
         } else if dataset.is_empty() {
