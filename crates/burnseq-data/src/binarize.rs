@@ -12,6 +12,10 @@ use crate::preprocess::observer::Observer;
 use crate::preprocess::pairs::{Chunk, PairReader};
 use crate::preprocess::segment::{Segment, segment_pair};
 use crate::preprocess::stats::{ChunkStats, Encoded, SplitStats};
+use crate::side_writer::{SideChunk, SideWriter};
+
+/// Alignments have no dictionary to choose a type for; fairseq takes this one.
+const ALIGNMENT_DTYPE: Dtype = Dtype::U32;
 
 /// How one side of a split becomes ids, and where they go.
 pub(crate) struct BinarizeSide<'a> {
@@ -21,11 +25,14 @@ pub(crate) struct BinarizeSide<'a> {
     pub(crate) segmenter: &'a dyn Segment,
     /// Dataset to write, without `.bin` and `.idx`.
     pub(crate) out: &'a Path,
+    /// Write text, not ids.
+    pub(crate) raw: bool,
     /// Language, for the statistics.
     pub(crate) lang: Option<String>,
 }
 
-/// Writes every side of a split, leaving out lines of which a side is over `limit` tokens.
+/// Writes every side of a split, leaving out lines of which a side is over `limit` tokens. Alignments
+/// that the reader reads along go to the dataset `aligned`.
 ///
 /// # Errors
 /// When text cannot be read or segmented, or a file cannot be written; no file appears then.
@@ -33,6 +40,7 @@ pub(crate) fn binarize(
     split: &str,
     mut reader: PairReader,
     sides: &[BinarizeSide<'_>],
+    aligned: Option<&Aligned<'_>>,
     limit: usize,
     workers: usize,
     observer: &dyn Observer,
@@ -46,8 +54,12 @@ pub(crate) fn binarize(
     let vocabs: Vec<usize> = sides.iter().map(|side| side.dictionary.len()).collect();
     let mut writers = sides
         .iter()
-        .map(|side| IndexedWriter::create(side.out, Dtype::for_vocab(side.dictionary.len())))
+        .map(|side| SideWriter::create(side.out, side.raw, side.dictionary.len()))
         .collect::<Result<Vec<_>>>()?;
+    let mut aligned_writer = match aligned {
+        Some(aligned) => Some(IndexedWriter::create(aligned.out, ALIGNMENT_DTYPE)?),
+        None => None,
+    };
     let mut stats = ChunkStats::new(&vocabs);
     ordered_map(
         workers,
@@ -58,12 +70,20 @@ pub(crate) fn binarize(
                 reader.next_chunk()
             }
         },
-        |chunk| encode_chunk(&chunk, sides, &vocabs, limit),
-        |(lines, chunks, chunk_stats)| {
-            for (writer, chunk) in writers.iter_mut().zip(&chunks) {
+        |chunk| {
+            Ok((
+                chunk.len() as u64,
+                encode_chunk(&chunk, sides, aligned, &vocabs, limit)?,
+            ))
+        },
+        |(lines, encoded)| {
+            for (writer, chunk) in writers.iter_mut().zip(&encoded.sides) {
                 writer.append(chunk)?;
             }
-            stats.merge(&chunk_stats);
+            if let Some(writer) = &mut aligned_writer {
+                writer.append(&encoded.alignments)?;
+            }
+            stats.merge(&encoded.stats);
             observer.advance(lines);
             Ok(())
         },
@@ -71,37 +91,65 @@ pub(crate) fn binarize(
     for writer in writers {
         writer.finish()?;
     }
+    if let Some(writer) = aligned_writer {
+        writer.finish()?;
+    }
     Ok(stats.finish(split, files))
+}
+
+/// Where the alignments of a split come from and go to.
+pub(crate) struct Aligned<'a> {
+    /// The file that the reader reads along, for messages.
+    pub(crate) path: &'a Path,
+    /// Dataset to write, without `.bin` and `.idx`.
+    pub(crate) out: &'a Path,
+}
+
+/// A chunk ready to be written.
+struct EncodedLines {
+    sides: Vec<SideChunk>,
+    alignments: EncodedChunk,
+    stats: ChunkStats,
 }
 
 fn encode_chunk(
     chunk: &Chunk,
     sides: &[BinarizeSide<'_>],
+    aligned: Option<&Aligned<'_>>,
     vocabs: &[usize],
     limit: usize,
-) -> Result<(u64, Vec<EncodedChunk>, ChunkStats)> {
+) -> Result<EncodedLines> {
     let segmenters: Vec<&dyn Segment> = sides.iter().map(|side| side.segmenter).collect();
-    let mut stats = ChunkStats::new(vocabs);
-    let mut chunks: Vec<EncodedChunk> = sides
-        .iter()
-        .map(|side| EncodedChunk::new(Dtype::for_vocab(side.dictionary.len())))
-        .collect();
+    let mut lines = EncodedLines {
+        sides: sides
+            .iter()
+            .map(|side| SideChunk::new(side.raw, side.dictionary.len()))
+            .collect(),
+        alignments: EncodedChunk::new(ALIGNMENT_DTYPE),
+        stats: ChunkStats::new(vocabs),
+    };
     let mut sentence = vec![Encoded::default(); sides.len()];
     for index in 0..chunk.len() {
         let line = chunk.first_line + index as u64;
         let Some(tokens) = segment_pair(chunk, index, &segmenters, limit)? else {
-            stats.skip(line);
+            lines.stats.skip(line);
             continue;
         };
         for ((encoded, side), tokens) in sentence.iter_mut().zip(sides).zip(&tokens) {
             encode_line(side.dictionary, tokens, encoded);
         }
-        for (chunk, encoded) in chunks.iter_mut().zip(&sentence) {
-            chunk.push(&encoded.ids);
+        if let Some(aligned) = aligned {
+            let len = |side: usize| sentence[side].ids.len() - 1; // without </s>
+            lines
+                .alignments
+                .push(&chunk.alignment(index, aligned.path, len(0), len(1))?);
         }
-        stats.add(line, &sentence);
+        for ((chunk, tokens), encoded) in lines.sides.iter_mut().zip(&tokens).zip(&sentence) {
+            chunk.push(tokens, &encoded.ids);
+        }
+        lines.stats.add(line, &sentence);
     }
-    Ok((chunk.len() as u64, chunks, stats))
+    Ok(lines)
 }
 
 /// Ids of a segmented line with `</s>` behind.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use burnseq_text::Dictionary;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::indexed::IndexedDataset;
@@ -13,9 +14,11 @@ use crate::raw::RawDataset;
 /// Formats of fairseq's data folders, the values of `--dataset-impl`.
 ///
 /// Reading finds out the format by itself; asking for one makes every other an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DatasetImpl {
     /// Ids in memory-mapped files; what fairseq and we write by default.
+    #[default]
     Mmap,
     /// fairseq's older format of ids, once read into memory as a whole.
     Cached,
@@ -54,9 +57,9 @@ impl FromStr for DatasetImpl {
         let found = all.into_iter().find(|format| format.name() == name);
         found.ok_or_else(|| {
             let problem = match name {
-                "fasta" => "the format `fasta` (protein sequences) is not read".to_owned(),
-                "huffman" => "the format `huffman` (compressed ids) is not read".to_owned(),
-                _ => format!("unknown format of a dataset `{name}`"),
+                "fasta" => "the format `fasta` (protein sequences) is not supported".to_owned(),
+                "huffman" => "the format `huffman` (compressed ids) is not supported".to_owned(),
+                _ => format!("unknown dataset format `{name}`"),
             };
             Error::Config(format!("{problem}; choose one of: {}", Self::NAMES))
         })

@@ -53,6 +53,16 @@ pub enum Error {
         /// What may have caused it, on a line of its own, or nothing.
         hint: String,
     },
+    /// A line of an alignment file is no alignment of its sentences.
+    #[error("{path}:{line}: {problem}")]
+    Alignment {
+        /// The file.
+        path: PathBuf,
+        /// 1-based line.
+        line: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Source and target dataset have different numbers of sentences.
     #[error(
         "{src} has {src_len} sentences but {tgt} has {tgt_len}; both sides must come from one \

@@ -50,6 +50,7 @@ mod prefetch;
 pub mod preprocess;
 mod raw;
 mod sentences;
+mod side_writer;
 
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
 pub use dataset_dir::DatasetDir;

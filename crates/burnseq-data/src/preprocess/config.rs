@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset_impl::DatasetImpl;
 use crate::error::{Error, Result};
 
 /// Which subword model turns words into tokens.
@@ -72,13 +73,29 @@ pub struct PreprocessConfig {
     pub bpe_model: Vec<PathBuf>,
     /// Existing subword-nmt codes: one file for both sides, or one for each.
     pub bpe_codes: Vec<PathBuf>,
+    /// subword-nmt vocabularies, one for both sides or one for each: pieces outside are split again.
+    pub bpe_vocabulary: Vec<PathBuf>,
+    /// Pieces seen less often count as outside of the vocabulary; without a given vocabulary the
+    /// pieces of each side of the training text are counted.
+    pub bpe_vocab_threshold: Option<u64>,
     /// subword-nmt learns no merge seen less often.
     pub bpe_min_frequency: u64,
     /// Share of the characters that SentencePiece keeps; the rest become `<unk>`.
     pub character_coverage: f64,
     /// Lines of more words or tokens are left out, with the line they are paired with.
     pub max_line_tokens: usize,
+    /// Format of the dataset: `mmap` or `raw`.
+    pub dataset_impl: DatasetImpl,
+    /// Suffix of files with word alignments beside the text, which become a dataset of their own.
+    pub align_suffix: Option<String>,
+    /// Word alignments of the training text, from which an alignment dictionary is made.
+    pub alignfile: Option<PathBuf>,
 }
+
+/// What is wrong with alignments of text that is segmented here.
+pub(crate) const ALIGNED_TEXT_IS_SEGMENTED: &str = "--align-suffix and --alignfile count the tokens of the text as \
+    it is given, but subwords are applied to it here\nhint: segment the text first, align the result, and give \
+    --bpe none";
 
 /// Pieces or merges that are learnt on a corpus that is large enough for them.
 pub const DEFAULT_BPE_SIZE: usize = 10_000;
@@ -109,9 +126,14 @@ impl Default for PreprocessConfig {
             bpe_per_side: false,
             bpe_model: Vec::new(),
             bpe_codes: Vec::new(),
+            bpe_vocabulary: Vec::new(),
+            bpe_vocab_threshold: None,
             bpe_min_frequency: 2,
             character_coverage: 0.9995,
             max_line_tokens: 50_000,
+            dataset_impl: DatasetImpl::Mmap,
+            align_suffix: None,
+            alignfile: None,
         }
     }
 }
@@ -131,6 +153,9 @@ impl PreprocessConfig {
             .or_else(|| self.input_problem())
             .or_else(|| self.dictionary_problem())
             .or_else(|| self.bpe_problem())
+            .or_else(|| self.bpe_vocabulary_problem())
+            .or_else(|| self.alignment_problem())
+            .or_else(|| self.format_problem())
             .or_else(|| self.range_problem())
     }
 
@@ -248,6 +273,66 @@ impl PreprocessConfig {
             return Some("learning subwords needs --trainpref".into());
         }
         None
+    }
+
+    fn bpe_vocabulary_problem(&self) -> Option<String> {
+        if self.bpe_vocabulary.is_empty() && self.bpe_vocab_threshold.is_none() {
+            return None;
+        }
+        if self.bpe != BpeKind::SubwordNmt && self.bpe_codes.is_empty() {
+            return Some(
+                "--bpe-vocabulary and --bpe-vocab-threshold are about subword-nmt\n\
+                 hint: add --bpe subword_nmt or --bpe-codes"
+                    .into(),
+            );
+        }
+        if self.bpe_vocabulary.len() > 2 || (self.only_source && self.bpe_vocabulary.len() > 1) {
+            return Some("--bpe-vocabulary takes one file, or one for each side".into());
+        }
+        if !self.bpe_vocabulary.is_empty() && self.bpe_codes.is_empty() {
+            return Some("--bpe-vocabulary goes with --bpe-codes: codes learnt here have none yet".into());
+        }
+        if self.bpe_vocabulary.is_empty() && self.trainpref.is_none() {
+            return Some(
+                "--bpe-vocab-threshold counts the pieces of --trainpref, which is missing\n\
+                 hint: give the vocabularies with --bpe-vocabulary"
+                    .into(),
+            );
+        }
+        None
+    }
+
+    fn alignment_problem(&self) -> Option<String> {
+        let flag = match (&self.align_suffix, &self.alignfile) {
+            (Some(_), _) => "--align-suffix",
+            (None, Some(_)) => "--alignfile",
+            (None, None) => return None,
+        };
+        if self.only_source {
+            return Some(format!("{flag} needs two sides, but --only-source is given"));
+        }
+        if self.alignfile.is_some() && self.trainpref.is_none() {
+            return Some("--alignfile aligns the text of --trainpref, which is missing".into());
+        }
+        if self.align_suffix.is_some() && self.dataset_impl == DatasetImpl::Raw {
+            return Some(
+                "--align-suffix goes with --dataset-impl mmap; alignments have no text format".into(),
+            );
+        }
+        let applies = !matches!(self.bpe, BpeKind::Auto | BpeKind::None);
+        if applies || !self.bpe_model.is_empty() || !self.bpe_codes.is_empty() {
+            return Some(ALIGNED_TEXT_IS_SEGMENTED.into());
+        }
+        None
+    }
+
+    fn format_problem(&self) -> Option<String> {
+        match self.dataset_impl {
+            DatasetImpl::Mmap | DatasetImpl::Raw => None,
+            other => Some(format!(
+                "--dataset-impl {other} is not written, only read\nhint: leave it out; fairseq reads `mmap` as well"
+            )),
+        }
     }
 
     fn range_problem(&self) -> Option<String> {
@@ -374,6 +459,29 @@ mod tests {
             })
             .contains("learns nothing")
         );
+    }
+
+    #[test]
+    fn vocabularies_alignments_and_formats_have_their_places() {
+        assert!(problem(|c| c.bpe_vocab_threshold = Some(5)).contains("are about subword-nmt"));
+        assert!(
+            problem(|c| {
+                c.bpe = BpeKind::SubwordNmt;
+                c.bpe_vocabulary = vec!["v".into()];
+            })
+            .contains("goes with --bpe-codes")
+        );
+        assert!(problem(|c| c.dataset_impl = DatasetImpl::Lazy).contains("lazy is not written"));
+        let aligned = |change: fn(&mut PreprocessConfig)| {
+            problem(|c| {
+                c.align_suffix = Some("align".into());
+                change(c);
+            })
+        };
+        assert!(aligned(|c| c.dataset_impl = DatasetImpl::Raw).contains("no text format"));
+        assert!(aligned(|c| c.bpe = BpeKind::Sentencepiece).contains("subwords are applied"));
+        assert!(aligned(|c| c.bpe_codes = vec!["x".into()]).contains("subwords are applied"));
+        assert!(aligned(|c| (c.only_source, c.target_lang) = (true, None)).contains("needs two sides"));
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Dictionaries {
         } else {
             let prefix = config.trainpref.as_ref().expect("checked by `validate`");
             let reader = PairReader::open(prefix, &config.langs())?;
-            let counts = count(reader, segmenters, config, observer)?;
+            let counts = count(reader, segmenters, config, observer, Counts::add_line)?;
             make(config, given, counts)
         };
         Ok(Self { sides })
@@ -124,12 +124,13 @@ fn make(
         .collect()
 }
 
-/// Token counts of each side of the text, lines over the limit left out.
-fn count(
+/// What `add` counts in the segmented lines of each side of the text, lines over the limit left out.
+pub(crate) fn count(
     reader: PairReader,
     segmenters: &[&dyn Segment],
     config: &PreprocessConfig,
     observer: &dyn Observer,
+    add: impl Fn(&mut Counts, &str) + Sync,
 ) -> Result<Vec<Counts>> {
     let make = || vec![Counts::new(); segmenters.len()];
     let parts = gather(reader, config.worker_count(), observer, make, |counts, chunk| {
@@ -139,7 +140,7 @@ fn count(
             counts
                 .iter_mut()
                 .zip(sides)
-                .for_each(|(counts, line)| counts.add_line(&line));
+                .for_each(|(counts, line)| add(counts, &line));
         }
         Ok(())
     })?;

@@ -4,6 +4,7 @@
 //! Everything is written to a hidden folder inside the destination and moved out at the end, so
 //! that a run that fails or is interrupted leaves nothing behind.
 
+pub(crate) mod alignment;
 mod config;
 mod destination;
 pub(crate) mod dictionaries;
@@ -25,8 +26,11 @@ pub use observer::Observer;
 pub use report::{DictionaryReport, REPORT_FILE, Report};
 pub use stats::{SideStats, SplitStats, UNEVEN_RATIO};
 
-use crate::binarize::{BinarizeSide, binarize};
-use crate::error::Result;
+use crate::binarize::{Aligned, BinarizeSide, binarize};
+use crate::dataset_impl::DatasetImpl;
+use crate::error::{Error, Result};
+use alignment::{alignment_dictionary, alignments_of};
+use config::ALIGNED_TEXT_IS_SEGMENTED;
 use dictionaries::{Dictionaries, dict_name};
 use pairs::PairReader;
 use segment::Segment;
@@ -69,6 +73,10 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     observer.stage("read", None);
     let surveys = survey(config, &langs, observer, &mut notes)?;
     let subwords = Subwords::prepare(config, &surveys, observer, &mut notes)?;
+    let aligned = config.align_suffix.is_some() || config.alignfile.is_some();
+    if aligned && !subwords.is_as_is() {
+        return Err(Error::Config(ALIGNED_TEXT_IS_SEGMENTED.to_owned()));
+    }
     let segmenters: Vec<&dyn Segment> = (0..langs.len()).map(|side| subwords.segmenter(side)).collect();
 
     if given.iter().any(Option::is_none) {
@@ -83,7 +91,16 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     if !config.dict_only {
         for survey in &surveys {
             observer.stage(&survey.name, Some(survey.lines));
-            let reader = PairReader::open(&survey.prefix, &langs)?;
+            let mut reader = PairReader::open(&survey.prefix, &langs)?;
+            let alignments = alignments_of(config, &survey.prefix);
+            if let Some(path) = &alignments {
+                reader = reader.with_alignments(path)?;
+            }
+            let aligned_out = staging.path().join(alignment_name(config, &survey.name));
+            let aligned = alignments.as_ref().map(|path| Aligned {
+                path,
+                out: &aligned_out,
+            });
             let outs: Vec<PathBuf> = langs
                 .iter()
                 .map(|lang| {
@@ -97,11 +114,29 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
                     dictionary: &dictionaries.sides[side],
                     segmenter: segmenters[side],
                     out: &outs[side],
+                    raw: config.dataset_impl == DatasetImpl::Raw,
                     lang: langs[side].clone(),
                 })
                 .collect();
             let limit = config.max_line_tokens;
-            splits.push(binarize(&survey.name, reader, &sides, limit, workers, observer)?);
+            let aligned = aligned.as_ref();
+            splits.push(binarize(
+                &survey.name,
+                reader,
+                &sides,
+                aligned,
+                limit,
+                workers,
+                observer,
+            )?);
+        }
+        if let Some(path) = &config.alignfile {
+            observer.stage("align", surveys.first().map(|train| train.lines));
+            let text = alignment_dictionary(config, path, &dictionaries, &segmenters, observer)?;
+            let out = staging
+                .path()
+                .join(format!("alignment.{}.txt", pair_name(config)));
+            std::fs::write(&out, text).map_err(Error::write(&out))?;
         }
     }
     let mut report = Report {
@@ -123,17 +158,22 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
 }
 
 /// `SPLIT.SRC-TGT.LANG`; text of no particular language is `SPLIT`.
-///
-/// Like fairseq, a target language that is not given is called `None`.
 fn dataset_name(config: &PreprocessConfig, split: &str, lang: Option<&str>) -> String {
     lang.map_or_else(
         || split.to_owned(),
-        |lang| {
-            let side = |lang: &Option<String>| lang.clone().unwrap_or_else(|| "None".to_owned());
-            let (src, tgt) = (side(&config.source_lang), side(&config.target_lang));
-            format!("{split}.{src}-{tgt}.{lang}")
-        },
+        |lang| format!("{split}.{}.{lang}", pair_name(config)),
     )
+}
+
+/// Dataset of the alignments of a split.
+fn alignment_name(config: &PreprocessConfig, split: &str) -> String {
+    format!("{split}.align.{}", pair_name(config))
+}
+
+/// `SRC-TGT`; like fairseq, a language that is not given is called `None`.
+fn pair_name(config: &PreprocessConfig) -> String {
+    let side = |lang: &Option<String>| lang.clone().unwrap_or_else(|| "None".to_owned());
+    format!("{}-{}", side(&config.source_lang), side(&config.target_lang))
 }
 
 fn survey(

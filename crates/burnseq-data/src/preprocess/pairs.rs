@@ -8,32 +8,56 @@ use burnseq_text::LineReader;
 
 use crate::error::{Error, Result};
 use crate::lines::Lines;
+use crate::preprocess::alignment;
 
 /// A chunk ends at this many lines or bytes, whichever comes first.
 const CHUNK_LINES: usize = 1000;
 const CHUNK_BYTES: usize = 1 << 18;
 
-/// Consecutive lines of one or two files.
+/// Consecutive lines of one or two files, and of their alignments where those are read along.
 #[derive(Debug)]
 pub(crate) struct Chunk {
     /// 1-based number of the first line.
     pub(crate) first_line: u64,
     /// Lines of each side, source first; all sides have the same number.
     pub(crate) sides: Vec<Lines>,
+    /// As many lines of alignments.
+    alignments: Option<Lines>,
 }
 
 impl Chunk {
     pub(crate) fn len(&self) -> usize {
         self.sides[0].len()
     }
+
+    /// The alignment of line `index`, whose sides have so many tokens; `path` is where it comes from.
+    ///
+    /// # Errors
+    /// When the line is no alignment of these sentences.
+    pub(crate) fn alignment(
+        &self,
+        index: usize,
+        path: &Path,
+        src_len: usize,
+        tgt_len: usize,
+    ) -> Result<Vec<u32>> {
+        let lines = self.alignments.as_ref().expect("read along with the text");
+        alignment::parse(lines.line(index), src_len, tgt_len).map_err(|problem| Error::Alignment {
+            path: path.to_owned(),
+            line: self.first_line + index as u64,
+            problem,
+        })
+    }
 }
 
-/// Reads one file, or two in step.
+/// Reads one file, or two in step, and their alignments on request.
 #[derive(Debug)]
 pub(crate) struct PairReader {
     paths: Vec<PathBuf>,
     readers: Vec<LineReader<BufReader<File>>>,
     lines: u64,
+    /// The last file holds alignments, not text.
+    aligned: bool,
 }
 
 impl PairReader {
@@ -48,7 +72,16 @@ impl PairReader {
             paths,
             readers,
             lines: 0,
+            aligned: false,
         })
+    }
+
+    /// The same reader, which also reads a file with an alignment for each line.
+    pub(crate) fn with_alignments(mut self, path: &Path) -> Result<Self> {
+        self.readers.push(LineReader::open(path)?);
+        self.paths.push(path.to_owned());
+        self.aligned = true;
+        Ok(self)
     }
 
     pub(crate) fn paths(&self) -> &[PathBuf] {
@@ -86,10 +119,15 @@ impl PairReader {
                 return Err(self.misaligned()?);
             }
         }
-        Ok((sides[0].len() > 0).then_some(Chunk { first_line, sides }))
+        let alignments = if self.aligned { sides.pop() } else { None };
+        Ok((sides[0].len() > 0).then_some(Chunk {
+            first_line,
+            sides,
+            alignments,
+        }))
     }
 
-    /// Reads both files to the end to tell how many lines each has.
+    /// Reads all files to the end to tell how many lines each has.
     fn misaligned(&mut self) -> Result<Error> {
         for reader in &mut self.readers {
             while reader.read_line()?.is_some() {}
@@ -105,11 +143,13 @@ impl PairReader {
                 ));
             }
         }
+        let other = lines.iter().position(|&count| count != lines[0]);
+        let other = other.expect("one file ended before the others");
         Ok(Error::LineCounts {
             src: self.paths[0].clone(),
             src_lines: lines[0],
-            tgt: self.paths[1].clone(),
-            tgt_lines: lines[1],
+            tgt: self.paths[other].clone(),
+            tgt_lines: lines[other],
             hint,
         })
     }

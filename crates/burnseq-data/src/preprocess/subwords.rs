@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use burnseq_text::sentencepiece::SentencePiece;
-use burnseq_text::{Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
+use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
 
 use super::Notes;
 use super::config::{BpeKind, PreprocessConfig};
-use super::dictionaries::given_files;
+use super::dictionaries::{count, given_files};
 use super::learn::{Learnt, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
+use super::pairs::PairReader;
 use super::segment::Segment;
 use super::survey::{Marks, SplitSurvey};
 use crate::error::{Error, Result};
@@ -68,7 +69,8 @@ impl Subwords {
             return Self::given(config, &config.bpe_model, BpeKind::Sentencepiece);
         }
         if !config.bpe_codes.is_empty() {
-            return Self::given(config, &config.bpe_codes, BpeKind::SubwordNmt);
+            let given = Self::given(config, &config.bpe_codes, BpeKind::SubwordNmt)?;
+            return given.with_vocabularies(config, observer);
         }
         let kind = match config.bpe {
             BpeKind::Auto => {
@@ -86,7 +88,8 @@ impl Subwords {
                 learn_sentencepiece(config, surveys, observer, notes)?,
             ),
             BpeKind::SubwordNmt => {
-                Self::learnt(config, kind, learn_subword_nmt(config, surveys, observer, notes)?)
+                let learnt = learn_subword_nmt(config, surveys, observer, notes)?;
+                Self::learnt(config, kind, learnt)?.with_vocabularies(config, observer)
             }
             BpeKind::None | BpeKind::Auto => {
                 let settings = vec![TextSettings::default(); config.langs().len()];
@@ -166,6 +169,69 @@ impl Subwords {
         Self::new(config, settings, files, learnt.description)
     }
 
+    /// The same codes, which split pieces again that are rare on their side (Sennrich et al. 2016, section 3.2):
+    /// by the vocabularies that are given, else by those of the training text.
+    fn with_vocabularies(self, config: &PreprocessConfig, observer: &dyn Observer) -> Result<Self> {
+        if config.bpe_vocabulary.is_empty() && config.bpe_vocab_threshold.is_none() {
+            return Ok(self);
+        }
+        let mut vocabularies = Vec::new();
+        for path in &config.bpe_vocabulary {
+            vocabularies.push(std::fs::read(path).map_err(Error::read(path))?);
+        }
+        if vocabularies.is_empty() {
+            vocabularies = self.count_pieces(config, observer)?;
+        }
+        let mut files = self.files;
+        let mut settings = Vec::new();
+        for (number, side) in self.sides.iter().enumerate() {
+            let lang = self.langs[number].as_deref().filter(|_| vocabularies.len() > 1);
+            let name = lang.map_or_else(|| "bpe.vocab".to_owned(), |lang| format!("bpe.{lang}.vocab"));
+            files.insert(
+                name.clone(),
+                vocabularies[number.min(vocabularies.len() - 1)].clone(),
+            );
+            let mut side = side.pipeline.settings().clone();
+            if let SubwordSettings::SubwordNmt {
+                vocabulary,
+                threshold,
+                ..
+            } = &mut side.subword
+            {
+                *vocabulary = Some(name);
+                *threshold = config.bpe_vocab_threshold.unwrap_or(0);
+            }
+            settings.push(side);
+        }
+        let description = match config.bpe_vocab_threshold {
+            Some(threshold) => format!("{}, pieces seen {threshold} times or more", self.description),
+            None => format!("{}, pieces of a vocabulary", self.description),
+        };
+        Self::new(config, settings, files, description)
+    }
+
+    /// A vocabulary for each side, as subword-nmt's `get-vocab` makes it from the segmented training text.
+    fn count_pieces(&self, config: &PreprocessConfig, observer: &dyn Observer) -> Result<Vec<Vec<u8>>> {
+        observer.stage("pieces", None);
+        let prefix = config.trainpref.as_ref().expect("checked by `validate`");
+        let segmenters: Vec<&dyn Segment> = (0..self.sides.len()).map(|side| self.segmenter(side)).collect();
+        let reader = PairReader::open(prefix, &config.langs())?;
+        // Blanks only: other white space is part of a piece for subword-nmt.
+        let add = |counts: &mut Counts, line: &str| {
+            let pieces = line.split(' ').filter(|piece| !piece.is_empty());
+            pieces.for_each(|piece| counts.add(piece, 1));
+        };
+        let vocabulary = |counts: &Counts| {
+            let mut pieces = counts.sorted();
+            pieces.retain(|(_, count)| *count > 0);
+            pieces.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+            let lines = pieces.iter().map(|(piece, count)| format!("{piece} {count}\n"));
+            lines.collect::<String>().into_bytes()
+        };
+        let sides = count(reader, &segmenters, config, observer, add)?;
+        Ok(sides.iter().map(vocabulary).collect())
+    }
+
     /// The settings and models that lie beside dictionaries that are given, so that text added
     /// later is segmented as the training text was.
     fn beside_dictionaries(config: &PreprocessConfig, notes: &mut Notes<'_>) -> Result<Option<Self>> {
@@ -199,6 +265,11 @@ impl Subwords {
     /// Turns lines of side `side` into tokens.
     pub(crate) fn segmenter(&self, side: usize) -> &dyn Segment {
         &self.sides[side]
+    }
+
+    /// Whether the text of all sides stays as it is given.
+    pub(crate) fn is_as_is(&self) -> bool {
+        self.sides.iter().all(|side| side.as_is)
     }
 
     /// In words, for the report.

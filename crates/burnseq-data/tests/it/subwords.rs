@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig, Report, preprocess};
-use burnseq_data::{DatasetDir, PairOptions};
+use burnseq_data::{DatasetDir, DatasetImpl, PairOptions};
 use burnseq_text::{Normalization, SubwordSettings};
 use tempfile::TempDir;
 
@@ -328,4 +328,90 @@ fn fairseqs_fixtures_follow_from_its_codes_and_dictionaries() {
             }
         }
     }
+}
+
+#[test]
+fn pieces_outside_a_vocabulary_are_split_as_by_subword_nmt() {
+    let Some(golden) = shared("golden/preprocess/bpe") else {
+        return;
+    };
+    let dir = TempDir::new().unwrap();
+    let config = PreprocessConfig {
+        source_lang: Some("de".into()),
+        target_lang: Some("en".into()),
+        trainpref: Some(golden.join("in")),
+        destdir: dir.path().to_owned(),
+        bpe_codes: vec![golden.join("codes")],
+        bpe_vocabulary: ["de", "en"]
+            .map(|lang| golden.join(format!("vocab.{lang}")))
+            .to_vec(),
+        bpe_vocab_threshold: Some(50),
+        dataset_impl: DatasetImpl::Raw,
+        ..PreprocessConfig::default()
+    };
+    preprocess(&config, &()).unwrap();
+    for lang in ["de", "en"] {
+        let ours = fs::read_to_string(dir.path().join(format!("train.de-en.{lang}"))).unwrap();
+        let theirs = fs::read_to_string(golden.join(format!("out.vocab-threshold-50.{lang}"))).unwrap();
+        for (number, (ours, theirs)) in (1..).zip(ours.split('\n').zip(theirs.split('\n'))) {
+            assert_eq!(ours, theirs, "line {number} of {lang}");
+        }
+        assert_eq!(ours.len(), theirs.len());
+    }
+}
+
+#[test]
+fn without_a_vocabulary_the_pieces_of_each_side_are_counted() {
+    let (dir, config) = corpus();
+    let codes = dir.path().join("codes");
+    fs::write(
+        &codes,
+        "#version: 0.2\nH u\nHu n\nHun d</w>\nd e\nde r</w>\nh o\nho u\n",
+    )
+    .unwrap();
+    let run = |threshold, name: &str| {
+        let config = PreprocessConfig {
+            bpe_codes: vec![codes.clone()],
+            bpe_vocab_threshold: threshold,
+            dataset_impl: DatasetImpl::Raw,
+            destdir: dir.path().join(name),
+            ..config.clone()
+        };
+        preprocess(&config, &()).unwrap();
+        config.destdir
+    };
+    let plain = fs::read_to_string(run(None, "plain").join("train.de-en.de")).unwrap();
+    let first = plain.lines().next().unwrap();
+    assert_eq!(first, "der Hund l@@ ä@@ u@@ f@@ t@@ . 0");
+
+    // `der` and `Hund` occur 40 times, a fifth of 200 lines; `Hun@@` as often, in `Hunde`.
+    let all = run(Some(40), "all");
+    assert_eq!(fs::read_to_string(all.join("train.de-en.de")).unwrap(), plain);
+    let vocabulary = fs::read_to_string(all.join("bpe.de.vocab")).unwrap();
+    let counts: Vec<(&str, u64)> = vocabulary
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .map(|(piece, count)| (piece, count.parse().unwrap()))
+        .collect();
+    assert!(counts.is_sorted_by(|a, b| a.1 >= b.1));
+    for piece in ["der", "Hund", "Hun@@"] {
+        assert!(counts.contains(&(piece, 40)), "{vocabulary}");
+    }
+    let pieces: usize = plain.lines().map(|line| line.split(' ').count()).sum();
+    assert_eq!(
+        counts.iter().map(|(_, count)| *count as usize).sum::<usize>(),
+        pieces
+    );
+
+    let rare = run(Some(41), "rare");
+    let split = fs::read_to_string(rare.join("train.de-en.de")).unwrap();
+    assert!(split.starts_with("d@@ e@@ r H@@ u@@ n@@ d l@@ "), "{split}");
+    // What was learnt from the training text holds for text that is translated.
+    let data = DatasetDir::open(&rare, None, None).unwrap();
+    assert_eq!(
+        *data.src_text().files(),
+        ["bpe.codes", "bpe.de.vocab"],
+        "the folder carries its vocabulary"
+    );
+    assert_eq!(data.src_pipeline().unwrap().encode("der").unwrap(), "d@@ e@@ r");
 }
