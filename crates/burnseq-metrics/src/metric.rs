@@ -78,8 +78,20 @@ pub trait Metric: Sync {
         hypotheses: &[H],
         references: &References<'_>,
     ) -> Result<Score<Self::Details>> {
-        let sum = total(&self.corpus_statistics(hypotheses, references)?)?;
-        Ok(self.score(&sum, references.count()))
+        let segments = self.corpus_statistics(hypotheses, references)?;
+        self.segments_score(&segments, references.count())
+    }
+
+    /// The score of a corpus whose statistics are at hand.
+    ///
+    /// # Errors
+    /// There is no segment.
+    fn segments_score(
+        &self,
+        segments: &[Self::Statistics],
+        references: ReferenceCount,
+    ) -> Result<Score<Self::Details>> {
+        Ok(self.score(&total(segments)?, references))
     }
 
     /// The score of a single segment.

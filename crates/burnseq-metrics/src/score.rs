@@ -35,6 +35,18 @@ impl<D> Score<D> {
         }
     }
 
+    /// The score without the numbers it is made of, so that those of several metrics have one type.
+    pub fn without_details(self) -> Score<()> {
+        Score {
+            name: self.name,
+            score: self.score,
+            details: (),
+            verbose: self.verbose,
+            confidence: self.confidence,
+            signature: self.signature,
+        }
+    }
+
     /// The settings that the score was made with.
     pub fn signature(&self) -> &Signature {
         &self.signature
