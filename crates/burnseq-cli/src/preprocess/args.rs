@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use burnseq_data::DatasetImpl;
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig};
 use clap::{Parser, ValueEnum};
 
@@ -79,6 +80,24 @@ pub struct PreprocessArgs {
         help_heading = "Subwords"
     )]
     pub bpe_codes: Vec<PathBuf>,
+    /// Vocabulary of the codes, or two files: source,target; pieces outside are split again
+    #[arg(
+        long,
+        visible_alias = "vocabulary",
+        value_name = "FILE,...",
+        value_delimiter = ',',
+        help_heading = "Subwords"
+    )]
+    pub bpe_vocabulary: Vec<PathBuf>,
+    /// Split subword-nmt's pieces again that are seen less often on their side: in the vocabulary, else in the
+    /// training text
+    #[arg(
+        long,
+        visible_alias = "vocabulary-threshold",
+        value_name = "N",
+        help_heading = "Subwords"
+    )]
+    pub bpe_vocab_threshold: Option<u64>,
     /// subword-nmt learns no merge that is seen less often [default: 2]
     #[arg(long, value_name = "N", help_heading = "Subwords")]
     pub bpe_min_frequency: Option<u64>,
@@ -133,9 +152,15 @@ pub struct PreprocessArgs {
     /// Threads; the output does not depend on it [default: one per processor]
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub workers: Option<usize>,
-    /// Format of the dataset; only `mmap` is written
+    /// Format of the dataset: mmap (ids), or raw (text, which --replace-unk of fairseq needs) [default: mmap]
     #[arg(long, value_name = "IMPL", value_parser = dataset_impl, help_heading = "Output")]
-    pub dataset_impl: Option<String>,
+    pub dataset_impl: Option<DatasetImpl>,
+    /// Word alignments lie in PREFIX.SUFFIX, as `0-0 1-2`; they become the datasets SPLIT.align.SRC-TGT
+    #[arg(long, value_name = "SUFFIX", help_heading = "Output")]
+    pub align_suffix: Option<String>,
+    /// Make the alignment dictionary alignment.SRC-TGT.txt of the training text from its word alignments
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub alignfile: Option<PathBuf>,
     /// Task that the data is for; `translation` is the only one
     #[arg(long, value_name = "TASK", value_parser = task, help_heading = "Output")]
     pub task: Option<String>,
@@ -145,13 +170,6 @@ pub struct PreprocessArgs {
     /// Show no progress bar
     #[arg(long, help_heading = "Output")]
     pub no_progress_bar: bool,
-
-    /// Not supported: alignments are not binarised
-    #[arg(long, value_name = "SUFFIX", hide = true)]
-    pub align_suffix: Option<String>,
-    /// Not supported: no alignment dictionary is made
-    #[arg(long, value_name = "FILE", hide = true)]
-    pub alignfile: Option<PathBuf>,
 }
 
 /// Values of `--bpe`.
@@ -182,14 +200,10 @@ pub enum LogFormat {
     None,
 }
 
-fn dataset_impl(value: &str) -> Result<String, String> {
-    match value {
-        "mmap" => Ok(value.to_owned()),
-        "cached" | "lazy" | "raw" | "fasta" | "huffman" => {
-            Err("this format is not written; use `mmap`, which fairseq reads as well".to_owned())
-        }
-        _ => Err("expected `mmap`".to_owned()),
-    }
+fn dataset_impl(value: &str) -> Result<DatasetImpl, String> {
+    value
+        .parse()
+        .map_err(|error: burnseq_data::Error| error.to_string())
 }
 
 fn task(value: &str) -> Result<String, String> {
@@ -215,12 +229,6 @@ impl PreprocessArgs {
     /// # Errors
     /// Usage errors: flags of fairseq that are not supported, numbers out of range.
     pub fn resolve(self) -> anyhow::Result<Resolved> {
-        if self.align_suffix.is_some() || self.alignfile.is_some() {
-            return Err(usage(anyhow!(
-                "--align-suffix and --alignfile are not supported: alignments are not binarised\n\
-                 hint: leave them out; training and translating need no alignments"
-            )));
-        }
         let mut notes = Vec::new();
         let mut config = PreprocessConfig {
             source_lang: self.source_lang,
@@ -241,6 +249,10 @@ impl PreprocessArgs {
             bpe_per_side: self.bpe_per_side,
             bpe_model: self.bpe_model,
             bpe_codes: self.bpe_codes,
+            bpe_vocabulary: self.bpe_vocabulary,
+            bpe_vocab_threshold: self.bpe_vocab_threshold,
+            align_suffix: self.align_suffix,
+            alignfile: self.alignfile,
             ..PreprocessConfig::default()
         };
         overlay(&mut config.destdir, self.destdir);
@@ -251,6 +263,7 @@ impl PreprocessArgs {
         overlay(&mut config.bpe_min_frequency, self.bpe_min_frequency);
         overlay(&mut config.character_coverage, self.character_coverage);
         overlay(&mut config.max_line_tokens, self.max_line_tokens);
+        overlay(&mut config.dataset_impl, self.dataset_impl);
         default_text(&mut config, &mut notes);
         Ok(Resolved { config, notes })
     }
@@ -364,10 +377,11 @@ mod tests {
 
     #[test]
     fn unsupported_flags_are_refused_clearly() {
-        let error = resolve(&["--align-suffix", "align"]).unwrap_err();
-        assert_eq!(crate::exit::code(&error), 2);
         for (flags, expected) in [
-            (["--dataset-impl", "lazy"], "use `mmap`"),
+            (
+                ["--dataset-impl", "huffman"],
+                "`huffman` (compressed ids) is not supported",
+            ),
             (["--task", "denoising"], "expected `translation`"),
             (["--nwordssrc", "-2"], "--nwordssrc must be -1"),
         ] {

@@ -96,7 +96,17 @@ fn wrong_usage_ends_with_two() {
     assert_fails(&run(&["--no-such-flag"]), 2, "--no-such-flag");
     let flags = ["--src", "de", "--tgt", "en", "--padding-factor", "0"];
     assert_fails(&run(&flags), 2, "--padding-factor");
-    assert_fails(&run(&["--dataset-impl", "raw"]), 2, "use `mmap`");
+    assert_fails(
+        &run(&["--dataset-impl", "fasta"]),
+        2,
+        "choose one of: mmap, cached",
+    );
+    let flags = ["--src", "de", "--tgt", "en", "--dataset-impl", "lazy"];
+    assert_fails(
+        &run(&flags),
+        2,
+        "lazy is not written, only read\nhint: leave it out",
+    );
     assert!(!dir.path().join("data-bin").exists());
 }
 
