@@ -2,4 +2,5 @@
 
 mod generate;
 mod preprocess;
+mod score;
 mod train;

@@ -216,6 +216,33 @@ fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
 
 #[cfg(unix)]
 #[test]
+fn folders_with_colons_between_are_learnt_from_in_turn() {
+    let mut toy = Toy::new();
+    let more = toy_data(&toy.dir.path().join("more"), 60);
+    toy.data = format!("{}:{}", toy.data.display(), more.display()).into();
+    let flags = "--batch-size 8 --lr 0.001 --optimizer adam --log-interval 0 --max-epoch";
+    let whole = succeed(toy.run("whole", &format!("{flags} 3")));
+    let mut log = BTreeMap::new();
+    log_lines(&String::from_utf8(whole.stdout).unwrap(), &mut log);
+    // 240 sentences, then 60, then 240, in batches of eight.
+    let epochs: Vec<u64> = log
+        .keys()
+        .filter(|(kind, _)| kind == "train_")
+        .map(|(_, update)| *update)
+        .collect();
+    assert_eq!(epochs, [30, 38, 68]);
+
+    for epochs in [1, 2, 3] {
+        succeed(toy.run("parts", &format!("{flags} {epochs}")));
+    }
+    let last = |name: &str| weights(&toy.save_dir(name).join("checkpoint_last"));
+    assert!(
+        last("whole") == last("parts"),
+        "resumed runs end with the same bits"
+    );
+}
+
+#[test]
 fn a_signal_ends_the_run_with_a_checkpoint_from_which_it_goes_on() {
     let toy = Toy::new();
     let flags = format!("{RESUME_FLAGS} --num-workers 0");

@@ -1,0 +1,119 @@
+//! Scores of several systems by several metrics, and how far their differences may be chance.
+
+use anyhow::Result;
+use burnseq_metrics::bootstrap::{approximate_randomisation, confidence, paired_bootstrap};
+use burnseq_metrics::{Metric, References, Score, Signature};
+
+use super::args::{AnyMetric, Test};
+use super::input::Inputs;
+
+/// What a metric says about every system.
+#[derive(Debug, PartialEq)]
+pub(super) struct Column {
+    /// Name of the metric.
+    pub(super) name: String,
+    /// Settings of the metric and of the test.
+    pub(super) signature: Signature,
+    /// One result for each system.
+    pub(super) results: Vec<SystemScore>,
+}
+
+/// What a metric says about a system.
+#[derive(Debug, PartialEq)]
+pub(super) struct SystemScore {
+    pub(super) score: Score<()>,
+    /// Probability of a difference from the first system at least as large, if both were equally
+    /// good; only paired tests of the others give one.
+    pub(super) p_value: Option<f64>,
+}
+
+/// Runs generic code on the metric that `$metric` holds.
+macro_rules! with_metric {
+    ($metric:expr, $name:ident => $body:expr) => {
+        match $metric {
+            AnyMetric::Bleu($name) => $body,
+            AnyMetric::Chrf($name) => $body,
+            AnyMetric::Ter($name) => $body,
+        }
+    };
+}
+
+/// The column of a metric.
+///
+/// # Errors
+/// Input that the metric refuses.
+pub(super) fn column(metric: &AnyMetric, inputs: &Inputs, test: Test) -> Result<Column> {
+    with_metric!(metric, metric => column_of(metric, inputs, test))
+}
+
+/// The score of each line of the first system on its own.
+///
+/// # Errors
+/// Input that the metric refuses.
+pub(super) fn sentences(metric: &AnyMetric, inputs: &Inputs) -> Result<Vec<Score<()>>> {
+    with_metric!(metric, metric => {
+        let references = references(inputs);
+        let references = References::from_streams(&references)?;
+        let pairs = inputs.systems[0].lines.iter().zip(references.segments());
+        let score = |(line, references): (&String, &Vec<&str>)| {
+            Ok(metric.sentence_score(line, references)?.without_details())
+        };
+        pairs.map(score).collect()
+    })
+}
+
+fn references(inputs: &Inputs) -> Vec<&[String]> {
+    inputs
+        .references
+        .iter()
+        .map(|side| side.lines.as_slice())
+        .collect()
+}
+
+fn column_of<M: Metric>(metric: &M, inputs: &Inputs, test: Test) -> Result<Column> {
+    let references = references(inputs);
+    let references = References::from_streams(&references)?;
+    let count = references.count();
+    let segments = inputs
+        .systems
+        .iter()
+        .map(|system| metric.corpus_statistics(&system.lines, &references))
+        .collect::<Result<Vec<_>, _>>()?;
+    let baseline = &segments[0];
+    let mut results = Vec::new();
+    for (number, system) in segments.iter().enumerate() {
+        let score = metric.segments_score(system, count)?.without_details();
+        let (interval, p_value) = match test {
+            Test::None => (None, None),
+            Test::Confidence(trials) => (Some(confidence(metric, system, trials)?), None),
+            Test::PairedBootstrap(trials) if number == 0 => (Some(confidence(metric, system, trials)?), None),
+            Test::PairedRandomisation(_) if number == 0 => (None, None),
+            Test::PairedBootstrap(trials) => {
+                let comparison = paired_bootstrap(metric, baseline, system, trials)?;
+                (comparison.confidence, Some(comparison.p_value))
+            }
+            Test::PairedRandomisation(trials) => {
+                let comparison = approximate_randomisation(metric, baseline, system, trials)?;
+                (None, Some(comparison.p_value))
+            }
+        };
+        let score = match interval {
+            Some(interval) => score.with_confidence(interval),
+            None => score,
+        };
+        results.push(SystemScore { score, p_value });
+    }
+    let signature = metric.signature(count);
+    let signature = match test {
+        Test::None => signature,
+        Test::Confidence(trials) | Test::PairedBootstrap(trials) => {
+            signature.with_trials("bs", trials.count, trials.seed)
+        }
+        Test::PairedRandomisation(trials) => signature.with_trials("ar", trials.count, trials.seed),
+    };
+    Ok(Column {
+        name: metric.name(),
+        signature,
+        results,
+    })
+}
