@@ -7,7 +7,7 @@ use burnseq_model::{Dropout, DropoutModule};
 use crate::GenerateError;
 
 /// Whether lexical constraints must occur in the order in which they are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConstraintOrder {
     /// In this order.

@@ -1,6 +1,8 @@
 //! Decoding with real models: what must hold for any, and what fairseq found with a trained one.
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod fusion;
 mod golden;
+mod options;
 mod properties;
 mod scorer;

@@ -89,12 +89,12 @@ fn forced(model: &Transformer, source: &[u32], tokens: &[u32]) -> Vec<f64> {
         .collect()
 }
 
-fn assert_same(a: &[Hypothesis], b: &[Hypothesis], what: &str) {
+pub fn assert_same(a: &[Hypothesis], b: &[Hypothesis], what: &str) {
     assert_eq!(a.len(), b.len(), "{what}");
     for (a, b) in a.iter().zip(b) {
         assert_eq!(a.tokens, b.tokens, "{what}");
         assert!(
-            (a.score - b.score).abs() < 1e-5,
+            (a.score - b.score).abs() < 1e-5 * a.score.abs().max(1.0),
             "{what}: {} and {}",
             a.score,
             b.score
