@@ -73,7 +73,7 @@ fn draw_options(random: &mut Random) -> GenerateOptions {
             }
         }
         2 => {
-            let divisors: Vec<usize> = (1..=beam).filter(|groups| beam % groups == 0).collect();
+            let divisors: Vec<usize> = (1..=beam).filter(|&groups| beam.is_multiple_of(groups)).collect();
             options.diverse_beam_groups = Some(random.one_of(&divisors));
             options.diverse_beam_strength = random.one_of(&[0.25, 0.5, 1.0]);
         }
