@@ -1,52 +1,31 @@
 //! The two loops over the vocabulary that every step of every row runs: the normaliser of a softmax, and the search
 //! for values above a threshold.
 //!
-//! Each is written once over blocks of [`LANES`] numbers and compiled for several instruction sets; the one that the
-//! processor has is chosen at run time. Rust does not contract `a * b + c`, and blocks are summed in a fixed order, so
-//! all versions give the same bits.
+//! Each is written over blocks of [`LANES`] numbers and compiled for the vector instructions at hand. Rust does not
+//! contract `a * b + c`, and blocks are summed in a fixed order, so all versions give the same bits.
+
+use burnseq_model::vectorised;
 
 /// Numbers that are worked on side by side.
 const LANES: usize = 16;
 
-/// Compiles the body `$body(args)` for AVX-512, AVX2 and the baseline, and calls the widest one there is.
-macro_rules! dispatch {
-    ($(#[$doc:meta])* $name:ident, $body:ident, ($($arg:ident: $type:ty),*) -> $result:ty) => {
-        $(#[$doc])*
-        pub(crate) fn $name($($arg: $type),*) -> $result {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx512f")]
-                fn avx512($($arg: $type),*) -> $result {
-                    $body($($arg),*)
-                }
-                #[target_feature(enable = "avx2")]
-                fn avx2($($arg: $type),*) -> $result {
-                    $body($($arg),*)
-                }
-                if is_x86_feature_detected!("avx512f") {
-                    // SAFETY: the processor has AVX-512F, the only condition of calling the function.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the processor has AVX2, the only condition of calling the function.
-                    return unsafe { avx2($($arg),*) };
-                }
-            }
-            $body($($arg),*)
-        }
-    };
-}
-
-dispatch! {
+vectorised! {
     /// `ln(sum(exp(row)))`; NaN when the row has NaN or positive infinity, or nothing that is finite.
-    log_sum_exp, log_sum_exp_body, (row: &[f32]) -> f32
-}
+    pub(crate) fn log_sum_exp(row: &[f32]) -> f32 {
+        log_sum_exp_body(row)
+    }
 
-dispatch! {
     /// Calls `found(index, score)` in order of index for every `(row[index] - minus) + plus` above `threshold`;
     /// `found` returns the threshold from then on, which must not fall.
-    for_each_above, for_each_above_body,
-    (row: &[f32], minus: f32, plus: f32, threshold: f32, found: &mut dyn FnMut(usize, f32) -> f32) -> ()
+    pub(crate) fn for_each_above(
+        row: &[f32],
+        minus: f32,
+        plus: f32,
+        threshold: f32,
+        found: &mut dyn FnMut(usize, f32) -> f32,
+    ) {
+        for_each_above_body(row, minus, plus, threshold, found)
+    }
 }
 
 #[inline(always)]
@@ -110,7 +89,8 @@ fn for_each_above_body(
     }
 }
 
-/// `e^x` for `x <= 0` within 2 units in the last place; what is below `e^-87` counts as `e^-87`. NaN stays NaN.
+/// `e^x` for `x <= 0` within 2 units in the last place; what is below `e^-87` counts as `e^-87`. NaN stays NaN, by which
+/// a row without a distribution is known.
 ///
 /// `x = n ln 2 + r` with `|r| <= ln 2 / 2`; `2^n` goes into the exponent bits, `e^r` is its Taylor series, whose first
 /// missing term `r^8 / 8!` is below `6e-9`.

@@ -26,6 +26,8 @@ mod error;
 mod init;
 pub mod layers;
 pub mod ops;
+#[doc(hidden)]
+pub mod simd;
 mod state_dict;
 pub mod transformer;
 mod vocab;

@@ -3,8 +3,8 @@
 use burn::{backend::Flex, tensor::Tensor};
 use rayon::prelude::*;
 
-use super::{Values, simd::vectorised};
-use crate::ops::AdamStep;
+use super::Values;
+use crate::{ops::AdamStep, vectorised};
 
 /// Elements that one task takes.
 const RUN: usize = 1 << 15;

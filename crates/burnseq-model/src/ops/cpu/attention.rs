@@ -6,9 +6,12 @@ use super::{
     CpuOp, Values, buffer,
     dropout::{Keep, mask_in_place},
     matmul::{Mat, matmul_strided},
-    simd::{self, lanes_sum, vectorised},
 };
-use crate::dropout::Mask;
+use crate::{
+    dropout::Mask,
+    simd::{self, lanes_sum},
+    vectorised,
+};
 
 /// Attention of `queries` `[batch, query_len, d_model]` over `keys` and `values` `[batch, key_len, d_model]`.
 #[derive(Debug, Clone)]

@@ -3,9 +3,10 @@
 use burn::{backend::Flex, tensor::Tensor};
 use rayon::prelude::*;
 
-use super::{
-    Values, buffer,
-    simd::{self, lanes_sum, vectorised},
+use super::{Values, buffer};
+use crate::{
+    simd::{self, lanes_sum},
+    vectorised,
 };
 
 /// Rows that one task takes.

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{CpuOp, Values, buffer, simd::vectorised};
-use crate::dropout::Mask;
+use super::{CpuOp, Values, buffer};
+use crate::{dropout::Mask, vectorised};
 
 /// A [`Mask`] ready for use: cheap to evaluate for a run of elements.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,7 @@ vectorised! {
     }
 
     /// `x *= mask`.
-    fn mask_in_place(x: &mut [f32], keep: Keep, first: usize) {
+    pub(super) fn mask_in_place(x: &mut [f32], keep: Keep, first: usize) {
         for (i, x) in x.iter_mut().enumerate() {
             *x *= keep.factor((first + i) as u32);
         }

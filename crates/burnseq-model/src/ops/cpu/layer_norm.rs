@@ -2,11 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{
-    CpuOp, Values, buffer,
-    simd::{lanes_sum, vectorised},
-};
-use crate::ops::LAYER_NORM_EPS;
+use super::{CpuOp, Values, buffer};
+use crate::{ops::LAYER_NORM_EPS, simd::lanes_sum, vectorised};
 
 /// Layer normalisation of `x` over its last dimension, with `weight` and `bias`.
 #[derive(Debug, Clone)]

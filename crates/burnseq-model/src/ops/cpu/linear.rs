@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use super::{
     CpuOp, Values, buffer,
     matmul::{Mat, matmul},
-    simd::vectorised,
 };
+use crate::vectorised;
 
 /// `x Wᵀ + b` of `x`, `weight` `[out, in]` and, if `bias` says so, `bias` `[out]`; the third input is ignored otherwise.
 #[derive(Debug, Clone)]

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{
-    CpuOp, Values,
-    simd::{self, lanes_sum, vectorised},
+use super::{CpuOp, Values};
+use crate::{
+    simd::{self, lanes_sum},
+    vectorised,
 };
 
 /// Smoothed loss and plain negative log-likelihood of `logits` `[tokens, vocab]`, summed: a tensor of those two.

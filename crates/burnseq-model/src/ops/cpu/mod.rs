@@ -12,7 +12,6 @@ mod layer_norm;
 mod linear;
 mod loss;
 mod matmul;
-mod simd;
 
 use std::{fmt::Debug, marker::PhantomData};
 

@@ -1,14 +1,18 @@
 //! Vector instructions of the processor at hand, chosen at run time, and loops that vectorise.
+//!
+//! Hidden from the documentation: public only so that the loops of decoding are compiled in the same way.
 
 /// Defines functions whose bodies are compiled for AVX-512, for AVX2 and for the baseline; a call takes the widest one
 /// the processor has.
 ///
 /// Everything a body calls must be `#[inline(always)]`, or it is compiled for the baseline only. Closures are not: use
 /// [`lanes_sum!`] where a reduction takes an expression.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! vectorised {
-    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
+    ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
         $(#[$doc])*
-        pub(in crate::ops::cpu) fn $name($($arg: $type),*) $(-> $result)? {
+        $vis fn $name($($arg: $type),*) $(-> $result)? {
             #[inline(always)]
             fn body($($arg: $type),*) $(-> $result)? $body
 
@@ -22,19 +26,18 @@ macro_rules! vectorised {
                 fn avx2($($arg: $type),*) $(-> $result)? {
                     body($($arg),*)
                 }
-                match $crate::ops::cpu::simd::level() {
+                match $crate::simd::level() {
                     // SAFETY: the processor has every feature that the function is compiled for.
-                    $crate::ops::cpu::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
+                    $crate::simd::Level::Avx512 => return unsafe { avx512($($arg),*) },
                     // SAFETY: as above.
-                    $crate::ops::cpu::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
-                    $crate::ops::cpu::simd::Level::Baseline => {}
+                    $crate::simd::Level::Avx2 => return unsafe { avx2($($arg),*) },
+                    $crate::simd::Level::Baseline => {}
                 }
             }
             body($($arg),*)
         }
     )+};
 }
-pub(super) use vectorised;
 
 /// Sum over slices of one length, in 16 lanes: `lanes_sum!(|x in xs, y in ys| x * y)`.
 macro_rules! lanes_sum {
@@ -56,11 +59,11 @@ macro_rules! lanes_sum {
         lanes.iter().sum::<f32>() + rest
     }};
 }
-pub(super) use lanes_sum;
+pub(crate) use lanes_sum;
 
 /// Vector instructions there are versions for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub enum Level {
     /// 512-bit vectors.
     Avx512,
     /// 256-bit vectors.
@@ -72,7 +75,7 @@ pub(super) enum Level {
 /// The widest vectors of this processor; looked up once by the standard library.
 #[inline]
 #[cfg(target_arch = "x86_64")]
-pub(super) fn level() -> Level {
+pub fn level() -> Level {
     if is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512dq")
@@ -89,7 +92,7 @@ pub(super) fn level() -> Level {
 
 /// `e^x` to about one unit in the last place, without branches; 0 below -87 and finite for every finite `x`.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
@@ -112,7 +115,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// Largest value, at least `-f32::MAX`.
 #[inline(always)]
-pub(super) fn max(x: &[f32]) -> f32 {
+pub(crate) fn max(x: &[f32]) -> f32 {
     let mut lanes = [-f32::MAX; 16];
     let chunks = x.chunks_exact(16);
     let rest = chunks
