@@ -32,13 +32,13 @@ impl Sampling {
 
     /// What may be drawn from a row.
     fn choices(&self, row: &Row<'_>) -> Choices {
-        let mut tokens: Vec<(usize, f32)> = (0..row.vocab())
-            .map(|token| (token, row.log_prob(token)))
+        let mut tokens: Vec<(u32, f32)> = (0..row.vocab())
+            .map(|token| (token as u32, row.log_prob(token)))
             // Of a row that is no distribution nothing is left.
             .filter(|(_, log_prob)| *log_prob > f32::NEG_INFINITY)
             .collect();
         let likeliest_first =
-            |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
+            |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
         if let Some(topk) = self.topk.filter(|&topk| topk < tokens.len()) {
             tokens.select_nth_unstable_by(topk - 1, likeliest_first);
             tokens.truncate(topk);
@@ -65,13 +65,13 @@ impl Sampling {
 /// Tokens that can be drawn, in proportion to their probabilities.
 struct Choices {
     /// Each token and its log-probability.
-    tokens: Vec<(usize, f32)>,
+    tokens: Vec<(u32, f32)>,
     /// Weights summed up to each token; relative to the likeliest one, so that they do not vanish.
     cumulative: Vec<f64>,
 }
 
 impl Choices {
-    fn new(tokens: Vec<(usize, f32)>) -> Self {
+    fn new(tokens: Vec<(u32, f32)>) -> Self {
         let max = tokens
             .iter()
             .fold(f32::NEG_INFINITY, |max, (_, log_prob)| max.max(*log_prob));
@@ -87,7 +87,7 @@ impl Choices {
     }
 
     /// The token that a number in `[0, 1)` falls on, with its log-probability; none when there is nothing to draw.
-    fn at(&self, number: f64) -> Option<(usize, f32)> {
+    fn at(&self, number: f64) -> Option<(u32, f32)> {
         let place = number * self.cumulative.last()?;
         let index = self.cumulative.partition_point(|&sum| sum <= place);
         // Rounding may reach the end of the last one.
@@ -109,7 +109,11 @@ impl Strategy for Sampling {
             let choices = self.choices(&offers.row(0, &[]));
             let drawn = (0..self.beam).filter_map(|slot| choices.at(self.draw(id, slot, 0)));
             return drawn
-                .map(|(token, score)| Candidate { score, row: 0, token })
+                .map(|(token, score)| Candidate {
+                    score,
+                    row: 0,
+                    token: token as usize,
+                })
                 .collect();
         }
         // Each goes on by itself; one that ends gives up its slot, and those after it move up.
@@ -121,7 +125,7 @@ impl Strategy for Sampling {
                 Some(Candidate {
                     score: live.score() + log_prob,
                     row: slot,
-                    token,
+                    token: token as usize,
                 })
             })
             .collect()

@@ -48,6 +48,13 @@ impl EvalBleuConfig {
             ))
         })?;
         options.validate()?;
+        if options.constraints.is_some() || options.lm_weight != 0.0 {
+            return Err(Error::Config(
+                "--eval-bleu-args: constraints and lm_weight are for generating; validation has neither constraints \
+                 nor a language model"
+                    .to_owned(),
+            ));
+        }
         Ok(options)
     }
 }
@@ -158,5 +165,9 @@ mod tests {
         assert!(problem("{'beam': 5}").to_string().contains("--eval-bleu-args"));
         assert!(problem(r#"{"beem": 5}"#).to_string().contains("beem"));
         assert!(problem(r#"{"beam": 0}"#).is_usage());
+        for json in [r#"{"constraints": "ordered"}"#, r#"{"lm_weight": 0.5}"#] {
+            assert!(problem(json).is_usage());
+            assert!(problem(json).to_string().contains("are for generating"));
+        }
     }
 }
