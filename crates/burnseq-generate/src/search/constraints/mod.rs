@@ -190,14 +190,14 @@ mod tests {
         // Ten tokens are the most there may be, and no hypothesis may lose one on the way.
         let constraints: [&[u32]; 4] = [&[6, 6, 6], &[6, 6], &[5, 6], &[6, 5, 5]];
         let owned = constraints.map(<[u32]>::to_vec);
-        for (order, beam) in [
-            (ConstraintOrder::Ordered, 1),
-            (ConstraintOrder::Ordered, 5),
-            (ConstraintOrder::Unordered, 1),
-            (ConstraintOrder::Unordered, 5),
+        for (order, beam, hypotheses) in [
+            (ConstraintOrder::Ordered, 1, 1),
+            (ConstraintOrder::Ordered, 5, 1), // there is no other
+            (ConstraintOrder::Unordered, 1, 1),
+            (ConstraintOrder::Unordered, 5, 5),
         ] {
             let found = decode(order, beam, &constraints);
-            assert!(!found.is_empty());
+            assert_eq!(found.len(), hypotheses, "{found:?}");
             for tokens in found {
                 assert_eq!(tokens.len(), 11);
                 let words = &tokens[..tokens.len() - 1];
