@@ -360,6 +360,26 @@ mod tests {
     }
 
     #[test]
+    fn formats_alignments_and_vocabularies_reach_the_config() {
+        let flags = "-s de -t en --trainpref d/train --dataset-impl raw --alignfile links --align-suffix align \
+                     --bpe-codes c --vocabulary v.de,v.en --vocabulary-threshold 50";
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let expected = PreprocessConfig {
+            source_lang: Some("de".into()),
+            target_lang: Some("en".into()),
+            trainpref: Some("d/train".into()),
+            dataset_impl: DatasetImpl::Raw,
+            alignfile: Some("links".into()),
+            align_suffix: Some("align".into()),
+            bpe_codes: vec!["c".into()],
+            bpe_vocabulary: vec!["v.de".into(), "v.en".into()],
+            bpe_vocab_threshold: Some(50),
+            ..PreprocessConfig::default()
+        };
+        assert_eq!(resolve(&flags).unwrap().config, expected);
+    }
+
+    #[test]
     fn short_names_mean_the_same() {
         for flags in [["--src", "de", "--tgt", "en"], ["-s", "de", "-t", "en"]] {
             let resolved = resolve(&flags).unwrap();

@@ -4,8 +4,8 @@ use anyhow::Result;
 use burnseq_metrics::bootstrap::{approximate_randomisation, confidence, paired_bootstrap};
 use burnseq_metrics::{Metric, References, Score, Signature};
 
-use super::args::{AnyMetric, Test};
 use super::input::Inputs;
+use super::request::{AnyMetric, Test};
 
 /// What a metric says about every system.
 #[derive(Debug, PartialEq)]

@@ -4,6 +4,7 @@ mod args;
 mod evaluate;
 mod input;
 mod report;
+mod request;
 mod table;
 
 use std::io::Write;
@@ -13,8 +14,8 @@ use burnseq_metrics::{TokenisedBleu, TokenisedBleuConfig};
 
 use crate::exit::usage;
 pub use args::{Format, MetricName, ScoreArgs, parse};
-use args::{Request, SacrebleuRequest};
 use input::{Inputs, Side};
+use request::{Request, SacrebleuRequest};
 
 /// So many lines that end in a lone full stop are told of, as in sacreBLEU.
 const TOKENISED_LINES: usize = 100;

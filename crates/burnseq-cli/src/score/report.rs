@@ -3,9 +3,9 @@
 use burnseq_metrics::Score;
 use serde_json::{Map, Value, json};
 
-use super::args::{SacrebleuRequest, Style, Test};
 use super::evaluate::{Column, SystemScore};
 use super::input::Side;
+use super::request::{SacrebleuRequest, Style, Test};
 use super::table::Table;
 
 /// A difference is marked when its p-value is below this.
