@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::process::Command;
 
 use burnseq_data::{
     Dtype, EncodedChunk, IndexedDataset, IndexedWriter, LanguagePairDataset, PairOptions, Sentences,
@@ -340,6 +341,22 @@ fn no_damage_makes_reading_panic() {
     assert!(opened > 100, "{opened}");
 }
 
+/// The files of a folder, those of gzip unpacked by the system's own.
+fn unpack(folder: &Path) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if let Some(plain) = name.strip_suffix(".gz") {
+            let gzip = Command::new("gzip").arg("-dc").arg(&path).output();
+            fs::write(dir.path().join(plain), gzip.unwrap().stdout).unwrap();
+        } else if path.is_file() {
+            fs::copy(&path, dir.path().join(name)).unwrap();
+        }
+    }
+    dir
+}
+
 #[test]
 fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
     let folders = [
@@ -347,14 +364,15 @@ fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
         ("golden/preprocess/b_joined", 6),
         ("golden/preprocess/c_threshold", 6),
         ("golden/preprocess/tricky/bin", 8),
-        ("golden/generate/data-bin", 4),
+        ("golden/generate/data-bin", 6),
         ("golden/generate/data-bin-test200", 2),
         ("data/iwslt14-de-en/fairseq-fixtures", 4),
     ];
     for (folder, expected) in folders {
         let Some(folder) = shared(folder) else { return };
+        let unpacked = unpack(&folder);
         let mut files = 0;
-        for entry in fs::read_dir(&folder).unwrap() {
+        for entry in fs::read_dir(unpacked.path()).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
             if name.starts_with("dict.") {
@@ -364,7 +382,8 @@ fn fairseqs_own_files_are_read_and_written_byte_for_byte() {
                     "{path:?}"
                 );
             }
-            if !name.ends_with(".idx") {
+            // Of some indices the tokens are absent, because they are large.
+            if !name.ends_with(".idx") || !path.with_extension("bin").exists() {
                 continue;
             }
             let read = IndexedDataset::open(path.with_extension("")).unwrap();
