@@ -49,6 +49,14 @@ pub fn code(error: &anyhow::Error) -> u8 {
     }
 }
 
+/// Whether the run failed because whoever read its output has gone.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// The chain of causes on one line, then its `hint:` lines.
 ///
 /// A cause whose text the line already ends with is not repeated.

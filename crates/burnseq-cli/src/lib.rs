@@ -1,14 +1,20 @@
 //! What the binaries share, and the command line of each: flags become a full config, the config
 //! goes through one library call, the result is reported.
 //!
+//! - [`refused`]: reading a command line, and flags of fairseq that are refused.
+//! - [`decoding`]: what `generate` and `interactive` share.
 //! - [`exit`]: exit codes and the one block that an error prints.
 //! - [`generate`]: `generate`, from a checkpoint to translations and scores.
+//! - [`interactive`]: `interactive`, from lines of text to their translations as they come.
 //! - [`preprocess`]: `preprocess`, from parallel text to a binarised dataset.
 //! - [`score`]: `score`, from translations and references to BLEU, chrF and TER.
 //! - [`train`]: `train`, from a dataset to checkpoints.
 
+pub mod decoding;
 pub mod exit;
 pub mod generate;
+pub mod interactive;
 pub mod preprocess;
+pub mod refused;
 pub mod score;
 pub mod train;

@@ -41,7 +41,6 @@ mod dataset_dir;
 mod dataset_impl;
 mod epoch;
 mod error;
-mod folder_names;
 mod indexed;
 mod lines;
 mod mt19937;

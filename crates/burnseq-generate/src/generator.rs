@@ -30,6 +30,18 @@ impl Generator {
         &self.options
     }
 
+    /// Makes sure that `models` take `source` and can meet what it asks for, as [`generate`](Self::generate) does.
+    ///
+    /// # Errors
+    /// Those of [`generate`](Self::generate) that are known before it decodes.
+    ///
+    /// # Panics
+    /// Without any model.
+    pub fn check<M: EncoderDecoder>(&self, models: &[M], source: &Source) -> Result<(), GenerateError> {
+        self.requests(std::slice::from_ref(source), &Limits::of(models)?)?;
+        Ok(())
+    }
+
     /// The `nbest` best hypotheses of each source, best first; fewer where the search found fewer, at least one.
     ///
     /// Several models are an [`Ensemble`]. The sources share one batch, so pass sentences of similar length, as many

@@ -65,6 +65,31 @@ impl<R: BufRead> LineReader<R> {
     /// # Errors
     /// [`Error::Read`], and [`Error::InvalidUtf8`] with the place of the first bad byte.
     pub fn read_line(&mut self) -> Result<Option<&str>> {
+        let Some(start) = self.advance()? else {
+            return Ok(None);
+        };
+        match std::str::from_utf8(&self.line) {
+            Ok(line) => Ok(Some(line)),
+            Err(error) => Err(Error::InvalidUtf8 {
+                path: self.name.clone(),
+                line: self.number,
+                offset: start + error.valid_up_to() as u64,
+                column: error.valid_up_to() as u64,
+            }),
+        }
+    }
+
+    /// As [`read_line`](Self::read_line), whatever the bytes of the line are.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn read_bytes(&mut self) -> Result<Option<&[u8]>> {
+        let found = self.advance()?;
+        Ok(found.map(|_| self.line.as_slice()))
+    }
+
+    /// Reads the next line into `line`; gives where it starts.
+    fn advance(&mut self) -> Result<Option<u64>> {
         self.line.clear();
         let mut start = self.offset;
         loop {
@@ -102,15 +127,7 @@ impl<R: BufRead> LineReader<R> {
             self.offset += length as u64;
         }
         self.number += 1;
-        match std::str::from_utf8(&self.line) {
-            Ok(line) => Ok(Some(line)),
-            Err(error) => Err(Error::InvalidUtf8 {
-                path: self.name.clone(),
-                line: self.number,
-                offset: start + error.valid_up_to() as u64,
-                column: error.valid_up_to() as u64,
-            }),
-        }
+        Ok(Some(start))
     }
 
     /// Number of the line returned last, counted from 1; 0 before the first.
@@ -178,6 +195,15 @@ mod tests {
     fn last_line_may_lack_its_end_and_a_byte_order_mark_stays() {
         assert_eq!(streamed("\u{feff}a\nb", 16).0, ["\u{feff}a", "b"]);
         assert!(streamed("", 16).0.is_empty());
+    }
+
+    #[test]
+    fn bytes_of_any_kind_are_read_when_they_are_asked_for() {
+        let mut reader = LineReader::new(&b"a\xff\r\n\0b"[..], "x");
+        assert_eq!(reader.read_bytes().unwrap(), Some(&b"a\xff"[..]));
+        assert_eq!(reader.read_bytes().unwrap(), Some(&b"\0b"[..]));
+        assert_eq!(reader.read_bytes().unwrap(), None);
+        assert_eq!(reader.line_number(), 2);
     }
 
     #[test]

@@ -49,6 +49,24 @@ pub enum Error {
         /// Most tokens.
         limit: usize,
     },
+    /// A line of an alignment dictionary is not a pair of words.
+    #[error("{path}:{line}: expected `<source word> <target word>`, got {text:?}")]
+    AlignmentLine {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line, 1-based.
+        line: u64,
+        /// The line.
+        text: String,
+    },
+    /// A line of raw text cannot be translated.
+    #[error("line {line}: {problem}")]
+    Line {
+        /// Number of the line, 1-based.
+        line: u64,
+        /// What is wrong, with the remedy.
+        problem: String,
+    },
     /// Text, dictionaries, subword models.
     #[error(transparent)]
     Text(#[from] burnseq_text::Error),

@@ -7,7 +7,7 @@ use burnseq_data::BatchLimits;
 use burnseq_generate::{GenerateOptions, Generator};
 use burnseq_text::RemoveBpe;
 
-use crate::decode::{LineTranslation, TargetText, TranslationModel, translate_lines};
+use crate::decode::{LineFormat, LineTranslation, TargetText, TranslationModel, translate_lines};
 use crate::error::Result;
 
 /// A loaded checkpoint that translates raw text.
@@ -117,7 +117,8 @@ impl Translator {
         options: &GenerateOptions,
     ) -> Result<Vec<Translation>> {
         let generator = Generator::new(options.clone())?;
-        let translations = translate_lines(&self.model, lines, 0, &generator, &self.limits, false)?;
+        let format = LineFormat::default();
+        let translations = translate_lines(&self.model, lines, 0, format, &generator, &self.limits, false)?;
         Ok(translations
             .into_iter()
             .map(|translation| self.finish(translation))
@@ -125,7 +126,7 @@ impl Translator {
     }
 
     fn finish(&self, translation: LineTranslation) -> Translation {
-        let LineTranslation::Translated(hypotheses) = translation else {
+        let LineTranslation::Translated { hypotheses, .. } = translation else {
             let (text, tokens) = (String::new(), String::new());
             return Translation {
                 hypotheses: vec![TranslatedText {

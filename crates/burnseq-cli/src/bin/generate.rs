@@ -5,6 +5,6 @@ use std::process::ExitCode;
 use burnseq_cli::{exit, generate};
 
 fn main() -> ExitCode {
-    let args = generate::parse();
+    let args = generate::GRAMMAR.parse();
     exit::run("generate", || generate::run(&args?))
 }

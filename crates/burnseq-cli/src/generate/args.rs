@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, anyhow, bail};
-use burnseq_text::RemoveBpe;
+use anyhow::{Result, bail};
+use burnseq_data::DatasetImpl;
 use clap::{Parser, ValueEnum};
 
-use crate::exit::usage;
+use crate::decoding::DecodingArgs;
 
 /// Translate with a trained model: a part of a dataset, a text file, or standard input.
 ///
@@ -18,29 +18,15 @@ pub struct GenerateArgs {
     /// Folder of the dataset [default: data-bin]
     pub data: Option<PathBuf>,
 
-    /// Checkpoint; or a weights file FILE.safetensors under fairseq's parameter names, together with --arch
-    /// [default: checkpoints/checkpoint_best, else checkpoints/checkpoint_last]
-    #[arg(long, value_name = "PATH", help_heading = "Model")]
-    pub path: Option<PathBuf>,
-    /// Preset that a weights file belongs to
-    #[arg(short = 'a', long, value_name = "NAME", help_heading = "Model")]
-    pub arch: Option<String>,
-    /// What a weights file has different from its preset, as JSON: '{"encoder_layers": 3}'
-    #[arg(long = "model-overrides", value_name = "JSON", help_heading = "Model")]
-    pub overrides: Option<String>,
-    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
-    #[arg(long, value_name = "NAME", conflicts_with = "cpu", help_heading = "Model")]
-    pub device: Option<String>,
-    /// Short for `--device cpu`
-    #[arg(long, help_heading = "Model")]
-    pub cpu: bool,
-
     /// Part of the dataset to translate [default: test]
     #[arg(long, value_name = "SPLIT", help_heading = "Input")]
     pub gen_subset: Option<String>,
     /// Translate this text file instead of a dataset; `-` is standard input
     #[arg(long, value_name = "FILE", help_heading = "Input")]
     pub input: Option<PathBuf>,
+    /// Lines of --input are tokens of the dictionary already
+    #[arg(long, requires = "input", help_heading = "Input")]
+    pub tokenized: bool,
     /// Source language [default: that of the model]
     #[arg(
         short = 's',
@@ -59,92 +45,47 @@ pub struct GenerateArgs {
         help_heading = "Input"
     )]
     pub target_lang: Option<String>,
+    /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
+    #[arg(long, value_name = "NAME", help_heading = "Input")]
+    pub dataset_impl: Option<DatasetImpl>,
     /// Leave out sentences that are too long, instead of refusing to start; with --input their lines stay empty
     #[arg(long, help_heading = "Input")]
     pub skip_invalid_size_inputs_valid_test: bool,
+    /// Force the first N tokens of each translation to be those of its reference [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub prefix_size: Option<usize>,
+    /// Score the references instead of translating: H- lines are references
+    #[arg(long, help_heading = "Input")]
+    pub score_reference: bool,
+    /// Divide the batches among N processes [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub num_shards: Option<usize>,
+    /// Number of this process, from 0 [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub shard_id: Option<usize>,
     /// Task of the model; `translation` is the only one
     #[arg(long, value_name = "TASK", value_parser = ["translation"], help_heading = "Input")]
     pub task: Option<String>,
 
-    /// Most sentences in a batch [default: 256 unless --max-tokens is given]
-    #[arg(
-        long,
-        visible_alias = "max-sentences",
-        value_name = "N",
-        help_heading = "Batches"
-    )]
-    pub batch_size: Option<usize>,
-    /// Most tokens in a batch, padding included [default: 12000 unless --batch-size is given]
-    #[arg(long, value_name = "N", help_heading = "Batches")]
-    pub max_tokens: Option<usize>,
-    /// Batches of N sentences or more are cut to a multiple of N [default: 8]
-    #[arg(long, value_name = "N", help_heading = "Batches")]
-    pub required_batch_size_multiple: Option<usize>,
+    /// What it shares with `interactive`.
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
 
-    /// Live hypotheses per sentence; 1: greedy search [default: 5]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub beam: Option<usize>,
-    /// Hypotheses printed per sentence [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub nbest: Option<usize>,
-    /// Scores are divided by length to this power: above 1 longer hypotheses gain [default: 1]
-    #[arg(
-        long,
-        value_name = "X",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub lenpen: Option<f64>,
-    /// Penalty of `<unk>` in nats: negative favours it [default: 0]
-    #[arg(
-        long,
-        value_name = "X",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub unkpen: Option<f64>,
-    /// Scores are sums, not divided by length
-    #[arg(long, help_heading = "Search")]
-    pub unnormalized: bool,
-    /// Fewest tokens of a hypothesis, without `</s>` [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub min_len: Option<usize>,
-    /// At most A * source tokens + B tokens, `</s>` counted in the source only [default: 0]
-    #[arg(long, value_name = "A", help_heading = "Search")]
-    pub max_len_a: Option<f64>,
-    /// See --max-len-a [default: 200]
-    #[arg(long, value_name = "B", help_heading = "Search")]
-    pub max_len_b: Option<usize>,
-    /// Logits are divided by it [default: 1]
-    #[arg(long, value_name = "X", help_heading = "Search")]
-    pub temperature: Option<f64>,
-    /// Seed; beam search draws nothing at random, so no result depends on it
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub seed: Option<u64>,
-
-    /// Join subwords in S-, T- and H- lines: a mark, subword_nmt, sentencepiece, ... (without value: `@@ `)
-    #[arg(
-        long,
-        visible_alias = "post-process",
-        value_name = "MARK",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "subword_nmt",
-        help_heading = "Output"
-    )]
-    pub remove_bpe: Option<String>,
     /// Print scores only
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
     /// Print sentences in the order of the dataset, not batch by batch
     #[arg(long, help_heading = "Output")]
     pub in_order: bool,
-    /// Scores: `bleu` prints BLEU4 on tokens and sacreBLEU on text, `sacrebleu` the latter only [default: bleu]
+    /// Scores: `bleu` prints BLEU4 on tokens and sacreBLEU on text, the others one score on text [default: bleu]
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Output")]
     pub scoring: Option<Scoring>,
     /// Short for `--scoring sacrebleu`
     #[arg(long, conflicts_with = "scoring", help_heading = "Output")]
     pub sacrebleu: bool,
+    /// Write to the file generate-SPLIT.txt of this folder instead of stdout
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub results_path: Option<PathBuf>,
     /// With --input: write translations to this file instead of stdout
     #[arg(long, value_name = "FILE", requires = "input", help_heading = "Output")]
     pub output: Option<PathBuf>,
@@ -160,79 +101,201 @@ pub enum Scoring {
     Bleu,
     /// sacreBLEU only
     Sacrebleu,
+    /// chrF of sacreBLEU
+    Chrf,
+    /// Translation edit rate of sacreBLEU
+    Ter,
 }
 
 impl GenerateArgs {
-    /// Checks combinations; no file is touched but that the names in `--path` are looked up.
+    /// What to score by.
+    pub(super) fn scoring(&self) -> Scoring {
+        if self.sacrebleu {
+            Scoring::Sacrebleu
+        } else {
+            self.scoring.unwrap_or(Scoring::Bleu)
+        }
+    }
+
+    /// Part of the dataset.
+    pub(super) fn subset(&self) -> &str {
+        self.gen_subset.as_deref().unwrap_or("test")
+    }
+
+    /// Number of this process, and of all.
+    pub(super) fn shard(&self) -> (usize, usize) {
+        (self.shard_id.unwrap_or(0), self.num_shards.unwrap_or(1))
+    }
+
+    /// Checks combinations; no file is touched.
     ///
     /// # Errors
-    /// Flags that contradict each other or are not supported.
+    /// Flags that contradict each other.
     pub fn check(&self) -> Result<()> {
-        if let Some(path) = self.path.as_deref().filter(|path| !path.exists())
-            && let Some((first, _)) = path.to_str().and_then(|path| path.split_once(':'))
-        {
+        self.decoding.text.check()?;
+        let (shard, shards) = self.shard();
+        if shard >= shards {
+            bail!("--shard-id {shard} must be below --num-shards ({shards})");
+        }
+        if self.score_reference {
+            let search = self.decoding.kind_of_search();
+            let prefix = self.prefix_size.filter(|&size| size > 0).map(|_| "--prefix-size");
+            if let Some(flag) = search.or(prefix) {
+                bail!(
+                    "--score-reference searches nothing, so {flag} has no meaning\nhint: leave one of them out"
+                );
+            }
+        }
+        if self.input.is_some() {
+            self.check_text()
+        } else if self.decoding.constraints.is_some() {
             bail!(
-                "--path with several models (an ensemble) is not supported yet\nhint: give one of them: --path {first}"
+                "--constraints reads constraints from lines of text\nhint: use `interactive`, or give --input"
             );
+        } else {
+            Ok(())
         }
-        if self.input.is_none() {
-            return Ok(());
-        }
+    }
+
+    /// Checks what does not go with `--input`.
+    fn check_text(&self) -> Result<()> {
         let dataset_only = [
             ("--gen-subset", self.gen_subset.is_some()),
-            ("--nbest", self.nbest.is_some_and(|nbest| nbest != 1)),
+            ("--dataset-impl", self.dataset_impl.is_some()),
+            ("--prefix-size", self.prefix_size.is_some()),
+            ("--score-reference", self.score_reference),
+            ("--num-shards", self.num_shards.is_some()),
+            ("--shard-id", self.shard_id.is_some()),
             ("--in-order", self.in_order),
             ("--quiet", self.quiet),
             ("--scoring", self.scoring.is_some()),
             ("--sacrebleu", self.sacrebleu),
+            ("--results-path", self.results_path.is_some()),
         ];
         if let Some((flag, _)) = dataset_only.iter().find(|(_, given)| *given) {
             bail!("{flag} goes with a dataset; --input gives one line of text for each line, in order");
         }
-        let weights = self.path.as_deref().is_some_and(super::is_weights);
-        if !weights {
-            if self.data.is_some() {
-                bail!(
-                    "--input reads no dataset: a checkpoint carries its dictionaries\nhint: leave out the folder"
-                );
-            }
-            if self.source_lang.is_some() || self.target_lang.is_some() {
-                bail!(
-                    "--input with a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
-                );
-            }
+        let weights = self
+            .decoding
+            .path
+            .as_deref()
+            .is_some_and(|path| path.ends_with(".safetensors"));
+        if (self.source_lang.is_some() || self.target_lang.is_some()) && self.data.is_none() && !weights {
+            bail!(
+                "--input with a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
+            );
+        }
+        let lines_only = [
+            ("--nbest", self.decoding.nbest.is_some_and(|nbest| nbest != 1)),
+            ("--print-alignment", self.decoding.print_alignment.is_some()),
+            ("--print-step", self.decoding.print_step),
+        ];
+        if let Some((flag, _)) = lines_only.iter().find(|(_, given)| *given) {
+            bail!(
+                "{flag} has no place with --input, which gives one line of text for each line\nhint: use `interactive`"
+            );
         }
         Ok(())
     }
+}
 
-    /// Name of the device.
-    pub fn device(&self) -> &str {
-        if self.cpu {
-            "cpu"
-        } else {
-            self.device.as_deref().unwrap_or("auto")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::GRAMMAR;
+
+    fn parse(flags: &str) -> clap::error::Result<Result<GenerateArgs>> {
+        GRAMMAR.try_parse(["generate"].into_iter().chain(flags.split_whitespace()))
+    }
+
+    fn args(flags: &str) -> GenerateArgs {
+        parse(flags).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_command_of_fairseq_is_understood() {
+        let args = args(
+            "data-bin --path model --cpu --remove-bpe --batch-size 64 --required-batch-size-multiple 1 --seed 1 \
+             --beam 4 --lenpen 0.6 --unkpen=-9 --max-len-a 1.2 --max-len-b 10 --gen-subset valid --max-sentences 8 \
+             --print-alignment --dataset-impl raw",
+        );
+        assert_eq!(args.data.as_deref(), Some("data-bin".as_ref()));
+        let decoding = &args.decoding;
+        assert_eq!(
+            (decoding.beam, decoding.lenpen, decoding.unkpen),
+            (Some(4), Some(0.6), Some(-9.0))
+        );
+        assert_eq!((decoding.batch_size, decoding.device()), (Some(8), "cpu"));
+        assert_eq!(decoding.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
+        assert_eq!(args.dataset_impl, Some(DatasetImpl::Raw));
+        args.check().unwrap();
+    }
+
+    #[test]
+    fn a_value_that_may_be_left_out_is_no_folder_and_no_folder_such_a_value() {
+        let plain = args("--remove-bpe data-bin");
+        assert_eq!(plain.data.as_deref(), Some("data-bin".as_ref()));
+        let named = args("--post-process sentencepiece --print-alignment soft data-bin");
+        assert_eq!(named.data.as_deref(), Some("data-bin".as_ref()));
+        assert_eq!(
+            named.decoding.post_process(),
+            burnseq_text::RemoveBpe::SentencePiece
+        );
+        assert_eq!(
+            named.decoding.print_alignment,
+            Some(crate::decoding::Alignment::Soft)
+        );
+        assert_eq!(args("").decoding.post_process(), burnseq_text::RemoveBpe::None);
+    }
+
+    #[test]
+    fn what_has_no_meaning_together_is_refused() {
+        for (flags, expected) in [
+            ("--input - --nbest 2", "--nbest has no place with --input"),
+            ("--input - --print-alignment", "--print-alignment has no place"),
+            ("--input - --print-step", "--print-step has no place"),
+            ("--input - --quiet", "--quiet goes with a dataset"),
+            ("--input - --prefix-size 1", "--prefix-size goes with a dataset"),
+            (
+                "--input - --score-reference",
+                "--score-reference goes with a dataset",
+            ),
+            ("--input - --results-path x", "--results-path goes with a dataset"),
+            ("--input - --shard-id 0", "--shard-id goes with a dataset"),
+            (
+                "--input - --dataset-impl raw",
+                "--dataset-impl goes with a dataset",
+            ),
+            ("--input - -s de", "leave out the languages"),
+            ("--constraints", "give --input"),
+            ("--shard-id 1", "must be below --num-shards (1)"),
+            ("--shard-id 2 --num-shards 2", "must be below --num-shards (2)"),
+            ("--score-reference --sampling", "--sampling has no meaning"),
+            (
+                "--score-reference --prefix-size 2",
+                "--prefix-size has no meaning",
+            ),
+            ("--bpe subword_nmt", "add --bpe-codes"),
+        ] {
+            let problem = args(flags).check().unwrap_err().to_string();
+            assert!(problem.contains(expected), "{flags}: {problem}");
+        }
+        assert!(parse("--output x").is_err() && parse("--tokenized").is_err());
+        for flags in [
+            "--input - --constraints unordered --replace-unk",
+            "--input - --path x.safetensors --arch transformer -s de -t en",
+            "--input - -s de -t en data-bin",
+            "--score-reference --prefix-size 0 --beam 5 --unkpen 5",
+            "--num-shards 3 --shard-id 2",
+        ] {
+            args(flags).check().unwrap();
         }
     }
 
-    /// What `--remove-bpe` asks for.
-    pub fn post_process(&self) -> RemoveBpe {
-        self.remove_bpe
-            .as_deref()
-            .map_or(RemoveBpe::None, |mark| RemoveBpe::from_flag(Some(mark)))
-    }
-
-    /// The object of `--model-overrides`.
-    ///
-    /// # Errors
-    /// When it is not a JSON object.
-    pub fn model_overrides(&self) -> Result<Option<serde_json::Map<String, serde_json::Value>>> {
-        let parse = |json: &String| {
-            serde_json::from_str(json).map_err(|error| {
-                usage(anyhow!(
-                    "--model-overrides {json:?}: {error}\nhint: give a JSON object, such as '{{\"encoder_layers\": 3}}'"
-                ))
-            })
-        };
-        self.overrides.as_ref().map(parse).transpose()
+    #[test]
+    fn overrides_are_a_dictionary() {
+        let args = args("--model-overrides {'dropout':0}");
+        assert_eq!(args.decoding.overrides.unwrap().len(), 1);
+        assert!(parse("--model-overrides [1]").is_err());
     }
 }

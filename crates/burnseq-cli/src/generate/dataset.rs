@@ -1,186 +1,271 @@
-//! Translates a part of a dataset: fairseq's lines, then speed and scores.
+//! Translates or scores a part of a dataset: fairseq's lines, then speed and scores.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
-use anyhow::{Context, Result};
-use burnseq::decode::{Decoded, ScoreKeeper, TargetText, TranslationModel, translate_batches};
+use anyhow::{Context, Result, anyhow};
+use burnseq::decode::{Decoded, ScoreKeeper, TranslationModel, decode_batches};
 use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_generate::{Generator, Source};
-use burnseq_model::EncoderDecoder;
-use burnseq_text::RemoveBpe;
+use burnseq_generate::{Generator, Hypothesis, Scorer, Source};
+use burnseq_text::write_atomically;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::args::{GenerateArgs, Scoring};
-use super::{coded, format};
+use super::args::GenerateArgs;
+use super::scores;
+use crate::decoding::{Printer, coded, format};
+use crate::exit::{is_broken_pipe, usage};
 
-/// Translates what `--gen-subset` names.
+/// Decodes what `--gen-subset` names.
 pub(super) fn translate(
     args: &GenerateArgs,
-    data: &DatasetDir,
+    data: DatasetDir,
     model: &TranslationModel,
     generator: &Generator,
     limits: &BatchLimits,
 ) -> Result<()> {
-    let subset = args.gen_subset.as_deref().unwrap_or("test");
-    let dataset = data.load(subset, false, PairOptions::default()).map_err(coded)?;
+    let data = data.with_dataset_impl(args.dataset_impl);
+    let dataset = data
+        .load(args.subset(), false, PairOptions::default())
+        .map_err(coded)?;
+    check(args, model, &dataset)?;
     let settings = BatchSettings {
         limits: limits.clone(),
-        max_positions: model.model.max_positions(),
+        max_positions: model.max_positions(),
         skip_too_long: args.skip_invalid_size_inputs_valid_test,
         seed: None,
     };
     let plan = dataset.plan(&settings).map_err(coded)?;
     if !plan.dropped.is_empty() {
-        format::note(&format!(
-            "{} sentences are too long and left out",
-            format::thousands(plan.dropped.len())
-        ));
+        let dropped = format::thousands(plan.dropped.len());
+        format::note(&format!("{dropped} sentences are too long and left out"));
     }
-    let printer = Printer {
-        dataset: &dataset,
+    let (shard, shards) = args.shard();
+    let batches: Vec<Vec<usize>> = plan.batches.into_iter().skip(shard).step_by(shards).collect();
+    let job = Job {
+        args,
         model,
-        text: TargetText::new(
-            model.tgt_dict.clone(),
-            model.tgt_text.clone(),
-            args.post_process(),
-        ),
-        post_process: args.post_process(),
+        generator,
+        dataset: &dataset,
+        printer: Printer::new(&args.decoding, model)?,
     };
-    if printer.text.keeps_subwords() {
+    if job.printer.text.keeps_subwords() {
         format::note("targets are scored in subwords; --remove-bpe joins those marked with `@@ `");
     }
-    let bar = progress_bar(args, dataset.len() - plan.dropped.len());
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut keeper = ScoreKeeper::default();
-    let mut waiting = BTreeMap::new();
-    let (mut sentences, mut tokens) = (0, 0);
-    let mut written = Ok(());
-    let time = translate_batches(
-        std::slice::from_ref(&model.model),
-        |id| Source::new(id as u64, dataset.src().sentence(id)),
-        &plan.batches,
-        generator,
-        &model.device,
-        |batch| {
-            for decoded in batch {
-                sentences += 1;
-                tokens += decoded.hypotheses[0].tokens.len();
-                if let Some(target) = dataset.tgt() {
-                    keeper.add(
-                        &printer.text,
-                        &decoded.hypotheses[0].tokens,
-                        &target.sentence(decoded.id),
-                    );
-                }
-                bar.inc(1);
-                if args.quiet {
-                    continue;
-                }
-                let lines = printer.lines(&decoded);
-                if args.in_order {
-                    waiting.insert(decoded.id, lines);
-                } else if written.is_ok() {
-                    written = out.write_all(lines.as_bytes());
-                }
-            }
-            Ok(())
-        },
-    )
-    .map_err(coded)?;
-    bar.finish_and_clear();
-    let finish = || -> io::Result<()> {
-        written?;
-        for lines in waiting.values() {
-            out.write_all(lines.as_bytes())?;
-        }
-        out.flush()
-    };
-    if broken_pipe(finish())? {
-        return Ok(());
-    }
 
-    let mut stderr = io::stderr();
-    // Nobody is left to tell when stderr itself is closed.
-    let _ = writeln!(stderr, "NOTE: hypothesis and token scores are output in base 2");
-    let _ = writeln!(
-        stderr,
-        "{}",
-        format::speed_line(sentences, tokens, time.as_secs_f64())
-    );
-    if keeper.is_empty() {
-        format::note("there is no target side to score against");
-        return Ok(());
+    let Some(folder) = &args.results_path else {
+        return match job.run(&batches, &mut BufWriter::new(io::stdout().lock())) {
+            // Whoever read stdout has seen enough, as `head` does, which is no failure.
+            Err(error) if is_broken_pipe(&error) => Ok(()),
+            result => result,
+        };
+    };
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    // The file appears when it is complete, or not at all.
+    let mut failure = None;
+    let written = write_atomically(&folder.join(format!("generate-{}.txt", args.subset())), |out| {
+        job.run(&batches, out).map_err(|error| {
+            failure = Some(error);
+            io::Error::other("decoding failed")
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(written?),
     }
-    let scores = keeper.scores().map_err(coded)?;
-    let head = format!("Generate {subset} with beam={}", generator.options().beam);
-    let mut lines = Vec::new();
-    if !args.sacrebleu && args.scoring != Some(Scoring::Sacrebleu) {
-        lines.push(format!("{head}: {}", scores.tokenised));
+}
+
+/// Makes sure that the dataset has what the flags ask for.
+fn check(args: &GenerateArgs, model: &TranslationModel, dataset: &LanguagePairDataset) -> Result<()> {
+    if dataset.tgt().is_none() {
+        let prefix = args
+            .prefix_size
+            .is_some_and(|size| size > 0)
+            .then_some("--prefix-size");
+        if let Some(flag) = prefix.or(args.score_reference.then_some("--score-reference")) {
+            return Err(anyhow!(
+                "{flag} needs references: {} has no target side",
+                args.subset()
+            ));
+        }
     }
-    lines.push(format!("{head}: {} [{}]", scores.sacrebleu, printer.reference()));
-    broken_pipe(
-        lines
+    if args.score_reference {
+        let decoding = &args.decoding;
+        let ignored = [
+            ("--beam", decoding.beam.is_some()),
+            ("--nbest", decoding.nbest.is_some()),
+            ("--unkpen", decoding.unkpen.is_some()),
+            ("--min-len", decoding.min_len.is_some()),
+            ("--max-len-a", decoding.max_len_a.is_some()),
+            ("--max-len-b", decoding.max_len_b.is_some()),
+            ("--match-source-len", decoding.match_source_len),
+            ("--no-repeat-ngram-size", decoding.no_repeat_ngram_size.is_some()),
+        ];
+        let given: Vec<&str> = ignored
             .iter()
-            .try_for_each(|line| writeln!(out, "{line}"))
-            .and_then(|()| out.flush()),
-    )?;
+            .filter(|(_, given)| *given)
+            .map(|(flag, _)| *flag)
+            .collect();
+        if !given.is_empty() {
+            format::note(&format!(
+                "--score-reference searches nothing: {} changes nothing",
+                given.join(", ")
+            ));
+        }
+    }
+    if args.decoding.replace_unk.is_some() {
+        let (src, unk) = (dataset.src(), model.src_dict.unk());
+        let unknown = |&id: &usize| src.text(id).is_none() && src.sentence(id).contains(&unk);
+        if let Some(id) = (0..src.len()).find(unknown) {
+            return Err(usage(anyhow!(
+                "--replace-unk needs the words of the source, and this dataset keeps ids only: sentence {id} holds a \
+                 word that is not in the dictionary\nhint: translate the text itself with --input or `interactive`, or \
+                 a dataset made with --dataset-impl raw"
+            )));
+        }
+    }
     Ok(())
 }
 
-/// Whether the reader of stdout has gone, as `head` does, which is no failure.
-fn broken_pipe(result: io::Result<()>) -> Result<bool> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
-        result => result.map(|()| false).context("cannot write to stdout"),
-    }
-}
-
-/// A bar on stderr, unless lines on the same terminal show how far it is.
-fn progress_bar(args: &GenerateArgs, sentences: usize) -> ProgressBar {
-    let lines_scroll = !args.quiet && !args.in_order && io::stdout().is_terminal();
-    if args.no_progress_bar || lines_scroll || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(Some(sentences as u64), ProgressDrawTarget::stderr_with_hz(10));
-    let style = ProgressStyle::with_template("translating {wide_bar} {pos}/{len} eta {eta}");
-    bar.with_style(style.expect("the template is well-formed"))
-}
-
-/// Makes the lines of a sentence.
-struct Printer<'a> {
-    dataset: &'a LanguagePairDataset,
+/// A dataset on its way through the models.
+struct Job<'a> {
+    args: &'a GenerateArgs,
     model: &'a TranslationModel,
-    text: TargetText,
-    post_process: RemoveBpe,
+    generator: &'a Generator,
+    dataset: &'a LanguagePairDataset,
+    printer: Printer,
 }
 
-impl Printer<'_> {
+impl Job<'_> {
+    fn run(&self, batches: &[Vec<usize>], out: &mut dyn Write) -> Result<()> {
+        let sentences: usize = batches.iter().map(Vec::len).sum();
+        let bar = self.progress_bar(sentences);
+        let mut keeper = ScoreKeeper::default();
+        let mut waiting = BTreeMap::new();
+        let mut tokens = 0;
+        let time = decode_batches(
+            batches,
+            |id| self.dataset.src().size(id),
+            |ids| self.decode(ids),
+            |batch| {
+                for decoded in batch {
+                    let best = &decoded.hypotheses[0].tokens;
+                    tokens += best.len();
+                    if let Some(target) = self.dataset.tgt() {
+                        keeper.add(&self.printer.text, best, &target.sentence(decoded.id));
+                    }
+                    bar.inc(1);
+                    if self.args.quiet {
+                        continue;
+                    }
+                    let lines = self.lines(&decoded);
+                    if self.args.in_order {
+                        waiting.insert(decoded.id, lines);
+                    } else {
+                        out.write_all(lines.as_bytes()).context(CANNOT_WRITE)?;
+                    }
+                }
+                Ok::<_, anyhow::Error>(())
+            },
+        )
+        .map_err(|error| match error.downcast::<burnseq::Error>() {
+            Ok(error) => coded(error),
+            Err(error) => error,
+        })?;
+        bar.finish_and_clear();
+        for lines in waiting.values() {
+            out.write_all(lines.as_bytes()).context(CANNOT_WRITE)?;
+        }
+        out.flush().context(CANNOT_WRITE)?;
+
+        // Nobody is left to tell when stderr itself is closed.
+        let _ = writeln!(
+            io::stderr(),
+            "NOTE: hypothesis and token scores are output in base 2"
+        );
+        let speed = format::speed_line(sentences, tokens, time.as_secs_f64());
+        let _ = writeln!(io::stderr(), "{speed}");
+        if keeper.is_empty() {
+            format::note("there is no target side to score against");
+            return Ok(());
+        }
+        let head = format!(
+            "Generate {} with beam={}",
+            self.args.subset(),
+            self.generator.options().beam
+        );
+        for line in scores::lines(&keeper, self.args.scoring(), &head, self.reference())? {
+            writeln!(out, "{line}").context(CANNOT_WRITE)?;
+        }
+        out.flush().context(CANNOT_WRITE)
+    }
+
+    fn decode(&self, ids: &[usize]) -> burnseq::Result<Vec<Vec<Hypothesis>>> {
+        let target = |id: usize| {
+            let target = self.dataset.tgt().expect("checked before the first batch");
+            target.sentence(id)
+        };
+        let (models, device) = (&self.model.models, &self.model.device);
+        let prefix_size = self.args.prefix_size.unwrap_or(0);
+        let source = |&id: &usize| {
+            let mut source = Source::new(id as u64, self.dataset.src().sentence(id));
+            if prefix_size > 0 {
+                source.prefix = target(id);
+                source.prefix.truncate(prefix_size);
+            }
+            source
+        };
+        let sources: Vec<Source> = ids.iter().map(source).collect();
+        if !self.args.score_reference {
+            return Ok(self.generator.generate(models, &sources, device)?);
+        }
+        let options = self.generator.options();
+        let targets: Vec<Vec<u32>> = ids.iter().map(|&id| target(id)).collect();
+        let scorer = Scorer::new(options.clone())?;
+        let scored = scorer.score(models, &sources, &targets, options.attention, device)?;
+        Ok(scored.into_iter().map(|hypothesis| vec![hypothesis]).collect())
+    }
+
+    /// The lines of a sentence.
     fn lines(&self, decoded: &Decoded) -> String {
         let id = decoded.id;
-        let source = self.model.src_dict.decode(&self.dataset.src().sentence(id));
-        let mut lines = format!("S-{id}\t{}\n", self.post_process.apply(&source));
+        let source = self.dataset.src().sentence(id);
+        let mut lines = self.printer.source(id, &source);
         if let Some(target) = self.dataset.tgt() {
-            // Escaped, so that it can be told from an `<unk>` that the model produced.
-            lines += &format!("T-{id}\t{}\n", self.text.tokens(&target.sentence(id), "<<unk>>"));
+            lines += &self.printer.target(id, &target.sentence(id));
         }
-        let unk = self.model.tgt_dict.symbol(self.model.tgt_dict.unk());
+        let text = match self.dataset.src().text(id) {
+            Some(text) => text.to_owned(),
+            None => self.model.src_dict.decode(&source),
+        };
         for hypothesis in &decoded.hypotheses {
-            let (tokens, text) = (
-                self.text.tokens(&hypothesis.tokens, unk),
-                self.text.text(&hypothesis.tokens, unk),
-            );
-            lines += &format::hypothesis_lines(id, hypothesis, &tokens, &text);
+            lines += &self.printer.hypothesis(id, hypothesis, &text);
         }
         lines
     }
 
-    /// What sacreBLEU compared with.
+    /// What the text was compared with.
     fn reference(&self) -> &'static str {
-        if self.text.has_subwords() {
+        if self.printer.text.has_subwords() {
             "references: target side of the dataset, detokenised"
         } else {
             "references: target side of the dataset as it is tokenised there"
         }
     }
+
+    /// A bar on stderr, unless lines on the same terminal show how far it is.
+    fn progress_bar(&self, sentences: usize) -> ProgressBar {
+        let args = self.args;
+        let lines_come = !args.quiet && !args.in_order && args.results_path.is_none();
+        let lines_scroll = lines_come && io::stdout().is_terminal();
+        if args.no_progress_bar || lines_scroll || !io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let target = ProgressDrawTarget::stderr_with_hz(10);
+        let bar = ProgressBar::with_draw_target(Some(sentences as u64), target);
+        let style = ProgressStyle::with_template("translating {wide_bar} {pos}/{len} eta {eta}");
+        bar.with_style(style.expect("the template is well-formed"))
+    }
 }
+
+/// What is said when lines cannot be written.
+const CANNOT_WRITE: &str = "cannot write the lines";

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use burnseq::decode::{LineTranslation, TargetText, TranslationModel, translate_lines};
+use burnseq::decode::{LineFormat, LineTranslation, TranslationModel, translate_lines};
 use burnseq_data::BatchLimits;
 use burnseq_generate::Generator;
 use burnseq_text::{LineReader, write_atomically};
 
 use super::args::GenerateArgs;
-use super::{coded, format};
+use crate::decoding::{Printer, coded, format};
+use crate::exit::is_broken_pipe;
 
 /// Lines that are read, sorted by length and translated together.
 const CHUNK: usize = 4096;
@@ -38,11 +39,11 @@ pub(super) fn translate(
     let mut job = Job {
         reader: LineReader::new(reader, name),
         model,
-        text: TargetText::new(
-            model.tgt_dict.clone(),
-            model.tgt_text.clone(),
-            args.post_process(),
-        ),
+        printer: Printer::new(&args.decoding, model)?,
+        format: LineFormat {
+            tokenised: args.tokenized,
+            constraints: args.decoding.constraints.is_some(),
+        },
         generator,
         limits,
         skip_too_long: args.skip_invalid_size_inputs_valid_test,
@@ -54,16 +55,10 @@ pub(super) fn translate(
     match &args.output {
         None => {
             let mut stdout = io::stdout().lock();
-            if let Err(error) = job.run(&mut stdout) {
-                let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
-                    cause
-                        .downcast_ref::<io::Error>()
-                        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
-                };
-                if error.chain().any(broken_pipe) {
-                    return Ok(());
-                }
-                return Err(error);
+            match job.run(&mut stdout) {
+                // Whoever read stdout has seen enough, as `head` does, which is no failure.
+                Err(error) if is_broken_pipe(&error) => return Ok(()),
+                result => result?,
             }
         }
         Some(path) => {
@@ -107,7 +102,8 @@ pub(super) fn translate(
 struct Job<'a> {
     reader: LineReader<Box<dyn BufRead>>,
     model: &'a TranslationModel,
-    text: TargetText,
+    printer: Printer,
+    format: LineFormat,
     generator: &'a Generator,
     limits: &'a BatchLimits,
     skip_too_long: bool,
@@ -139,13 +135,13 @@ impl Job<'_> {
             self.model,
             chunk,
             first_line,
+            self.format,
             self.generator,
             self.limits,
             self.skip_too_long,
         )
         .map_err(coded)
         .with_context(|| format!("cannot translate {}", self.reader.name().display()))?;
-        let unk = self.model.tgt_dict.symbol(self.model.tgt_dict.unk());
         for translation in translations {
             let mut line = match translation {
                 LineTranslation::Empty => String::new(),
@@ -153,9 +149,9 @@ impl Job<'_> {
                     self.too_long += 1;
                     String::new()
                 }
-                LineTranslation::Translated(hypotheses) => {
+                LineTranslation::Translated { tokens, hypotheses } => {
                     self.tokens += hypotheses[0].tokens.len();
-                    self.text.text(&hypotheses[0].tokens, unk)
+                    self.printer.translation(&hypotheses[0], &tokens)
                 }
             };
             line.push('\n');

@@ -1,4 +1,4 @@
-//! Which subword model segments the text: none, an existing one, or one learnt in `learn.rs`.
+//! Which subword model segments the text: none, an existing one, or one learnt in [`learn`].
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

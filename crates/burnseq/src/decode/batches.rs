@@ -1,12 +1,10 @@
-//! Sentences of a dataset through the model, batch by batch.
+//! Sentences of a dataset, batch by batch.
 
 use std::time::{Duration, Instant};
 
-use burn::tensor::Device;
-use burnseq_generate::{Generator, Hypothesis, Source};
-use burnseq_model::EncoderDecoder;
+use burnseq_generate::Hypothesis;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The translations of one sentence.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,37 +13,36 @@ pub struct Decoded {
     pub id: usize,
     /// Best first, at least one.
     pub hypotheses: Vec<Hypothesis>,
+    /// Its share of the time that its batch took.
+    pub time: Duration,
 }
 
-/// Translates the sentences of `batches` and hands over each batch, longest source first as fairseq prints them;
-/// gives the time that the models and the search took.
-///
-/// Several models are an ensemble; `source` gives the sentence of a number in `batches`.
+/// Takes batches of sentences, given by their numbers, through `decode`, and hands over each, longest source first as
+/// fairseq prints them; gives the time that `decode` took.
 ///
 /// # Errors
-/// What [`Generator::generate`] refuses, and errors of `each`.
-pub fn translate_batches<M: EncoderDecoder>(
-    models: &[M],
-    source: impl Fn(usize) -> Source,
+/// Those of `decode` and of `each`.
+pub fn decode_batches<E: From<Error>>(
     batches: &[Vec<usize>],
-    generator: &Generator,
-    device: &Device,
-    mut each: impl FnMut(Vec<Decoded>) -> Result<()>,
-) -> Result<Duration> {
-    let mut time = Duration::ZERO;
+    src_len: impl Fn(usize) -> usize,
+    mut decode: impl FnMut(&[usize]) -> Result<Vec<Vec<Hypothesis>>>,
+    mut each: impl FnMut(Vec<Decoded>) -> Result<(), E>,
+) -> Result<Duration, E> {
+    let mut total = Duration::ZERO;
     for batch in batches {
-        let mut batch: Vec<(usize, Source)> = batch.iter().map(|&id| (id, source(id))).collect();
-        batch.sort_by_key(|(_, source)| std::cmp::Reverse(source.tokens.len()));
-        let (ids, sources): (Vec<usize>, Vec<Source>) = batch.into_iter().unzip();
+        let mut ids = batch.clone();
+        ids.sort_by_key(|&id| std::cmp::Reverse(src_len(id)));
         let started = Instant::now();
-        let found = generator.generate(models, &sources, device)?;
-        time += started.elapsed();
-        each(
-            ids.into_iter()
-                .zip(found)
-                .map(|(id, hypotheses)| Decoded { id, hypotheses })
-                .collect(),
-        )?;
+        let found = decode(&ids)?;
+        let time = started.elapsed();
+        total += time;
+        let share = time / u32::try_from(ids.len().max(1)).unwrap_or(u32::MAX);
+        let decoded = ids.into_iter().zip(found).map(|(id, hypotheses)| Decoded {
+            id,
+            hypotheses,
+            time: share,
+        });
+        each(decoded.collect())?;
     }
-    Ok(time)
+    Ok(total)
 }

@@ -2,12 +2,29 @@
 
 use burnseq_data::{BatchLimits, batch_by_size, ordered_indices};
 use burnseq_generate::{Generator, Hypothesis, Source};
-use burnseq_model::EncoderDecoder;
 use burnseq_text::whitespace::is_space;
 
 use crate::error::{Error, Result};
 
-use super::{TranslationModel, translate_batches};
+use super::{Decoded, TranslationModel, decode_batches};
+
+/// How lines are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LineFormat {
+    /// Lines hold tokens of the dictionary, separated by blanks, instead of raw text.
+    pub tokenised: bool,
+    /// What follows a tabulator are constraints, separated by tabulators: texts that the translation must hold.
+    pub constraints: bool,
+}
+
+/// A line as the model takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedLine {
+    /// Its tokens, separated by blanks, those outside the dictionary included.
+    pub tokens: String,
+    /// Their ids.
+    pub source: Source,
+}
 
 /// What becomes of one line.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,15 +36,107 @@ pub enum LineTranslation {
         /// Its tokens, `</s>` included.
         tokens: usize,
     },
-    /// Hypotheses, best first, at least one.
-    Translated(Vec<Hypothesis>),
+    /// The line was translated.
+    Translated {
+        /// The tokens of the line.
+        tokens: String,
+        /// Best first, at least one.
+        hypotheses: Vec<Hypothesis>,
+    },
+}
+
+impl TranslationModel {
+    /// Turns line `number` (0-based) into what the model takes; nothing when it holds white space only.
+    ///
+    /// # Errors
+    /// Text or constraints that cannot be encoded; a line that is longer than `longest` tokens with `</s>`.
+    pub fn encode_line(
+        &self,
+        number: u64,
+        line: &str,
+        format: LineFormat,
+        longest: usize,
+    ) -> Result<Option<EncodedLine>> {
+        let mut parts = line.split(|c| c == '\t' && format.constraints);
+        let text = parts.next().unwrap_or_default();
+        if text.chars().all(is_space) {
+            return Ok(None);
+        }
+        let tokens = if format.tokenised {
+            text.to_owned()
+        } else {
+            self.src_text.encode(text)?
+        };
+        let ids = self.src_dict.encode_line(&tokens, true);
+        if ids.len() > longest {
+            return Err(Error::LineTooLong {
+                line: number + 1,
+                tokens: ids.len(),
+                limit: longest,
+            });
+        }
+        let mut source = Source::new(number, ids);
+        for constraint in parts.filter(|constraint| !constraint.chars().all(is_space)) {
+            let tokens = if format.tokenised {
+                constraint.to_owned()
+            } else {
+                self.tgt_text.encode(constraint)?
+            };
+            if let Some((token, _)) = self
+                .tgt_dict
+                .tokens(&tokens)
+                .find(|&(_, id)| id == self.tgt_dict.unk())
+            {
+                return Err(Error::Line {
+                    line: number + 1,
+                    problem: format!(
+                        "the constraint {constraint:?} holds {token:?}, which the target dictionary does not"
+                    ),
+                });
+            }
+            source.constraints.push(self.tgt_dict.encode_line(&tokens, false));
+        }
+        Ok(Some(EncodedLine { tokens, source }))
+    }
+
+    /// Most tokens of a source, `</s>` included, that the model and `limits` take.
+    pub fn longest_source(&self, limits: &BatchLimits) -> usize {
+        let (max_source, _) = self.max_positions();
+        limits.max_tokens.unwrap_or(max_source).min(max_source)
+    }
+
+    /// Translates sources in batches of similar length, which changes no result; `id` in the result counts `sources`, and
+    /// they come in order.
+    ///
+    /// # Errors
+    /// See [`Generator::generate`].
+    pub fn translate_sources(
+        &self,
+        sources: &[Source],
+        generator: &Generator,
+        limits: &BatchLimits,
+    ) -> Result<Vec<Decoded>> {
+        let size = |index: usize| sources[index].tokens.len();
+        let order = ordered_indices(sources.len(), size, |_| 0, None);
+        let batches = batch_by_size(&order, size, limits)?;
+        let mut decoded = Vec::with_capacity(sources.len());
+        let generate = |ids: &[usize]| {
+            let batch: Vec<Source> = ids.iter().map(|&id| sources[id].clone()).collect();
+            Ok(generator.generate(&self.models, &batch, &self.device)?)
+        };
+        decode_batches(&batches, size, generate, |batch| {
+            decoded.extend(batch);
+            Ok::<_, Error>(())
+        })?;
+        decoded.sort_by_key(|decoded| decoded.id);
+        Ok(decoded)
+    }
 }
 
 /// Translates raw lines; the result has one entry per line, in order.
 ///
-/// Lines are translated in batches of similar length, which changes no result. `first_line` is the 0-based number of
-/// the first one in its file: lines are counted from there in errors and in what is drawn by sampling. With `skip_too_long` a line that is
-/// longer than the model or `limits` take is left out instead of refused.
+/// `first_line` is the number of the first of them in its file, 0-based: errors and what is drawn at random count from
+/// there. With `skip_too_long` a line that is longer than the model or `limits` take is left out instead of refused.
 ///
 /// # Errors
 /// A line that is too long or cannot be encoded, by its number; see also [`Generator::generate`].
@@ -35,53 +144,33 @@ pub fn translate_lines<S: AsRef<str>>(
     model: &TranslationModel,
     lines: &[S],
     first_line: u64,
+    format: LineFormat,
     generator: &Generator,
     limits: &BatchLimits,
     skip_too_long: bool,
 ) -> Result<Vec<LineTranslation>> {
-    let (max_source, _) = model.model.max_positions();
-    let longest = limits
-        .max_tokens
-        .map_or(max_source, |max_tokens| max_tokens.min(max_source));
+    let longest = model.longest_source(limits);
     let mut translations = vec![LineTranslation::Empty; lines.len()];
-    let mut sources = Vec::new();
-    for (number, line) in lines.iter().enumerate() {
-        if line.as_ref().chars().all(is_space) {
-            continue;
-        }
-        let tokens = model.src_text.encode(line.as_ref())?;
-        let ids = model.src_dict.encode_line(&tokens, true);
-        if ids.len() <= longest {
-            sources.push((number, Source::new(first_line + number as u64, ids)));
-        } else if skip_too_long {
-            translations[number] = LineTranslation::TooLong { tokens: ids.len() };
-        } else {
-            return Err(Error::LineTooLong {
-                line: first_line + number as u64 + 1,
-                tokens: ids.len(),
-                limit: longest,
-            });
+    let (mut sources, mut tokens) = (Vec::new(), Vec::new());
+    for (number, line) in (first_line..).zip(lines) {
+        match model.encode_line(number, line.as_ref(), format, longest) {
+            Ok(None) => {}
+            Ok(Some(line)) => {
+                sources.push(line.source);
+                tokens.push(line.tokens);
+            }
+            Err(Error::LineTooLong { tokens, .. }) if skip_too_long => {
+                translations[(number - first_line) as usize] = LineTranslation::TooLong { tokens };
+            }
+            Err(error) => return Err(error),
         }
     }
-    let size = |index: usize| {
-        let (_, source) = &sources[index];
-        source.tokens.len()
-    };
-    let order = ordered_indices(sources.len(), size, |_| 0, None);
-    let batches = batch_by_size(&order, size, limits)?;
-    translate_batches(
-        std::slice::from_ref(&model.model),
-        |index| sources[index].1.clone(),
-        &batches,
-        generator,
-        &model.device,
-        |decoded| {
-            for sentence in decoded {
-                let (number, _) = sources[sentence.id];
-                translations[number] = LineTranslation::Translated(sentence.hypotheses);
-            }
-            Ok(())
-        },
-    )?;
+    let translated = model.translate_sources(&sources, generator, limits)?;
+    for ((source, tokens), decoded) in sources.iter().zip(tokens).zip(translated) {
+        translations[(source.id - first_line) as usize] = LineTranslation::Translated {
+            tokens,
+            hypotheses: decoded.hypotheses,
+        };
+    }
     Ok(translations)
 }

@@ -4,10 +4,11 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{ModelConfig, Transformer, Vocab, load_state_dict};
+use burnseq_model::{EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::{Checkpoint, TaskInfo};
 use safetensors::{Dtype, SafeTensors};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
@@ -15,8 +16,8 @@ use crate::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
 /// A trained model, its dictionaries, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
 pub struct TranslationModel {
-    /// The network, off autodiff.
-    pub model: Transformer,
+    /// The network, off autodiff; several are an ensemble, whose probabilities are averaged.
+    pub models: Vec<Transformer>,
     /// Where it computes.
     pub device: Device,
     /// Languages; empty names when a plain weights file does not say.
@@ -37,6 +38,18 @@ impl TranslationModel {
     /// # Errors
     /// No checkpoint there; a file that is damaged; weights, dictionaries and text settings that do not fit together.
     pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        Self::load_with(path, &Map::new(), device)
+    }
+
+    /// As [`load`](Self::load), with `overrides` laid over the fields of the configuration.
+    ///
+    /// # Errors
+    /// Also overrides that name no field or have a value of the wrong type.
+    pub fn load_with(
+        path: impl AsRef<Path>,
+        overrides: &Map<String, Value>,
+        device: &Device,
+    ) -> Result<Self> {
         let checkpoint = Checkpoint::open(path.as_ref())?;
         let meta = checkpoint.meta();
         let dictionary = |name: &str, types: usize| {
@@ -72,8 +85,11 @@ impl TranslationModel {
             }
             Ok(TextPipeline::new(settings, &files)?)
         };
+        let config = overlaid(&meta.model_config, overrides)?;
+        config.validate(&meta.vocab)?;
+        let ModelConfig::Transformer(config) = config;
         Ok(Self {
-            model: checkpoint.model(device)?,
+            models: vec![checkpoint.load_into(config.init(&meta.vocab, 0, device))?],
             device: device.clone(),
             task: meta.task.clone(),
             src_text: pipeline(&meta.task.source_lang)?,
@@ -116,7 +132,7 @@ impl TranslationModel {
             target_lang: data.tgt_lang().to_owned(),
         };
         Ok(Self {
-            model,
+            models: vec![model],
             device: device.clone(),
             task,
             src_dict,
@@ -124,6 +140,35 @@ impl TranslationModel {
             src_text: data.src_pipeline()?,
             tgt_text: data.tgt_pipeline()?,
         })
+    }
+
+    /// Adds the networks of `other`, which was loaded from `path`, as members of an ensemble.
+    ///
+    /// # Errors
+    /// The first token of the dictionaries that differs.
+    pub fn join(&mut self, other: Self, path: &Path) -> Result<()> {
+        for (ours, theirs, side) in [
+            (&self.src_dict, &other.src_dict, "source"),
+            (&self.tgt_dict, &other.tgt_dict, "target"),
+        ] {
+            if let Some(difference) = difference(ours, theirs) {
+                return Err(Error::Dictionary {
+                    path: path.to_owned(),
+                    problem: format!(
+                        "its {side} dictionary is not that of the first model: {difference}\n\
+                         hint: the models of an ensemble share their dictionaries"
+                    ),
+                });
+            }
+        }
+        self.models.extend(other.models);
+        Ok(())
+    }
+
+    /// Longest source and target that all networks take, in tokens with `</s>`.
+    pub fn max_positions(&self) -> (usize, usize) {
+        let limits = self.models.iter().map(Transformer::max_positions);
+        limits.fold((usize::MAX, usize::MAX), |(a, b), (c, d)| (a.min(c), b.min(d)))
     }
 
     /// Makes sure that a dataset was written with the dictionaries of this model.
@@ -148,6 +193,19 @@ impl TranslationModel {
         }
         Ok(())
     }
+}
+
+/// `config` with `overrides` laid over its fields (`--model-overrides`).
+///
+/// # Errors
+/// An override that names no field, or has a value of the wrong type.
+pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<ModelConfig> {
+    let wrong = |error: serde_json::Error| Error::Config(format!("--model-overrides: {error}"));
+    let mut json = serde_json::to_value(config).map_err(wrong)?;
+    for (field, value) in overrides {
+        json[field.as_str()] = value.clone();
+    }
+    serde_json::from_value(json).map_err(wrong)
 }
 
 /// How two dictionaries differ, in words; counts do not matter.
@@ -229,6 +287,23 @@ mod tests {
             difference(&ours, &dictionary(&["a"])).unwrap(),
             "5 types instead of 6"
         );
+    }
+
+    #[test]
+    fn overrides_change_fields_and_unknown_ones_are_refused() {
+        let config = ModelConfig::from_arch("transformer").unwrap();
+        let overrides = |json: &str| serde_json::from_str::<Map<String, Value>>(json).unwrap();
+        let ModelConfig::Transformer(changed) =
+            overlaid(&config, &overrides(r#"{"encoder_layers": 3, "dropout": 0}"#)).unwrap();
+        assert_eq!((changed.encoder_layers, changed.decoder_layers), (3, 6));
+        assert_eq!(overlaid(&config, &Map::new()).unwrap(), config);
+        for wrong in [r#"{"encoder_layer": 3}"#, r#"{"encoder_layers": "three"}"#] {
+            let error = overlaid(&config, &overrides(wrong)).unwrap_err();
+            assert!(
+                error.is_usage() && error.to_string().starts_with("--model-overrides: "),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! BLEU of translations: tokenised as fairseq prints it, and sacreBLEU.
+//! Scores of translations: BLEU on tokens as fairseq prints it; sacreBLEU, chrF and TER on text.
 
-use burnseq_metrics::{BleuScore, TokenisedBleu, TokenisedBleuScore, sacrebleu};
+use burnseq_metrics::{Bleu, Chrf, Metric, References, Ter, TokenisedBleu, TokenisedBleuScore};
 
 use crate::error::Result;
 
@@ -13,21 +13,23 @@ const UNK_IN_REFERENCE: &str = "<<unk>>";
 const SACREBLEU_UNK_IN_REFERENCE: &str = "UNKNOWNTOKENINREF";
 const SACREBLEU_UNK_IN_HYPOTHESIS: &str = "UNKNOWNTOKENINHYP";
 
+/// A metric of detokenised text, as sacreBLEU computes it.
+#[derive(Debug, Clone)]
+pub enum TextMetric {
+    /// BLEU (Papineni et al. 2002).
+    Bleu(Bleu),
+    /// chrF (Popović 2015).
+    Chrf(Chrf),
+    /// Translation edit rate (Snover et al. 2006).
+    Ter(Ter),
+}
+
 /// Collects hypotheses and references.
 #[derive(Debug, Default)]
 pub struct ScoreKeeper {
     tokenised: TokenisedBleu,
     hypotheses: Vec<String>,
     references: Vec<String>,
-}
-
-/// Both scores.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Scores {
-    /// BLEU on the white-space tokens of the text, as fairseq computes it.
-    pub tokenised: TokenisedBleuScore,
-    /// sacreBLEU of the text.
-    pub sacrebleu: BleuScore,
 }
 
 impl ScoreKeeper {
@@ -49,14 +51,25 @@ impl ScoreKeeper {
         self.hypotheses.is_empty()
     }
 
-    /// The scores.
+    /// BLEU on the white-space tokens of the text, as fairseq computes it.
     ///
     /// # Errors
     /// When nothing was taken in.
-    pub fn scores(&self) -> Result<Scores> {
-        Ok(Scores {
-            tokenised: self.tokenised.score()?,
-            sacrebleu: sacrebleu(&self.hypotheses, &[&self.references])?,
+    pub fn tokenised(&self) -> Result<TokenisedBleuScore> {
+        Ok(self.tokenised.score()?)
+    }
+
+    /// The score of the text with its signature, as sacreBLEU prints it.
+    ///
+    /// # Errors
+    /// When nothing was taken in.
+    pub fn text_score(&self, metric: &TextMetric) -> Result<String> {
+        let (hypotheses, references) = (&self.hypotheses, [&self.references]);
+        let references = References::from_streams(&references)?;
+        Ok(match metric {
+            TextMetric::Bleu(metric) => metric.corpus_score(hypotheses, &references)?.to_string(),
+            TextMetric::Chrf(metric) => metric.corpus_score(hypotheses, &references)?.to_string(),
+            TextMetric::Ter(metric) => metric.corpus_score(hypotheses, &references)?.to_string(),
         })
     }
 }
@@ -81,23 +94,34 @@ mod tests {
     fn equal_text_scores_100_on_both_counts() {
         let mut keeper = ScoreKeeper::default();
         keeper.add(&text(), &[4, 5, 6, 7, 2], &[4, 5, 6, 7, 2]);
-        let scores = keeper.scores().unwrap();
-        assert!((scores.tokenised.score - 100.0).abs() < 1e-9);
-        assert!((scores.sacrebleu.score - 100.0).abs() < 1e-9);
+        assert!((keeper.tokenised().unwrap().score - 100.0).abs() < 1e-9);
+        for (metric, expected) in [
+            (TextMetric::Bleu(Bleu::default()), " = 100.00 100.0/"),
+            (TextMetric::Chrf(Chrf::default()), " = 100.00"),
+            (TextMetric::Ter(Ter::default()), " = 0.00"),
+        ] {
+            let score = keeper.text_score(&metric).unwrap();
+            assert!(score.contains(expected), "{score}");
+        }
     }
 
     #[test]
     fn unknown_tokens_match_nothing() {
         let mut keeper = ScoreKeeper::default();
         keeper.add(&text(), &[4, 5, 6, 7, 3, 2], &[4, 5, 6, 7, 3, 2]);
-        let scores = keeper.scores().unwrap();
-        assert_eq!(scores.tokenised.matched, [4, 3, 2, 1]);
-        assert_eq!(scores.sacrebleu.details.counts, [4.0, 3.0, 2.0, 1.0]);
+        assert_eq!(keeper.tokenised().unwrap().matched, [4, 3, 2, 1]);
+        let bleu = keeper.text_score(&TextMetric::Bleu(Bleu::default())).unwrap();
+        assert!(bleu.contains(" 80.0/75.0/66.7/50.0 "), "{bleu}"); // 4/5, 3/4, 2/3, 1/2
     }
 
     #[test]
     fn nothing_has_no_score() {
         assert!(ScoreKeeper::default().is_empty());
-        assert!(ScoreKeeper::default().scores().is_err());
+        assert!(ScoreKeeper::default().tokenised().is_err());
+        assert!(
+            ScoreKeeper::default()
+                .text_score(&TextMetric::Bleu(Bleu::default()))
+                .is_err()
+        );
     }
 }

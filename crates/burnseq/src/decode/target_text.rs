@@ -4,6 +4,21 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings, TextPipeline};
 
+/// How `<unk>` is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Unk<'a> {
+    /// Always so.
+    As(&'a str),
+    /// One after the other, and in the dictionary's way where these end.
+    Each(&'a [String]),
+}
+
+impl<'a> From<&'a str> for Unk<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::As(text)
+    }
+}
+
 /// Turns target ids into what is printed and scored.
 #[derive(Debug, Clone)]
 pub struct TargetText {
@@ -23,14 +38,15 @@ impl TargetText {
     }
 
     /// The tokens, post-processed: what `T-` and `H-` lines show. `<unk>` is written as `unk`.
-    pub fn tokens(&self, ids: &[u32], unk: &str) -> String {
-        self.post_process.apply(&self.symbols(ids, unk))
+    pub fn tokens<'a>(&self, ids: &[u32], unk: impl Into<Unk<'a>>) -> String {
+        self.post_process.apply(&self.symbols(ids, unk.into()))
     }
 
     /// The text: subwords joined and the tokenisation undone, what `D-` lines show and scores are computed on.
     ///
     /// Where the data carries a subword model it is that model's business; elsewhere `--remove-bpe` decides.
-    pub fn text(&self, ids: &[u32], unk: &str) -> String {
+    pub fn text<'a>(&self, ids: &[u32], unk: impl Into<Unk<'a>>) -> String {
+        let unk = unk.into();
         if self.has_subwords() {
             self.pipeline.decode(&self.symbols(ids, unk))
         } else {
@@ -54,8 +70,12 @@ impl TargetText {
         &self.dict
     }
 
-    fn symbols(&self, ids: &[u32], unk: &str) -> String {
+    fn symbols(&self, ids: &[u32], unk: Unk<'_>) -> String {
         let dict = &self.dict;
+        let (default, mut each) = match unk {
+            Unk::As(text) => (text, [].iter()),
+            Unk::Each(texts) => (dict.symbol(dict.unk()), texts.iter()),
+        };
         let mut line = String::new();
         for &id in ids
             .iter()
@@ -64,7 +84,11 @@ impl TargetText {
             if !line.is_empty() {
                 line.push(' ');
             }
-            line.push_str(if id == dict.unk() { unk } else { dict.symbol(id) });
+            line.push_str(if id == dict.unk() {
+                each.next().map_or(default, String::as_str)
+            } else {
+                dict.symbol(id)
+            });
         }
         line
     }
@@ -94,6 +118,15 @@ mod tests {
         assert_eq!(joined.tokens(&[4, 5, 3, 2, 1], "<<unk>>"), "Hund <<unk>>");
         assert_eq!(joined.text(&[4, 5, 3, 2], "<unk>"), "Hund <unk>");
         assert!(!joined.keeps_subwords());
+    }
+
+    #[test]
+    fn unknown_tokens_are_replaced_before_subwords_are_joined() {
+        let pipeline = TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap();
+        let text = TargetText::new(dict(&["Hu@@", "nd"]), pipeline, RemoveBpe::SubwordNmt);
+        let replacements = ["Ot@@".to_owned()];
+        let replaced = text.tokens(&[3, 5, 3, 2], Unk::Each(&replacements));
+        assert_eq!(replaced, "Otnd <unk>");
     }
 
     #[test]

@@ -2,17 +2,17 @@
 
 use std::io::Write;
 
-use burnseq_generate::Hypothesis;
+use burnseq_generate::{Attention, Hypothesis};
 
 /// A line for people, on stderr.
-pub(super) fn note(line: &str) {
+pub(crate) fn note(line: &str) {
     // Nobody is left to tell when stderr itself is closed.
     let _ = writeln!(std::io::stderr(), "note: {line}");
 }
 
 /// A number as Python's `str` writes it: the shortest digits that give it back, with an exponent below 1e-4 and from
 /// 1e16 on.
-pub(super) fn python_float(x: f64) -> String {
+pub(crate) fn python_float(x: f64) -> String {
     if !x.is_finite() {
         return if x.is_nan() {
             "nan".to_owned()
@@ -33,7 +33,7 @@ pub(super) fn python_float(x: f64) -> String {
 }
 
 /// `39469056` as `39,469,056`.
-pub(super) fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (position, digit) in digits.chars().enumerate() {
@@ -46,7 +46,7 @@ pub(super) fn thousands(number: usize) -> String {
 }
 
 /// The `H-`, `D-` and `P-` lines of a hypothesis; scores are in base 2.
-pub(super) fn hypothesis_lines(id: usize, hypothesis: &Hypothesis, tokens: &str, text: &str) -> String {
+pub(crate) fn hypothesis_lines(id: usize, hypothesis: &Hypothesis, tokens: &str, text: &str) -> String {
     let score = python_float(f64::from(hypothesis.score_base2()));
     let positional: Vec<String> = hypothesis
         .positional_scores_base2()
@@ -58,8 +58,30 @@ pub(super) fn hypothesis_lines(id: usize, hypothesis: &Hypothesis, tokens: &str,
     )
 }
 
+/// The `A-` line of the source token that each token looked at most, as pairs `source-target` of 0-based places.
+pub(crate) fn hard_alignment_line(id: usize, attention: &Attention) -> String {
+    let pairs = attention.hard().into_iter().enumerate();
+    let pairs: Vec<String> = pairs
+        .map(|(target, source)| format!("{source}-{target}"))
+        .collect();
+    format!("A-{id}\t{}\n", pairs.join(" "))
+}
+
+/// The `A-` line of how much each token, `</s>` included, looked at each source token.
+pub(crate) fn soft_alignment_line(id: usize, attention: &Attention) -> String {
+    let row = |row: &[f32]| {
+        let row: Vec<String> = row
+            .iter()
+            .map(|probability| format!("{probability:.6}"))
+            .collect();
+        row.join(",")
+    };
+    let rows: Vec<String> = attention.rows().map(row).collect();
+    format!("A-{id}\t{}\n", rows.join(" "))
+}
+
 /// fairseq's line about speed.
-pub(super) fn speed_line(sentences: usize, tokens: usize, seconds: f64) -> String {
+pub(crate) fn speed_line(sentences: usize, tokens: usize, seconds: f64) -> String {
     // A clock that saw no time pass must not print infinity.
     let per_second = |n: usize| if seconds > 0.0 { n as f64 / seconds } else { 0.0 };
     format!(
@@ -107,6 +129,12 @@ mod tests {
         assert_eq!(
             hypothesis_lines(7, &hypothesis, "Hu@@ nd", "Hund"),
             "H-7\t-0.75\tHu@@ nd\nD-7\t-0.75\tHund\nP-7\t-0.5000 -1.7500 0.0000\n"
+        );
+        let attention = Attention::new(vec![0.25, 0.5, 0.25, 0.5, 0.25, 0.25, 0.0, 0.0, 1.0], 3);
+        assert_eq!(hard_alignment_line(7, &attention), "A-7\t1-0 0-1\n");
+        assert_eq!(
+            soft_alignment_line(7, &attention),
+            "A-7\t0.250000,0.500000,0.250000 0.500000,0.250000,0.250000 0.000000,0.000000,1.000000\n"
         );
         assert_eq!(
             speed_line(1000, 14_097, 10.0),

@@ -1,0 +1,463 @@
+//! The flags that `generate` and `interactive` share, with fairseq's names and meanings.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, anyhow, bail};
+use burnseq_data::BatchLimits;
+use burnseq_generate::{ConstraintOrder, GenerateOptions};
+use burnseq_model::DropoutModule;
+use burnseq_text::RemoveBpe;
+use clap::{Args, ValueEnum};
+
+use super::overrides::{self, Overrides};
+use super::text::TextArgs;
+use crate::exit::usage;
+
+/// Checkpoints that are taken when none is named: the first one that is there.
+pub(crate) const DEFAULT_PATHS: [&str; 2] = ["checkpoints/checkpoint_best", "checkpoints/checkpoint_last"];
+
+/// Which models decode, how, and what is printed of each hypothesis.
+#[derive(Debug, Args)]
+pub struct DecodingArgs {
+    /// Checkpoint, or several of an ensemble, separated by colons; weights files FILE.safetensors under fairseq's
+    /// parameter names go together with --arch [default: checkpoints/checkpoint_best, else checkpoints/checkpoint_last]
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub path: Option<String>,
+    /// Preset that a weights file belongs to
+    #[arg(short = 'a', long, value_name = "NAME", help_heading = "Model")]
+    pub arch: Option<String>,
+    /// Settings of the model that are to differ from those it was saved with, as JSON or as Python writes a dictionary:
+    /// "{'max_source_positions': 2048}"
+    #[arg(long = "model-overrides", value_name = "DICT", value_parser = overrides::parse, help_heading = "Model")]
+    pub overrides: Option<Overrides>,
+    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
+    #[arg(long, value_name = "NAME", conflicts_with = "cpu", help_heading = "Model")]
+    pub device: Option<String>,
+    /// Short for `--device cpu`
+    #[arg(long, help_heading = "Model")]
+    pub cpu: bool,
+    /// Drop values as in training, so that hypotheses and scores are samples of the model; sentences then go through it
+    /// one at a time
+    #[arg(long, help_heading = "Model")]
+    pub retain_dropout: bool,
+    /// Modules that do: TransformerEncoder, TransformerDecoder (their embeddings), TransformerEncoderLayer,
+    /// TransformerDecoderLayer, MultiheadAttention; separated by blanks or as a list '["A", "B"]' [default: all]
+    #[arg(long, value_name = "NAMES", num_args = 1.., help_heading = "Model")]
+    pub retain_dropout_modules: Vec<String>,
+
+    /// Tokenizer and subword model.
+    #[command(flatten)]
+    pub text: TextArgs,
+
+    /// Most sentences in a batch
+    #[arg(
+        long,
+        visible_alias = "max-sentences",
+        value_name = "N",
+        help_heading = "Batches"
+    )]
+    pub batch_size: Option<usize>,
+    /// Most tokens in a batch, padding included
+    #[arg(long, value_name = "N", help_heading = "Batches")]
+    pub max_tokens: Option<usize>,
+    /// Batches of N sentences or more are cut to a multiple of N [default: 8]
+    #[arg(long, value_name = "N", help_heading = "Batches")]
+    pub required_batch_size_multiple: Option<usize>,
+
+    /// Live hypotheses per sentence; 1: greedy search [default: 5]
+    #[arg(long, value_name = "N", help_heading = "Search")]
+    pub beam: Option<usize>,
+    /// Hypotheses printed per sentence [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Search")]
+    pub nbest: Option<usize>,
+    /// Scores are divided by length to this power: above 1 longer hypotheses gain [default: 1]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Search"
+    )]
+    pub lenpen: Option<f64>,
+    /// Penalty of `<unk>` in nats: negative favours it [default: 0]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Search"
+    )]
+    pub unkpen: Option<f64>,
+    /// Scores are sums, not divided by length
+    #[arg(long, help_heading = "Search")]
+    pub unnormalized: bool,
+    /// Fewest tokens of a hypothesis, without `</s>` [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Search")]
+    pub min_len: Option<usize>,
+    /// At most A * source tokens + B tokens, `</s>` counted in the source only [default: 0]
+    #[arg(long, value_name = "A", help_heading = "Search")]
+    pub max_len_a: Option<f64>,
+    /// See --max-len-a [default: 200]
+    #[arg(long, value_name = "B", help_heading = "Search")]
+    pub max_len_b: Option<usize>,
+    /// Hypotheses have as many tokens as the source, its `</s>` counted and their own not
+    #[arg(long, help_heading = "Search")]
+    pub match_source_len: bool,
+    /// No sequence of N tokens occurs twice in a hypothesis; 0: any may [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Search")]
+    pub no_repeat_ngram_size: Option<usize>,
+    /// Logits are divided by it [default: 1]
+    #[arg(long, value_name = "X", help_heading = "Search")]
+    pub temperature: Option<f64>,
+    /// Draw --beam hypotheses at random instead of searching
+    #[arg(long, help_heading = "Search")]
+    pub sampling: bool,
+    /// Draw from the K likeliest tokens; -1: from all [default: -1]
+    #[arg(
+        long,
+        value_name = "K",
+        allow_negative_numbers = true,
+        help_heading = "Search"
+    )]
+    pub sampling_topk: Option<i64>,
+    /// Draw from the fewest tokens whose probabilities reach P; -1: from all [default: -1]
+    #[arg(
+        long,
+        value_name = "P",
+        allow_negative_numbers = true,
+        help_heading = "Search"
+    )]
+    pub sampling_topp: Option<f64>,
+    /// Split the beam into N groups that avoid each other's tokens; -1: one beam [default: -1]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Search"
+    )]
+    pub diverse_beam_groups: Option<i64>,
+    /// What a token costs that another group has chosen, in nats [default: 0.5]
+    #[arg(long, value_name = "X", help_heading = "Search")]
+    pub diverse_beam_strength: Option<f64>,
+    /// What each rank among the continuations of a hypothesis costs, in nats; -1: nothing [default: -1]
+    #[arg(
+        long,
+        value_name = "X",
+        allow_negative_numbers = true,
+        help_heading = "Search"
+    )]
+    pub diversity_rate: Option<f64>,
+    /// Translations hold the texts that stand behind tabulators on the line of their source, in this order or in any;
+    /// without value: ordered
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ORDER",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "ordered",
+        help_heading = "Search"
+    )]
+    pub constraints: Option<Order>,
+    /// Seed of what is drawn at random: by --sampling and --retain-dropout [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Search")]
+    pub seed: Option<u64>,
+
+    /// Join subwords in S-, T- and H- lines: a mark, subword_nmt, sentencepiece, ... (without value: `@@ `)
+    #[arg(
+        long,
+        visible_alias = "post-process",
+        value_name = "MARK",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "subword_nmt",
+        help_heading = "Output"
+    )]
+    pub remove_bpe: Option<String>,
+    /// Print an A- line: for each token the source token it looked at most (hard: `source-target`, 0-based), or how much
+    /// it looked at each (soft); without value: hard
+    #[arg(
+        long,
+        value_enum,
+        value_name = "KIND",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "hard",
+        help_heading = "Output"
+    )]
+    pub print_alignment: Option<Alignment>,
+    /// Print an I- line: the steps that the hypothesis took, which is its number of tokens with `</s>`
+    #[arg(long, help_heading = "Output")]
+    pub print_step: bool,
+    /// Put into the place of `<unk>` the source word it looked at most, or that word's translation from a file of
+    /// lines `<source word> <target word>`
+    #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Output")]
+    pub replace_unk: Option<Option<PathBuf>>,
+}
+
+/// Values of `--constraints`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// As they stand on the line
+    Ordered,
+    /// In any order
+    Unordered,
+}
+
+/// Values of `--print-alignment`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Alignment {
+    /// The strongest source token
+    Hard,
+    /// Probabilities of all source tokens
+    Soft,
+}
+
+impl DecodingArgs {
+    /// Flags that ask for a search of another kind than beam search, and are given.
+    pub(crate) fn kind_of_search(&self) -> Option<&'static str> {
+        let given = [
+            ("--sampling", self.sampling),
+            (
+                "--diverse-beam-groups",
+                above_zero(self.diverse_beam_groups).is_some(),
+            ),
+            ("--diversity-rate", positive(self.diversity_rate).is_some()),
+            ("--constraints", self.constraints.is_some()),
+        ];
+        given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
+    /// The options of the search.
+    ///
+    /// # Errors
+    /// A name in `--retain-dropout-modules` that is none.
+    pub(crate) fn options(&self) -> Result<GenerateOptions> {
+        let defaults = GenerateOptions::default();
+        Ok(GenerateOptions {
+            beam: self.beam.unwrap_or(defaults.beam),
+            nbest: self.nbest.unwrap_or(defaults.nbest),
+            lenpen: self.lenpen.unwrap_or(defaults.lenpen),
+            unkpen: self.unkpen.unwrap_or(defaults.unkpen),
+            min_len: self.min_len.unwrap_or(defaults.min_len),
+            max_len_a: self.max_len_a.unwrap_or(defaults.max_len_a),
+            max_len_b: self.max_len_b.unwrap_or(defaults.max_len_b),
+            temperature: self.temperature.unwrap_or(defaults.temperature),
+            unnormalized: self.unnormalized,
+            match_source_len: self.match_source_len,
+            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(defaults.no_repeat_ngram_size),
+            sampling: self.sampling,
+            sampling_topk: above_zero(self.sampling_topk),
+            sampling_topp: positive(self.sampling_topp),
+            diverse_beam_groups: above_zero(self.diverse_beam_groups),
+            diverse_beam_strength: self
+                .diverse_beam_strength
+                .unwrap_or(defaults.diverse_beam_strength),
+            diversity_rate: positive(self.diversity_rate),
+            constraints: self.constraints.map(|order| match order {
+                Order::Ordered => ConstraintOrder::Ordered,
+                Order::Unordered => ConstraintOrder::Unordered,
+            }),
+            lm_weight: defaults.lm_weight,
+            attention: self.print_alignment.is_some() || self.replace_unk.is_some(),
+            retain_dropout: self.retain_dropout,
+            retain_dropout_modules: dropout_modules(&self.retain_dropout_modules).map_err(usage)?,
+            seed: self.seed.unwrap_or(defaults.seed),
+        })
+    }
+
+    /// The limits of batches; `default` where neither sentences nor tokens are limited.
+    ///
+    /// # Errors
+    /// A limit of 0.
+    pub(crate) fn limits(&self, default: BatchLimits) -> Result<BatchLimits> {
+        let (max_tokens, max_sentences) = match (self.max_tokens, self.batch_size) {
+            (None, None) => (default.max_tokens, default.max_sentences),
+            given => given,
+        };
+        let limits = BatchLimits {
+            max_tokens,
+            max_sentences,
+            required_batch_size_multiple: self
+                .required_batch_size_multiple
+                .unwrap_or(default.required_batch_size_multiple),
+        };
+        limits.validate().map_err(usage)?;
+        Ok(limits)
+    }
+
+    /// Name of the device.
+    pub(crate) fn device(&self) -> &str {
+        if self.cpu {
+            "cpu"
+        } else {
+            self.device.as_deref().unwrap_or("auto")
+        }
+    }
+
+    /// What `--remove-bpe` asks for.
+    pub(crate) fn post_process(&self) -> RemoveBpe {
+        self.remove_bpe
+            .as_deref()
+            .map_or(RemoveBpe::None, |mark| RemoveBpe::from_flag(Some(mark)))
+    }
+}
+
+/// A count that fairseq writes as -1 where there is none.
+fn above_zero(count: Option<i64>) -> Option<usize> {
+    count
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|&count| count > 0)
+}
+
+/// A number that fairseq writes as -1 where there is none. NaN stays, to be refused.
+fn positive(number: Option<f64>) -> Option<f64> {
+    number.filter(|number| *number > 0.0 || number.is_nan())
+}
+
+/// The modules that `--retain-dropout-modules` names; nothing where it is not given.
+fn dropout_modules(words: &[String]) -> Result<Option<Vec<DropoutModule>>> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let mut modules = Vec::new();
+    for word in words {
+        let list = word.trim().trim_start_matches('[').trim_end_matches(']');
+        for name in list.split(',') {
+            let name = name.trim().trim_matches(['"', '\'']);
+            if name.is_empty() {
+                continue; // behind the comma of a list that the shell has split
+            }
+            // fairseq's names of the classes since 0.12, and of a class that drops nothing itself.
+            let plain = name.strip_suffix("Base").unwrap_or(name);
+            match DropoutModule::ALL
+                .into_iter()
+                .find(|module| module.name() == plain)
+            {
+                Some(module) => modules.push(module),
+                None if plain == "TransformerModel" => {}
+                None => {
+                    let choices = DropoutModule::ALL.map(DropoutModule::name).join(", ");
+                    bail!("--retain-dropout-modules: unknown module `{name}`; choose from: {choices}")
+                }
+            }
+        }
+    }
+    if modules.is_empty() {
+        return Err(anyhow!(
+            "--retain-dropout-modules names no module that drops values\nhint: leave it out to drop values everywhere"
+        ));
+    }
+    Ok(Some(modules))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    #[command(args_override_self = true)]
+    struct Cli {
+        #[command(flatten)]
+        args: DecodingArgs,
+    }
+
+    fn args(words: &[&str]) -> DecodingArgs {
+        Cli::try_parse_from(["x"].iter().chain(words)).unwrap().args
+    }
+
+    #[test]
+    fn every_flag_of_the_search_reaches_its_option() {
+        let flags = "--beam 4 --nbest 2 --lenpen 0.6 --unkpen -9 --unnormalized --min-len 2 --max-len-a 1.2 \
+                     --max-len-b 10 --no-repeat-ngram-size 3 --temperature 1.5 --sampling --sampling-topk 10 --seed 7 \
+                     --print-alignment --retain-dropout --retain-dropout-modules MultiheadAttention";
+        let words: Vec<&str> = flags.split_whitespace().collect();
+        let expected = GenerateOptions {
+            beam: 4,
+            nbest: 2,
+            lenpen: 0.6,
+            unkpen: -9.0,
+            unnormalized: true,
+            min_len: 2,
+            max_len_a: 1.2,
+            max_len_b: 10,
+            no_repeat_ngram_size: 3,
+            temperature: 1.5,
+            sampling: true,
+            sampling_topk: Some(10),
+            seed: 7,
+            attention: true,
+            retain_dropout: true,
+            retain_dropout_modules: Some(vec![DropoutModule::MultiheadAttention]),
+            ..GenerateOptions::default()
+        };
+        assert_eq!(args(&words).options().unwrap(), expected);
+        let flags = "--match-source-len --diverse-beam-groups 5 --diverse-beam-strength 0.7 --replace-unk";
+        let words: Vec<&str> = flags.split_whitespace().collect();
+        let expected = GenerateOptions {
+            match_source_len: true,
+            diverse_beam_groups: Some(5),
+            diverse_beam_strength: 0.7,
+            attention: true,
+            ..GenerateOptions::default()
+        };
+        assert_eq!(args(&words).options().unwrap(), expected);
+        let options = |words: &[&str]| args(words).options().unwrap();
+        assert_eq!(options(&["--sampling-topp", "0.9"]).sampling_topp, Some(0.9));
+        assert_eq!(options(&["--diversity-rate", "0.2"]).diversity_rate, Some(0.2));
+        assert_eq!(
+            options(&["--constraints"]).constraints,
+            Some(ConstraintOrder::Ordered)
+        );
+        assert_eq!(
+            options(&["--constraints=unordered"]).constraints,
+            Some(ConstraintOrder::Unordered)
+        );
+        let none = "--sampling-topk -1 --sampling-topp -1 --diverse-beam-groups -1 --diversity-rate -1";
+        assert_eq!(
+            options(&none.split_whitespace().collect::<Vec<_>>()),
+            GenerateOptions::default()
+        );
+    }
+
+    #[test]
+    fn modules_are_named_as_words_or_as_a_list() {
+        let modules = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            dropout_modules(&words)
+        };
+        let both = [
+            DropoutModule::TransformerEncoder,
+            DropoutModule::TransformerDecoderLayer,
+        ];
+        assert_eq!(modules(&[]).unwrap(), None);
+        for words in [
+            &["TransformerEncoder", "TransformerDecoderLayer"][..],
+            &["['TransformerModel', 'TransformerEncoderBase', 'TransformerDecoderLayer']"],
+            &["[\"TransformerEncoder\",", "\"TransformerDecoderLayer\"]"],
+        ] {
+            assert_eq!(modules(words).unwrap().unwrap(), both);
+        }
+        assert!(
+            modules(&["Encoder"])
+                .unwrap_err()
+                .to_string()
+                .contains("choose from: TransformerEncoder")
+        );
+        assert!(modules(&["TransformerModel"]).is_err());
+    }
+
+    #[test]
+    fn limits_have_a_default_when_neither_is_given() {
+        let default = BatchLimits {
+            max_tokens: Some(7),
+            max_sentences: Some(3),
+            required_batch_size_multiple: 8,
+        };
+        let limits = |words: &[&str]| args(words).limits(default.clone());
+        assert_eq!(limits(&[]).unwrap(), default);
+        let given = limits(&["--max-sentences", "5", "--required-batch-size-multiple", "1"]).unwrap();
+        assert_eq!((given.max_tokens, given.max_sentences), (None, Some(5)));
+        assert_eq!(given.required_batch_size_multiple, 1);
+        assert_eq!(crate::exit::code(&limits(&["--max-tokens", "0"]).unwrap_err()), 2);
+    }
+}

@@ -1,0 +1,26 @@
+//! What `generate` and `interactive` share: flags, models, and the lines that are printed.
+
+mod args;
+pub(crate) mod format;
+pub(crate) mod models;
+mod overrides;
+mod printer;
+mod refused;
+mod text;
+
+pub use args::{Alignment, DecodingArgs, Order};
+pub(crate) use printer::Printer;
+pub(crate) use refused::{OPTIONAL_VALUES, REFUSED};
+pub use text::{BpeName, TextArgs, TokenizerName};
+
+use crate::exit::usage;
+
+/// Marks errors about settings as wrong usage.
+pub(crate) fn coded(error: impl Into<burnseq::Error>) -> anyhow::Error {
+    let error = error.into();
+    if error.is_usage() {
+        usage(error)
+    } else {
+        error.into()
+    }
+}

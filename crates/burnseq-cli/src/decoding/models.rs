@@ -1,0 +1,130 @@
+//! From `--path` to the models that decode together, and the dataset beside them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use burnseq::decode::{TranslationModel, overlaid};
+use burnseq_data::DatasetDir;
+use burnseq_model::ModelConfig;
+use burnseq_model::device::parse_device;
+
+use super::args::{DEFAULT_PATHS, DecodingArgs};
+use super::{coded, format};
+use crate::exit::usage;
+
+/// Folder of the dataset when none is named.
+const DEFAULT_DATA: &str = "data-bin";
+
+/// Where the dataset is, and in which languages.
+#[derive(Debug)]
+pub(crate) struct DataArgs<'a> {
+    /// Its folder, where it is named.
+    pub path: Option<&'a Path>,
+    /// Source language, where it is named.
+    pub source_lang: Option<&'a str>,
+    /// Target language, where it is named.
+    pub target_lang: Option<&'a str>,
+    /// The dataset is needed, even where nobody names its folder.
+    pub needed: bool,
+}
+
+/// Loads the models, and opens the dataset if it is needed or named.
+///
+/// # Errors
+/// Models, data and settings that cannot be read or do not fit together.
+pub(crate) fn load(
+    args: &DecodingArgs,
+    data: &DataArgs<'_>,
+) -> Result<(TranslationModel, Option<DatasetDir>)> {
+    let device = parse_device(args.device()).map_err(usage)?;
+    let overrides = args.overrides.clone().unwrap_or_default();
+    let paths = paths(args);
+    let weights = paths.iter().any(|path| is_weights(path));
+    let config = match &args.arch {
+        Some(arch) if weights => {
+            let preset = ModelConfig::from_arch(arch).map_err(usage)?;
+            Some(overlaid(&preset, &overrides).map_err(coded)?)
+        }
+        Some(_) => {
+            return Err(usage(anyhow!(
+                "--arch goes with a weights file (--path FILE.safetensors); a checkpoint knows its own architecture"
+            )));
+        }
+        None => None,
+    };
+    let mut opened = if weights {
+        Some(open_data(data, None)?)
+    } else {
+        None
+    };
+    let mut models: Option<TranslationModel> = None;
+    for path in &paths {
+        let model = if is_weights(path) {
+            let config = config.as_ref().ok_or_else(|| {
+                usage(anyhow!(
+                    "{} holds bare weights, which do not say what model they are\nhint: give --arch, and \
+                     --model-overrides for what differs from the preset",
+                    path.display()
+                ))
+            })?;
+            let data = opened.as_ref().expect("opened when there are weights");
+            TranslationModel::from_weights(path, config, data, &device)
+        } else {
+            TranslationModel::load_with(path, &overrides, &device)
+        };
+        let model = model.map_err(coded)?;
+        match &mut models {
+            Some(models) => models.join(model, path).map_err(coded)?,
+            None => models = Some(model),
+        }
+    }
+    let mut model = models.expect("there is at least one path");
+    if opened.is_none() && (data.needed || data.path.is_some()) {
+        opened = Some(open_data(data, Some(&model))?);
+    }
+    args.text.apply(&mut model)?;
+    Ok((model, opened))
+}
+
+/// The checkpoints or weights files: what `--path` names, else the best checkpoint, else the last one.
+fn paths(args: &DecodingArgs) -> Vec<PathBuf> {
+    if let Some(path) = &args.path {
+        // A colon may be part of a name.
+        return if Path::new(path).exists() {
+            vec![PathBuf::from(path)]
+        } else {
+            path.split(':')
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from)
+                .collect()
+        };
+    }
+    let [best, last] = DEFAULT_PATHS.map(PathBuf::from);
+    if !best.exists() && last.exists() {
+        format::note(&format!(
+            "{} is not there, so {} translates",
+            best.display(),
+            last.display()
+        ));
+        return vec![last];
+    }
+    vec![best]
+}
+
+fn is_weights(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "safetensors")
+}
+
+/// Opens the dataset; languages that are not given are those of the model.
+fn open_data(data: &DataArgs<'_>, model: Option<&TranslationModel>) -> Result<DatasetDir> {
+    let path = data.path.unwrap_or(Path::new(DEFAULT_DATA));
+    let task = model.map(|model| &model.task);
+    let src = data.source_lang.or(task.map(|task| task.source_lang.as_str()));
+    let tgt = data.target_lang.or(task.map(|task| task.target_lang.as_str()));
+    let data = DatasetDir::open(path, src, tgt).map_err(coded)?;
+    if let Some(model) = model {
+        model.check_dictionaries(&data).map_err(coded)?;
+    }
+    Ok(data)
+}

@@ -1,0 +1,161 @@
+//! Flags that say how raw text becomes tokens and back, in place of what the checkpoint carries.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use burnseq::decode::TranslationModel;
+use burnseq_text::{SubwordSettings, TextFiles, TextPipeline, TextSettings};
+use clap::{Args, ValueEnum};
+
+use super::coded;
+
+/// Name of the subword model among the files of the settings.
+const SUBWORD_FILE: &str = "subword";
+
+/// Tokenizer and subword model.
+#[derive(Debug, Args)]
+pub struct TextArgs {
+    /// Tokenizer, and detokenizer of D- lines; --tokenizer and --bpe stand for all that the checkpoint carries
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Text")]
+    pub tokenizer: Option<TokenizerName>,
+    /// Subword model; goes with --bpe-codes or --sentencepiece-model
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Text")]
+    pub bpe: Option<BpeName>,
+    /// Merges of subword-nmt or fastBPE
+    #[arg(long, value_name = "FILE", help_heading = "Text")]
+    pub bpe_codes: Option<PathBuf>,
+    /// Model of SentencePiece
+    #[arg(long, value_name = "FILE", help_heading = "Text")]
+    pub sentencepiece_model: Option<PathBuf>,
+}
+
+/// Values of `--tokenizer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TokenizerName {
+    /// Tokens are separated by blanks already
+    Space,
+}
+
+/// Values of `--bpe`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum BpeName {
+    /// BPE of subword-nmt
+    SubwordNmt,
+    /// BPE of fastBPE
+    Fastbpe,
+    /// BPE or unigram model of SentencePiece
+    Sentencepiece,
+}
+
+impl TextArgs {
+    /// Whether they stand for what the checkpoint carries.
+    pub(crate) fn given(&self) -> bool {
+        self.tokenizer.is_some() || self.bpe.is_some()
+    }
+
+    /// Checks combinations.
+    ///
+    /// # Errors
+    /// Flags that need another, or contradict it.
+    pub(crate) fn check(&self) -> Result<()> {
+        let (codes, model) = (self.bpe_codes.is_some(), self.sentencepiece_model.is_some());
+        let of_codes = matches!(self.bpe, Some(BpeName::SubwordNmt | BpeName::Fastbpe));
+        let of_model = self.bpe == Some(BpeName::Sentencepiece);
+        match (codes, of_codes, model, of_model) {
+            (true, false, ..) => bail!("--bpe-codes goes with --bpe subword_nmt or --bpe fastbpe"),
+            (_, _, true, false) => bail!("--sentencepiece-model goes with --bpe sentencepiece"),
+            (false, true, ..) => bail!("--bpe needs its merges\nhint: add --bpe-codes FILE"),
+            (_, _, false, true) => bail!("--bpe needs its model\nhint: add --sentencepiece-model FILE"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives `model` the tokenizer and subword model of the flags, if there are any.
+    ///
+    /// # Errors
+    /// A subword model that cannot be read.
+    pub(crate) fn apply(&self, model: &mut TranslationModel) -> Result<()> {
+        if !self.given() {
+            return Ok(());
+        }
+        let (subword, path) = match (&self.bpe_codes, &self.sentencepiece_model) {
+            (Some(codes), _) => {
+                let settings = SubwordSettings::SubwordNmt {
+                    codes: SUBWORD_FILE.to_owned(),
+                    vocabulary: None,
+                    threshold: 0,
+                };
+                (settings, Some(codes))
+            }
+            (None, Some(model)) => {
+                let settings = SubwordSettings::SentencePiece {
+                    model: SUBWORD_FILE.to_owned(),
+                };
+                (settings, Some(model))
+            }
+            (None, None) => (SubwordSettings::None, None),
+        };
+        let mut files = TextFiles::new();
+        if let Some(path) = path {
+            files.insert(SUBWORD_FILE.to_owned(), read(path)?);
+        }
+        let settings = TextSettings {
+            subword,
+            ..TextSettings::default()
+        };
+        let pipeline = TextPipeline::new(settings, &files).map_err(coded)?;
+        model.src_text = pipeline.clone();
+        model.tgt_text = pipeline;
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|source| {
+        coded(burnseq::Error::Read {
+            path: path.to_owned(),
+            source,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: TextArgs,
+    }
+
+    #[test]
+    fn a_subword_model_needs_its_file_and_a_file_its_model() {
+        for (flags, expected) in [
+            ("--bpe subword_nmt", "add --bpe-codes"),
+            (
+                "--bpe fastbpe --sentencepiece-model x",
+                "--sentencepiece-model goes with",
+            ),
+            ("--bpe sentencepiece", "add --sentencepiece-model"),
+            ("--bpe-codes x", "--bpe-codes goes with"),
+            ("--bpe sentencepiece --bpe-codes x", "--bpe-codes goes with"),
+        ] {
+            let words = ["x"].into_iter().chain(flags.split_whitespace());
+            let problem = Cli::try_parse_from(words)
+                .unwrap()
+                .args
+                .check()
+                .unwrap_err()
+                .to_string();
+            assert!(problem.contains(expected), "{flags}: {problem}");
+        }
+        for flags in ["", "--tokenizer space --bpe fastbpe --bpe-codes x"] {
+            let words = ["x"].into_iter().chain(flags.split_whitespace());
+            Cli::try_parse_from(words).unwrap().args.check().unwrap();
+        }
+        assert!(Cli::try_parse_from(["x", "--bpe", "gpt2"]).is_err());
+    }
+}

@@ -1,0 +1,182 @@
+//! The flags of `interactive`, with fairseq's names and meanings.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use burnseq_data::BatchLimits;
+use clap::Parser;
+
+use crate::decoding::{DecodingArgs, OPTIONAL_VALUES, REFUSED};
+use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+
+/// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
+const DEFAULT_MAX_TOKENS: usize = 12_000;
+
+/// Translate lines as they come, with the details of each.
+///
+/// Raw text comes in, one sentence a line, and fairseq's S-, W-, H-, D- and P- lines go out, one group for each line; W-
+/// is the time that the sentence took. An empty line has an empty translation, and so has one that is too long.
+#[derive(Debug, Parser)]
+#[command(
+    name = "interactive",
+    version,
+    max_term_width = 110,
+    args_override_self = true
+)]
+pub struct InteractiveArgs {
+    /// Folder of a dataset: its dictionaries must be those of the model; a weights file needs it [default: data-bin]
+    pub data: Option<PathBuf>,
+
+    /// Text to translate; `-` is standard input [default: -]
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub input: Option<PathBuf>,
+    /// Lines that are translated together; fewer where no more come for a moment [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub buffer_size: Option<usize>,
+    /// Lines are tokens of the dictionary already
+    #[arg(long, help_heading = "Input")]
+    pub tokenized: bool,
+    /// Source language of the dataset [default: that of the model]
+    #[arg(
+        short = 's',
+        long,
+        visible_alias = "src",
+        value_name = "LANG",
+        help_heading = "Input"
+    )]
+    pub source_lang: Option<String>,
+    /// Target language of the dataset [default: that of the model]
+    #[arg(
+        short = 't',
+        long,
+        visible_alias = "tgt",
+        value_name = "LANG",
+        help_heading = "Input"
+    )]
+    pub target_lang: Option<String>,
+    /// Task of the model; `translation` is the only one
+    #[arg(long, value_name = "TASK", value_parser = ["translation"], help_heading = "Input")]
+    pub task: Option<String>,
+
+    /// What it shares with `generate`.
+    #[command(flatten)]
+    pub decoding: DecodingArgs,
+}
+
+/// Flags of fairseq-generate that have no meaning here.
+const GENERATE: &[Refused] = &[
+    ("dataset-impl", DATASET),
+    ("gen-subset", DATASET),
+    ("no-progress-bar", "leave it out; there is no bar"),
+    ("num-shards", DATASET),
+    ("prefix-size", DATASET),
+    ("quiet", DATASET),
+    ("results-path", "redirect stdout: > FILE"),
+    ("sacrebleu", DATASET),
+    ("score-reference", DATASET),
+    ("scoring", DATASET),
+    ("shard-id", DATASET),
+    (
+        "skip-invalid-size-inputs-valid-test",
+        "leave it out; lines that are too long are told on stderr, and their translation stays empty",
+    ),
+];
+
+const DATASET: &str = "it goes with a dataset; use `generate`";
+
+/// The command line of `interactive`.
+pub const GRAMMAR: Grammar = Grammar {
+    refused: &[COMMON, TRAINING, REFUSED, GENERATE],
+    optional_values: OPTIONAL_VALUES,
+};
+
+impl InteractiveArgs {
+    /// Lines that are translated together.
+    pub(super) fn buffer_size(&self) -> usize {
+        // fairseq's default is 0, which stands for 1.
+        self.buffer_size.unwrap_or(1).max(1)
+    }
+
+    /// Checks combinations; no file is touched.
+    ///
+    /// # Errors
+    /// Flags that contradict each other.
+    pub fn check(&self) -> Result<()> {
+        self.decoding.text.check()?;
+        let buffer = self.buffer_size();
+        if let Some(batch) = self.decoding.batch_size.filter(|&batch| batch > buffer) {
+            bail!(
+                "--batch-size {batch} is above --buffer-size {buffer}, so no batch would be filled\nhint: add \
+                 --buffer-size {batch}"
+            );
+        }
+        let weights = self
+            .decoding
+            .path
+            .as_deref()
+            .is_some_and(|path| path.ends_with(".safetensors"));
+        if (self.source_lang.is_some() || self.target_lang.is_some()) && self.data.is_none() && !weights {
+            bail!(
+                "a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
+            );
+        }
+        Ok(())
+    }
+
+    /// The limits of batches.
+    ///
+    /// # Errors
+    /// A limit of 0.
+    pub(super) fn limits(&self) -> Result<BatchLimits> {
+        self.decoding.limits(BatchLimits {
+            max_tokens: Some(DEFAULT_MAX_TOKENS),
+            max_sentences: Some(self.buffer_size()),
+            ..BatchLimits::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(flags: &str) -> InteractiveArgs {
+        let words = ["interactive"].into_iter().chain(flags.split_whitespace());
+        GRAMMAR.try_parse(words).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_command_of_fairseq_is_understood() {
+        let args = args(
+            "data-bin --path checkpoints/checkpoint_best --source-lang de --target-lang en --buffer-size 1024 --beam 4 \
+             --batch-size 128 --remove-bpe --constraints --input - --cpu",
+        );
+        args.check().unwrap();
+        assert_eq!(args.buffer_size(), 1024);
+        assert_eq!(args.limits().unwrap().max_sentences, Some(128));
+        assert_eq!(args.data.as_deref(), Some("data-bin".as_ref()));
+    }
+
+    #[test]
+    fn one_line_is_translated_at_a_time_unless_more_are_asked_for() {
+        assert_eq!(args("").buffer_size(), 1);
+        assert_eq!(args("--buffer-size 0").limits().unwrap().max_sentences, Some(1));
+        assert_eq!(args("--buffer-size 9").limits().unwrap().max_sentences, Some(9));
+    }
+
+    #[test]
+    fn what_has_no_meaning_is_refused() {
+        for (flags, expected) in [
+            ("--batch-size 2", "add --buffer-size 2"),
+            ("--batch-size 9 --buffer-size 8", "add --buffer-size 9"),
+            ("-s de", "leave out the languages"),
+            ("--bpe sentencepiece", "add --sentencepiece-model"),
+        ] {
+            let problem = args(flags).check().unwrap_err().to_string();
+            assert!(problem.contains(expected), "{flags}: {problem}");
+        }
+        let words = ["interactive", "--score-reference"];
+        let error = GRAMMAR.try_parse::<InteractiveArgs>(words).unwrap().unwrap_err();
+        assert!(error.to_string().contains("use `generate`"), "{error}");
+    }
+}
