@@ -117,7 +117,7 @@ impl Golden {
 
     /// Decodes the first `n` sentences in batches of 64, as fairseq's runs did, with `options` for the width of a batch;
     /// gives the time of decoding too.
-    fn decode_with(
+    pub fn decode_with(
         &self,
         models: &[Transformer],
         n: usize,

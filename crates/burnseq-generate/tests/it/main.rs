@@ -6,3 +6,4 @@ mod golden;
 mod options;
 mod properties;
 mod scorer;
+mod searches;
