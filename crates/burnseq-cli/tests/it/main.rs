@@ -1,8 +1,10 @@
 //! The binaries from end to end, on tiny data.
+#![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod decoding;
 mod fixture;
 mod generate;
+mod golden_generate;
 mod interactive;
 mod preprocess;
 mod score;
