@@ -67,7 +67,8 @@ pub enum GenerateError {
     },
     /// A source token is not in the dictionary of the model.
     #[error(
-        "sentence {sentence} holds token {id}, the model knows {vocab}\nhint: the dictionary is not the one that the model was trained with"
+        "sentence {sentence} holds token {id}, the model knows {vocab}\nhint: the dictionary is not the one that the \
+         model was trained with"
     )]
     UnknownId {
         /// Number of the sentence in its dataset, 0-based.
@@ -107,7 +108,8 @@ pub enum GenerateError {
     },
     /// No hypothesis of a sentence has a probability.
     #[error(
-        "sentence {sentence} got no hypothesis: no token is left that has a finite probability\nhint: the weights or the --temperature are out of range, or --no-repeat-ngram-size forbids all words before --min-len is reached"
+        "sentence {sentence} got no hypothesis: no token is left that has a finite probability\nhint: the weights or the \
+         --temperature are out of range, or --no-repeat-ngram-size forbids all words before --min-len is reached"
     )]
     NoHypothesis {
         /// Number of the sentence in its dataset, 0-based.

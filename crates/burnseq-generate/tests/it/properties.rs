@@ -273,6 +273,26 @@ fn sources_that_do_not_fit_are_named() {
 }
 
 #[test]
+fn models_with_different_dictionaries_are_no_ensemble() {
+    let other = TransformerConfig {
+        encoder_layers: 1,
+        decoder_layers: 1,
+        ..TransformerConfig::default()
+    };
+    let other = other.init(&Vocab { tgt: 32, ..VOCAB }, 1, &Device::flex());
+    let generator = Generator::new(GenerateOptions::default()).unwrap();
+    let error = generator
+        .generate(&[model(8), other], &[Source::new(0, vec![2])], &Device::flex())
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with(
+            "model 2 of the ensemble was built for 29 source and 32 target tokens, the first one for 29 source and 31"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn weights_without_a_distribution_are_an_error() {
     struct Poison;
     impl burn::module::ModuleMapper for Poison {
