@@ -47,7 +47,7 @@ impl Sampling {
             tokens.sort_unstable_by(likeliest_first);
             let mut reached = 0.0;
             let enough = tokens.iter().position(|(_, log_prob)| {
-                reached += f64::from(*log_prob).exp();
+                reached += f64::from(log_prob.exp());
                 reached >= topp
             });
             tokens.truncate(enough.map_or(tokens.len(), |last| last + 1));
@@ -79,7 +79,7 @@ impl Choices {
         let cumulative = tokens
             .iter()
             .map(|(_, log_prob)| {
-                sum += f64::from(log_prob - max).exp();
+                sum += f64::from((log_prob - max).exp());
                 sum
             })
             .collect();
