@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use burnseq_generate::{GenerateError, GenerateOptions, Generator, Hypothesis, Source};
+use burnseq_generate::{ConstraintOrder, GenerateError, GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_model::{
     Dropout, EncoderDecoder, Transformer, TransformerConfig, Vocab, load_state_dict, state_dict,
 };
@@ -303,13 +303,46 @@ fn weights_without_a_distribution_are_an_error() {
             param.map(|tensor| tensor * f32::NAN)
         }
     }
-    let model = model(7).map(&mut Poison);
-    let generator = Generator::new(GenerateOptions::default()).unwrap();
-    let error = generator
-        .generate(&[model], &[Source::new(0, vec![5, 2])], &Device::flex())
-        .unwrap_err();
-    assert!(
-        matches!(error, GenerateError::NoHypothesis { sentence: 0 }),
-        "{error}"
-    );
+    let poisoned = || model(7).map(&mut Poison);
+    let plain = GenerateOptions::default;
+    let kinds = [
+        plain(),
+        GenerateOptions {
+            sampling: true,
+            ..plain()
+        },
+        GenerateOptions {
+            diverse_beam_groups: Some(5),
+            ..plain()
+        },
+        GenerateOptions {
+            diversity_rate: Some(0.5),
+            ..plain()
+        },
+        GenerateOptions {
+            constraints: Some(ConstraintOrder::Unordered),
+            ..plain()
+        },
+    ];
+    for options in kinds {
+        let mut source = Source::new(3, vec![5, 2]);
+        if options.constraints.is_some() {
+            source.constraints.push(vec![6, 7]);
+        }
+        let generator = Generator::new(options).unwrap();
+        // A sound model beside it does not hide it.
+        for models in [
+            vec![poisoned()],
+            vec![poisoned(), model(8)],
+            vec![model(8), poisoned()],
+        ] {
+            let error = generator
+                .generate(&models, std::slice::from_ref(&source), &Device::flex())
+                .unwrap_err();
+            assert!(
+                matches!(error, GenerateError::NoHypothesis { sentence: 3 }),
+                "{error}"
+            );
+        }
+    }
 }

@@ -82,7 +82,9 @@ impl Strategy for ConstrainedBeam {
         let fits = |candidate: Candidate| {
             let live = &sentence.rows[candidate.row];
             let key = (candidate.row, candidate.token);
-            if candidate.score == f32::NEG_INFINITY || seen.contains(&key) {
+            // Not a number is no score either.
+            let possible = candidate.score > f32::NEG_INFINITY;
+            if !possible || seen.contains(&key) {
                 return None;
             }
             seen.push(key);
