@@ -1,6 +1,6 @@
 //! Undoing subword segmentation in decoded text: fairseq's `--remove-bpe` and `--post-process`.
 
-use crate::whitespace::is_space;
+use crate::whitespace::{collapse, is_space};
 
 /// Which marks to remove.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +18,8 @@ pub enum RemoveBpe {
     Letter,
     /// Blanks go, `_EOW` becomes a blank (`_EOW`).
     EndOfWord,
+    /// `<SIL>` goes, and blanks beside it (`silence`).
+    Silence,
     /// These characters are removed wherever they stand.
     Symbol(String),
 }
@@ -34,6 +36,7 @@ impl RemoveBpe {
             Some("wordpiece") => Self::WordPiece,
             Some("letter") => Self::Letter,
             Some("_EOW") => Self::EndOfWord,
+            Some("silence") => Self::Silence,
             Some(symbol) => Self::Symbol(symbol.to_owned()),
         }
     }
@@ -47,6 +50,7 @@ impl RemoveBpe {
             Self::WordPiece => replace_mark(tokens, "_"),
             Self::Letter => replace_mark(tokens, "|"),
             Self::EndOfWord => replace_mark(tokens, "_EOW"),
+            Self::Silence => collapse(&tokens.replace("<SIL>", "")),
             Self::Symbol(symbol) => remove_symbol(tokens, symbol),
         }
     }
@@ -95,6 +99,7 @@ mod tests {
         assert_eq!(apply(Some("wordpiece"), "_ein _H und"), "ein Hund");
         assert_eq!(apply(Some("letter"), "e i n | H u n d |"), "ein Hund");
         assert_eq!(apply(Some("_EOW"), "e i n_EOW H u n d_EOW"), "ein Hund");
+        assert_eq!(apply(Some("silence"), "<SIL> ein <SIL> Hund"), "ein Hund");
         assert_eq!(apply(Some("## "), "a## b c##"), "ab c");
     }
 

@@ -83,8 +83,9 @@ impl Printer {
     /// for the places of `<unk>`.
     pub fn hypothesis(&self, id: usize, hypothesis: &Hypothesis, source: &str) -> String {
         let replacements = self.replacements(hypothesis, source);
-        let tokens = self.text.tokens(&hypothesis.tokens, Unk::Each(&replacements));
-        let text = self.text.text(&hypothesis.tokens, Unk::Each(&replacements));
+        let unk = self.unk(&replacements);
+        let tokens = self.text.tokens(&hypothesis.tokens, unk);
+        let text = self.text.text(&hypothesis.tokens, unk);
         let mut lines = format::hypothesis_lines(id, hypothesis, &tokens, &text);
         if let (Some(kind), Some(attention)) = (self.alignment, &hypothesis.attention) {
             lines += &match kind {
@@ -101,14 +102,22 @@ impl Printer {
     /// The text of a hypothesis, as in its D- line.
     pub fn translation(&self, hypothesis: &Hypothesis, source: &str) -> String {
         let replacements = self.replacements(hypothesis, source);
-        self.text.text(&hypothesis.tokens, Unk::Each(&replacements))
+        self.text.text(&hypothesis.tokens, self.unk(&replacements))
     }
 
     /// What stands for each `<unk>`; nothing unless they are to be replaced.
-    fn replacements(&self, hypothesis: &Hypothesis, source: &str) -> Vec<String> {
+    pub fn replacements(&self, hypothesis: &Hypothesis, source: &str) -> Vec<String> {
         self.replace_unk.as_ref().map_or(Vec::new(), |replace_unk| {
             let source: Vec<&str> = tokenize_line(source).collect();
             replace_unk.replacements(hypothesis, &source, self.text.dict().unk())
         })
+    }
+
+    fn unk<'a>(&'a self, each: &'a [String]) -> Unk<'a> {
+        let dict = self.text.dict();
+        Unk {
+            each,
+            rest: dict.symbol(dict.unk()),
+        }
     }
 }

@@ -148,16 +148,19 @@ impl Job<'_> {
             |ids| self.decode(ids),
             |batch| {
                 for decoded in batch {
-                    let best = &decoded.hypotheses[0].tokens;
-                    tokens += best.len();
+                    let best = &decoded.hypotheses[0];
+                    let source = self.source_text(decoded.id);
+                    tokens += best.tokens.len();
                     if let Some(target) = self.dataset.tgt() {
-                        keeper.add(&self.printer.text, best, &target.sentence(decoded.id));
+                        let replacements = self.printer.replacements(best, &source);
+                        let target = target.sentence(decoded.id);
+                        keeper.add(&self.printer.text, &best.tokens, &replacements, &target);
                     }
                     bar.inc(1);
                     if self.args.quiet {
                         continue;
                     }
-                    let lines = self.lines(&decoded);
+                    let lines = self.lines(&decoded, &source);
                     if self.args.in_order {
                         waiting.insert(decoded.id, lines);
                     } else {
@@ -225,20 +228,22 @@ impl Job<'_> {
         Ok(scored.into_iter().map(|hypothesis| vec![hypothesis]).collect())
     }
 
-    /// The lines of a sentence.
-    fn lines(&self, decoded: &Decoded) -> String {
+    /// The tokens of a source, as text has them where there is text.
+    fn source_text(&self, id: usize) -> String {
+        let src = self.dataset.src();
+        let decode = || self.model.src_dict.decode(&src.sentence(id));
+        src.text(id).map_or_else(decode, str::to_owned)
+    }
+
+    /// The lines of a sentence, whose source has the text `source`.
+    fn lines(&self, decoded: &Decoded, source: &str) -> String {
         let id = decoded.id;
-        let source = self.dataset.src().sentence(id);
-        let mut lines = self.printer.source(id, &source);
+        let mut lines = self.printer.source(id, &self.dataset.src().sentence(id));
         if let Some(target) = self.dataset.tgt() {
             lines += &self.printer.target(id, &target.sentence(id));
         }
-        let text = match self.dataset.src().text(id) {
-            Some(text) => text.to_owned(),
-            None => self.model.src_dict.decode(&source),
-        };
         for hypothesis in &decoded.hypotheses {
-            lines += &self.printer.hypothesis(id, hypothesis, &text);
+            lines += &self.printer.hypothesis(id, hypothesis, source);
         }
         lines
     }

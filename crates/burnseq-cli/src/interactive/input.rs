@@ -13,7 +13,7 @@ use burnseq_text::LineReader;
 use crate::decoding::{coded, format};
 
 /// Lines that are read ahead.
-const AHEAD: usize = 1024;
+const AHEAD: usize = 64;
 /// How long to wait for one more line before those at hand are translated.
 const PAUSE: Duration = Duration::from_millis(20);
 

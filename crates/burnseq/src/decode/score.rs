@@ -4,7 +4,7 @@ use burnseq_metrics::{Bleu, Chrf, Metric, References, Ter, TokenisedBleu, Tokeni
 
 use crate::error::Result;
 
-use super::TargetText;
+use super::{TargetText, Unk};
 
 /// How fairseq writes `<unk>` in references, so that it equals no `<unk>` of a hypothesis.
 const UNK_IN_REFERENCE: &str = "<<unk>>";
@@ -33,15 +33,16 @@ pub struct ScoreKeeper {
 }
 
 impl ScoreKeeper {
-    /// Takes in the ids of a hypothesis and of its reference.
-    pub fn add(&mut self, text: &TargetText, hypothesis: &[u32], reference: &[u32]) {
+    /// Takes in the ids of a hypothesis and of its reference; `replacements` stand for the first `<unk>` of the hypothesis.
+    pub fn add(&mut self, text: &TargetText, hypothesis: &[u32], replacements: &[String], reference: &[u32]) {
+        let replaced = |rest| {
+            let each = replacements;
+            text.text(hypothesis, Unk { each, rest })
+        };
         let unk = text.dict().symbol(text.dict().unk());
-        self.tokenised.add_lines(
-            &text.text(reference, UNK_IN_REFERENCE),
-            &text.text(hypothesis, unk),
-        );
-        self.hypotheses
-            .push(text.text(hypothesis, SACREBLEU_UNK_IN_HYPOTHESIS));
+        self.tokenised
+            .add_lines(&text.text(reference, UNK_IN_REFERENCE), &replaced(unk));
+        self.hypotheses.push(replaced(SACREBLEU_UNK_IN_HYPOTHESIS));
         self.references
             .push(text.text(reference, SACREBLEU_UNK_IN_REFERENCE));
     }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn equal_text_scores_100_on_both_counts() {
         let mut keeper = ScoreKeeper::default();
-        keeper.add(&text(), &[4, 5, 6, 7, 2], &[4, 5, 6, 7, 2]);
+        keeper.add(&text(), &[4, 5, 6, 7, 2], &[], &[4, 5, 6, 7, 2]);
         assert!((keeper.tokenised().unwrap().score - 100.0).abs() < 1e-9);
         for (metric, expected) in [
             (TextMetric::Bleu(Bleu::default()), " = 100.00 100.0/"),
@@ -108,10 +109,19 @@ mod tests {
     #[test]
     fn unknown_tokens_match_nothing() {
         let mut keeper = ScoreKeeper::default();
-        keeper.add(&text(), &[4, 5, 6, 7, 3, 2], &[4, 5, 6, 7, 3, 2]);
+        keeper.add(&text(), &[4, 5, 6, 7, 3, 2], &[], &[4, 5, 6, 7, 3, 2]);
         assert_eq!(keeper.tokenised().unwrap().matched, [4, 3, 2, 1]);
         let bleu = keeper.text_score(&TextMetric::Bleu(Bleu::default())).unwrap();
         assert!(bleu.contains(" 80.0/75.0/66.7/50.0 "), "{bleu}"); // 4/5, 3/4, 2/3, 1/2
+    }
+
+    #[test]
+    fn what_stands_for_unknown_tokens_is_scored() {
+        let mut keeper = ScoreKeeper::default();
+        keeper.add(&text(), &[4, 5, 3, 7, 2], &["c".to_owned()], &[4, 5, 6, 7, 2]);
+        assert_eq!(keeper.tokenised().unwrap().matched, [4, 3, 2, 1]);
+        let bleu = keeper.text_score(&TextMetric::Bleu(Bleu::default())).unwrap();
+        assert!(bleu.contains(" = 100.00 "), "{bleu}");
     }
 
     #[test]

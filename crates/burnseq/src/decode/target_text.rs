@@ -4,18 +4,18 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings, TextPipeline};
 
-/// How `<unk>` is written.
+/// How `<unk>` is written: one after the other as `each` says, and as `rest` where that ends.
 #[derive(Debug, Clone, Copy)]
-pub enum Unk<'a> {
-    /// Always so.
-    As(&'a str),
-    /// One after the other, and in the dictionary's way where these end.
-    Each(&'a [String]),
+pub struct Unk<'a> {
+    /// For the first ones.
+    pub each: &'a [String],
+    /// For all others.
+    pub rest: &'a str,
 }
 
 impl<'a> From<&'a str> for Unk<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::As(text)
+    fn from(rest: &'a str) -> Self {
+        Self { each: &[], rest }
     }
 }
 
@@ -72,10 +72,7 @@ impl TargetText {
 
     fn symbols(&self, ids: &[u32], unk: Unk<'_>) -> String {
         let dict = &self.dict;
-        let (default, mut each) = match unk {
-            Unk::As(text) => (text, [].iter()),
-            Unk::Each(texts) => (dict.symbol(dict.unk()), texts.iter()),
-        };
+        let mut each = unk.each.iter();
         let mut line = String::new();
         for &id in ids
             .iter()
@@ -85,7 +82,7 @@ impl TargetText {
                 line.push(' ');
             }
             line.push_str(if id == dict.unk() {
-                each.next().map_or(default, String::as_str)
+                each.next().map_or(unk.rest, String::as_str)
             } else {
                 dict.symbol(id)
             });
@@ -125,7 +122,11 @@ mod tests {
         let pipeline = TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap();
         let text = TargetText::new(dict(&["Hu@@", "nd"]), pipeline, RemoveBpe::SubwordNmt);
         let replacements = ["Ot@@".to_owned()];
-        let replaced = text.tokens(&[3, 5, 3, 2], Unk::Each(&replacements));
+        let unk = Unk {
+            each: &replacements,
+            rest: "<unk>",
+        };
+        let replaced = text.tokens(&[3, 5, 3, 2], unk);
         assert_eq!(replaced, "Otnd <unk>");
     }
 
