@@ -7,6 +7,7 @@
 //!   [`subword_nmt`], which are learnt here too.
 //! - [`moses`] are the tools that many published corpora were prepared with.
 //! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format.
+//! - [`SubwordSampler`] draws other segmentations of the same text while training.
 //! - [`RemoveBpe`] joins subwords in decoded text where no pipeline is at hand.
 //!
 //! ```
@@ -49,7 +50,7 @@ pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::LineReader;
 pub use normalize::Normalization;
-pub use pipeline::{SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
+pub use pipeline::{MosesSettings, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
 pub use random::SampleRng;
 pub use remove_bpe::{RemoveBpe, carries_subword_marks};
 pub use sampling::{SubwordSampler, SubwordSampling};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use burnseq_data::DatasetImpl;
-use burnseq_data::preprocess::{BpeKind, PreprocessConfig};
+use burnseq_data::preprocess::{BpeKind, PreprocessConfig, TokenizerKind};
 use clap::{Parser, ValueEnum};
 
 use crate::exit::usage;
@@ -53,6 +53,23 @@ pub struct PreprocessArgs {
     /// Leave out lines of more words or tokens, together with their counterpart [default: 50000]
     #[arg(long, value_name = "N", help_heading = "Text")]
     pub max_line_tokens: Option<usize>,
+
+    /// How raw text falls into words; decoding puts it together again [default: space]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Words")]
+    pub tokenizer: Option<WordTokenizer>,
+    /// Moses: leave dashes inside words alone
+    #[arg(long, help_heading = "Words")]
+    pub moses_no_dash_splits: bool,
+    /// Moses: do not write `& | < > ' " [ ]` as entities
+    #[arg(long, help_heading = "Words")]
+    pub moses_no_escape: bool,
+    /// Moses: abbreviations that keep their full stop, a file in Moses' format for each side: source,target
+    /// [default: built-in lists for de and en, initials for other languages]
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',', help_heading = "Words")]
+    pub nonbreaking_prefixes: Vec<PathBuf>,
+    /// Put text in lower case, behind the tokenizer
+    #[arg(long, help_heading = "Words")]
+    pub lowercase: bool,
 
     /// Subword model: learnt here, or none when the text is to be used as it is [default: auto]
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Subwords")]
@@ -172,6 +189,18 @@ pub struct PreprocessArgs {
     pub no_progress_bar: bool,
 }
 
+/// Values of `--tokenizer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum WordTokenizer {
+    /// Words are what white space separates
+    Space,
+    /// Every character is a token
+    Character,
+    /// Moses' tokenizer, for the language of each side
+    Moses,
+}
+
 /// Values of `--bpe`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -253,12 +282,17 @@ impl PreprocessArgs {
             bpe_vocab_threshold: self.bpe_vocab_threshold,
             align_suffix: self.align_suffix,
             alignfile: self.alignfile,
+            moses_no_dash_splits: self.moses_no_dash_splits,
+            moses_no_escape: self.moses_no_escape,
+            nonbreaking_prefixes: self.nonbreaking_prefixes,
+            lowercase: self.lowercase,
             ..PreprocessConfig::default()
         };
         overlay(&mut config.destdir, self.destdir);
         overlay(&mut config.thresholdsrc, self.thresholdsrc);
         overlay(&mut config.thresholdtgt, self.thresholdtgt);
         overlay(&mut config.padding_factor, self.padding_factor);
+        overlay(&mut config.tokenizer, self.tokenizer.map(TokenizerKind::from));
         overlay(&mut config.bpe, self.bpe.map(BpeKind::from));
         overlay(&mut config.bpe_min_frequency, self.bpe_min_frequency);
         overlay(&mut config.character_coverage, self.character_coverage);
@@ -308,6 +342,16 @@ fn nwords(flag: &str, value: Option<i64>) -> anyhow::Result<Option<usize>> {
             let n = usize::try_from(n);
             let n = n.map_err(|_| usage(anyhow!("{flag} must be -1 or a number of types")))?;
             Ok(Some(n))
+        }
+    }
+}
+
+impl From<WordTokenizer> for TokenizerKind {
+    fn from(tokenizer: WordTokenizer) -> Self {
+        match tokenizer {
+            WordTokenizer::Space => Self::Space,
+            WordTokenizer::Character => Self::Character,
+            WordTokenizer::Moses => Self::Moses,
         }
     }
 }
@@ -377,6 +421,17 @@ mod tests {
             ..PreprocessConfig::default()
         };
         assert_eq!(resolve(&flags).unwrap().config, expected);
+    }
+
+    #[test]
+    fn words_can_be_those_of_moses() {
+        let flags = "-s de -t en --tokenizer moses --moses-no-dash-splits --moses-no-escape \
+                     --nonbreaking-prefixes a,b --lowercase --trainpref d/train";
+        let flags: Vec<_> = flags.split_whitespace().collect();
+        let config = resolve(&flags).unwrap().config;
+        assert_eq!(config.tokenizer, TokenizerKind::Moses);
+        assert!(config.moses_no_dash_splits && config.moses_no_escape && config.lowercase);
+        assert_eq!(config.nonbreaking_prefixes, [PathBuf::from("a"), "b".into()]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use anyhow::Context;
 use burnseq_data::preprocess::{Observer, Report, preprocess};
 
 use crate::exit::usage;
-pub use args::{Bpe, LogFormat, PreprocessArgs, Resolved};
+pub use args::{Bpe, LogFormat, PreprocessArgs, Resolved, WordTokenizer};
 pub use progress::Progress;
 
 /// Runs `preprocess`: the report goes to stdout, everything else to stderr.

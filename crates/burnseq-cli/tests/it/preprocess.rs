@@ -89,6 +89,25 @@ fn results_can_be_json() {
 }
 
 #[test]
+fn raw_text_can_go_through_moses() {
+    let dir = corpus();
+    let flags = "-s de -t en --tokenizer moses --lowercase --bpe subword_nmt --bpe-size 20";
+    let output = preprocess(dir.path(), &flags.split_whitespace().collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("; words are Moses tokens; lower case\n"),
+        "{}",
+        stdout(&output)
+    );
+    let settings = fs::read_to_string(dir.path().join("data-bin/text.de.json")).unwrap();
+    assert!(settings.contains("\"moses\""), "{settings}");
+    let dictionary = fs::read_to_string(dir.path().join("data-bin/dict.de.txt")).unwrap();
+    assert!(dictionary.starts_with(". 300\n"), "{dictionary}");
+    let flags = ["-s", "de", "-t", "en", "--moses-no-escape"];
+    assert_fails(&preprocess(dir.path(), &flags), 2, "needs --tokenizer moses");
+}
+
+#[test]
 fn wrong_usage_ends_with_two() {
     let dir = corpus();
     let run = |flags: &[&str]| preprocess(dir.path(), flags);
@@ -152,7 +171,7 @@ fn help_names_every_group_of_flags() {
     let dir = corpus();
     let output = preprocess(dir.path(), &["--help"]);
     assert!(output.status.success());
-    for heading in ["Text:", "Subwords:", "Dictionaries:", "Output:"] {
+    for heading in ["Text:", "Words:", "Subwords:", "Dictionaries:", "Output:"] {
         assert!(stdout(&output).contains(heading), "{heading}");
     }
 }

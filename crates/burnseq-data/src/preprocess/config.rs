@@ -22,6 +22,19 @@ pub enum BpeKind {
     None,
 }
 
+/// How raw text falls into words before it is split into subwords.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenizerKind {
+    /// Words are what white space separates.
+    #[default]
+    Space,
+    /// Every character is a token.
+    Character,
+    /// Moses' tokenizer for the language of each side.
+    Moses,
+}
+
 /// A run of `preprocess`; names and meanings are fairseq's where it has them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -62,6 +75,16 @@ pub struct PreprocessConfig {
     pub padding_factor: usize,
     /// Threads; `None` takes one per processor. The output does not depend on it.
     pub workers: Option<usize>,
+    /// How raw text falls into words.
+    pub tokenizer: TokenizerKind,
+    /// Moses: dashes inside words do not become tokens.
+    pub moses_no_dash_splits: bool,
+    /// Moses: `& | < > ' " [ ]` are not written as entities.
+    pub moses_no_escape: bool,
+    /// Moses: lists of abbreviations, one for each side; empty takes the built-in ones.
+    pub nonbreaking_prefixes: Vec<PathBuf>,
+    /// Text is put in lower case, after it was split into words.
+    pub lowercase: bool,
     /// Subword model.
     pub bpe: BpeKind,
     /// Pieces (SentencePiece) or merges (subword-nmt) to learn; `None` takes
@@ -94,8 +117,8 @@ pub struct PreprocessConfig {
 
 /// What is wrong with alignments of text that is segmented here.
 pub(crate) const ALIGNED_TEXT_IS_SEGMENTED: &str = "--align-suffix and --alignfile count the tokens of the text as \
-    it is given, but subwords are applied to it here\nhint: segment the text first, align the result, and give \
-    --bpe none";
+    it is given, but a tokenizer, lower case or subwords are applied to it here\nhint: segment the text first, align \
+    the result, and give --bpe none";
 
 /// Pieces or merges that are learnt on a corpus that is large enough for them.
 pub const DEFAULT_BPE_SIZE: usize = 10_000;
@@ -121,6 +144,11 @@ impl Default for PreprocessConfig {
             dict_only: false,
             padding_factor: 8,
             workers: None,
+            tokenizer: TokenizerKind::Space,
+            moses_no_dash_splits: false,
+            moses_no_escape: false,
+            nonbreaking_prefixes: Vec::new(),
+            lowercase: false,
             bpe: BpeKind::Auto,
             bpe_size: None,
             bpe_per_side: false,
@@ -152,6 +180,7 @@ impl PreprocessConfig {
         self.language_problem()
             .or_else(|| self.input_problem())
             .or_else(|| self.dictionary_problem())
+            .or_else(|| self.tokenizer_problem())
             .or_else(|| self.bpe_problem())
             .or_else(|| self.bpe_vocabulary_problem())
             .or_else(|| self.alignment_problem())
@@ -238,6 +267,37 @@ impl PreprocessConfig {
                  existing one"
                     .into(),
             );
+        }
+        None
+    }
+
+    fn tokenizer_problem(&self) -> Option<String> {
+        if self.tokenizer != TokenizerKind::Moses {
+            for (flag, given) in [
+                ("--moses-no-dash-splits", self.moses_no_dash_splits),
+                ("--moses-no-escape", self.moses_no_escape),
+                ("--nonbreaking-prefixes", !self.nonbreaking_prefixes.is_empty()),
+            ] {
+                if given {
+                    return Some(format!("{flag} needs --tokenizer moses"));
+                }
+            }
+        }
+        if self.tokenizer == TokenizerKind::Moses && self.source_lang.is_none() {
+            return Some("--tokenizer moses needs the language of the text (--source-lang)".into());
+        }
+        let sides = self.langs().len();
+        if !self.nonbreaking_prefixes.is_empty() && self.nonbreaking_prefixes.len() != sides {
+            return Some(format!(
+                "--nonbreaking-prefixes takes a file for each side ({sides}), got {}",
+                self.nonbreaking_prefixes.len()
+            ));
+        }
+        let subwords = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
+            || !self.bpe_model.is_empty()
+            || !self.bpe_codes.is_empty();
+        if self.tokenizer == TokenizerKind::Character && subwords {
+            return Some("--tokenizer character goes without subwords (--bpe none)".into());
         }
         None
     }
@@ -482,6 +542,39 @@ mod tests {
         assert!(aligned(|c| c.bpe = BpeKind::Sentencepiece).contains("subwords are applied"));
         assert!(aligned(|c| c.bpe_codes = vec!["x".into()]).contains("subwords are applied"));
         assert!(aligned(|c| (c.only_source, c.target_lang) = (true, None)).contains("needs two sides"));
+    }
+
+    #[test]
+    fn flags_of_moses_need_moses() {
+        assert!(problem(|c| c.moses_no_escape = true).contains("--moses-no-escape needs --tokenizer moses"));
+        assert!(problem(|c| c.moses_no_dash_splits = true).contains("--moses-no-dash-splits needs"));
+        assert!(problem(|c| c.nonbreaking_prefixes = vec!["x".into()]).contains("needs --tokenizer moses"));
+        let moses = |c: &mut PreprocessConfig| c.tokenizer = TokenizerKind::Moses;
+        assert!(
+            problem(|c| {
+                moses(c);
+                c.nonbreaking_prefixes = vec!["x".into()];
+            })
+            .contains("a file for each side (2), got 1")
+        );
+        assert!(
+            problem(|c| {
+                moses(c);
+                (c.only_source, c.source_lang, c.target_lang) = (true, None, None);
+            })
+            .contains("needs the language")
+        );
+        assert!(
+            problem(|c| {
+                c.tokenizer = TokenizerKind::Character;
+                c.bpe = BpeKind::SubwordNmt;
+            })
+            .contains("without subwords")
+        );
+        let mut config = pair();
+        moses(&mut config);
+        config.nonbreaking_prefixes = vec!["x".into(), "y".into()];
+        config.validate().unwrap();
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use burnseq_text::Normalization;
 use burnseq_text::sentencepiece::{self, SentencePieceOptions};
 use burnseq_text::subword_nmt::{self, LearnOptions};
+use burnseq_text::{Normalization, TextPipeline};
 
 use super::Notes;
 use super::config::{DEFAULT_BPE_SIZE, PreprocessConfig};
@@ -14,6 +14,7 @@ use super::observer::Observer;
 use super::pairs::PairReader;
 use super::segment::is_pair_over;
 use super::survey::SplitSurvey;
+use super::words::Words;
 use crate::error::{Error, Result};
 
 /// On a small corpus a piece should stand for this many words, lest most pieces are too rare to
@@ -48,6 +49,7 @@ pub(crate) struct Model {
 /// When the text cannot be read, or `--bpe-size` is too small for its characters.
 pub(crate) fn learn_sentencepiece(
     config: &PreprocessConfig,
+    words: &Words,
     surveys: &[SplitSurvey],
     observer: &dyn Observer,
     notes: &mut Notes<'_>,
@@ -56,7 +58,8 @@ pub(crate) fn learn_sentencepiece(
         .iter()
         .map(|sides| wanted(config, surveys, sides))
         .collect();
-    let learned = match try_sentencepiece(config, &sizes, observer) {
+    let pipelines = words.pipelines(Normalization::NmtNfkc)?;
+    let learned = match try_sentencepiece(config, &pipelines, &sizes, observer) {
         // Many characters: a size that was picked here gives way, one asked for does not.
         Err(Error::Text(burnseq_text::Error::VocabularyTooSmall { required, .. }))
             if config.bpe_size.is_none() =>
@@ -64,7 +67,7 @@ pub(crate) fn learn_sentencepiece(
             sizes
                 .iter_mut()
                 .for_each(|size| *size = (*size).max(2 * required));
-            try_sentencepiece(config, &sizes, observer)
+            try_sentencepiece(config, &pipelines, &sizes, observer)
         }
         learned => learned,
     }?;
@@ -96,6 +99,7 @@ pub(crate) fn learn_sentencepiece(
 /// A model of the given size for each group of sides.
 fn try_sentencepiece(
     config: &PreprocessConfig,
+    pipelines: &[TextPipeline],
     sizes: &[usize],
     observer: &dyn Observer,
 ) -> Result<Vec<sentencepiece::Learned>> {
@@ -110,9 +114,10 @@ fn try_sentencepiece(
     };
     let learners = gather_learners(
         config,
+        pipelines,
         observer,
         make,
-        |learner, line| learner.add_line(&Normalization::NmtNfkc.apply(line)),
+        sentencepiece::Learner::add_line,
         sentencepiece::Learner::merge,
     )?;
     observer.stage("learn", None);
@@ -126,12 +131,14 @@ fn try_sentencepiece(
 /// When the text cannot be read.
 pub(crate) fn learn_subword_nmt(
     config: &PreprocessConfig,
+    words: &Words,
     surveys: &[SplitSurvey],
     observer: &dyn Observer,
     notes: &mut Notes<'_>,
 ) -> Result<Learnt> {
     let learners = gather_learners(
         config,
+        &words.pipelines(Normalization::None)?,
         observer,
         |_| subword_nmt::Learner::new(),
         subword_nmt::Learner::add_line,
@@ -168,9 +175,10 @@ fn sides(config: &PreprocessConfig) -> Vec<Vec<usize>> {
     }
 }
 
-/// Feeds the training text to one learner for both sides, or one for each.
+/// Feeds the words of the training text to one learner for both sides, or one for each.
 fn gather_learners<L: Send>(
     config: &PreprocessConfig,
+    pipelines: &[TextPipeline],
     observer: &dyn Observer,
     make: impl Fn(usize) -> L + Sync,
     add: impl Fn(&mut L, &str) + Sync,
@@ -192,9 +200,9 @@ fn gather_learners<L: Send>(
                     continue;
                 }
                 for (learner, sides) in learners.iter_mut().zip(&groups) {
-                    sides
-                        .iter()
-                        .for_each(|&side| add(learner, chunk.sides[side].line(index)));
+                    sides.iter().for_each(|&side| {
+                        add(learner, &pipelines[side].words(chunk.sides[side].line(index)))
+                    });
                 }
             }
             Ok(())

@@ -18,10 +18,11 @@ mod staging;
 pub(crate) mod stats;
 pub(crate) mod subwords;
 mod survey;
+mod words;
 
 use std::path::{Path, PathBuf};
 
-pub use config::{BpeKind, DEFAULT_BPE_SIZE, PreprocessConfig};
+pub use config::{BpeKind, DEFAULT_BPE_SIZE, PreprocessConfig, TokenizerKind};
 pub use observer::Observer;
 pub use report::{DictionaryReport, REPORT_FILE, Report};
 pub use stats::{SideStats, SplitStats, UNEVEN_RATIO};
@@ -141,7 +142,7 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     }
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        subwords: subwords.description().to_owned(),
+        subwords: subwords.description(),
         dictionaries: dictionary_reports(&dictionaries, &langs),
         splits,
         notes: notes.texts,

@@ -7,13 +7,14 @@ use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
 
 use super::Notes;
-use super::config::{BpeKind, PreprocessConfig};
+use super::config::{BpeKind, PreprocessConfig, TokenizerKind};
 use super::dictionaries::{count, given_files};
 use super::learn::{Learnt, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
 use super::pairs::PairReader;
 use super::segment::Segment;
 use super::survey::{Marks, SplitSurvey};
+use super::words::{self, Words};
 use crate::error::{Error, Result};
 
 /// Text settings of text of no particular language.
@@ -65,40 +66,42 @@ impl Subwords {
         observer: &dyn Observer,
         notes: &mut Notes<'_>,
     ) -> Result<Self> {
+        let words = Words::new(config)?;
         if !config.bpe_model.is_empty() {
-            return Self::given(config, &config.bpe_model, BpeKind::Sentencepiece);
+            return Self::given(config, &words, &config.bpe_model, BpeKind::Sentencepiece);
         }
         if !config.bpe_codes.is_empty() {
-            let given = Self::given(config, &config.bpe_codes, BpeKind::SubwordNmt)?;
+            let given = Self::given(config, &words, &config.bpe_codes, BpeKind::SubwordNmt)?;
             return given.with_vocabularies(config, observer);
         }
         let kind = match config.bpe {
             BpeKind::Auto => {
-                if let Some(found) = Self::beside_dictionaries(config, notes)? {
+                if let Some(found) = Self::beside_dictionaries(config, &words, notes)? {
                     return Ok(found);
                 }
-                automatic_kind(config, surveys, notes)
+                automatic_kind(config, &words, surveys, notes)?
             }
             kind => kind,
         };
         match kind {
-            BpeKind::Sentencepiece => Self::learnt(
-                config,
-                kind,
-                learn_sentencepiece(config, surveys, observer, notes)?,
-            ),
+            BpeKind::Sentencepiece => {
+                let learnt = learn_sentencepiece(config, &words, surveys, observer, notes)?;
+                Self::learnt(config, &words, kind, learnt)
+            }
             BpeKind::SubwordNmt => {
-                let learnt = learn_subword_nmt(config, surveys, observer, notes)?;
-                Self::learnt(config, kind, learnt)?.with_vocabularies(config, observer)
+                let learnt = learn_subword_nmt(config, &words, surveys, observer, notes)?;
+                Self::learnt(config, &words, kind, learnt)?.with_vocabularies(config, observer)
             }
             BpeKind::None | BpeKind::Auto => {
-                let settings = vec![TextSettings::default(); config.langs().len()];
-                Self::new(
-                    config,
-                    settings,
-                    TextFiles::new(),
-                    "none, text is used as it is".to_owned(),
-                )
+                let settings = (0..config.langs().len())
+                    .map(|side| words.settings(side, Normalization::None, SubwordSettings::None))
+                    .collect();
+                let description = if words.as_is() {
+                    "none, text is used as it is".to_owned()
+                } else {
+                    "none".to_owned()
+                };
+                Self::new(config, settings, words.files().clone(), description)
             }
         }
     }
@@ -126,17 +129,18 @@ impl Subwords {
     }
 
     /// Models that exist: one for both sides, or one for each.
-    fn given(config: &PreprocessConfig, paths: &[PathBuf], kind: BpeKind) -> Result<Self> {
+    fn given(config: &PreprocessConfig, words: &Words, paths: &[PathBuf], kind: BpeKind) -> Result<Self> {
         let mut models = Vec::new();
         for path in paths {
             models.push(std::fs::read(path).map_err(Error::read(path))?);
         }
-        let mut files = TextFiles::new();
+        let mut files = words.files().clone();
         let mut settings = Vec::new();
         for side in 0..config.langs().len() {
             let number = side.min(models.len() - 1);
             let name = model_name(config, kind, (models.len() > 1).then_some(side));
-            settings.push(settings_of(kind, &name, &models[number], &paths[number])?);
+            let (normalization, subword) = steps_of(kind, &name, &models[number], &paths[number])?;
+            settings.push(words.settings(side, normalization, subword));
             files.insert(name, models[number].clone());
         }
         let listed: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
@@ -154,13 +158,14 @@ impl Subwords {
     }
 
     /// Models learnt just now: one for both sides, or one for each.
-    fn learnt(config: &PreprocessConfig, kind: BpeKind, learnt: Learnt) -> Result<Self> {
-        let mut files = TextFiles::new();
+    fn learnt(config: &PreprocessConfig, words: &Words, kind: BpeKind, learnt: Learnt) -> Result<Self> {
+        let mut files = words.files().clone();
         let mut settings = Vec::new();
         for side in 0..config.langs().len() {
             let model = &learnt.models[side.min(learnt.models.len() - 1)];
             let name = model_name(config, kind, (learnt.models.len() > 1).then_some(side));
-            settings.push(settings_of(kind, &name, &model.content, Path::new(&name))?);
+            let (normalization, subword) = steps_of(kind, &name, &model.content, Path::new(&name))?;
+            settings.push(words.settings(side, normalization, subword));
             if let Some(vocab) = &model.vocab {
                 files.insert(name.replace(".model", ".vocab"), vocab.clone());
             }
@@ -234,7 +239,11 @@ impl Subwords {
 
     /// The settings and models that lie beside dictionaries that are given, so that text added
     /// later is segmented as the training text was.
-    fn beside_dictionaries(config: &PreprocessConfig, notes: &mut Notes<'_>) -> Result<Option<Self>> {
+    fn beside_dictionaries(
+        config: &PreprocessConfig,
+        words: &Words,
+        notes: &mut Notes<'_>,
+    ) -> Result<Option<Self>> {
         let dictionaries = given_files(config);
         let Some(folder) = dictionaries.first().and_then(|path| path.parent()) else {
             return Ok(None);
@@ -249,8 +258,16 @@ impl Subwords {
         }
         let mut files = TextFiles::new();
         let mut settings = Vec::new();
-        for path in &paths {
+        for (number, path) in paths.iter().enumerate() {
             let side = TextSettings::load(path)?;
+            if !words.as_is() && !words.agree(number, &side) {
+                return Err(Error::Config(format!(
+                    "{} tells another --tokenizer or --lowercase than is asked for, and the dictionaries beside \
+                     it were made with those\n\
+                     hint: leave out the flags; that file is followed",
+                    path.display()
+                )));
+            }
             files.append(&mut side.read_files(folder)?);
             settings.push(side);
         }
@@ -273,8 +290,9 @@ impl Subwords {
     }
 
     /// In words, for the report.
-    pub(crate) fn description(&self) -> &str {
-        &self.description
+    pub(crate) fn description(&self) -> String {
+        let words = words::description(self.sides[0].pipeline.settings());
+        [&self.description, words].concat()
     }
 
     /// Writes the settings of each side and the models they name into a folder.
@@ -296,23 +314,46 @@ impl Subwords {
 }
 
 /// What `auto` means for this text.
-fn automatic_kind(config: &PreprocessConfig, surveys: &[SplitSurvey], notes: &mut Notes<'_>) -> BpeKind {
+///
+/// # Errors
+/// When the text carries marks that the tokenizer would split.
+fn automatic_kind(
+    config: &PreprocessConfig,
+    words: &Words,
+    surveys: &[SplitSurvey],
+    notes: &mut Notes<'_>,
+) -> Result<BpeKind> {
     let marks = surveys.first().and_then(SplitSurvey::marks);
     if let Some(marks) = marks {
         let mark = match marks {
             Marks::ContinuationAt => "`@@ `",
             Marks::WordStart => "`\u{2581}`",
         };
-        notes.add(format!(
-            "the text carries subword marks ({mark}) and is used as it is"
-        ));
-        BpeKind::None
+        if config.tokenizer != TokenizerKind::Space {
+            return Err(Error::Config(format!(
+                "the text carries subword marks ({mark}), which --tokenizer would split\n\
+                 hint: leave out --tokenizer, or give text without subwords"
+            )));
+        }
+        let used = if words.as_is() {
+            "is used as it is"
+        } else {
+            "gets no further subwords"
+        };
+        notes.add(format!("the text carries subword marks ({mark}) and {used}"));
+        Ok(BpeKind::None)
+    } else if config.tokenizer == TokenizerKind::Character {
+        Ok(BpeKind::None)
     } else if given_files(config).is_empty() {
-        BpeKind::Sentencepiece
+        Ok(BpeKind::Sentencepiece)
     } else {
         // New subwords would not be in an existing dictionary.
-        notes.add("a dictionary is given, so the text is used as it is".to_owned());
-        BpeKind::None
+        notes.add(if words.as_is() {
+            "a dictionary is given, so the text is used as it is".to_owned()
+        } else {
+            "a dictionary is given, so no subwords are learnt".to_owned()
+        });
+        Ok(BpeKind::None)
     }
 }
 
@@ -327,9 +368,14 @@ fn model_name(config: &PreprocessConfig, kind: BpeKind, side: Option<usize>) -> 
     }
 }
 
-/// Settings that apply a model.
-fn settings_of(kind: BpeKind, name: &str, content: &[u8], path: &Path) -> Result<TextSettings> {
-    let settings = if kind == BpeKind::Sentencepiece {
+/// The steps that apply a model: normalisation where the model leaves it to us, and subwords.
+fn steps_of(
+    kind: BpeKind,
+    name: &str,
+    content: &[u8],
+    path: &Path,
+) -> Result<(Normalization, SubwordSettings)> {
+    if kind == BpeKind::Sentencepiece {
         let model = SentencePiece::from_bytes(content, &path.display().to_string())?;
         // Models learnt here leave normalisation to the pipeline.
         let normalization = if model.normalizes() {
@@ -337,24 +383,13 @@ fn settings_of(kind: BpeKind, name: &str, content: &[u8], path: &Path) -> Result
         } else {
             Normalization::NmtNfkc
         };
-        let subword = SubwordSettings::SentencePiece {
-            model: name.to_owned(),
-        };
-        TextSettings {
-            normalization,
-            subword,
-            ..TextSettings::default()
-        }
-    } else {
-        let subword = SubwordSettings::SubwordNmt {
-            codes: name.to_owned(),
-            vocabulary: None,
-            threshold: 0,
-        };
-        TextSettings {
-            subword,
-            ..TextSettings::default()
-        }
+        let model = name.to_owned();
+        return Ok((normalization, SubwordSettings::SentencePiece { model }));
+    }
+    let subword = SubwordSettings::SubwordNmt {
+        codes: name.to_owned(),
+        vocabulary: None,
+        threshold: 0,
     };
-    Ok(settings)
+    Ok((Normalization::None, subword))
 }

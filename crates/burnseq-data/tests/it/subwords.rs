@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burnseq_data::preprocess::{BpeKind, PreprocessConfig, Report, preprocess};
+use burnseq_data::preprocess::{BpeKind, PreprocessConfig, Report, TokenizerKind, preprocess};
 use burnseq_data::{DatasetDir, DatasetImpl, PairOptions};
-use burnseq_text::{Normalization, SubwordSettings};
+use burnseq_text::{Normalization, SubwordSettings, TextSettings, Tokenizer};
 use tempfile::TempDir;
 
 use crate::shared::shared;
@@ -414,4 +414,134 @@ fn without_a_vocabulary_the_pieces_of_each_side_are_counted() {
         "the folder carries its vocabulary"
     );
     assert_eq!(data.src_pipeline().unwrap().encode("der").unwrap(), "d@@ e@@ r");
+}
+
+/// Text that Moses takes apart, in the corpus of [`corpus`].
+fn moses_corpus() -> (TempDir, PreprocessConfig) {
+    let (dir, config) = corpus();
+    for (lang, line) in [
+        ("de", "Das \"ist\" Nr. 5, Foo. Bar-Baz's!"),
+        ("en", "It's \"a\" no. 5, Foo. Bar!"),
+    ] {
+        fs::write(
+            dir.path().join(format!("train.{lang}")),
+            format!("{line}\n").repeat(50),
+        )
+        .unwrap();
+        fs::write(dir.path().join(format!("test.{lang}")), format!("{line}\n")).unwrap();
+    }
+    let config = PreprocessConfig {
+        tokenizer: TokenizerKind::Moses,
+        ..config
+    };
+    (dir, config)
+}
+
+#[test]
+fn raw_text_goes_through_moses_and_comes_back() {
+    let (dir, config) = moses_corpus();
+    for (lang, list) in [("de", "Foo\n"), ("en", "# none\n")] {
+        fs::write(dir.path().join(format!("prefixes.{lang}")), list).unwrap();
+    }
+    let prefixes: Vec<PathBuf> = ["de", "en"]
+        .map(|lang| dir.path().join(format!("prefixes.{lang}")))
+        .into();
+    for (bpe, lists) in [
+        (BpeKind::None, Vec::new()),
+        (BpeKind::SubwordNmt, prefixes.clone()),
+        (BpeKind::Sentencepiece, prefixes),
+    ] {
+        let with_lists = !lists.is_empty();
+        let config = PreprocessConfig {
+            bpe,
+            nonbreaking_prefixes: lists,
+            lowercase: true,
+            overwrite: true,
+            ..config.clone()
+        };
+        let report = preprocess(&config, &()).unwrap();
+        assert!(
+            report.subwords.ends_with("; words are Moses tokens; lower case"),
+            "{}",
+            report.subwords
+        );
+        let data = DatasetDir::open(&config.destdir, None, None).unwrap();
+        let src = data.src_pipeline().unwrap();
+        let words = src.words("Das \"ist\" Nr. 5, Foo. Bar-Baz's!");
+        let (number, foo) = if with_lists {
+            ("nr .", "foo.")
+        } else {
+            ("nr.", "foo .")
+        };
+        assert_eq!(
+            words,
+            format!("das &quot; ist &quot; {number} 5 , {foo} bar @-@ baz &apos; s !")
+        );
+        // Every token is in the dictionary: what was learnt and counted is what is encoded.
+        assert!(
+            !data
+                .src_dict()
+                .encode_line(&src.encode("Foo. Das ist's").unwrap(), true)
+                .contains(&data.src_dict().unk())
+        );
+        assert_eq!(decoded_test(&config.destdir), ["it's \"a\" no. 5, foo. bar!"]);
+        assert_eq!(
+            names(&config.destdir).contains("nonbreaking_prefix.de"),
+            with_lists
+        );
+    }
+}
+
+#[test]
+fn sets_added_later_follow_the_words_of_the_first() {
+    let (_dir, config) = moses_corpus();
+    preprocess(&config, &()).unwrap();
+    let more = PreprocessConfig {
+        trainpref: None,
+        testpref: config.testpref.clone(),
+        srcdict: Some(config.destdir.join("dict.de.txt")),
+        tgtdict: Some(config.destdir.join("dict.en.txt")),
+        tokenizer: TokenizerKind::Space,
+        ..config.clone()
+    };
+    preprocess(&more, &()).unwrap();
+    assert_eq!(decoded_test(&config.destdir), ["It's \"a\" no. 5, Foo. Bar!"]);
+    let other = PreprocessConfig {
+        tokenizer: TokenizerKind::Character,
+        ..more
+    };
+    let error = preprocess(&other, &()).unwrap_err();
+    assert!(error.is_usage());
+    assert!(
+        error
+            .to_string()
+            .contains("text.de.json tells another --tokenizer"),
+        "{error}"
+    );
+}
+
+#[test]
+fn characters_are_tokens_without_subwords() {
+    let (_dir, config) = corpus();
+    let config = PreprocessConfig {
+        tokenizer: TokenizerKind::Character,
+        ..config
+    };
+    let report = preprocess(&config, &()).unwrap();
+    assert_eq!(report.subwords, "none; every character is a token");
+    let settings = TextSettings::load(config.destdir.join("text.en.json")).unwrap();
+    assert_eq!(settings.tokenizer, Tokenizer::Character);
+    assert_eq!(decoded_test(&config.destdir)[0], EN[4]);
+}
+
+#[test]
+fn segmented_text_is_not_tokenised_again() {
+    let (dir, config) = moses_corpus();
+    fs::write(dir.path().join("train.de"), "Hau@@ s\n".repeat(50)).unwrap();
+    let error = preprocess(&config, &()).unwrap_err();
+    assert!(error.is_usage());
+    assert!(
+        error.to_string().contains("which --tokenizer would split"),
+        "{error}"
+    );
 }

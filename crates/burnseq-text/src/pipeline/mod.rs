@@ -12,12 +12,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use settings::{SubwordSettings, TextSettings};
-pub use tokenizer::Tokenizer;
+pub use tokenizer::{MosesSettings, Tokenizer};
 
 use crate::error::{Error, Result};
+use crate::moses::lowercase;
 use crate::sentencepiece::SentencePiece;
 use crate::subword::SubwordModel;
 use crate::subword_nmt::{Codes, SubwordNmt, Vocabulary};
+use tokenizer::Tokenization;
 
 /// Content of the files that settings name, by name.
 pub type TextFiles = BTreeMap<String, Vec<u8>>;
@@ -37,6 +39,7 @@ pub type TextFiles = BTreeMap<String, Vec<u8>>;
 #[derive(Debug, Clone)]
 pub struct TextPipeline {
     settings: TextSettings,
+    tokenization: Tokenization,
     subword: SubwordModel,
 }
 
@@ -44,7 +47,7 @@ impl TextPipeline {
     /// Builds the pipeline from settings and the content of the files they name.
     ///
     /// # Errors
-    /// [`Error::InvalidSettings`], [`Error::MissingFile`], and those of the subword model.
+    /// [`Error::InvalidSettings`], [`Error::MissingFile`], and those of the files.
     pub fn new(settings: TextSettings, files: &TextFiles) -> Result<Self> {
         settings.validate()?;
         let content = |name: &str| {
@@ -75,7 +78,11 @@ impl TextPipeline {
                 })
             }
         };
-        Ok(Self { settings, subword })
+        Ok(Self {
+            tokenization: Tokenization::new(&settings.tokenizer, files)?,
+            settings,
+            subword,
+        })
     }
 
     /// As [`TextPipeline::new`], with the files in a folder.
@@ -102,14 +109,23 @@ impl TextPipeline {
     /// # Errors
     /// [`Error::SentencePieceEncode`].
     pub fn encode(&self, raw: &str) -> Result<String> {
+        self.subword.encode_line(&self.words(raw))
+    }
+
+    /// The words of a raw line, before they are split into subwords.
+    pub fn words(&self, raw: &str) -> String {
         let line = self.settings.normalization.apply(raw);
-        let line = self.settings.tokenizer.tokenize(line);
-        self.subword.encode_line(&line)
+        let line = self.tokenization.tokenize(line);
+        if self.settings.lowercase {
+            lowercase(&line)
+        } else {
+            line
+        }
     }
 
     /// Joins subwords and undoes the tokenisation; normalisation cannot be undone.
     pub fn decode(&self, tokens: &str) -> String {
-        self.settings.tokenizer.detokenize(self.subword.decode(tokens))
+        self.tokenization.detokenize(self.subword.decode(tokens))
     }
 }
 
@@ -147,6 +163,29 @@ mod tests {
         let tokens = pipeline.encode("\u{feff}ein\u{a0}ﬁ ").unwrap();
         assert_eq!(tokens, "▁ein ▁fi");
         assert_eq!(pipeline.decode(&tokens), "ein fi");
+    }
+
+    #[test]
+    fn text_is_tokenised_then_lowered_then_segmented() {
+        let settings = TextSettings {
+            tokenizer: Tokenizer::Moses(MosesSettings::new("en")),
+            lowercase: true,
+            subword: SubwordSettings::SubwordNmt {
+                codes: "c".into(),
+                vocabulary: None,
+                threshold: 0,
+            },
+            ..TextSettings::default()
+        };
+        let files = TextFiles::from([("c".to_owned(), b"#version: 0.2\nd r\nd o\ndo g</w>\n".to_vec())]);
+        let pipeline = TextPipeline::new(settings, &files).unwrap();
+        // `Dr` is known as an abbreviation in its own case only.
+        assert_eq!(pipeline.words("Dr. A's Dog-"), "dr. a &apos;s dog-");
+        assert_eq!(
+            pipeline.encode("Dr. \"Dog").unwrap(),
+            "dr@@ . &@@ q@@ u@@ o@@ t@@ ; dog"
+        );
+        assert_eq!(pipeline.decode("dr@@ . &@@ q@@ u@@ o@@ t@@ ; dog"), "dr. \"dog");
     }
 
     #[test]

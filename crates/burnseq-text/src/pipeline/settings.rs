@@ -17,6 +17,9 @@ pub struct TextSettings {
     pub normalization: Normalization,
     /// Splitting into tokens.
     pub tokenizer: Tokenizer,
+    /// Tokens are put in lower case.
+    #[serde(skip_serializing_if = "is_false")]
+    pub lowercase: bool,
     /// Splitting tokens into subwords.
     pub subword: SubwordSettings,
 }
@@ -45,6 +48,11 @@ pub enum SubwordSettings {
         #[serde(default, skip_serializing_if = "is_zero")]
         threshold: u64,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
@@ -90,16 +98,19 @@ impl TextSettings {
 
     /// Names of the files that the settings need.
     pub fn files(&self) -> Vec<&str> {
-        match &self.subword {
-            SubwordSettings::None => Vec::new(),
-            SubwordSettings::SentencePiece { model } => vec![model],
+        let prefixes = match &self.tokenizer {
+            Tokenizer::Moses(moses) => moses.nonbreaking_prefixes.as_ref(),
+            Tokenizer::Space | Tokenizer::Character => None,
+        };
+        let (model, vocabulary) = match &self.subword {
+            SubwordSettings::None => (None, None),
+            SubwordSettings::SentencePiece { model } => (Some(model), None),
             SubwordSettings::SubwordNmt {
                 codes, vocabulary, ..
-            } => std::iter::once(codes)
-                .chain(vocabulary)
-                .map(String::as_str)
-                .collect(),
-        }
+            } => (Some(codes), vocabulary.as_ref()),
+        };
+        let names = prefixes.into_iter().chain(model).chain(vocabulary);
+        names.map(String::as_str).collect()
     }
 
     /// Reads the files that the settings need from a folder, for use there or in a checkpoint.
@@ -148,6 +159,7 @@ impl TextSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::MosesSettings;
 
     fn parse(json: &str) -> Result<TextSettings, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
@@ -185,6 +197,22 @@ mod tests {
     }
 
     #[test]
+    fn moses_and_lower_case_survive_the_file() {
+        let settings = TextSettings {
+            tokenizer: Tokenizer::Moses(MosesSettings {
+                escape: false,
+                nonbreaking_prefixes: Some("prefixes.de".into()),
+                ..MosesSettings::new("de")
+            }),
+            lowercase: true,
+            ..TextSettings::default()
+        };
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(parse(&json).unwrap(), settings);
+        assert_eq!(settings.files(), ["prefixes.de"]);
+    }
+
+    #[test]
     fn spelling_of_the_file_is_fixed() {
         let json = r#"{
             "normalization": {"type": "nmt_nfkc"},
@@ -209,14 +237,7 @@ mod tests {
                 r#"{"subword": {"type": "sentencepiece", "model": "a", "size": 3}}"#,
                 "unknown field `size`",
             ),
-            (
-                r#"{"tokenizer": {"type": "moses", "language": "de"}}"#,
-                "language",
-            ),
-            (
-                r#"{"tokenizer": {"type": "moses"}}"#,
-                "`moses` is not available yet",
-            ),
+            (r#"{"tokenizer": {"type": "moses"}}"#, "missing field `language`"),
         ] {
             let error = parse(json).unwrap_err();
             assert!(error.contains(part), "{json}: {error}");

@@ -1,26 +1,120 @@
 //! How a line falls into words or characters before subwords are applied.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::error::Error;
+use super::TextFiles;
+use crate::error::{Error, Result};
+use crate::moses::{MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes};
 use crate::whitespace::collapse;
 
 /// Splits lines into tokens and joins tokens to lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", try_from = "Named")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", try_from = "Map<String, Value>")]
 pub enum Tokenizer {
     /// Tokens are what blanks separate; lines stay as they are.
     #[default]
     Space,
     /// Every character is a token, and U+2581 stands for a blank.
     Character,
+    /// Moses' tokenizer.
+    Moses(MosesSettings),
 }
 
-impl Tokenizer {
+/// Settings of Moses' tokenizer; the defaults are those of fairseq's `--tokenizer moses`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MosesSettings {
+    /// Language of the text, named as Moses does (`de`, `en`).
+    pub language: String,
+    /// Dashes between letters or digits become tokens, written `@-@`.
+    #[serde(default = "yes")]
+    pub aggressive_dash_splits: bool,
+    /// `& | < > ' " [ ]` are written as entities.
+    #[serde(default = "yes")]
+    pub escape: bool,
+    /// Name of the file of abbreviations beside the settings; without it the built-in ones count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonbreaking_prefixes: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl MosesSettings {
+    /// The defaults for a language.
+    pub fn new(language: impl Into<String>) -> Self {
+        Self {
+            language: language.into(),
+            aggressive_dash_splits: true,
+            escape: true,
+            nonbreaking_prefixes: None,
+        }
+    }
+}
+
+/// Settings as JSON, with `type` saying which tokenizer the other keys are for.
+impl TryFrom<Map<String, Value>> for Tokenizer {
+    type Error = String;
+
+    fn try_from(mut json: Map<String, Value>) -> Result<Self, String> {
+        let plain = match json.remove("type") {
+            Some(Value::String(name)) => match name.as_str() {
+                "space" => Self::Space,
+                "character" => Self::Character,
+                "moses" => {
+                    let settings = serde_json::from_value(Value::Object(json));
+                    return settings.map(Self::Moses).map_err(|error| error.to_string());
+                }
+                other => {
+                    return Err(format!(
+                        "unknown tokenizer `{other}`; choose one of: space, character, moses"
+                    ));
+                }
+            },
+            _ => return Err("the tokenizer lacks its `type`; choose one of: space, character, moses".into()),
+        };
+        match json.keys().next() {
+            None => Ok(plain),
+            Some(key) => Err(format!("unknown field `{key}` of the tokenizer")),
+        }
+    }
+}
+
+/// A tokenizer ready for use.
+#[derive(Debug, Clone)]
+pub(super) enum Tokenization {
+    Space,
+    Character,
+    Moses(Box<MosesTokenizer>, MosesDetokenizer),
+}
+
+impl Tokenization {
+    /// # Errors
+    /// [`Error::MissingFile`], and when the list of abbreviations is not UTF-8.
+    pub(super) fn new(settings: &Tokenizer, files: &TextFiles) -> Result<Self> {
+        Ok(match settings {
+            Tokenizer::Space => Self::Space,
+            Tokenizer::Character => Self::Character,
+            Tokenizer::Moses(settings) => {
+                let mut tokenizer = MosesTokenizer::new(&settings.language)
+                    .aggressive_dash_splits(settings.aggressive_dash_splits)
+                    .escape(settings.escape);
+                if let Some(name) = &settings.nonbreaking_prefixes {
+                    let content = files
+                        .get(name)
+                        .ok_or_else(|| Error::MissingFile { name: name.clone() })?;
+                    let prefixes = NonbreakingPrefixes::parse(content.as_slice(), name)?;
+                    tokenizer = tokenizer.nonbreaking_prefixes(prefixes);
+                }
+                Self::Moses(Box::new(tokenizer), MosesDetokenizer::new(&settings.language))
+            }
+        })
+    }
+
     /// The tokens of a line, separated by blanks.
-    pub(super) fn tokenize(self, line: String) -> String {
+    pub(super) fn tokenize(&self, line: String) -> String {
         match self {
             Self::Space => line,
             Self::Character => {
@@ -33,52 +127,16 @@ impl Tokenizer {
                 }
                 tokens
             }
+            Self::Moses(tokenizer, _) => tokenizer.tokenize(&line),
         }
     }
 
     /// The line that tokens stand for.
-    pub(super) fn detokenize(self, tokens: String) -> String {
+    pub(super) fn detokenize(&self, tokens: String) -> String {
         match self {
             Self::Space => tokens,
             Self::Character => tokens.replace(' ', "").replace('\u{2581}', " "),
-        }
-    }
-}
-
-/// The value of `--tokenizer`.
-impl FromStr for Tokenizer {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Named {
-            r#type: name.to_owned(),
-        }
-        .try_into()
-    }
-}
-
-/// A tokenizer as settings name it, known or not.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Named {
-    r#type: String,
-}
-
-impl TryFrom<Named> for Tokenizer {
-    type Error = Error;
-
-    fn try_from(named: Named) -> Result<Self, Error> {
-        match named.r#type.as_str() {
-            "space" => Ok(Self::Space),
-            "character" => Ok(Self::Character),
-            "moses" => Err(Error::InvalidSettings(
-                "the tokenizer `moses` is not available yet; choose one of: space, character\n\
-                 hint: tokenize the text with Moses' tokenizer.perl first and use `space`"
-                    .to_owned(),
-            )),
-            other => Err(Error::InvalidSettings(format!(
-                "unknown tokenizer `{other}`; choose one of: space, character"
-            ))),
+            Self::Moses(_, detokenizer) => detokenizer.detokenize(&tokens),
         }
     }
 }
@@ -87,34 +145,67 @@ impl TryFrom<Named> for Tokenizer {
 mod tests {
     use super::*;
 
-    #[test]
-    fn characters_and_blanks_become_tokens_and_back() {
-        let tokens = Tokenizer::Character.tokenize(" ein\u{a0} Hü ".into());
-        assert_eq!(tokens, "e i n ▁ H ü");
-        assert_eq!(Tokenizer::Character.detokenize(tokens), "ein Hü");
-        assert_eq!(Tokenizer::Character.tokenize(String::new()), "");
+    fn parse(json: &str) -> Result<Tokenizer, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
     #[test]
-    fn moses_and_unknown_names_are_refused() {
-        let parse = |json: &str| serde_json::from_str::<Tokenizer>(json).map_err(|e| e.to_string());
-        assert_eq!(parse(r#"{"type": "character"}"#), Ok(Tokenizer::Character));
-        assert_eq!("space".parse::<Tokenizer>().unwrap(), Tokenizer::Space);
-        assert!(
-            parse(r#"{"type": "moses"}"#)
-                .unwrap_err()
-                .contains("`moses` is not available yet")
+    fn characters_and_blanks_become_tokens_and_back() {
+        let characters = Tokenization::new(&Tokenizer::Character, &TextFiles::new()).unwrap();
+        let tokens = characters.tokenize(" ein\u{a0} Hü ".into());
+        assert_eq!(tokens, "e i n ▁ H ü");
+        assert_eq!(characters.detokenize(tokens), "ein Hü");
+        assert_eq!(characters.tokenize(String::new()), "");
+    }
+
+    #[test]
+    fn moses_has_the_defaults_of_fairseq() {
+        let settings = parse(r#"{"type": "moses", "language": "en"}"#).unwrap();
+        assert_eq!(settings, Tokenizer::Moses(MosesSettings::new("en")));
+        let moses = Tokenization::new(&settings, &TextFiles::new()).unwrap();
+        let tokens = moses.tokenize("It's well-known.".into());
+        assert_eq!(tokens, "It &apos;s well @-@ known .");
+        assert_eq!(moses.detokenize(tokens), "It's well-known.");
+    }
+
+    #[test]
+    fn moses_takes_abbreviations_from_the_named_file() {
+        let settings = Tokenizer::Moses(MosesSettings {
+            aggressive_dash_splits: false,
+            escape: false,
+            nonbreaking_prefixes: Some("prefixes".into()),
+            ..MosesSettings::new("en")
+        });
+        let json = serde_json::to_string(&settings).unwrap();
+        assert_eq!(parse(&json).unwrap(), settings);
+        let files = TextFiles::from([("prefixes".to_owned(), b"Foo\n".to_vec())]);
+        let moses = Tokenization::new(&settings, &files).unwrap();
+        assert_eq!(moses.tokenize("Foo. Dr. A-B's.".into()), "Foo. Dr . A-B 's .");
+        let error = Tokenization::new(&settings, &TextFiles::new()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the text settings name the file \"prefixes\", which is missing"
         );
-        assert!(
-            parse(r#"{"type": "mecab"}"#)
-                .unwrap_err()
-                .contains("unknown tokenizer `mecab`")
-        );
-        assert!(
-            parse(r#"{"type": "space", "language": "de"}"#)
-                .unwrap_err()
-                .contains("language")
-        );
+    }
+
+    #[test]
+    fn unknown_names_and_keys_are_refused() {
+        for (json, part) in [
+            (r#"{"type": "mecab"}"#, "unknown tokenizer `mecab`"),
+            (r#"{"language": "de"}"#, "lacks its `type`"),
+            (
+                r#"{"type": "space", "language": "de"}"#,
+                "unknown field `language`",
+            ),
+            (r#"{"type": "moses"}"#, "missing field `language`"),
+            (
+                r#"{"type": "moses", "language": "de", "dash": true}"#,
+                "unknown field `dash`",
+            ),
+        ] {
+            let error = parse(json).unwrap_err();
+            assert!(error.contains(part), "{json}: {error}");
+        }
         let json = serde_json::to_string(&Tokenizer::Space).unwrap();
         assert_eq!(json, r#"{"type":"space"}"#);
     }

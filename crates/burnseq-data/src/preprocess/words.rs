@@ -1,0 +1,107 @@
+//! How raw lines become words, before subwords are learnt or applied: tokenizer and lower case.
+
+use burnseq_text::{
+    MosesSettings, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer,
+};
+
+use super::config::{PreprocessConfig, TokenizerKind};
+use crate::error::{Error, Result};
+
+/// What is done to the text of each side first.
+pub(crate) struct Words {
+    /// Settings without normalisation and subwords, source first.
+    sides: Vec<TextSettings>,
+    /// The lists of abbreviations that they name.
+    files: TextFiles,
+}
+
+impl Words {
+    /// # Errors
+    /// When a list of abbreviations cannot be read.
+    pub(crate) fn new(config: &PreprocessConfig) -> Result<Self> {
+        let mut files = TextFiles::new();
+        let mut sides = Vec::new();
+        for (side, lang) in config.langs().into_iter().enumerate() {
+            let tokenizer = match config.tokenizer {
+                TokenizerKind::Space => Tokenizer::Space,
+                TokenizerKind::Character => Tokenizer::Character,
+                TokenizerKind::Moses => {
+                    let language = lang.expect("checked by `validate`");
+                    let mut name = None;
+                    if let Some(path) = config.nonbreaking_prefixes.get(side) {
+                        let content = std::fs::read(path).map_err(Error::read(path))?;
+                        let file = format!("nonbreaking_prefix.{language}");
+                        files.insert(file.clone(), content);
+                        name = Some(file);
+                    }
+                    Tokenizer::Moses(MosesSettings {
+                        aggressive_dash_splits: !config.moses_no_dash_splits,
+                        escape: !config.moses_no_escape,
+                        nonbreaking_prefixes: name,
+                        ..MosesSettings::new(language)
+                    })
+                }
+            };
+            sides.push(TextSettings {
+                tokenizer,
+                lowercase: config.lowercase,
+                ..TextSettings::default()
+            });
+        }
+        Ok(Self { sides, files })
+    }
+
+    /// The files that the settings name.
+    pub(crate) fn files(&self) -> &TextFiles {
+        &self.files
+    }
+
+    /// Whether text is used as it is, but for subwords.
+    pub(crate) fn as_is(&self) -> bool {
+        self.sides.iter().all(|side| *side == TextSettings::default())
+    }
+
+    /// Whether text becomes words on side `side` as `settings` say.
+    pub(crate) fn agree(&self, side: usize, settings: &TextSettings) -> bool {
+        let ours = &self.sides[side];
+        (&ours.tokenizer, ours.lowercase) == (&settings.tokenizer, settings.lowercase)
+    }
+
+    /// Settings of side `side` with all steps.
+    pub(crate) fn settings(
+        &self,
+        side: usize,
+        normalization: Normalization,
+        subword: SubwordSettings,
+    ) -> TextSettings {
+        TextSettings {
+            normalization,
+            subword,
+            ..self.sides[side].clone()
+        }
+    }
+
+    /// What subwords are learnt from, for each side.
+    ///
+    /// # Errors
+    /// When a list of abbreviations is not UTF-8.
+    pub(crate) fn pipelines(&self, normalization: Normalization) -> Result<Vec<TextPipeline>> {
+        let pipeline = |side: usize| {
+            let settings = self.settings(side, normalization, SubwordSettings::None);
+            Ok(TextPipeline::new(settings, &self.files)?)
+        };
+        (0..self.sides.len()).map(pipeline).collect()
+    }
+}
+
+/// What is done before subwords, to be put behind their description.
+pub(crate) fn description(settings: &TextSettings) -> &'static str {
+    match (&settings.tokenizer, settings.lowercase) {
+        (Tokenizer::Space, false) => "",
+        (Tokenizer::Space, true) => "; lower case",
+        (Tokenizer::Character, false) => "; every character is a token",
+        (Tokenizer::Character, true) => "; every character is a token; lower case",
+        (Tokenizer::Moses(_), false) => "; words are Moses tokens",
+        (Tokenizer::Moses(_), true) => "; words are Moses tokens; lower case",
+    }
+}
