@@ -8,6 +8,7 @@
 //! - [`interactive`]: `interactive`, from lines of text to their translations as they come.
 //! - [`preprocess`]: `preprocess`, from parallel text to a binarised dataset.
 //! - [`score`]: `score`, from translations and references to BLEU, chrF and TER.
+//! - [`text`]: `text`, tools for text before and after translation.
 //! - [`train`]: `train`, from a dataset to checkpoints.
 
 pub mod decoding;
@@ -17,4 +18,5 @@ pub mod interactive;
 pub mod preprocess;
 pub mod refused;
 pub mod score;
+pub mod text;
 pub mod train;

@@ -5,7 +5,7 @@
 //! - [`TextPipeline`] turns raw lines into tokens and back, as [`TextSettings`] beside the data say:
 //!   [`Normalization`], then a [`Tokenizer`], then a subword model, [`sentencepiece`] or
 //!   [`subword_nmt`], which are learnt here too.
-//! - [`moses`] are the tools that many published corpora were prepared with.
+//! - [`iwslt`] takes plain text out of IWSLT's files; [`moses`] are the tools that many published corpora were prepared with.
 //! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format.
 //! - [`SubwordSampler`] draws other segmentations of the same text while training.
 //! - [`RemoveBpe`] joins subwords in decoded text where no pipeline is at hand.
@@ -31,6 +31,7 @@ mod atomic;
 mod dictionary;
 mod error;
 mod hash;
+pub mod iwslt;
 mod lines;
 mod merges;
 pub mod moses;
@@ -45,7 +46,7 @@ pub mod subword_nmt;
 mod text_file;
 pub mod whitespace;
 
-pub use atomic::write_atomically;
+pub use atomic::{AtomicFile, write_atomically};
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::LineReader;

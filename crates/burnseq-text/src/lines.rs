@@ -3,6 +3,7 @@
 //! Lines end as in Python's text mode, hence as for fairseq: at `\n`, `\r\n` or a lone `\r`. Lone
 //! carriage returns are counted, because they are mostly damage (parallel files lose their
 //! alignment) and the caller may want to warn. A byte order mark is kept as part of the first word.
+//! Filters in the manner of Unix end lines at `\n` only: [`LineReader::ending_at_newlines`].
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -30,6 +31,8 @@ pub struct LineReader<R> {
     /// Bytes consumed so far.
     offset: u64,
     lone_carriage_returns: u64,
+    /// `\r` ends a line.
+    carriage_returns_end: bool,
     /// The last line ended at `\r`: a `\n` that follows belongs to it.
     after_carriage_return: bool,
 }
@@ -56,8 +59,16 @@ impl<R: BufRead> LineReader<R> {
             number: 0,
             offset: 0,
             lone_carriage_returns: 0,
+            carriage_returns_end: true,
             after_carriage_return: false,
         }
+    }
+
+    /// Ends lines at `\n` only, and leaves `\r` in them.
+    #[must_use]
+    pub fn ending_at_newlines(mut self) -> Self {
+        self.carriage_returns_end = false;
+        self
     }
 
     /// The next line without its end, or `None` after the last.
@@ -114,7 +125,8 @@ impl<R: BufRead> LineReader<R> {
                 }
                 break;
             }
-            if let Some(end) = buffer.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let ends = |byte: u8| byte == b'\n' || (byte == b'\r' && self.carriage_returns_end);
+            if let Some(end) = buffer.iter().position(|&byte| ends(byte)) {
                 self.line.extend_from_slice(&buffer[..end]);
                 self.after_carriage_return = buffer[end] == b'\r';
                 self.reader.consume(end + 1);
@@ -189,6 +201,14 @@ mod tests {
         let mut lines = file.lines();
         assert_eq!(lines.by_ref().map(Result::unwrap).collect::<Vec<_>>(), expected);
         assert_eq!(lines.lone_carriage_returns(), 3);
+    }
+
+    #[test]
+    fn filters_end_lines_at_newlines_only() {
+        let reader = LineReader::new(MIXED.as_bytes(), "x").ending_at_newlines();
+        let lines: Vec<String> = reader.map(Result::unwrap).collect();
+        // Python: open("x", newline="\n").
+        assert_eq!(lines, ["a", "b\r", "\r", "c\rd", "", "\re\r"]);
     }
 
     #[test]

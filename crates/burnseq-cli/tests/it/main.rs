@@ -8,4 +8,5 @@ mod golden_generate;
 mod interactive;
 mod preprocess;
 mod score;
+mod text;
 mod train;

@@ -23,7 +23,7 @@ pub struct CleanCorpus {
     pub max: usize,
 }
 
-/// What `clean-corpus-n.perl` takes when it is told only the limits that it must be told.
+/// The limits in the examples of Moses' manual, with the program's own ratio.
 impl Default for CleanCorpus {
     fn default() -> Self {
         Self {

@@ -1,0 +1,107 @@
+//! Where text goes: standard output, or files that appear when everything is complete.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use burnseq_text::AtomicFile;
+
+/// Refuses to replace files.
+///
+/// # Errors
+/// When one exists and may not be overwritten.
+pub(super) fn check_free<'a>(paths: impl IntoIterator<Item = &'a Path>, overwrite: bool) -> Result<()> {
+    for path in paths {
+        if !overwrite && path.exists() {
+            return Err(anyhow!(
+                "{} is there already\nhint: choose another name, or replace it with --overwrite",
+                path.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// One text.
+pub(super) enum Output {
+    Stdout(io::BufWriter<io::StdoutLock<'static>>),
+    File(AtomicFile),
+}
+
+impl Output {
+    /// # Errors
+    /// When the file exists and may not be overwritten, or cannot be written.
+    pub(super) fn create(path: Option<&PathBuf>, overwrite: bool) -> Result<Self> {
+        match path {
+            None => Ok(Self::Stdout(io::BufWriter::with_capacity(
+                1 << 16,
+                io::stdout().lock(),
+            ))),
+            Some(path) => {
+                check_free([path.as_path()], overwrite)?;
+                Ok(Self::File(AtomicFile::create(path)?))
+            }
+        }
+    }
+
+    /// # Errors
+    /// When the text cannot be written to its end.
+    pub(super) fn finish(self) -> Result<()> {
+        match self {
+            Self::Stdout(mut stdout) => stdout.flush().context("cannot write to standard output"),
+            Self::File(file) => Ok(file.commit()?),
+        }
+    }
+
+    /// Writes text and, when asked, hands it on at once.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn push(&mut self, text: &str, flush: bool) -> Result<()> {
+        let writer: &mut dyn Write = match self {
+            Self::Stdout(stdout) => stdout,
+            Self::File(file) => file,
+        };
+        let written = writer.write_all(text.as_bytes());
+        let written = written.and_then(|()| if flush { writer.flush() } else { Ok(()) });
+        written.context("cannot write the output")
+    }
+}
+
+/// Both sides of parallel text.
+pub(super) struct PairOutput {
+    files: [AtomicFile; 2],
+    /// Pairs so far.
+    pub(super) pairs: u64,
+}
+
+impl PairOutput {
+    /// # Errors
+    /// When a file cannot be written.
+    pub(super) fn create(paths: &[PathBuf; 2]) -> Result<Self> {
+        let [src, tgt] = paths;
+        Ok(Self {
+            files: [AtomicFile::create(src)?, AtomicFile::create(tgt)?],
+            pairs: 0,
+        })
+    }
+
+    /// # Errors
+    /// When a line cannot be written.
+    pub(super) fn push(&mut self, lines: [&str; 2]) -> Result<()> {
+        for (file, line) in self.files.iter_mut().zip(lines) {
+            writeln!(file, "{line}").context("cannot write the output")?;
+        }
+        self.pairs += 1;
+        Ok(())
+    }
+
+    /// # Errors
+    /// When a file cannot be written to its end.
+    pub(super) fn finish(self) -> Result<()> {
+        for file in self.files {
+            file.commit()?;
+        }
+        Ok(())
+    }
+}
