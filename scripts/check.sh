@@ -12,7 +12,7 @@ cargo clippy --workspace --all-targets --quiet -- -D warnings
 echo "check: documentation" >&2
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 echo "check: shell scripts" >&2
-for script in scripts/*.sh .ci/run; do
+for script in scripts/*.sh examples/*/*.sh .ci/run; do
     bash -n "$script"
 done
 echo "check: all good" >&2

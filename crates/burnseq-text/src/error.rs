@@ -91,6 +91,16 @@ pub enum Error {
         /// What the line holds.
         text: String,
     },
+    /// A line of a file of patterns is no regular expression.
+    #[error("{path}:{line}: {reason}")]
+    Pattern {
+        /// The file of patterns.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// There is no text to learn subwords from.
     #[error("cannot learn subwords: the training text holds no words")]
     EmptyCorpus,

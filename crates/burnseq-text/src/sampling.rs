@@ -124,9 +124,9 @@ impl SubwordSampler {
 
     /// Another segmentation of a sentence of ids, as `data-bin` holds them.
     ///
-    /// Special symbols stay, and so does what stands between two of them in the text: an unknown
-    /// token does not tell its letters. Where a new segmentation has a piece that the dictionary
-    /// lacks, the old one is kept, from one place where both have a border to the next.
+    /// Special symbols stay where they are, and no piece reaches across an unknown token. Where a
+    /// new segmentation has a piece that the dictionary lacks, the old one is kept, from one place
+    /// where both have a border to the next.
     pub fn resample(&self, ids: &[u32], dictionary: &Dictionary, rng: &mut SampleRng) -> Vec<u32> {
         let is_special = |id: &u32| (*id as usize) < SPECIAL_SYMBOLS.len();
         let mut resampled = Vec::with_capacity(ids.len() * 2);

@@ -8,10 +8,10 @@ mod subword;
 
 use std::io;
 
-use anyhow::{Result, anyhow};
-use burnseq_text::LineReader;
+use anyhow::Result;
 use burnseq_text::moses::{
-    MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes, lowercase, normalize_punctuation,
+    MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes, ProtectedPatterns, lowercase,
+    normalize_punctuation,
 };
 
 pub use args::{
@@ -58,17 +58,7 @@ fn tokenize(args: &TokenizeArgs) -> Result<()> {
         tokenizer = tokenizer.nonbreaking_prefixes(NonbreakingPrefixes::load(path)?);
     }
     if let Some(path) = &args.protected {
-        let mut patterns = Vec::new();
-        let mut lines = LineReader::open(path)?;
-        while let Some(line) = lines.read_line()? {
-            if line.is_empty() {
-                continue;
-            }
-            let pattern = regex::Regex::new(line)
-                .map_err(|error| anyhow!("{}:{}: {error}", path.display(), lines.line_number()));
-            patterns.push(pattern?);
-        }
-        tokenizer = tokenizer.protected_patterns(patterns);
+        tokenizer = tokenizer.protected_patterns(ProtectedPatterns::load(path)?);
     }
     map_lines(&args.stream, || |_, line: &str| Ok(tokenizer.tokenize(line)))
 }

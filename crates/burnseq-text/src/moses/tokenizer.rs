@@ -1,10 +1,9 @@
 //! Words and punctuation apart, as Moses' `tokenizer.perl` (master; version 1.1 differs in the full
 //! stop of the last word and the comma behind a last number).
 
-use regex::Regex;
-
 use super::escape::escaped;
 use super::prefixes::NonbreakingPrefixes;
+use super::protected::ProtectedPatterns;
 use super::units::{BLANK, Split, Unit, set_apart};
 
 /// Splits lines of one language into tokens.
@@ -26,7 +25,7 @@ pub struct MosesTokenizer {
     prefixes: NonbreakingPrefixes,
     aggressive_dash_splits: bool,
     escape: bool,
-    protected: Vec<Regex>,
+    protected: ProtectedPatterns,
 }
 
 /// What the rules ask about a language.
@@ -58,7 +57,7 @@ impl MosesTokenizer {
             prefixes: NonbreakingPrefixes::built_in(language),
             aggressive_dash_splits: false,
             escape: true,
-            protected: Vec::new(),
+            protected: ProtectedPatterns::default(),
         }
     }
 
@@ -83,9 +82,9 @@ impl MosesTokenizer {
         self
     }
 
-    /// What these match becomes a token as it stands, such as a URL; earlier patterns go first.
+    /// What these match becomes a token as it stands.
     #[must_use]
-    pub fn protected_patterns(mut self, patterns: Vec<Regex>) -> Self {
+    pub fn protected_patterns(mut self, patterns: ProtectedPatterns) -> Self {
         self.protected = patterns;
         self
     }
@@ -111,33 +110,15 @@ impl MosesTokenizer {
         self.write(&words, &protected)
     }
 
-    /// The text as units, with what the protected patterns match as a word of its own.
+    /// The text as units, with what is protected as a word of its own.
     fn protect<'a>(&self, line: &'a str, protected: &mut Vec<&'a str>) -> Vec<Unit> {
-        // Spans of the line that earlier patterns left over, and those they took.
-        let mut spans = vec![(line, false)];
-        for pattern in &self.protected {
-            let mut next = Vec::new();
-            for (span, taken) in spans {
-                let mut rest = 0;
-                for found in pattern
-                    .find_iter(span)
-                    .filter(|found| !taken && !found.is_empty())
-                {
-                    next.push((&span[rest..found.start()], false));
-                    next.push((found.as_str(), true));
-                    rest = found.end();
-                }
-                next.push((&span[rest..], taken));
-            }
-            spans = next;
-        }
         let mut units = Vec::with_capacity(line.len());
-        for (span, taken) in spans {
-            if taken {
+        for (part, whole) in self.protected.split(line) {
+            if whole {
                 units.extend([BLANK, Unit::Protected(protected.len()), BLANK]);
-                protected.push(span);
+                protected.push(part);
             } else {
-                units.extend(span.chars().map(Unit::Char));
+                units.extend(part.chars().map(Unit::Char));
             }
         }
         units
@@ -403,10 +384,9 @@ mod tests {
 
     #[test]
     fn protected_text_stays_as_it_is() {
-        let tokenizer = MosesTokenizer::new("en").protected_patterns(vec![
-            Regex::new(r"https?://\S+").unwrap(),
-            Regex::new(r"<[^<>]+>").unwrap(),
-        ]);
+        let patterns = "https?://\\S+\n<[^<>]+>\n";
+        let patterns = ProtectedPatterns::parse(patterns.as_bytes(), "patterns").unwrap();
+        let tokenizer = MosesTokenizer::new("en").protected_patterns(patterns);
         assert_eq!(
             tokenizer.tokenize("see http://a.b/<c>, (<b>now</b>)."),
             "see http://a.b/&lt;c&gt;, ( &lt;b&gt; now &lt;/b&gt; ) ."

@@ -152,3 +152,82 @@ impl Pieces<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::proto::{ModelProto, Piece};
+    use super::super::{SentencePieceOptions, learn};
+    use super::*;
+    use prost::Message;
+
+    const TEXT: [&str; 3] = ["ein Hund bellt", "ein Mann lacht", "der Hund lacht"];
+
+    /// A model learnt from [`TEXT`], with a change.
+    fn model(change: impl FnOnce(&mut ModelProto)) -> SentencePiece {
+        let options = SentencePieceOptions {
+            vocab_size: 40,
+            ..SentencePieceOptions::default()
+        };
+        let learned = learn(TEXT, &options).unwrap();
+        let mut proto = ModelProto::decode(learned.model.as_slice()).unwrap();
+        change(&mut proto);
+        SentencePiece::from_bytes(&proto.encode_to_vec(), "changed").unwrap()
+    }
+
+    const DROPOUT: SubwordSampling = SubwordSampling::BpeDropout { p: 0.0 };
+
+    #[test]
+    fn unknown_characters_are_one_piece_as_in_the_library() {
+        let model = model(|_| {});
+        let sampler = PieceSampler::new(&model, DROPOUT).unwrap();
+        let mut rng = SampleRng::for_sentence(0, 0, 0);
+        for line in ["ein 猫犬 Hund", "猫", "", "lachtXYein", "der  Hund "] {
+            let normalized = model.normalize(line).unwrap();
+            assert_eq!(
+                sampler.segment(&normalized, &mut rng),
+                model.encode_line(line).unwrap()
+            );
+        }
+    }
+
+    #[test]
+    fn user_defined_symbols_are_cut_out_first_and_the_longest_wins() {
+        let model = model(|proto| {
+            proto.pieces.extend(["un", "und"].map(|symbol| Piece {
+                piece: Some(symbol.into()),
+                score: Some(0.0),
+                r#type: Some(PieceType::UserDefined.into()),
+            }));
+        });
+        let none = PieceSampler::new(&model, DROPOUT).unwrap();
+        let all = PieceSampler::new(&model, SubwordSampling::BpeDropout { p: 1.0 }).unwrap();
+        let mut rng = SampleRng::for_sentence(0, 0, 0);
+        for line in ["ein Hund bellt", "unddunun"] {
+            let normalized = model.normalize(line).unwrap();
+            assert_eq!(
+                none.segment(&normalized, &mut rng),
+                model.encode_line(line).unwrap()
+            );
+        }
+        assert_eq!(all.segment("▁Hund", &mut rng), "▁ H und");
+    }
+
+    #[test]
+    fn models_without_other_segmentations_are_refused() {
+        let error = |model: SentencePiece| PieceSampler::new(&model, DROPOUT).unwrap_err().to_string();
+        let unused = model(|proto| proto.pieces[3].set_type(PieceType::Unused));
+        assert!(error(unused).contains("unused pieces"));
+        for kind in [ModelType::Word, ModelType::Char] {
+            let message = error(model(|proto| {
+                let trainer = proto.trainer_spec.as_mut().expect("written by the learner");
+                trainer.set_model_type(kind);
+            }));
+            assert!(message.contains("one segmentation only"), "{message}");
+        }
+        let unigram = SubwordSampling::Unigram { alpha: 1.0 };
+        let message = PieceSampler::new(&model(|_| {}), unigram)
+            .unwrap_err()
+            .to_string();
+        assert!(message.contains("but this is a BPE model"), "{message}");
+    }
+}
