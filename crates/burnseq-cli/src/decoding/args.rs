@@ -49,7 +49,7 @@ pub struct DecodingArgs {
     #[command(flatten)]
     pub text: TextArgs,
 
-    /// Most sentences in a batch
+    /// Most sentences in a batch [default: 256 in `generate`, --buffer-size in `interactive`, unless --max-tokens is given]
     #[arg(
         long,
         visible_alias = "max-sentences",
@@ -57,7 +57,7 @@ pub struct DecodingArgs {
         help_heading = "Batches"
     )]
     pub batch_size: Option<usize>,
-    /// Most tokens in a batch, padding included
+    /// Most tokens in a batch, padding included [default: 12000 unless --batch-size is given]
     #[arg(long, value_name = "N", help_heading = "Batches")]
     pub max_tokens: Option<usize>,
     /// Batches of N sentences or more are cut to a multiple of N [default: 8]

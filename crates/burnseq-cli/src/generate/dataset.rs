@@ -228,11 +228,17 @@ impl Job<'_> {
         Ok(scored.into_iter().map(|hypothesis| vec![hypothesis]).collect())
     }
 
-    /// The tokens of a source, as text has them where there is text.
+    /// The tokens of a source but its `</s>`, as text has them where there is text.
     fn source_text(&self, id: usize) -> String {
-        let src = self.dataset.src();
-        let decode = || self.model.src_dict.decode(&src.sentence(id));
-        src.text(id).map_or_else(decode, str::to_owned)
+        let (src, dict) = (self.dataset.src(), &self.model.src_dict);
+        let symbols = || {
+            let ids = src.sentence(id);
+            // Special symbols that the text spelled out count as tokens, which decoding would leave out.
+            let words = ids.split_last().map_or(&[][..], |(_, words)| words);
+            let words: Vec<&str> = words.iter().map(|&id| dict.symbol(id)).collect();
+            words.join(" ")
+        };
+        src.text(id).map_or_else(symbols, str::to_owned)
     }
 
     /// The lines of a sentence, whose source has the text `source`.

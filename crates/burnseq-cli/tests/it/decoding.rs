@@ -328,6 +328,21 @@ fn unknown_tokens_become_words_of_the_source() {
         2,
         "sentence 0 holds a word that is not in the dictionary",
     );
+    let dictionary = fs::read_to_string(dir.path().join("data-bin/dict.de.txt")).unwrap();
+    let known = dictionary.split(' ').next().unwrap();
+    fs::write(
+        dir.path().join("test.de"),
+        format!("{known} <s> </s> <pad> {known}\n"),
+    )
+    .unwrap();
+    preprocess("--bpe none --destdir special");
+    let output = generate(
+        dir.path(),
+        &["special", "--replace-unk", "--unkpen=-99", "--max-len-b", "2"],
+    );
+    assert!(!stdout(&output).contains("H-0\t<unk>"));
+
+    fs::write(dir.path().join("test.de"), "Otto\n").unwrap();
     preprocess("--bpe none --destdir text --dataset-impl raw");
     let flags: Vec<&str> = "text --replace-unk --unkpen=-99 --max-len-b 2 --dataset-impl raw"
         .split(' ')
@@ -403,21 +418,29 @@ fn subwords_and_tokenizer_may_be_named_on_the_command_line() {
 #[test]
 fn translations_of_lines_hold_their_constraints() {
     let dir = folder();
+    let translate = |order, max_len, text: &str| {
+        let flags = ["--input", "-", "--max-len-b", max_len, order];
+        run(
+            env!("CARGO_BIN_EXE_generate"),
+            dir.path(),
+            &flags,
+            text.as_bytes(),
+        )
+    };
     for order in ["--constraints", "--constraints=unordered"] {
-        let flags = ["--input", "-", "--max-len-b", "20", order];
-        let text = b"Hund Mann 1\tbird\tcat\nHund\tdog and\tball\n";
-        let output = run(env!("CARGO_BIN_EXE_generate"), dir.path(), &flags, text);
-        if String::from_utf8_lossy(&output.stderr).contains("line 1: the constraint \"cat\" holds ") {
-            // The subwords of `cat` may be unknown; then the line is named.
-            assert_eq!(output.status.code(), Some(1));
-        }
-        let text = b"Hund Mann 1\tbird\nHund\tdog and\tball\nMann\n";
-        let out = stdout(&run(env!("CARGO_BIN_EXE_generate"), dir.path(), &flags, text));
+        let text = "Hund Mann 1\tbird\nHund\tdog and\tball\nMann\n";
+        let out = stdout(&translate(order, "20", text));
         let out: Vec<&str> = out.lines().collect();
-        assert!(
-            out[0].contains("bird") && out[1].contains("dog and") && out[1].contains("ball"),
-            "{out:?}"
-        );
         assert_eq!(out.len(), 3);
+        assert!(out[0].contains("bird"), "{out:?}");
+        assert!(out[1].contains("dog and") && out[1].contains("ball"), "{out:?}");
     }
+    let output = translate("--constraints", "20", "Mann\nHund\tΩ\n");
+    assert_fails(&output, 1, "line 2: the constraint \"Ω\" holds ");
+    let output = translate("--constraints", "2", "Mann\nHund\tbird ball dog man\n");
+    assert_fails(
+        &output,
+        1,
+        "line 2: the constraints of sentence 1 cannot be met: they have ",
+    );
 }

@@ -156,6 +156,12 @@ pub fn translate_lines<S: AsRef<str>>(
         match model.encode_line(number, line.as_ref(), format, longest) {
             Ok(None) => {}
             Ok(Some(line)) => {
+                // One line that asks for too much is named before any is translated.
+                let checked = generator.check(&model.models, &line.source);
+                checked.map_err(|problem| Error::Line {
+                    line: number + 1,
+                    problem: problem.to_string(),
+                })?;
                 sources.push(line.source);
                 tokens.push(line.tokens);
             }
