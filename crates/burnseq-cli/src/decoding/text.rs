@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use burnseq::decode::TranslationModel;
-use burnseq_text::{SubwordSettings, TextFiles, TextPipeline, TextSettings};
+use burnseq_text::{MosesSettings, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
 use clap::{Args, ValueEnum};
 
 use super::coded;
@@ -18,6 +18,12 @@ pub struct TextArgs {
     /// Tokenizer, and detokenizer of D- lines; --tokenizer and --bpe stand for all that the checkpoint carries
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Text")]
     pub tokenizer: Option<TokenizerName>,
+    /// Moses: leave dashes inside words alone
+    #[arg(long, help_heading = "Text")]
+    pub moses_no_dash_splits: bool,
+    /// Moses: do not write `& | < > ' " [ ]` as entities
+    #[arg(long, help_heading = "Text")]
+    pub moses_no_escape: bool,
     /// Subword model; goes with --bpe-codes or --sentencepiece-model
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Text")]
     pub bpe: Option<BpeName>,
@@ -34,6 +40,8 @@ pub struct TextArgs {
 pub enum TokenizerName {
     /// Tokens are separated by blanks already
     Space,
+    /// Moses' tokenizer, for the languages of the model
+    Moses,
 }
 
 /// Values of `--bpe`.
@@ -59,6 +67,15 @@ impl TextArgs {
     /// # Errors
     /// Flags that need another, or contradict it.
     pub(crate) fn check(&self) -> Result<()> {
+        let moses = self.tokenizer == Some(TokenizerName::Moses);
+        for (flag, given) in [
+            ("--moses-no-dash-splits", self.moses_no_dash_splits),
+            ("--moses-no-escape", self.moses_no_escape),
+        ] {
+            if given && !moses {
+                bail!("{flag} goes with --tokenizer moses");
+            }
+        }
         let (codes, model) = (self.bpe_codes.is_some(), self.sentencepiece_model.is_some());
         let of_codes = matches!(self.bpe, Some(BpeName::SubwordNmt | BpeName::Fastbpe));
         let of_model = self.bpe == Some(BpeName::Sentencepiece);
@@ -100,14 +117,34 @@ impl TextArgs {
         if let Some(path) = path {
             files.insert(SUBWORD_FILE.to_owned(), read(path)?);
         }
-        let settings = TextSettings {
-            subword,
-            ..TextSettings::default()
+        let pipeline = |language: &str| {
+            let settings = TextSettings {
+                tokenizer: self.tokenizer(language)?,
+                subword: subword.clone(),
+                ..TextSettings::default()
+            };
+            TextPipeline::new(settings, &files).map_err(coded)
         };
-        let pipeline = TextPipeline::new(settings, &files).map_err(coded)?;
-        model.src_text = pipeline.clone();
-        model.tgt_text = pipeline;
+        model.src_text = pipeline(&model.task.source_lang)?;
+        model.tgt_text = pipeline(&model.task.target_lang)?;
         Ok(())
+    }
+
+    /// The tokenizer of one side.
+    fn tokenizer(&self, language: &str) -> Result<Tokenizer> {
+        match self.tokenizer {
+            None | Some(TokenizerName::Space) => Ok(Tokenizer::Space),
+            Some(TokenizerName::Moses) if language.is_empty() => {
+                bail!(
+                    "--tokenizer moses needs the languages, which the model does not tell\nhint: add -s and -t"
+                )
+            }
+            Some(TokenizerName::Moses) => Ok(Tokenizer::Moses(MosesSettings {
+                aggressive_dash_splits: !self.moses_no_dash_splits,
+                escape: !self.moses_no_escape,
+                ..MosesSettings::new(language)
+            })),
+        }
     }
 }
 
@@ -142,6 +179,14 @@ mod tests {
             ("--bpe sentencepiece", "add --sentencepiece-model"),
             ("--bpe-codes x", "--bpe-codes goes with"),
             ("--bpe sentencepiece --bpe-codes x", "--bpe-codes goes with"),
+            (
+                "--moses-no-escape",
+                "--moses-no-escape goes with --tokenizer moses",
+            ),
+            (
+                "--tokenizer space --moses-no-dash-splits",
+                "--moses-no-dash-splits goes with",
+            ),
         ] {
             let words = ["x"].into_iter().chain(flags.split_whitespace());
             let problem = Cli::try_parse_from(words)
@@ -152,10 +197,32 @@ mod tests {
                 .to_string();
             assert!(problem.contains(expected), "{flags}: {problem}");
         }
-        for flags in ["", "--tokenizer space --bpe fastbpe --bpe-codes x"] {
+        for flags in [
+            "",
+            "--tokenizer space --bpe fastbpe --bpe-codes x",
+            "--tokenizer moses --moses-no-escape",
+        ] {
             let words = ["x"].into_iter().chain(flags.split_whitespace());
             Cli::try_parse_from(words).unwrap().args.check().unwrap();
         }
         assert!(Cli::try_parse_from(["x", "--bpe", "gpt2"]).is_err());
+    }
+    #[test]
+    fn moses_takes_the_language_of_each_side() {
+        let args = |flags: &str| {
+            Cli::try_parse_from(["x"].into_iter().chain(flags.split(' ')))
+                .unwrap()
+                .args
+        };
+        let tokenizer = args("--tokenizer moses --moses-no-dash-splits")
+            .tokenizer("de")
+            .unwrap();
+        let expected = MosesSettings {
+            aggressive_dash_splits: false,
+            ..MosesSettings::new("de")
+        };
+        assert_eq!(tokenizer, Tokenizer::Moses(expected));
+        let error = args("--tokenizer moses").tokenizer("").unwrap_err();
+        assert!(error.to_string().contains("hint: add -s and -t"), "{error}");
     }
 }

@@ -405,6 +405,18 @@ fn subwords_and_tokenizer_may_be_named_on_the_command_line() {
         "cannot read none",
     );
     assert_fails(&translate("--bpe gpt2"), 2, "subword_nmt, fastbpe, sentencepiece");
+
+    let source = |flags: &str| {
+        let flags: Vec<&str> = ["--max-len-b", "9"].into_iter().chain(flags.split(' ')).collect();
+        let text = "Hund,Mann 3\n".as_bytes();
+        let out = stdout(&run(env!("CARGO_BIN_EXE_interactive"), dir.path(), &flags, text));
+        lines_of(&out, 'S')[&0][0].clone()
+    };
+    let bpe = format!("--bpe subword_nmt --bpe-codes data-bin/{codes}");
+    assert_eq!(source(&format!("--tokenizer moses {bpe}")), "Hund <unk> Mann 3");
+    assert_ne!(source(&bpe), "Hund <unk> Mann 3");
+    assert_fails(&translate("--moses-no-escape"), 2, "goes with --tokenizer moses");
+
     let out = lines(
         dir.path(),
         &format!("--bpe subword_nmt --bpe-codes data-bin/{codes}"),
