@@ -286,48 +286,92 @@ fn overwriting_removes_the_models_of_the_older_dataset() {
     assert!(!files.contains("spm.vocab"), "{files:?}");
 }
 
+/// The text of a packed file.
+fn unpack(path: &Path) -> String {
+    let output = std::process::Command::new("gzip").arg("-dc").arg(path).output();
+    let output = output.expect("gzip is installed");
+    assert!(output.status.success(), "{} is damaged", path.display());
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// IWSLT14 with fairseq's codes and dictionaries, without any text yet.
+fn iwslt(fixtures: &Path) -> PreprocessConfig {
+    PreprocessConfig {
+        source_lang: Some("de".into()),
+        target_lang: Some("en".into()),
+        srcdict: Some(fixtures.join("dict.de.txt")),
+        tgtdict: Some(fixtures.join("dict.en.txt")),
+        bpe_codes: vec![fixtures.join("bpe10k.codes")],
+        ..PreprocessConfig::default()
+    }
+}
+
+/// Asserts that a split is what fairseq wrote, byte for byte.
+fn assert_same_split(destdir: &Path, fixtures: &Path, split: &str) {
+    for lang in ["de", "en"] {
+        for suffix in ["bin", "idx"] {
+            let name = format!("{split}.de-en.{lang}.{suffix}");
+            let ours = fs::read(destdir.join(&name)).unwrap();
+            assert!(ours == fs::read(fixtures.join(&name)).unwrap(), "{name}");
+        }
+    }
+}
+
 #[test]
 fn fairseqs_fixtures_follow_from_its_codes_and_dictionaries() {
-    let Some(fixtures) = shared("data/iwslt14-de-en") else {
+    let Some(folder) = shared("data/iwslt14-de-en") else {
         return;
     };
     let dir = TempDir::new().unwrap();
     for split in ["valid", "test"] {
         for lang in ["de", "en"] {
-            let packed = fixtures.join(format!("{split}.{lang}.gz"));
-            let Ok(text) = std::process::Command::new("gzip")
-                .arg("-dc")
-                .arg(&packed)
-                .output()
-            else {
-                return;
-            };
-            assert!(text.status.success(), "{} is damaged", packed.display());
-            fs::write(dir.path().join(format!("{split}.{lang}")), text.stdout).unwrap();
+            let text = unpack(&folder.join(format!("{split}.{lang}.gz")));
+            fs::write(dir.path().join(format!("{split}.{lang}")), text).unwrap();
         }
     }
-    let fixtures = fixtures.join("fairseq-fixtures");
+    let fixtures = folder.join("fairseq-fixtures");
     let config = PreprocessConfig {
-        source_lang: Some("de".into()),
-        target_lang: Some("en".into()),
         validpref: vec![dir.path().join("valid")],
         testpref: vec![dir.path().join("test")],
         destdir: dir.path().join("out"),
-        srcdict: Some(fixtures.join("dict.de.txt")),
-        tgtdict: Some(fixtures.join("dict.en.txt")),
-        bpe_codes: vec![fixtures.join("bpe10k.codes")],
-        ..PreprocessConfig::default()
+        ..iwslt(&fixtures)
     };
     preprocess(&config, &()).unwrap();
     for split in ["valid", "test"] {
-        for lang in ["de", "en"] {
-            for suffix in ["bin", "idx"] {
-                let name = format!("{split}.de-en.{lang}.{suffix}");
-                let ours = fs::read(config.destdir.join(&name)).unwrap();
-                assert!(ours == fs::read(fixtures.join(&name)).unwrap(), "{name}");
-            }
-        }
+        assert_same_split(&config.destdir, &fixtures, split);
     }
+}
+
+#[test]
+fn fairseqs_fixtures_follow_from_raw_text() {
+    let Some(folder) = shared("data/iwslt14-de-en") else {
+        return;
+    };
+    let dir = TempDir::new().unwrap();
+    let sets = [
+        "TED.dev2010",
+        "TEDX.dev2012",
+        "TED.tst2010",
+        "TED.tst2011",
+        "TED.tst2012",
+    ];
+    for lang in ["de", "en"] {
+        let raw = sets.map(|set| unpack(&folder.join(format!("raw/IWSLT14.{set}.de-en.{lang}.gz"))));
+        // What fairseq's recipe does when it takes the text out of the files.
+        let text = raw.concat().replace('\u{2019}', "'");
+        fs::write(dir.path().join(format!("test.{lang}")), text).unwrap();
+    }
+    let fixtures = folder.join("fairseq-fixtures");
+    let config = PreprocessConfig {
+        testpref: vec![dir.path().join("test")],
+        destdir: dir.path().join("out"),
+        tokenizer: TokenizerKind::Moses,
+        moses_no_dash_splits: true,
+        lowercase: true,
+        ..iwslt(&fixtures)
+    };
+    preprocess(&config, &()).unwrap();
+    assert_same_split(&config.destdir, &fixtures, "test");
 }
 
 #[test]

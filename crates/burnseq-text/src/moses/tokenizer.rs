@@ -1,5 +1,4 @@
-//! Words and punctuation apart, as Moses' `tokenizer.perl` (master; version 1.1 differs in the full
-//! stop of the last word and the comma behind a last number).
+//! Words and punctuation apart, as Moses' `tokenizer.perl`.
 
 use super::escape::escaped;
 use super::prefixes::NonbreakingPrefixes;
@@ -7,6 +6,9 @@ use super::protected::ProtectedPatterns;
 use super::units::{BLANK, Split, Unit, set_apart};
 
 /// Splits lines of one language into tokens.
+///
+/// It follows the master branch since 2018, where the last word of a line always loses its full stop
+/// (`U.S .`); version 1.1 and sacremoses leave it at abbreviations.
 ///
 /// As with `tokenizer.perl`, dashes inside words stay and `& | < > ' " [ ]` are escaped unless told
 /// otherwise.

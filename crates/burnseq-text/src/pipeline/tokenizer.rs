@@ -21,7 +21,8 @@ pub enum Tokenizer {
     Moses(MosesSettings),
 }
 
-/// Settings of Moses' tokenizer; the defaults are those of fairseq's `--tokenizer moses`.
+/// Settings of Moses' tokenizer; the defaults are those of fairseq's `--tokenizer moses`, whose
+/// tokenizer follows an older version (see [`MosesTokenizer`]).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MosesSettings {

@@ -1,5 +1,6 @@
 //! Corpora that Moses' own scripts prepared.
 
+use burnseq_text::SampleRng;
 use burnseq_text::moses::{MosesDetokenizer, MosesTokenizer, lowercase, normalize_punctuation};
 
 use crate::shared::{assert_same_lines, read, shared};
@@ -90,5 +91,47 @@ fn iwslt_detokenised_as_stored() {
             }
         }
         assert_eq!(differences, expected_differences, "{set}.{language}");
+    }
+}
+
+/// A line of what the rules look at, and of any characters at all.
+fn odd_line(number: u64) -> String {
+    const MARKS: [char; 24] = [
+        ' ', ' ', '.', '.', ',', '\'', '"', '-', '(', ')', ':', '&', '|', '`', '·', '5', '½', 'a', 'B', 's',
+        'ß', '漢', '„', '\t',
+    ];
+    let mut rng = SampleRng::for_sentence(3, 0, number);
+    let length = rng.next_u64() % 30;
+    (0..length)
+        .map(|_| {
+            let bits = rng.next_u64();
+            if bits % 8 > 0 {
+                MARKS[(bits >> 8) as usize % MARKS.len()]
+            } else {
+                char::from_u32((bits >> 8) as u32 % 0x11_0000).unwrap_or('x')
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn only_blanks_change() {
+    let letters = |line: &str| -> String { line.chars().filter(|c| !c.is_whitespace()).collect() };
+    for number in 0..5_000 {
+        let line = odd_line(number);
+        for language in ["en", "de", "fr", "fi", "ca", "cs", "ko"] {
+            let tokens = MosesTokenizer::new(language).escape(false).tokenize(&line);
+            let kept: String = line.chars().filter(|c| *c >= ' ').collect();
+            assert_eq!(letters(&tokens), letters(&kept), "{language}: {line:?}");
+            assert!(
+                tokens.is_empty() || tokens.split(' ').all(|token| !token.is_empty()),
+                "{tokens:?}"
+            );
+            // `&` may begin an entity, which the detokenizer resolves.
+            let plain = tokens.replace('&', "+");
+            let text = MosesDetokenizer::new(language).detokenize(&plain);
+            assert_eq!(letters(&text), letters(&plain), "{language}: {plain:?}");
+            normalize_punctuation(language, &line);
+        }
     }
 }
