@@ -1,0 +1,132 @@
+//! Names of weights, from all versions to those of today.
+
+/// What an entry of a state dict is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A constant that is not learnt: version numbers, position tables.
+    Buffer,
+    /// Parameters, under today's names. Where there are several, the rows are theirs in equal parts.
+    Parameters(Vec<String>),
+}
+
+/// Norms of the sub-layers of an encoder block, by their old numbers.
+const ENCODER_NORMS: [&str; 2] = ["self_attn_layer_norm", "final_layer_norm"];
+/// The same of a decoder block.
+const DECODER_NORMS: [&str; 3] = [
+    "self_attn_layer_norm",
+    "encoder_attn_layer_norm",
+    "final_layer_norm",
+];
+
+/// What the entry `name` of a state dict is.
+pub(super) fn classify(name: &str) -> Entry {
+    const BUFFERS: [&str; 4] = [
+        "version",
+        // Sinusoidal positions are computed.
+        "embed_positions._float_tensor",
+        "embed_positions.weights",
+        "embed_positions.version",
+    ];
+    for side in ["encoder", "decoder"] {
+        let inner = name.strip_prefix(side).and_then(|rest| rest.strip_prefix('.'));
+        if inner.is_some_and(|inner| BUFFERS.contains(&inner)) {
+            return Entry::Buffer;
+        }
+    }
+    Entry::Parameters(parameters(name))
+}
+
+fn parameters(name: &str) -> Vec<String> {
+    if name == "decoder.embed_out" {
+        return vec!["decoder.output_projection.weight".to_owned()];
+    }
+    let Some((path, last)) = name.rsplit_once('.') else {
+        return vec![name.to_owned()];
+    };
+    // One matrix for queries, keys and values, until 0.8.
+    let stacked = |what: &str| {
+        ["q_proj", "k_proj", "v_proj"]
+            .map(|part| format!("{path}.{part}.{what}"))
+            .to_vec()
+    };
+    match last {
+        "in_proj_weight" => return stacked("weight"),
+        "in_proj_bias" => return stacked("bias"),
+        "q_proj_weight" | "k_proj_weight" | "v_proj_weight" => {
+            return vec![format!("{path}.{}.weight", last.trim_end_matches("_weight"))];
+        }
+        _ => {}
+    }
+    if let Some((layer, number)) = path.rsplit_once(".layer_norms.") {
+        let norms: &[&str] = if name.starts_with("encoder.") {
+            &ENCODER_NORMS
+        } else {
+            &DECODER_NORMS
+        };
+        if let Some(norm) = number.parse::<usize>().ok().and_then(|number| norms.get(number)) {
+            return vec![format!("{layer}.{norm}.{last}")];
+        }
+    }
+    vec![name.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(name: &str) -> Vec<String> {
+        match classify(name) {
+            Entry::Buffer => panic!("{name} is a parameter"),
+            Entry::Parameters(names) => names,
+        }
+    }
+
+    #[test]
+    fn old_names_become_those_of_today() {
+        assert_eq!(
+            names("encoder.layers.3.self_attn.in_proj_weight"),
+            ["q_proj", "k_proj", "v_proj"].map(|part| format!("encoder.layers.3.self_attn.{part}.weight"))
+        );
+        assert_eq!(
+            names("decoder.layers.0.encoder_attn.in_proj_bias")[1],
+            "decoder.layers.0.encoder_attn.k_proj.bias"
+        );
+        assert_eq!(
+            names("decoder.layers.0.encoder_attn.k_proj_weight"),
+            ["decoder.layers.0.encoder_attn.k_proj.weight"]
+        );
+        assert_eq!(
+            names("encoder.layers.1.layer_norms.1.bias"),
+            ["encoder.layers.1.final_layer_norm.bias"]
+        );
+        assert_eq!(
+            names("decoder.layers.1.layer_norms.1.weight"),
+            ["decoder.layers.1.encoder_attn_layer_norm.weight"]
+        );
+        assert_eq!(
+            names("decoder.layers.1.layer_norms.2.weight"),
+            ["decoder.layers.1.final_layer_norm.weight"]
+        );
+        assert_eq!(names("decoder.embed_out"), ["decoder.output_projection.weight"]);
+    }
+
+    #[test]
+    fn today_s_names_stay_and_buffers_are_told() {
+        for name in [
+            "encoder.embed_tokens.weight",
+            "encoder.embed_positions.weight",
+            "decoder.layers.5.self_attn.out_proj.bias",
+            "encoder.layers.0.layer_norms.7.weight",
+            "alien",
+        ] {
+            assert_eq!(names(name), [name]);
+        }
+        for name in [
+            "encoder.version",
+            "decoder.embed_positions._float_tensor",
+            "encoder.embed_positions.weights",
+        ] {
+            assert_eq!(classify(name), Entry::Buffer);
+        }
+    }
+}
