@@ -49,7 +49,7 @@ pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
 pub use stop::{DEFAULT_PATIENCE, Interrupt, PatienceState, StopReason, StopRule};
 pub use trainer::{
     CheckpointConfig, DatasetConfig, Event, Observer, OptimizationConfig, RunSummary, TrainConfig,
-    TrainContext, TrainData, TrainState, Trainer, TrainingRecord, ValidationConfig,
+    TrainContext, TrainData, TrainState, Trainer, TrainingRecord, ValidationConfig, training_epochs,
 };
 pub use validation::{
     LossOnly, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError, validation_loss,

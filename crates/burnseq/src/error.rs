@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong, with the remedy.
         problem: String,
     },
+    /// A checkpoint of another toolkit, or for one, cannot be converted.
+    #[error("{path}: {problem}")]
+    Convert {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What stands in the way, with the remedy.
+        problem: String,
+    },
     /// A line of raw text is longer than the model takes.
     #[error(
         "line {line} has {tokens} tokens, at most {limit} can be translated\nhint: split the line, or leave such \
@@ -82,6 +90,9 @@ pub enum Error {
     /// Decoding.
     #[error(transparent)]
     Generate(#[from] burnseq_generate::GenerateError),
+    /// Files of other toolkits.
+    #[error(transparent)]
+    Interchange(#[from] burnseq_interchange::Error),
     /// Scores.
     #[error(transparent)]
     Metrics(#[from] burnseq_metrics::Error),

@@ -9,16 +9,19 @@
 //! ```
 //!
 //! - [`tasks`]: which data, model, criterion and search belong together; [`tasks::translation`] trains.
+//! - [`convert`]: checkpoints of fairseq in and out.
 //! - [`Translator`]: a checkpoint that translates raw text in five lines; [`decode`] holds its parts.
 
 pub use burn;
 pub use burnseq_data as data;
 pub use burnseq_generate as generate;
+pub use burnseq_interchange as interchange;
 pub use burnseq_metrics as metrics;
 pub use burnseq_model as model;
 pub use burnseq_text as text;
 pub use burnseq_train as train;
 
+pub mod convert;
 pub mod decode;
 mod error;
 pub mod tasks;

@@ -338,7 +338,8 @@ fn find(path: &Path) -> Result<PathBuf> {
     let hint = match inside.iter().find(|folder| folder.join(META_FILE).is_file()) {
         Some(inside) => format!("\nhint: give {}", inside.display()),
         None if path.is_file() => {
-            "\nhint: PyTorch's .pt files can run code when they are read, so burnseq does not".to_owned()
+            "\nhint: a checkpoint of fairseq is converted with `convert FILE.pt FOLDER --data data-bin`"
+                .to_owned()
         }
         None => String::new(),
     };

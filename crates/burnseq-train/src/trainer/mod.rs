@@ -93,35 +93,12 @@ impl<M: EncoderDecoder> Trainer<M> {
         config.validate(&validator.metrics())?;
         context.model.validate(&model.vocab())?;
         let max_positions = model.max_positions();
-        let mut shards = Vec::new();
-        let mut dropped = 0;
-        for (epoch, shard) in (1..).zip(data.train.shards()) {
-            let plan = data.train.plan_shard(
-                shard.clone(),
-                &BatchSettings {
-                    limits: limits(&config.dataset, false),
-                    max_positions,
-                    skip_too_long: true,
-                    // As in fairseq, which orders at the start of the first epoch on these sentences.
-                    seed: Some(config.seed.wrapping_add(epoch)),
-                },
-            )?;
-            if plan.batches.is_empty() {
-                return Err(Error::Config("there is no training sentence".to_owned()));
-            }
-            shards.push(plan.batches);
-            dropped += plan.dropped.len();
-        }
+        let (epochs, dropped) = training_epochs(&data.train, &config, max_positions)?;
         let valid = if config.validation.disable_validation {
             Vec::new()
         } else {
             valid_sets(&config, data.valid, max_positions)?
         };
-        let options = EpochOptions {
-            seed: config.seed,
-            ..EpochOptions::default()
-        };
-        let epochs = EpochIterator::round_robin(shards, options)?;
         let vocab = model.vocab();
         let model = model.train();
         let state = TrainState {
@@ -225,6 +202,42 @@ impl<M: EncoderDecoder> Trainer<M> {
     fn wall(&self) -> f64 {
         self.started.1 + self.started.0.elapsed().as_secs_f64()
     }
+}
+
+/// The batches that a run with this configuration goes through, before the first of them, and how many sentences are
+/// left out for their length.
+///
+/// # Errors
+/// Data that cannot be cut into batches, or nothing to learn from.
+pub fn training_epochs(
+    data: &LanguagePairDataset,
+    config: &TrainConfig,
+    max_positions: (usize, usize),
+) -> Result<(EpochIterator, usize)> {
+    let mut shards = Vec::new();
+    let mut dropped = 0;
+    for (epoch, shard) in (1..).zip(data.shards()) {
+        let plan = data.plan_shard(
+            shard.clone(),
+            &BatchSettings {
+                limits: limits(&config.dataset, false),
+                max_positions,
+                skip_too_long: true,
+                // As in fairseq, which orders at the start of the first epoch on these sentences.
+                seed: Some(config.seed.wrapping_add(epoch)),
+            },
+        )?;
+        if plan.batches.is_empty() {
+            return Err(Error::Config("there is no training sentence".to_owned()));
+        }
+        shards.push(plan.batches);
+        dropped += plan.dropped.len();
+    }
+    let options = EpochOptions {
+        seed: config.seed,
+        ..EpochOptions::default()
+    };
+    Ok((EpochIterator::round_robin(shards, options)?, dropped))
 }
 
 /// Size limits of training or validation batches.

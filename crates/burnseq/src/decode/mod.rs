@@ -15,6 +15,7 @@ mod target_text;
 
 pub use batches::{Decoded, decode_batches};
 pub use lines::{EncodedLine, LineFormat, LineTranslation, translate_lines};
+pub(crate) use model::read_safetensors;
 pub use model::{TranslationModel, overlaid};
 pub use replace_unk::ReplaceUnk;
 pub use score::{ScoreKeeper, TextMetric};

@@ -223,7 +223,7 @@ fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<String> {
 }
 
 /// All tensors of a safetensors file as `f32`.
-fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData>> {
+pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData>> {
     let bytes = std::fs::read(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,

@@ -144,6 +144,22 @@ impl TranslationTask {
     /// # Errors
     /// When a file of the data folder cannot be read.
     pub fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
+        let task = TaskInfo {
+            source_lang: self.dir.src_lang().to_owned(),
+            target_lang: self.dir.tgt_lang().to_owned(),
+        };
+        Ok(TrainContext {
+            model: model.clone(),
+            task,
+            files: self.files()?,
+        })
+    }
+
+    /// Dictionaries, text settings and subword models, under their names in a checkpoint.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
         let dir = self.dir.path();
         let mut files = vec![
             (
@@ -156,15 +172,7 @@ impl TranslationTask {
             ),
         ];
         files.extend(text_files(dir, [self.dir.src_lang(), self.dir.tgt_lang()])?);
-        let task = TaskInfo {
-            source_lang: self.dir.src_lang().to_owned(),
-            target_lang: self.dir.tgt_lang().to_owned(),
-        };
-        Ok(TrainContext {
-            model: model.clone(),
-            task,
-            files,
-        })
+        Ok(files)
     }
 
     /// Trains a model on this task until a stop rule applies, taking up the checkpoint that the configuration names.

@@ -1,0 +1,218 @@
+//! From our checkpoints to fairseq's.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::{Device, TensorData};
+use burnseq_data::EpochState;
+use burnseq_interchange::fairseq::{self, Moments, Progress};
+use burnseq_model::{ModelConfig, named_parameters};
+use burnseq_train::{Checkpoint, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord};
+use serde_json::{Map, Value, json};
+
+use super::import::tied;
+use super::{Conversion, options, training};
+use crate::error::{Error, Result};
+
+/// A parameter in memory.
+type Parameter = (String, Vec<usize>, Vec<f32>);
+
+/// Converts a checkpoint to a `.pt` file for fairseq 0.12, with the state of Adam where the checkpoint has it.
+///
+/// Dictionaries stay outside: fairseq reads them from the folder of its data.
+///
+/// # Errors
+/// A checkpoint that is damaged; a file that cannot be written.
+pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
+    let checkpoint = Checkpoint::open(input)?;
+    let meta = checkpoint.meta();
+    let record: Option<TrainingRecord> = match &meta.train_state {
+        Value::Null => None,
+        state => Some(
+            serde_json::from_value(state.clone()).map_err(|error| Error::Convert {
+                path: checkpoint.path().to_owned(),
+                problem: format!("its training state cannot be read: {error}"),
+            })?,
+        ),
+    };
+    let ModelConfig::Transformer(transformer) = &meta.model_config;
+    let model = checkpoint.model(&Device::flex())?;
+    let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
+    let parameters: Vec<Parameter> = named_parameters(&model)
+        .into_iter()
+        .map(|(name, _, shape)| {
+            let values = floats(weights.remove(&name).expect("the names are of the same model"));
+            (name, shape, values)
+        })
+        .collect();
+    let optimizer = checkpoint.optimizer_state()?;
+    let moments = match &optimizer {
+        Some(state) => Some(moments(state, &parameters, checkpoint.path())?),
+        None => None,
+    };
+
+    let config = record
+        .as_ref()
+        .map_or_else(TrainConfig::default, |record| record.config.clone());
+    let state = record.as_ref().map(|record| &record.state);
+    let step = optimizer.as_ref().map_or(0, |optimizer| optimizer.step);
+    let OptimizerConfig::Adam(adam) = &config.optimizer;
+    let adam = moments.as_ref().map(|moments| Moments {
+        step,
+        lr: lr(&config, state),
+        betas: adam.betas,
+        eps: adam.eps,
+        weight_decay: adam.weight_decay,
+        moments: moments
+            .iter()
+            .zip(&parameters)
+            .map(|(both, (_, shape, _))| both.each_ref().map(|m| (&shape[..], &m[..])))
+            .collect(),
+    });
+    let tied = tied(transformer);
+    let contents = fairseq::Contents {
+        cfg: cfg(
+            &meta.model_config,
+            &config,
+            [&meta.task.source_lang, &meta.task.target_lang],
+        ),
+        weights: parameters
+            .iter()
+            .map(|(name, shape, values)| (name.as_str(), (&shape[..], &values[..])))
+            .collect(),
+        tied: tied.iter().map(|(new, of, _)| (*new, *of)).collect(),
+        progress: progress(&config, state, step),
+        adam,
+    };
+    fairseq::save(output, &contents)?;
+    Ok(Conversion {
+        output: output.to_owned(),
+        parameters: parameters.iter().map(|(.., values)| values.len()).sum(),
+        num_updates: moments.as_ref().map(|_| contents.progress.num_updates),
+        notes: Vec::new(),
+    })
+}
+
+fn floats(data: TensorData) -> Vec<f32> {
+    data.try_into_vec::<f32>().expect("checkpoints are read as f32")
+}
+
+/// First and second moments of every parameter, in order.
+fn moments(state: &OptimizerState, parameters: &[Parameter], path: &Path) -> Result<Vec<[Vec<f32>; 2]>> {
+    let tensors: HashMap<&str, &TensorData> = state
+        .tensors
+        .iter()
+        .map(|(name, data)| (name.as_str(), data))
+        .collect();
+    let moment = |name: &str, shape: &[usize], which: &str| {
+        let name = format!("{name}.{which}");
+        match tensors.get(name.as_str()) {
+            Some(data) if data.shape().to_vec() == shape => Ok(floats((*data).clone())),
+            _ => Err(Error::Convert {
+                path: path.to_owned(),
+                problem: format!("the state of the optimiser has no `{name}` of shape {shape:?}"),
+            }),
+        }
+    };
+    parameters
+        .iter()
+        .map(|(name, shape, _)| {
+            Ok([
+                moment(name, shape, "exp_avg")?,
+                moment(name, shape, "exp_avg_sq")?,
+            ])
+        })
+        .collect()
+}
+
+/// Learning rate of the update that comes next, which fairseq notes after an update.
+fn lr(config: &TrainConfig, state: Option<&TrainState>) -> f64 {
+    let schedule = config
+        .lr_scheduler
+        .init(&config.optimization.lr, config.stop.max_update);
+    match (schedule, state) {
+        (Ok(schedule), Some(state)) => schedule.lr_at(
+            state.num_updates.saturating_sub(state.schedule_start),
+            state.data.epoch as usize,
+        ),
+        _ => config.optimization.lr.last().copied().unwrap_or(0.0),
+    }
+}
+
+fn progress(config: &TrainConfig, state: Option<&TrainState>, step: u64) -> Progress {
+    let mut progress = Progress {
+        epoch: 1,
+        iterations_in_epoch: 0,
+        num_updates: step,
+        val_loss: None,
+        best: None,
+        seconds: 0.0,
+        criterion: Some(training::criterion_class(&config.criterion).to_owned()),
+        optimizer: Some("FairseqAdam".to_owned()),
+    };
+    if let Some(state) = state {
+        (progress.epoch, progress.iterations_in_epoch) = position(&state.data);
+        progress.num_updates = state.num_updates;
+        progress.val_loss = state.val_loss;
+        progress.best = state.patience.best;
+        progress.seconds = state.wall;
+    }
+    progress
+}
+
+/// Epoch and batches taken; the end of an epoch is the beginning of the next one for fairseq.
+fn position(data: &EpochState) -> (u32, usize) {
+    if data.batches > 0 && data.offset >= data.batches {
+        (data.epoch + 1, 0)
+    } else {
+        (data.epoch, data.offset)
+    }
+}
+
+/// fairseq's configuration: the sections that describe model, task and training.
+fn cfg(model: &ModelConfig, train: &TrainConfig, [source_lang, target_lang]: [&str; 2]) -> Value {
+    let section = options::model_section(model);
+    let mut cfg = Map::new();
+    cfg.insert("_name".to_owned(), Value::Null);
+    for (name, section) in training::sections(train) {
+        cfg.insert(name.to_owned(), section);
+    }
+    let task = json!({
+        "_name": "translation",
+        "data": "data-bin",
+        "source_lang": source_lang,
+        "target_lang": target_lang,
+        "load_alignments": false,
+        "left_pad_source": true,
+        "left_pad_target": false,
+        "max_source_positions": section["max_source_positions"],
+        "max_target_positions": section["max_target_positions"],
+        "upsample_primary": -1,
+        "truncate_source": false,
+        "num_batch_buckets": 0,
+        "train_subset": "train",
+        "dataset_impl": null,
+        "required_seq_len_multiple": train.dataset.required_seq_len_multiple,
+        "eval_bleu": false,
+        "eval_bleu_args": "{}",
+        "eval_bleu_detok": "space",
+        "eval_bleu_detok_args": "{}",
+        "eval_tokenized_bleu": false,
+        "eval_bleu_remove_bpe": null,
+        "eval_bleu_print_samples": false,
+    });
+    for (name, section) in [
+        ("model", section),
+        ("task", task),
+        (
+            "scoring",
+            json!({ "_name": "bleu", "pad": 1, "eos": 2, "unk": 3 }),
+        ),
+        ("bpe", Value::Null),
+        ("tokenizer", Value::Null),
+        ("simul_type", Value::Null),
+    ] {
+        cfg.insert(name.to_owned(), section);
+    }
+    Value::Object(cfg)
+}

@@ -1,0 +1,334 @@
+//! From fairseq's checkpoints, and bare weights, to ours.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::{Device, TensorData};
+use burnseq_data::{EpochState, PairOptions};
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Options, Progress};
+use burnseq_interchange::torch_file::Tensor;
+use burnseq_model::{
+    ModelConfig, Transformer, TransformerConfig, load_state_dict, named_parameters, state_dict,
+};
+use burnseq_train::checkpoint::{self, CheckpointContents};
+use burnseq_train::{OptimizerState, TaskInfo, TrainConfig, TrainState, TrainingRecord, training_epochs};
+
+use super::dictionaries::DataSide;
+use super::{Conversion, Dictionaries, options, training};
+use crate::decode::read_safetensors;
+use crate::error::{Error, Result};
+
+/// How a checkpoint is taken over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Source language; `None`: as the checkpoint or the data tell.
+    pub source_lang: Option<String>,
+    /// Target language; `None`: as the checkpoint or the data tell.
+    pub target_lang: Option<String>,
+    /// Take over the state of Adam and the position in the data, so that training continues.
+    pub with_optimizer: bool,
+    /// Options of fairseq that are taken as if they were not there.
+    pub ignore: Vec<String>,
+}
+
+/// Converts a checkpoint of fairseq 0.6 to 0.12; `output` is the folder of the new checkpoint, which is replaced if it
+/// is one.
+///
+/// # Errors
+/// A file that is damaged, or asks for unknown classes; options that are not supported; dictionaries that do not fit
+/// the embeddings; an optimiser that training cannot continue with; a folder that cannot be written.
+pub fn from_fairseq(
+    input: &Path,
+    dictionaries: &Dictionaries,
+    import: &ImportOptions,
+    output: &Path,
+) -> Result<Conversion> {
+    let file = FairseqCheckpoint::open(input)?;
+    let wrong = |problem: String| Error::Convert {
+        path: input.to_owned(),
+        problem,
+    };
+    let config =
+        options::model_config(file.options(), &import.ignore, import.with_optimizer).map_err(wrong)?;
+    let train_config = match import.with_optimizer {
+        true => Some(training::train_config(file.options()).map_err(wrong)?),
+        false => None,
+    };
+    let lang = |given: &Option<String>, option: &str| {
+        let saved = file.options().get("task", option).and_then(|lang| lang.as_str());
+        given.clone().or_else(|| saved.map(str::to_owned))
+    };
+    let langs = [
+        lang(&import.source_lang, "source_lang"),
+        lang(&import.target_lang, "target_lang"),
+    ];
+    let data = dictionaries.open(langs)?;
+
+    let ModelConfig::Transformer(transformer) = &config;
+    let tied = tied(transformer);
+    let mut notes = Vec::new();
+    let weights = untied(file.weights()?, &tied, input)?;
+    let model = build(transformer, &data, weights, input)?;
+    let mut contents = Contents::of(&config, &data, &model);
+    if let Some(train_config) = train_config {
+        let names: Vec<&str> = tied.iter().flat_map(|(new, _, old)| [*new, *old]).collect();
+        let adam = file.adam(&names)?.ok_or_else(|| {
+            wrong(
+                "was saved without the state of its optimiser\nhint: convert without --with-optimizer"
+                    .to_owned(),
+            )
+        })?;
+        let optimizer = OptimizerState {
+            step: adam.step,
+            tensors: in_module_order(&model, adam.moments, input)?,
+        };
+        let progress = file.progress()?;
+        let position = position(
+            &data,
+            &train_config,
+            &progress,
+            file.options(),
+            &model,
+            &mut notes,
+        )?;
+        contents.record = Some(record(train_config, &progress, position));
+        contents.optimizer = Some(optimizer);
+    }
+    if file.has_ema() {
+        notes.push(
+            "the moving average of the weights (--store-ema) is left out; fairseq does not decode with it"
+                .to_owned(),
+        );
+    }
+    contents.save(output, notes)
+}
+
+/// Converts a safetensors file under fairseq's names, which does not say what model it is.
+///
+/// # Errors
+/// A file that is damaged or does not fit the configuration or the dictionaries; a folder that cannot be written.
+pub fn from_weights(
+    input: &Path,
+    config: &ModelConfig,
+    dictionaries: &Dictionaries,
+    import: &ImportOptions,
+    output: &Path,
+) -> Result<Conversion> {
+    let data = dictionaries.open([import.source_lang.clone(), import.target_lang.clone()])?;
+    let ModelConfig::Transformer(transformer) = config;
+    let model = build(transformer, &data, read_safetensors(input)?, input)?;
+    Contents::of(config, &data, &model).save(output, Vec::new())
+}
+
+/// What a checkpoint will hold.
+struct Contents<'a> {
+    config: &'a ModelConfig,
+    data: &'a DataSide,
+    weights: Vec<(String, TensorData)>,
+    record: Option<TrainingRecord>,
+    optimizer: Option<OptimizerState>,
+}
+
+impl<'a> Contents<'a> {
+    fn of(config: &'a ModelConfig, data: &'a DataSide, model: &Transformer) -> Self {
+        Self {
+            config,
+            data,
+            weights: state_dict(model),
+            record: None,
+            optimizer: None,
+        }
+    }
+
+    fn save(self, output: &Path, notes: Vec<String>) -> Result<Conversion> {
+        let name = output.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+            Error::Config(format!(
+                "{} is not the name of a folder to write",
+                output.display()
+            ))
+        })?;
+        let [source_lang, target_lang] = self.data.langs.clone();
+        let train_state = self.record.as_ref().map_or(serde_json::Value::Null, |record| {
+            serde_json::to_value(record).expect("plain data is JSON")
+        });
+        let contents = CheckpointContents {
+            model_config: self.config,
+            vocab: self.data.vocab,
+            task: &TaskInfo {
+                source_lang,
+                target_lang,
+            },
+            train_state,
+            model: &self.weights,
+            optimizer: self.optimizer.as_ref(),
+            files: &self.data.files,
+        };
+        checkpoint::save(folder_of(output), &[name], &contents)?;
+        Ok(Conversion {
+            output: output.to_owned(),
+            parameters: self.weights.iter().map(|(_, data)| data.num_elements()).sum(),
+            num_updates: self.record.map(|record| record.state.num_updates),
+            notes,
+        })
+    }
+}
+
+/// The folder that a path is in.
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// A second name of a parameter today, the parameter, and the name that old files have in its place.
+type Tied = (&'static str, &'static str, &'static str);
+
+/// The names that state dicts hold beside those of the parameters.
+pub(super) fn tied(config: &TransformerConfig) -> Vec<Tied> {
+    const OUTPUT: (&str, &str) = ("decoder.output_projection.weight", "decoder.embed_out");
+    let (encoder, decoder) = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight");
+    if config.share_all_embeddings {
+        vec![(decoder, encoder, decoder), (OUTPUT.0, encoder, OUTPUT.1)]
+    } else if config.share_decoder_input_output_embed {
+        vec![(OUTPUT.0, decoder, OUTPUT.1)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Weights by name without second names, which must have the values of the first.
+fn untied(weights: Vec<(String, Tensor)>, tied: &[Tied], path: &Path) -> Result<HashMap<String, TensorData>> {
+    let mut weights: HashMap<String, Tensor> = weights.into_iter().collect();
+    for (new, of, _) in tied {
+        let Some(second) = weights.remove(*new) else {
+            continue; // old files do not repeat it
+        };
+        if weights.get(*of) != Some(&second) {
+            return Err(Error::Convert {
+                path: path.to_owned(),
+                problem: format!(
+                    "`{new}` differs from `{of}`, though the options say that they are one table"
+                ),
+            });
+        }
+    }
+    let data = |(name, tensor): (String, Tensor)| (name, TensorData::new(tensor.values, tensor.shape));
+    Ok(weights.into_iter().map(data).collect())
+}
+
+/// The model with these weights, after a look at the sizes of the dictionaries.
+fn build(
+    config: &TransformerConfig,
+    data: &DataSide,
+    weights: HashMap<String, TensorData>,
+    path: &Path,
+) -> Result<Transformer> {
+    let sides = [("encoder", data.vocab.src), ("decoder", data.vocab.tgt)];
+    for ((side, types), dictionary) in sides.into_iter().zip(&data.paths) {
+        let table = weights.get(&format!("{side}.embed_tokens.weight"));
+        let Some(rows) = table.and_then(|table| table.shape().to_vec().first().copied()) else {
+            continue; // shared, or missing, which is told below
+        };
+        if rows != types {
+            return Err(Error::Dictionary {
+                path: dictionary.clone(),
+                problem: format!(
+                    "has {types} types, specials and padding types included, but the {side} of {} has embeddings of \
+                     {rows}\nhint: give the dictionaries of the data that the model was trained on",
+                    path.display()
+                ),
+            });
+        }
+    }
+    config.validate(&data.vocab)?;
+    load_state_dict(config.init(&data.vocab, 0, &Device::flex()), &weights).map_err(|problem| {
+        Error::Weights {
+            path: path.to_owned(),
+            problem: problem.to_string(),
+        }
+    })
+}
+
+/// Moments under the names of [`OptimizerState`], in the order of the model.
+fn in_module_order(
+    model: &Transformer,
+    moments: Vec<(String, [Tensor; 2])>,
+    path: &Path,
+) -> Result<Vec<(String, TensorData)>> {
+    let mut moments: HashMap<String, [Tensor; 2]> = moments.into_iter().collect();
+    let mut ordered = Vec::new();
+    for (name, ..) in named_parameters(model) {
+        let both = moments.remove(&name).ok_or_else(|| Error::Convert {
+            path: path.to_owned(),
+            problem: format!("the state of the optimiser lacks `{name}`"),
+        })?;
+        for (state, tensor) in ["exp_avg", "exp_avg_sq"].iter().zip(both) {
+            ordered.push((
+                format!("{name}.{state}"),
+                TensorData::new(tensor.values, tensor.shape),
+            ));
+        }
+    }
+    Ok(ordered)
+}
+
+/// Where the run stands in the batches of its training data, which fairseq and we cut and shuffle alike.
+fn position(
+    data: &DataSide,
+    config: &TrainConfig,
+    progress: &Progress,
+    options: &Options,
+    model: &Transformer,
+    notes: &mut Vec<String>,
+) -> Result<EpochState> {
+    use burnseq_model::EncoderDecoder;
+    let Some(task) = data.task.as_ref().filter(|task| task.dir().has_split("train")) else {
+        notes.push(
+            "there is no training data with the dictionaries, so the position in it is not known; \
+             train on with --reset-dataloader"
+                .to_owned(),
+        );
+        return Ok(EpochState {
+            epoch: progress.epoch,
+            offset: 0,
+            batches: 0,
+            fingerprint: 0,
+        });
+    };
+    let pairs = task.dir().load("train", true, PairOptions::default())?;
+    let (mut epochs, _) = training_epochs(&pairs, config, model.max_positions())?;
+    (1..progress.epoch).for_each(|_| epochs.advance_epoch());
+    let workers = training::workers(options).map_err(Error::Config)?;
+    // Every worker takes every `workers`-th batch.
+    let taken = progress.iterations_in_epoch.saturating_mul(workers);
+    if taken >= epochs.len() + workers {
+        notes.push(format!(
+            "fairseq had taken {taken} batches of epoch {}, which has {} here: the data or its limits differ; training \
+             goes on with the next epoch",
+            progress.epoch,
+            epochs.len()
+        ));
+    }
+    epochs.skip(taken.min(epochs.len()));
+    Ok(epochs.state())
+}
+
+fn record(config: TrainConfig, progress: &Progress, data: EpochState) -> TrainingRecord {
+    let state = TrainState {
+        num_updates: progress.num_updates,
+        schedule_start: 0,
+        data,
+        interval: Default::default(),
+        epoch: Default::default(),
+        best_metric: config.validation.best_checkpoint_metric.clone(),
+        patience: burnseq_train::PatienceState {
+            best: progress.best,
+            without_improvement: 0, // fairseq does not save it
+        },
+        val_loss: progress.val_loss,
+        train_wall: progress.seconds,
+        wall: progress.seconds,
+    };
+    TrainingRecord { config, state }
+}

@@ -1,0 +1,35 @@
+//! Checkpoints of fairseq in, checkpoints for fairseq out.
+//!
+//! - [`from_fairseq`]: a `.pt` file and the dictionaries of its data become a checkpoint; with the state of Adam and the
+//!   position in the data, [`Trainer`](burnseq_train::Trainer) continues where fairseq stopped.
+//! - [`from_weights`]: the same for a bare safetensors file under fairseq's names.
+//! - [`to_fairseq`]: a checkpoint becomes a `.pt` file that fairseq opens.
+//!
+//! Every option of a fairseq configuration has a fate: it sets a field of ours, is refused where it changes what the
+//! model computes, or is on the list of those that do not ([`options`]). One that is on no list is refused by name.
+
+mod dictionaries;
+mod export;
+mod import;
+pub mod options;
+mod overlay;
+mod training;
+
+use std::path::PathBuf;
+
+pub use dictionaries::Dictionaries;
+pub use export::to_fairseq;
+pub use import::{ImportOptions, from_fairseq, from_weights};
+
+/// What a conversion did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversion {
+    /// What was written.
+    pub output: PathBuf,
+    /// Parameters of the model.
+    pub parameters: usize,
+    /// Updates after which training can continue; `None` without a state of the optimiser.
+    pub num_updates: Option<u64>,
+    /// What the user should know: what was left out, and why.
+    pub notes: Vec<String>,
+}

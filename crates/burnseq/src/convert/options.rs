@@ -1,0 +1,414 @@
+//! The options of fairseq's translation models: what they become here.
+
+use burnseq_interchange::fairseq::Options;
+use burnseq_model::{ModelConfig, TransformerConfig};
+use serde_json::{Map, Value, json};
+
+use super::overlay::overlay;
+
+/// Options that change what the model computes in a way that ours does not know: refused unless they are off.
+pub const UNSUPPORTED: &[(&str, &str)] = &[
+    (
+        "adaptive_input",
+        "inputs whose width depends on how frequent a token is",
+    ),
+    ("adaptive_softmax_cutoff", "an adaptive softmax"),
+    ("base_layers", "mixture-of-experts layers"),
+    ("char_inputs", "characters as input"),
+    ("character_embeddings", "characters as input"),
+    ("cross_self_attention", "attention over source and target at once"),
+    (
+        "decoder_layers_to_keep",
+        "layers that are pruned when the model is loaded",
+    ),
+    ("decoder_xformers_att_config", "attention of xFormers"),
+    (
+        "encoder_layers_to_keep",
+        "layers that are pruned when the model is loaded",
+    ),
+    ("encoder_xformers_att_config", "attention of xFormers"),
+    (
+        "ffn_blocks_to_remove",
+        "feed-forward blocks that are pruned when the model is loaded",
+    ),
+    (
+        "layer_wise_attention",
+        "a decoder layer that attends to the encoder layer of the same number",
+    ),
+    ("merge_src_tgt_embed", "one table for two dictionaries"),
+    (
+        "mha_heads_to_keep",
+        "heads that are pruned when the model is loaded",
+    ),
+    ("no_cross_attention", "a decoder that does not see the source"),
+    ("quant_noise_pq", "quantisation noise"),
+    ("quant_noise_scalar", "quantisation noise"),
+];
+
+/// Options that only change how the model is trained: refused unless they are off when training is to continue.
+pub const UNSUPPORTED_IN_TRAINING: &[(&str, &str)] = &[
+    ("decoder_layerdrop", "whole layers that are dropped"),
+    ("encoder_layerdrop", "whole layers that are dropped"),
+    ("ignore_prefix_size", "target prefixes without loss"),
+    ("left_pad_target", "targets padded on the left"),
+    ("use_bmuf", "block-wise model updates"),
+];
+
+/// Options that are checked in another way.
+const CHECKED: &[&str] = &[
+    "_name",
+    "arch",
+    "decoder_input_dim",
+    "decoder_output_dim",
+    "no_decoder_final_norm",
+    "relu_dropout",
+    "task",
+];
+
+/// Options that leave the model as it is. Those about training and data are given anew when a run continues, as fairseq
+/// wants them too.
+#[rustfmt::skip]
+pub const IGNORED: &[&str] = &[
+    // Training: losses, optimisers, schedules, precision.
+    "adam_betas", "adam_eps", "amp", "amp_batch_retries", "amp_init_scale", "amp_scale_window", "average_sync", "bf16",
+    "block_lr", "block_momentum", "clip_norm", "criterion", "curriculum", "decay_steps", "debug_param_names", "distill",
+    "ema_decay", "ema_fp32", "ema_seed_model", "ema_start_update", "ema_update_freq", "end_learning_rate",
+    "final_lr_scale", "fixed_validation_seed", "force_anneal", "fp16", "fp16_adam_stats", "fp16_init_scale",
+    "fp16_no_flatten_grads", "fp16_scale_tolerance", "fp16_scale_window", "global_sync_iter", "hold_steps",
+    "init_lr_scale", "label_smoothing", "lr", "lr_patience", "lr_period_updates", "lr_scheduler", "lr_shrink",
+    "lr_threshold", "max_epoch", "max_lr", "max_update", "memory_efficient_bf16", "memory_efficient_fp16",
+    "min_loss_scale", "min_lr", "momentum", "on_cpu_convert_precision", "optimizer", "optimizer_overrides", "patience",
+    "phase_ratio", "power", "report_accuracy", "seed", "sentence_avg", "shrink_min", "skip_remainder_batch",
+    "stop_min_lr", "stop_time_hours", "store_ema", "t_mult", "threshold_loss_scale", "total_num_update", "update_freq",
+    "use_nbm", "use_old_adam", "warmup_init_lr", "warmup_iterations", "warmup_steps", "warmup_updates", "weight_decay",
+    // Starting values and memory, without influence on what is computed.
+    "adaptive_softmax_dropout", "adaptive_softmax_factor", "base_shuffle", "base_sublayers", "checkpoint_activations",
+    "decoder_embed_path", "encoder_embed_path", "export", "min_params_to_wrap", "no_seed_provided",
+    "offload_activations", "quant_noise_pq_block_size", "quantization_config_path", "tie_adaptive_proj",
+    "tie_adaptive_weights",
+    // Supervised alignments: a second loss on the attention of a plain Transformer.
+    "alignment_heads", "alignment_lambda", "alignment_layer", "full_context_alignment", "load_alignments",
+    // Data and batches.
+    "align_suffix", "batch_size", "batch_size_valid", "combine_valid_subsets", "data", "data_buffer_size", "dataset_impl",
+    "gen_subset", "grouped_shuffling", "ignore_unused_valid_subsets", "lazy_load", "left_pad_source", "max_sentences",
+    "max_sentences_valid", "max_tokens", "max_tokens_valid", "max_valid_steps", "num_batch_buckets", "num_shards",
+    "num_workers", "raw_text", "required_batch_size_multiple", "required_seq_len_multiple", "shard_id",
+    "skip_invalid_size_inputs_valid_test", "source_lang", "target_lang", "train_subset", "truncate_source",
+    "update_epoch_batch_itr", "update_ordered_indices_seed", "upsample_primary", "valid_subset",
+    // Validation, checkpoints and logs.
+    "aim_repo", "aim_run_hash", "azureml_logging", "best_checkpoint_metric", "checkpoint_shard_count",
+    "checkpoint_suffix", "continue_once", "disable_validation", "empty_cache_freq", "eval_bleu", "eval_bleu_args",
+    "eval_bleu_detok", "eval_bleu_detok_args", "eval_bleu_print_samples", "eval_bleu_remove_bpe",
+    "eval_tokenized_bleu", "finetune_from_model", "keep_best_checkpoints", "keep_interval_updates",
+    "keep_interval_updates_pattern", "keep_last_epochs", "load_checkpoint_on_all_dp_ranks", "log_file", "log_format",
+    "log_interval", "maximize_best_checkpoint_metric", "no_epoch_checkpoints", "no_last_checkpoints", "no_progress_bar",
+    "no_save", "no_save_optimizer_state", "profile", "reset_dataloader", "reset_logging", "reset_lr_scheduler",
+    "reset_meters", "reset_optimizer", "restore_file", "save_dir", "save_interval", "save_interval_updates",
+    "suppress_crashes", "tensorboard_logdir", "validate_after_updates", "validate_interval",
+    "validate_interval_updates", "wandb_project", "write_checkpoints_asynchronously",
+    // Machines.
+    "all_gather_list_size", "broadcast_buffers", "bucket_cap_mb", "cpu", "cpu_offload", "ddp_backend", "ddp_comm_hook",
+    "device_id", "distributed_backend", "distributed_init_method", "distributed_no_spawn", "distributed_num_procs",
+    "distributed_port", "distributed_rank", "distributed_world_size", "enable_parallel_backward_allred_opt",
+    "fast_stat_sync", "find_unused_parameters", "fix_batches_to_gpus", "fp32_reduce_scatter", "gradient_as_bucket_view",
+    "heartbeat_timeout", "local_rank", "localsgd_frequency", "model_parallel_size", "no_reshard_after_forward",
+    "not_fsdp_flatten_parameters", "nprocs_per_node", "num_gpus", "parallel_backward_allred_opt_threshold",
+    "pipeline_balance", "pipeline_checkpoint", "pipeline_chunks", "pipeline_decoder_balance", "pipeline_decoder_devices",
+    "pipeline_devices", "pipeline_encoder_balance", "pipeline_encoder_devices", "pipeline_model_parallel", "plasma_path",
+    "slowmo_algorithm", "slowmo_base_algorithm", "slowmo_momentum", "tbmf_wrapper", "tpu", "use_plasma_view",
+    "use_sharded_state", "user_dir", "zero_sharding",
+    // Text, decoding and scores.
+    "bpe", "bpe_codes", "bpe_separator", "eos", "eos_token", "gpt2_encoder_json", "gpt2_vocab_bpe", "lm_path",
+    "lm_weight", "model_overrides", "moses_no_dash_splits", "moses_no_escape", "moses_source_lang", "moses_target_lang",
+    "no_beamable_mm", "pad", "path", "post_process", "quiet", "remove_bpe", "results_path", "sacrebleu",
+    "sacrebleu_char_level", "sacrebleu_lowercase", "sacrebleu_tokenizer", "scoring", "sentencepiece_alpha",
+    "sentencepiece_enable_sampling", "sentencepiece_model", "sentencepiece_vocab", "simul_type", "source_lang_tok",
+    "tokenizer", "unk",
+];
+
+/// The model that a checkpoint of fairseq holds, as its options describe it.
+///
+/// `ignore` names options that are taken as if they were not there; `training` says whether training is to continue.
+///
+/// # Errors
+/// Another task or architecture; options that are not supported, or on no list; values of another type.
+pub fn model_config(options: &Options, ignore: &[String], training: bool) -> Result<ModelConfig, String> {
+    if let Some(task) = options.choice("task")
+        && task != "translation"
+    {
+        return Err(format!(
+            "it was made for the task `{task}`; only `translation` can be converted"
+        ));
+    }
+    let model = options
+        .section("model")
+        .ok_or("its configuration has no section `model`")?;
+    let arch = options.choice("model").unwrap_or("transformer");
+    let ModelConfig::Transformer(preset) = preset(arch, model)?;
+    let config = overlay(&preset, |name| match model.get(name) {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(value.clone()),
+    })?;
+    let config = with_old_names(config, model)?;
+    check(&config, model, ignore, training)?;
+    Ok(ModelConfig::Transformer(config))
+}
+
+/// The preset of a name; any name will do when the options say everything that matters.
+fn preset(arch: &str, model: &Map<String, Value>) -> Result<ModelConfig, String> {
+    const SIZES: [&str; 8] = [
+        "encoder_embed_dim",
+        "encoder_ffn_embed_dim",
+        "encoder_layers",
+        "encoder_attention_heads",
+        "decoder_embed_dim",
+        "decoder_ffn_embed_dim",
+        "decoder_layers",
+        "decoder_attention_heads",
+    ];
+    if let Ok(config) = ModelConfig::from_arch(arch) {
+        return Ok(config);
+    }
+    match SIZES.iter().find(|size| !model.contains_key(**size)) {
+        None => Ok(ModelConfig::Transformer(TransformerConfig::default())),
+        Some(missing) => Err(format!(
+            "the architecture `{arch}` is not an encoder-decoder Transformer: its configuration has no `{missing}`"
+        )),
+    }
+}
+
+/// `relu_dropout` is what `activation_dropout` was called until 0.7; where both are given, the new one counts.
+fn with_old_names(
+    mut config: TransformerConfig,
+    model: &Map<String, Value>,
+) -> Result<TransformerConfig, String> {
+    if config.activation_dropout == 0.0
+        && let Some(value) = model.get("relu_dropout").filter(|value| !value.is_null())
+    {
+        config.activation_dropout = value
+            .as_f64()
+            .ok_or_else(|| format!("option `relu_dropout` = {value}: expected a number"))?;
+    }
+    Ok(config)
+}
+
+fn check(
+    config: &TransformerConfig,
+    model: &Map<String, Value>,
+    ignore: &[String],
+    training: bool,
+) -> Result<(), String> {
+    const HINT: &str = "hint: if it does not change what the model computes, name it in --ignore";
+    let fields = serde_json::to_value(config).expect("configurations are JSON objects");
+    let mut unknown = Vec::new();
+    for (name, value) in model {
+        if ignore.contains(name) || fields.get(name).is_some() || IGNORED.contains(&name.as_str()) {
+            continue;
+        }
+        let find = |list: &[(&str, &'static str)]| {
+            list.iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, what)| *what)
+        };
+        let trained = find(UNSUPPORTED_IN_TRAINING);
+        if let Some(what) = find(UNSUPPORTED).or(trained.filter(|_| training)) {
+            if !is_off(value) {
+                let hint = match trained {
+                    Some(_) => "hint: convert without --with-optimizer, to translate or to fine-tune",
+                    None => "hint: there is no equivalent; train the model without it",
+                };
+                return Err(format!(
+                    "option `{name}` = {value}: {what} are not supported\n{hint}"
+                ));
+            }
+        } else if trained.is_none()
+            && !CHECKED.contains(&name.as_str())
+            && !matches!(value, Value::Null | Value::Bool(false))
+        {
+            unknown.push(format!("`{name}` = {value}"));
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(format!(
+            "unknown options of the model: {}\n{HINT}",
+            unknown.join(", ")
+        ));
+    }
+    for name in ["decoder_input_dim", "decoder_output_dim"] {
+        if let Some(width) = model.get(name).and_then(Value::as_u64)
+            && width != config.decoder_embed_dim as u64
+        {
+            return Err(format!(
+                "option `{name}` = {width}: another width than `decoder_embed_dim` = {} is not supported",
+                config.decoder_embed_dim
+            ));
+        }
+    }
+    if config.decoder_normalize_before
+        && model
+            .get("no_decoder_final_norm")
+            .is_some_and(|value| !is_off(value))
+    {
+        return Err(
+            "option `no_decoder_final_norm`: a pre-norm decoder without its last norm is not supported"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether a value means that an option is not used.
+fn is_off(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number
+            .as_f64()
+            .is_some_and(|number| number == 0.0 || number == -1.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// The section `model` that fairseq builds the same model from.
+pub(super) fn model_section(config: &ModelConfig) -> Value {
+    let ModelConfig::Transformer(transformer) = config;
+    let mut section = json!({ "_name": "transformer", "arch": "transformer" });
+    let fields = serde_json::to_value(transformer).expect("configurations are JSON objects");
+    let off = json!({
+        "adaptive_input": false,
+        "adaptive_softmax_cutoff": null,
+        "adaptive_softmax_dropout": 0,
+        "checkpoint_activations": false,
+        "cross_self_attention": false,
+        "decoder_embed_path": null,
+        "decoder_input_dim": transformer.decoder_embed_dim,
+        "decoder_layerdrop": 0,
+        "decoder_layers_to_keep": null,
+        "decoder_output_dim": transformer.decoder_embed_dim,
+        "encoder_embed_path": null,
+        "encoder_layerdrop": 0,
+        "encoder_layers_to_keep": null,
+        "merge_src_tgt_embed": false,
+        "min_params_to_wrap": 100_000_000,
+        "no_cross_attention": false,
+        "offload_activations": false,
+        "quant_noise_pq": 0,
+        "quant_noise_pq_block_size": 8,
+        "quant_noise_scalar": 0,
+        "tie_adaptive_weights": false,
+    });
+    for part in [fields, off] {
+        let part = part.as_object().cloned().unwrap_or_default();
+        section
+            .as_object_mut()
+            .expect("made as an object above")
+            .extend(part);
+    }
+    section
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn model(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    fn problem(value: Value, training: bool) -> String {
+        check(&TransformerConfig::default(), &model(value), &[], training).unwrap_err()
+    }
+
+    #[test]
+    fn every_option_is_on_one_list() {
+        let mut seen = HashSet::new();
+        let fields = serde_json::to_value(TransformerConfig::default()).unwrap();
+        let names = fields
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .chain(
+                UNSUPPORTED
+                    .iter()
+                    .chain(UNSUPPORTED_IN_TRAINING)
+                    .map(|(name, _)| *name),
+            )
+            .chain(CHECKED.iter().chain(IGNORED).copied());
+        for name in names {
+            assert!(seen.insert(name.to_owned()), "{name} is on two lists");
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_name_unless_it_is_off() {
+        for (name, what) in UNSUPPORTED {
+            let problem = problem(json!({ *name: 3 }), false);
+            assert!(problem.contains(&format!("`{name}` = 3: {what}")), "{problem}");
+            for off in [json!(null), json!(false), json!(0), json!(-1), json!("")] {
+                let off = model(json!({ *name: off }));
+                check(&TransformerConfig::default(), &off, &[], true).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_matters_in_training_is_refused_there() {
+        let dropped = json!({ "encoder_layerdrop": 0.1 });
+        check(&TransformerConfig::default(), &model(dropped.clone()), &[], false).unwrap();
+        assert!(problem(dropped, true).contains("--with-optimizer"));
+    }
+
+    #[test]
+    fn an_option_on_no_list_is_refused_unless_it_is_ignored() {
+        let alien = json!({ "alien_attention": 2, "off": false, "unset": null });
+        assert!(
+            problem(alien.clone(), false)
+                .contains("unknown options of the model: `alien_attention` = 2\nhint")
+        );
+        let ignore = ["alien_attention".to_owned()];
+        check(&TransformerConfig::default(), &model(alien), &ignore, false).unwrap();
+    }
+
+    #[test]
+    fn widths_and_norms_that_ours_do_not_have_are_refused() {
+        assert!(problem(json!({ "decoder_output_dim": 256 }), false).contains("`decoder_embed_dim` = 512"));
+        let no_norm = model(json!({ "no_decoder_final_norm": true }));
+        check(&TransformerConfig::default(), &no_norm, &[], false).unwrap();
+        let pre_norm = TransformerConfig {
+            decoder_normalize_before: true,
+            ..TransformerConfig::default()
+        };
+        assert!(
+            check(&pre_norm, &no_norm, &[], false)
+                .unwrap_err()
+                .contains("no_decoder_final_norm")
+        );
+    }
+
+    #[test]
+    fn an_arch_of_the_user_needs_its_sizes() {
+        assert!(
+            preset("lstm", &model(json!({ "encoder_embed_dim": 256 })))
+                .unwrap_err()
+                .contains("`lstm`")
+        );
+        assert!(preset("transformer_iwslt_de_en", &Map::new()).is_ok());
+        let ModelConfig::Transformer(config) = ModelConfig::from_arch("transformer_tiny").unwrap();
+        let full = model(serde_json::to_value(config).unwrap());
+        assert!(preset("transformer_of_mine", &full).is_ok());
+    }
+
+    #[test]
+    fn the_old_name_of_activation_dropout_is_known() {
+        let old = with_old_names(
+            TransformerConfig::default(),
+            &model(json!({ "relu_dropout": 0.1 })),
+        )
+        .unwrap();
+        assert_eq!(old.activation_dropout, 0.1);
+    }
+}

@@ -1,0 +1,312 @@
+//! How a model was trained: fairseq's options and ours.
+
+use burnseq_interchange::fairseq::Options;
+use burnseq_train::criterions::LabelSmoothedCrossEntropyConfig;
+use burnseq_train::optim::AdamConfig;
+use burnseq_train::{
+    CheckpointConfig, CriterionConfig, DatasetConfig, LrSchedulerConfig, OptimizationConfig, OptimizerConfig,
+    StopRule, TrainConfig, ValidationConfig,
+};
+use serde_json::{Value, json};
+
+use super::overlay::overlay;
+
+/// The configuration of the run that an optimiser's state belongs to, as its options tell; what they do not tell has
+/// our default.
+///
+/// # Errors
+/// A criterion, optimiser or schedule that we do not have; a value of another type.
+pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
+    let defaults = TrainConfig::default();
+    let criterion = match options.choice("criterion") {
+        Some("label_smoothed_cross_entropy") => {
+            let base = LabelSmoothedCrossEntropyConfig { label_smoothing: 0.0 };
+            CriterionConfig::LabelSmoothedCrossEntropy(section(options, "criterion", &base)?)
+        }
+        Some("cross_entropy") => CriterionConfig::default(),
+        other => {
+            return Err(unknown(
+                "criterion",
+                other,
+                "label_smoothed_cross_entropy, cross_entropy",
+            ));
+        }
+    };
+    let optimizer = match options.choice("optimizer") {
+        Some("adam") => OptimizerConfig::Adam(adam(options)?),
+        other => return Err(unknown("optimizer", other, "adam")),
+    };
+    Ok(TrainConfig {
+        seed: number(options, "common", "seed")?.map_or(defaults.seed, |seed| seed as u32),
+        criterion,
+        optimizer,
+        lr_scheduler: lr_scheduler(options)?,
+        optimization: section(options, "optimization", &OptimizationConfig::default())?,
+        stop: stop(options)?,
+        dataset: dataset(options)?,
+        validation: section(
+            options,
+            "checkpoint",
+            &section(options, "dataset", &ValidationConfig::default())?,
+        )?,
+        checkpoint: checkpoint(options)?,
+        log_interval: number(options, "common", "log_interval")?
+            .map_or(defaults.log_interval, |count| count as u64),
+    })
+}
+
+/// `base` with the options of a section laid over it.
+fn section<T: serde::Serialize + serde::de::DeserializeOwned>(
+    options: &Options,
+    name: &str,
+    base: &T,
+) -> Result<T, String> {
+    overlay(base, |field| options.get(name, field).cloned())
+}
+
+fn unknown(kind: &str, found: Option<&str>, choices: &str) -> String {
+    let found = found.map_or_else(|| format!("no {kind}"), |found| format!("the {kind} `{found}`"));
+    format!(
+        "it was trained with {found}; training can be continued with: {choices}\n\
+         hint: convert without --with-optimizer, and train on with --reset-optimizer"
+    )
+}
+
+/// `betas` are a Python tuple in text until 0.12; `FairseqAdam` calls them and epsilon `adam_...`.
+fn adam(options: &Options) -> Result<AdamConfig, String> {
+    let mut config = AdamConfig::default();
+    if let Some(value) = options.get("optimizer", "adam_betas") {
+        let wrong = || format!("option `adam_betas` = {value}: expected two numbers");
+        let numbers: Vec<f64> = match value {
+            Value::String(text) => text
+                .trim_matches(['(', ')', '[', ']', ' '])
+                .split(',')
+                .map(|part| part.trim().parse().map_err(|_| wrong()))
+                .collect::<Result<_, _>>()?,
+            Value::Array(items) => items.iter().filter_map(Value::as_f64).collect(),
+            _ => return Err(wrong()),
+        };
+        let [beta1, beta2] = numbers[..] else {
+            return Err(wrong());
+        };
+        config.betas = (beta1, beta2);
+    }
+    if let Some(eps) = number(options, "optimizer", "adam_eps")? {
+        config.eps = eps;
+    }
+    if let Some(decay) = number(options, "optimizer", "weight_decay")? {
+        config.weight_decay = decay;
+    }
+    Ok(config)
+}
+
+fn lr_scheduler(options: &Options) -> Result<LrSchedulerConfig, String> {
+    const CHOICES: &str = "inverse_sqrt, fixed, polynomial_decay, cosine, tri_stage";
+    let name = options.choice("lr_scheduler");
+    if options.get("lr_scheduler", "max_lr").is_some() && name == Some("cosine") {
+        return Err(
+            "option `max_lr`: the cosine schedule of fairseq before 0.10 is not supported\n\
+                    hint: convert without --with-optimizer"
+                .to_owned(),
+        );
+    }
+    let base = json!({ "type": name });
+    let base: LrSchedulerConfig =
+        serde_json::from_value(base).map_err(|_| unknown("lr_scheduler", name, CHOICES))?;
+    overlay(&base, |field| {
+        let value = options.get("lr_scheduler", field).filter(|_| field != "type")?;
+        // fairseq's -1 is "not set", and so is an empty list of ratios.
+        let unset = value.as_f64() == Some(-1.0) || value.as_array().is_some_and(Vec::is_empty);
+        Some(if unset { Value::Null } else { value.clone() })
+    })
+}
+
+fn stop(options: &Options) -> Result<StopRule, String> {
+    let positive = |section: &str, name: &str| -> Result<Option<f64>, String> {
+        Ok(number(options, section, name)?.filter(|value| *value > 0.0))
+    };
+    Ok(StopRule {
+        max_epoch: positive("optimization", "max_epoch")?.map(|epoch| epoch as u32),
+        max_update: positive("optimization", "max_update")?.map(|update| update as u64),
+        patience: positive("checkpoint", "patience")?.map(|patience| patience as u32),
+        stop_time_hours: positive("optimization", "stop_time_hours")?,
+        stop_min_lr: positive("optimization", "stop_min_lr")?,
+    })
+}
+
+fn dataset(options: &Options) -> Result<DatasetConfig, String> {
+    let none = DatasetConfig {
+        max_tokens: None,
+        ..DatasetConfig::default()
+    };
+    let mut config = section(options, "dataset", &none)?;
+    // The names until 0.9.
+    for (old, field) in [
+        ("max_sentences", &mut config.batch_size),
+        ("max_sentences_valid", &mut config.batch_size_valid),
+    ] {
+        if let Some(size) = number(options, "dataset", old)?.filter(|_| field.is_none()) {
+            *field = Some(size as usize);
+        }
+    }
+    Ok(config)
+}
+
+fn checkpoint(options: &Options) -> Result<CheckpointConfig, String> {
+    let keep = |name: &str| -> Result<Option<usize>, String> {
+        Ok(number(options, "checkpoint", name)?
+            .filter(|count| *count > 0.0)
+            .map(|count| count as usize))
+    };
+    let mut config = CheckpointConfig {
+        keep_interval_updates: keep("keep_interval_updates")?,
+        keep_last_epochs: keep("keep_last_epochs")?,
+        keep_best_checkpoints: keep("keep_best_checkpoints")?,
+        ..CheckpointConfig::default()
+    };
+    let flag = |name: &str| options.get("checkpoint", name) == Some(&Value::Bool(true));
+    config.no_epoch_checkpoints = flag("no_epoch_checkpoints");
+    config.no_last_checkpoints = flag("no_last_checkpoints");
+    config.no_save_optimizer_state = flag("no_save_optimizer_state");
+    if let Some(epochs) = number(options, "checkpoint", "save_interval")? {
+        config.save_interval = epochs as u32;
+    }
+    if let Some(updates) = number(options, "checkpoint", "save_interval_updates")? {
+        config.save_interval_updates = updates as u64;
+    }
+    Ok(config)
+}
+
+fn number(options: &Options, section: &str, name: &str) -> Result<Option<f64>, String> {
+    match options.get(section, name) {
+        None => Ok(None),
+        Some(value) => match value.as_f64() {
+            Some(number) => Ok(Some(number)),
+            None => Err(format!("option `{name}` = {value}: expected a number")),
+        },
+    }
+}
+
+/// Number of workers that shared an epoch, each with batches of its own.
+pub(super) fn workers(options: &Options) -> Result<usize, String> {
+    let workers = number(options, "distributed_training", "distributed_world_size")?;
+    Ok(workers.map_or(1, |workers| (workers as usize).max(1)))
+}
+
+/// fairseq's class of a criterion.
+pub(super) fn criterion_class(config: &CriterionConfig) -> &'static str {
+    match config {
+        CriterionConfig::LabelSmoothedCrossEntropy(_) => "LabelSmoothedCrossEntropyCriterion",
+        CriterionConfig::CrossEntropy(_) => "CrossEntropyCriterion",
+    }
+}
+
+/// The sections of fairseq's configuration that tell of training.
+pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
+    let optimization = &config.optimization;
+    let OptimizerConfig::Adam(adam) = &config.optimizer;
+    let criterion = match &config.criterion {
+        CriterionConfig::LabelSmoothedCrossEntropy(smoothed) => json!({
+            "_name": "label_smoothed_cross_entropy",
+            "label_smoothing": smoothed.label_smoothing,
+            "report_accuracy": false,
+            "ignore_prefix_size": 0,
+            "sentence_avg": optimization.sentence_avg,
+        }),
+        CriterionConfig::CrossEntropy(_) => {
+            json!({ "_name": "cross_entropy", "sentence_avg": optimization.sentence_avg })
+        }
+    };
+    let mut schedule = serde_json::to_value(&config.lr_scheduler).expect("configurations are JSON objects");
+    let fields = schedule.as_object_mut().expect("configurations are JSON objects");
+    let name = fields
+        .shift_remove("type")
+        .expect("schedules are tagged by their name");
+    fields.insert("_name".to_owned(), name);
+    fields.insert("lr".to_owned(), json!(optimization.lr));
+    for unset in ["warmup_init_lr", "lr_period_updates"] {
+        if fields.get(unset).is_some_and(Value::is_null) {
+            fields.insert(unset.to_owned(), json!(-1.0));
+        }
+    }
+    let count = |count: Option<usize>| count.map_or(json!(-1), |count| json!(count));
+    let (dataset, validation, checkpoint, stop) = (
+        &config.dataset,
+        &config.validation,
+        &config.checkpoint,
+        &config.stop,
+    );
+    vec![
+        (
+            "common",
+            json!({ "_name": null, "seed": config.seed, "log_interval": config.log_interval, "fp16": false }),
+        ),
+        (
+            "dataset",
+            json!({
+                "_name": null,
+                "num_workers": dataset.num_workers,
+                "skip_invalid_size_inputs_valid_test": dataset.skip_invalid_size_inputs_valid_test,
+                "max_tokens": dataset.max_tokens,
+                "batch_size": dataset.batch_size,
+                "required_batch_size_multiple": dataset.required_batch_size_multiple,
+                "required_seq_len_multiple": dataset.required_seq_len_multiple,
+                "data_buffer_size": dataset.data_buffer_size,
+                "train_subset": "train",
+                "valid_subset": "valid",
+                "validate_interval": validation.validate_interval,
+                "validate_interval_updates": validation.validate_interval_updates,
+                "validate_after_updates": validation.validate_after_updates,
+                "disable_validation": validation.disable_validation,
+                "max_tokens_valid": dataset.max_tokens_valid.or(dataset.max_tokens),
+                "batch_size_valid": dataset.batch_size_valid.or(dataset.batch_size),
+            }),
+        ),
+        (
+            "optimization",
+            json!({
+                "_name": null,
+                "max_epoch": stop.max_epoch.unwrap_or(0),
+                "max_update": stop.max_update.unwrap_or(0),
+                "stop_time_hours": stop.stop_time_hours.unwrap_or(0.0),
+                "clip_norm": optimization.clip_norm,
+                "sentence_avg": optimization.sentence_avg,
+                "update_freq": optimization.update_freq,
+                "lr": optimization.lr,
+                "stop_min_lr": stop.stop_min_lr.unwrap_or(-1.0),
+            }),
+        ),
+        (
+            "checkpoint",
+            json!({
+                "_name": null,
+                "save_interval": checkpoint.save_interval,
+                "save_interval_updates": checkpoint.save_interval_updates,
+                "keep_interval_updates": count(checkpoint.keep_interval_updates),
+                "keep_last_epochs": count(checkpoint.keep_last_epochs),
+                "keep_best_checkpoints": count(checkpoint.keep_best_checkpoints),
+                "no_epoch_checkpoints": checkpoint.no_epoch_checkpoints,
+                "no_last_checkpoints": checkpoint.no_last_checkpoints,
+                "no_save_optimizer_state": checkpoint.no_save_optimizer_state,
+                "best_checkpoint_metric": validation.best_checkpoint_metric,
+                "maximize_best_checkpoint_metric": validation.maximize_best_checkpoint_metric,
+                "patience": stop.patience.map_or(json!(-1), |patience| json!(patience)),
+            }),
+        ),
+        ("criterion", criterion),
+        (
+            "optimizer",
+            json!({
+                "_name": "adam",
+                "adam_betas": format!("({}, {})", adam.betas.0, adam.betas.1),
+                "adam_eps": adam.eps,
+                "weight_decay": adam.weight_decay,
+                "use_old_adam": false,
+                "fp16_adam_stats": false,
+                "tpu": false,
+                "lr": optimization.lr,
+            }),
+        ),
+        ("lr_scheduler", schedule),
+    ]
+}
