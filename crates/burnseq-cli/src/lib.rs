@@ -3,6 +3,7 @@
 //!
 //! - [`refused`]: reading a command line, and flags of fairseq that are refused.
 //! - [`decoding`]: what `generate` and `interactive` share.
+//! - [`convert`]: `convert`, from checkpoints of fairseq to ours and back.
 //! - [`exit`]: exit codes and the one block that an error prints.
 //! - [`generate`]: `generate`, from a checkpoint to translations and scores.
 //! - [`interactive`]: `interactive`, from lines of text to their translations as they come.
@@ -11,6 +12,7 @@
 //! - [`text`]: `text`, tools for text before and after translation.
 //! - [`train`]: `train`, from a dataset to checkpoints.
 
+pub mod convert;
 pub mod decoding;
 pub mod exit;
 pub mod generate;

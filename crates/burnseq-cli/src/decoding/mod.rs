@@ -3,7 +3,7 @@
 mod args;
 pub(crate) mod format;
 pub(crate) mod models;
-mod overrides;
+pub(crate) mod overrides;
 mod printer;
 mod refused;
 mod text;

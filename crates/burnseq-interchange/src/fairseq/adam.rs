@@ -65,7 +65,9 @@ impl FairseqCheckpoint {
                     shape: info.shape.clone(),
                     values: whole.values[at..at + info.len()].to_vec(),
                 };
-                self.push(&mut moments, &name, names, [part(&first), part(&second)])?;
+                if !names.is_empty() {
+                    self.push(&mut moments, &name, names, [part(&first), part(&second)])?;
+                }
                 at += info.len();
             }
         } else {
@@ -77,6 +79,9 @@ impl FairseqCheckpoint {
                 )));
             }
             for (number, (name, names, info)) in numbers.into_iter().zip(parameters) {
+                if names.is_empty() {
+                    continue; // a copy that was never trained
+                }
                 let found = self.moments_of(states, number, &name, group, &mut step)?;
                 if let Some(other) = found.iter().find(|moment| moment.shape != info.shape) {
                     return Err(self.wrong(format!(

@@ -101,13 +101,15 @@ impl FairseqCheckpoint {
     pub fn weights(&self) -> Result<Vec<(String, Tensor)>> {
         let mut weights = Vec::new();
         for (name, names, info) in self.parameters()? {
-            let tensor = self.file.read(&name, &info)?;
-            weights.extend(self.split(&name, names, tensor)?);
+            if !names.is_empty() {
+                let tensor = self.file.read(&name, &info)?;
+                weights.extend(self.split(&name, names, tensor)?);
+            }
         }
         Ok(weights)
     }
 
-    /// Entries of the state dict that are parameters: name, today's names, and where they are.
+    /// Entries of the state dict that are parameters: name, today's names (none for a copy), and where they are.
     pub(super) fn parameters(&self) -> Result<Vec<(String, Vec<String>, TensorInfo)>> {
         let model = self.file.root().get("model").and_then(View::entries);
         let mut parameters = Vec::new();
@@ -117,8 +119,10 @@ impl FairseqCheckpoint {
                 self.file
                     .entry_error("model", format!("a name is {}", key.kind()))
             })?;
-            let Entry::Parameters(names) = classify(name) else {
-                continue;
+            let names = match classify(name) {
+                Entry::Buffer => continue,
+                Entry::Copy => Vec::new(),
+                Entry::Parameters(names) => names,
             };
             let Some(info) = self.file.tensor(name, value)? else {
                 return Err(self

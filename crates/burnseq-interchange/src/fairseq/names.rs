@@ -5,9 +5,24 @@
 pub(super) enum Entry {
     /// A constant that is not learnt: version numbers, position tables.
     Buffer,
+    /// A copy of parameters for a fast path, which 0.12.2 fills when a model is loaded and never trains. It counts as a
+    /// parameter of the optimiser all the same.
+    Copy,
     /// Parameters, under today's names. Where there are several, the rows are theirs in equal parts.
     Parameters(Vec<String>),
 }
+
+/// What 0.12.2 adds to an encoder block.
+const COPIES: [&str; 8] = [
+    "in_proj_weight",
+    "in_proj_bias",
+    "out_proj_weight",
+    "out_proj_bias",
+    "fc1_weight",
+    "fc1_bias",
+    "fc2_weight",
+    "fc2_bias",
+];
 
 /// Norms of the sub-layers of an encoder block, by their old numbers.
 const ENCODER_NORMS: [&str; 2] = ["self_attn_layer_norm", "final_layer_norm"];
@@ -32,6 +47,12 @@ pub(super) fn classify(name: &str) -> Entry {
         if inner.is_some_and(|inner| BUFFERS.contains(&inner)) {
             return Entry::Buffer;
         }
+    }
+    let block = name
+        .strip_prefix("encoder.layers.")
+        .and_then(|rest| rest.split_once('.'));
+    if block.is_some_and(|(_, last)| COPIES.contains(&last)) {
+        return Entry::Copy;
     }
     Entry::Parameters(parameters(name))
 }
@@ -76,8 +97,8 @@ mod tests {
 
     fn names(name: &str) -> Vec<String> {
         match classify(name) {
-            Entry::Buffer => panic!("{name} is a parameter"),
             Entry::Parameters(names) => names,
+            other => panic!("{name} is a parameter, not {other:?}"),
         }
     }
 
@@ -111,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn today_s_names_stay_and_buffers_are_told() {
+    fn today_s_names_stay_and_buffers_and_copies_are_told() {
         for name in [
             "encoder.embed_tokens.weight",
             "encoder.embed_positions.weight",
@@ -128,5 +149,7 @@ mod tests {
         ] {
             assert_eq!(classify(name), Entry::Buffer);
         }
+        assert_eq!(classify("encoder.layers.11.in_proj_weight"), Entry::Copy);
+        assert_eq!(classify("encoder.layers.0.fc2_bias"), Entry::Copy);
     }
 }

@@ -1,0 +1,87 @@
+//! `convert`: checkpoints between fairseq and burnseq.
+
+mod args;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use burnseq::convert::{Conversion, Dictionaries, ImportOptions, from_fairseq, from_weights, to_fairseq};
+use burnseq::decode::overlaid;
+use burnseq_model::ModelConfig;
+
+pub use args::{ConvertArgs, Direction, Format};
+
+use crate::exit::usage;
+use crate::decoding::coded;
+
+/// Folder of the data when none is named.
+const DEFAULT_DATA: &str = "data-bin";
+
+/// Runs `convert`: one line on stdout says what was written, notes go to stderr.
+///
+/// # Errors
+/// Wrong usage; a checkpoint that cannot be read or converted; an output that exists or cannot be written.
+pub fn run(args: &ConvertArgs) -> Result<()> {
+    let direction = args.direction().map_err(usage)?;
+    if args.output.symlink_metadata().is_ok() && !args.force {
+        return Err(usage(anyhow!(
+            "{} exists\nhint: give another name, or --force to replace it",
+            args.output.display()
+        )));
+    }
+    let conversion = match direction {
+        Direction::FromFairseq => from_fairseq(&args.input, &dictionaries(args), &import(args), &args.output),
+        Direction::FromWeights => {
+            let arch = args.arch.as_deref().expect("`direction` checks it");
+            let preset = ModelConfig::from_arch(arch).map_err(usage)?;
+            let config = overlaid(&preset, &args.overrides.clone().unwrap_or_default()).map_err(coded)?;
+            from_weights(
+                &args.input,
+                &config,
+                &dictionaries(args),
+                &import(args),
+                &args.output,
+            )
+        }
+        Direction::ToFairseq => to_fairseq(&args.input, &args.output),
+    };
+    report(&conversion.map_err(coded)?)
+}
+
+fn dictionaries(args: &ConvertArgs) -> Dictionaries {
+    match (&args.srcdict, &args.tgtdict) {
+        (Some(src), Some(tgt)) => Dictionaries::Files {
+            src: src.clone(),
+            tgt: tgt.clone(),
+        },
+        _ => Dictionaries::Folder(args.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA))),
+    }
+}
+
+fn import(args: &ConvertArgs) -> ImportOptions {
+    ImportOptions {
+        source_lang: args.source_lang.clone(),
+        target_lang: args.target_lang.clone(),
+        with_optimizer: args.with_optimizer,
+        ignore: args.ignore.clone(),
+    }
+}
+
+fn report(conversion: &Conversion) -> Result<()> {
+    for note in &conversion.notes {
+        // Nobody is left to tell when stderr itself is closed.
+        let _ = writeln!(std::io::stderr(), "convert: note: {note}");
+    }
+    let state = match conversion.num_updates {
+        Some(updates) => format!(", the state of Adam after update {updates}"),
+        None => String::new(),
+    };
+    writeln!(
+        std::io::stdout(),
+        "wrote {}: {} parameters{state}",
+        conversion.output.display(),
+        conversion.parameters
+    )
+    .context("cannot write to stdout")
+}
