@@ -12,7 +12,7 @@ const MAX_DEPTH: usize = 16;
 ///
 /// # Errors
 /// What was expected, and where.
-pub(super) fn parse(text: &str) -> Result<Overrides, String> {
+pub(crate) fn parse(text: &str) -> Result<Overrides, String> {
     let mut parser = Parser {
         text,
         position: 0,

@@ -1,6 +1,7 @@
 //! The binaries from end to end, on tiny data.
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod convert;
 mod decoding;
 mod fixture;
 mod generate;

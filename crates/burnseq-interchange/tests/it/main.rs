@@ -1,1 +1,7 @@
+//! Files of PyTorch, OmegaConf and fairseq, as these have written them.
+#![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
+mod damaged;
+mod fixtures;
+mod golden;
+mod written;
