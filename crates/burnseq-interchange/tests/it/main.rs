@@ -4,4 +4,5 @@
 mod damaged;
 mod fixtures;
 mod golden;
+mod versions;
 mod written;

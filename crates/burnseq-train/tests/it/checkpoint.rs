@@ -221,7 +221,7 @@ fn fairseqs_spelling_of_the_path_works_and_other_paths_say_what_to_give() {
     );
     let pickle = dir.path().join("model.pt");
     fs::write(&pickle, "PK").unwrap();
-    assert!(refusal(&pickle).contains("hint: PyTorch's .pt"));
+    assert!(refusal(&pickle).contains("hint: a checkpoint of fairseq is converted"));
     assert!(refusal(&dir.path().join("nothing")).contains("no checkpoint here"));
 }
 

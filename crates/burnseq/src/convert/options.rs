@@ -264,7 +264,8 @@ fn is_off(value: &Value) -> bool {
         Value::Number(number) => number
             .as_f64()
             .is_some_and(|number| number == 0.0 || number == -1.0),
-        Value::String(text) => text.is_empty(),
+        // Options with a default of True took "True" and "False" until 0.10.
+        Value::String(text) => text.is_empty() || text == "False",
         Value::Array(items) => items.is_empty(),
         _ => false,
     }
@@ -348,7 +349,14 @@ mod tests {
         for (name, what) in UNSUPPORTED {
             let problem = problem(json!({ *name: 3 }), false);
             assert!(problem.contains(&format!("`{name}` = 3: {what}")), "{problem}");
-            for off in [json!(null), json!(false), json!(0), json!(-1), json!("")] {
+            for off in [
+                json!(null),
+                json!(false),
+                json!(0),
+                json!(-1),
+                json!(""),
+                json!("False"),
+            ] {
                 let off = model(json!({ *name: off }));
                 check(&TransformerConfig::default(), &off, &[], true).unwrap();
             }
