@@ -12,8 +12,8 @@ use burnseq_model::ModelConfig;
 
 pub use args::{ConvertArgs, Direction, Format};
 
-use crate::exit::usage;
 use crate::decoding::coded;
+use crate::exit::usage;
 
 /// Folder of the data when none is named.
 const DEFAULT_DATA: &str = "data-bin";
