@@ -17,30 +17,36 @@ pub struct Options {
 }
 
 impl Options {
+    /// Options without sections, as in `args`.
+    pub fn flat(options: Map<String, Value>) -> Self {
+        Self {
+            root: options,
+            by_section: false,
+        }
+    }
+
+    /// Options by section, as in `cfg`; a text of the form `${section.name}` stands for that option.
+    pub fn by_section(sections: Map<String, Value>) -> Self {
+        let whole = Value::Object(sections);
+        let mut resolved = whole.clone();
+        resolve(&mut resolved, &whole, MAX_DEPTH);
+        let Value::Object(root) = resolved else {
+            unreachable!("an object with other values is an object");
+        };
+        Self {
+            root,
+            by_section: true,
+        }
+    }
+
     /// From the value of `args`.
     pub(super) fn from_args(view: View<'_>) -> Option<Self> {
-        Self::new(view, false)
+        object(view).map(Self::flat)
     }
 
     /// From the value of `cfg`.
     pub(super) fn from_cfg(view: View<'_>) -> Option<Self> {
-        Self::new(view, true)
-    }
-
-    fn new(view: View<'_>, by_section: bool) -> Option<Self> {
-        let mut left = MAX_VALUES;
-        match plain(view, MAX_DEPTH, &mut left)? {
-            Value::Object(root) => {
-                let whole = Value::Object(root.clone());
-                let mut resolved = Value::Object(root);
-                resolve(&mut resolved, &whole, MAX_DEPTH);
-                match resolved {
-                    Value::Object(root) => Some(Self { root, by_section }),
-                    _ => None,
-                }
-            }
-            _ => None,
-        }
+        object(view).map(Self::by_section)
     }
 
     /// Options of a section, such as `model`, `task` or `optimization`; all of them where there are no sections.
@@ -71,6 +77,14 @@ impl Options {
             self.root.get(kind)
         };
         name?.as_str()
+    }
+}
+
+/// A namespace or dictionary as a JSON object; nothing for other values.
+fn object(view: View<'_>) -> Option<Map<String, Value>> {
+    match plain(view, MAX_DEPTH, &mut { MAX_VALUES })? {
+        Value::Object(object) => Some(object),
+        _ => None,
     }
 }
 
@@ -162,9 +176,13 @@ mod tests {
     use super::*;
     use crate::pickle::{Object, read, write};
 
-    fn options(object: &Object, by_section: bool) -> Option<Options> {
+    fn options(object: &Object, by_section: bool) -> Options {
         let graph = read(&write(object)).unwrap();
-        Options::new(graph.root(), by_section)
+        let found = match by_section {
+            true => Options::from_cfg(graph.root()),
+            false => Options::from_args(graph.root()),
+        };
+        found.unwrap()
     }
 
     #[test]
@@ -186,7 +204,7 @@ mod tests {
                 Object::dict([("lr", Object::List(vec![5e-4.into()]))]),
             ),
         ]);
-        for options in [options(&flat, false).unwrap(), options(&sections, true).unwrap()] {
+        for options in [options(&flat, false), options(&sections, true)] {
             assert_eq!(options.choice("model"), Some("transformer"));
             assert_eq!(options.choice("criterion"), Some("cross_entropy"));
             assert_eq!(
@@ -212,7 +230,7 @@ mod tests {
                 Object::dict([("lr", "${optimization.lr}".into()), ("x", "${no.where}".into())]),
             ),
         ]);
-        let options = options(&object, true).unwrap();
+        let options = options(&object, true);
         assert_eq!(options.get("optimizer", "lr"), Some(&serde_json::json!([5e-4])));
         assert_eq!(
             options.get("optimizer", "x"),

@@ -7,12 +7,16 @@
 //!
 //! [`write`] makes a pickle of protocol 2 of an [`Object`].
 
+mod calls;
 pub mod classes;
+mod error;
 mod graph;
 mod opcode;
+mod operands;
 mod reader;
 mod writer;
 
+pub use error::PickleError;
 pub use graph::{Graph, Node, NodeId, View};
-pub use reader::{MAX_BYTES, MAX_NODES, PickleError, read, read_prefix};
+pub use reader::{MAX_BYTES, MAX_NODES, read, read_prefix};
 pub use writer::{Object, write};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::classes::{self, Kind};
+use super::PickleError;
 use super::graph::{Graph, Node, NodeId};
 use super::opcode::*;
 
@@ -12,65 +12,7 @@ pub const MAX_BYTES: usize = 1 << 26;
 /// Most values of a pickle, arguments of calls counted; that of a checkpoint has some ten thousand.
 pub const MAX_NODES: usize = 1 << 20;
 
-/// Longest name of a class.
-const MAX_NAME: usize = 256;
-
-/// Why a pickle was not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PickleError {
-    /// It asks for something outside of [`classes`].
-    #[error(
-        "the pickle asks for {module}.{name}, which is not on the list of classes that checkpoints hold\n\
-         hint: nothing was executed; a checkpoint of fairseq does not need it, so the file is something else, was made \
-         with plug-ins, or is meant to do harm"
-    )]
-    Class {
-        /// Where it lives.
-        module: String,
-        /// What it is called.
-        name: String,
-    },
-    /// It calls what may only be named.
-    #[error("the pickle calls {name} at byte {offset}, which may only be named")]
-    Call {
-        /// `module.name`, or the kind of value.
-        name: String,
-        /// Position in the pickle.
-        offset: usize,
-    },
-    /// It ends before its end mark.
-    #[error("the pickle ends in the middle, at byte {offset}")]
-    Truncated {
-        /// Position in the pickle.
-        offset: usize,
-    },
-    /// An instruction that does not exist, or that no checkpoint needs.
-    #[error("the pickle has the unknown instruction 0x{opcode:02x} at byte {offset}")]
-    Opcode {
-        /// Its number.
-        opcode: u8,
-        /// Position in the pickle.
-        offset: usize,
-    },
-    /// An instruction that does not fit the values it works on.
-    #[error("the pickle is broken at byte {offset}: {problem}")]
-    Broken {
-        /// What does not fit.
-        problem: &'static str,
-        /// Position in the pickle.
-        offset: usize,
-    },
-    /// Larger than any checkpoint's.
-    #[error("the pickle has more than {limit} {what}, which no checkpoint needs")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-        /// What there is too much of.
-        what: &'static str,
-    },
-}
-
-type Result<T> = std::result::Result<T, PickleError>;
+pub(super) type Result<T> = std::result::Result<T, PickleError>;
 
 /// Reads a pickle.
 ///
@@ -103,14 +45,15 @@ pub fn read_prefix(bytes: &[u8]) -> Result<(Graph, usize)> {
     Ok((graph, machine.at))
 }
 
-struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// The machine: values made so far, those on the stack and those stored for later.
+pub(super) struct Machine<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
     /// Where the instruction at hand begins.
-    instruction: usize,
-    nodes: Vec<Node>,
+    pub(super) instruction: usize,
+    pub(super) nodes: Vec<Node>,
     /// Arguments and elements that calls have copied, which a short pickle could repeat without end.
-    copied: usize,
+    pub(super) copied: usize,
     stack: Vec<NodeId>,
     /// Heights of the stack at the marks.
     marks: Vec<usize>,
@@ -266,275 +209,13 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// Instructions about classes and instances.
-    fn object(&mut self, opcode: u8) -> Result<()> {
-        match opcode {
-            GLOBAL => {
-                let module = self.line()?.to_owned();
-                let name = self.line()?.to_owned();
-                let global = self.global(&module, &name)?;
-                self.push(global)
-            }
-            STACK_GLOBAL => {
-                let ids = self.pop_many(2)?;
-                let text = |id: NodeId| match &self.nodes[id.0 as usize] {
-                    Node::Str(text) => Ok(text.clone()),
-                    _ => Err(self.broken("the name of a class is not text")),
-                };
-                let (module, name) = (text(ids[0])?, text(ids[1])?);
-                let global = self.global(&module, &name)?;
-                self.push(global)
-            }
-            INST => {
-                let module = self.line()?.to_owned();
-                let name = self.line()?.to_owned();
-                let args = self.pop_mark()?;
-                let global = self.global(&module, &name)?;
-                let class = self.node(global)?;
-                self.call(class, args)
-            }
-            OBJ => {
-                let mut args = self.pop_mark()?;
-                if args.is_empty() {
-                    return Err(self.broken("an instance has no class"));
-                }
-                let class = args.remove(0);
-                self.call(class, args)
-            }
-            REDUCE | NEWOBJ => {
-                let ids = self.pop_many(2)?;
-                let Node::Tuple(args) = self.nodes[ids[1].0 as usize].clone() else {
-                    return Err(self.broken("the arguments of a call are not a tuple"));
-                };
-                self.call(ids[0], args)
-            }
-            NEWOBJ_EX => {
-                let ids = self.pop_many(3)?;
-                let (Node::Tuple(args), Node::Dict(named)) = (
-                    self.nodes[ids[1].0 as usize].clone(),
-                    &self.nodes[ids[2].0 as usize],
-                ) else {
-                    return Err(self.broken("the arguments of a call are not a tuple and a dictionary"));
-                };
-                if !named.is_empty() {
-                    return Err(self.broken("an instance is made with named arguments"));
-                }
-                self.call(ids[0], args)
-            }
-            _ => {
-                let new_state = self.pop()?;
-                match self.top_node()? {
-                    Node::Instance { state, .. } => *state = Some(new_state),
-                    // Attributes of a dictionary, such as `_metadata` of PyTorch's state dicts: versions of modules.
-                    Node::Dict(_) => {}
-                    _ => return Err(self.broken("a state is given to what is not an instance")),
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn global(&self, module: &str, name: &str) -> Result<Node> {
-        if module.len() + name.len() > MAX_NAME {
-            return Err(self.broken("the name of a class is too long"));
-        }
-        match classes::kind(module, name) {
-            Some(_) => Ok(Node::Global(format!(
-                "{}.{name}",
-                classes::canonical_module(module)
-            ))),
-            None => Err(PickleError::Class {
-                module: module.to_owned(),
-                name: name.to_owned(),
-            }),
-        }
-    }
-
-    /// Notes what calling `class` would make.
-    fn call(&mut self, class: NodeId, mut args: Vec<NodeId>) -> Result<()> {
-        let copied = |id: &NodeId| match &self.nodes[id.0 as usize] {
-            Node::List(items) | Node::Tuple(items) | Node::Set(items) => items.len(),
-            Node::Dict(entries) => entries.len(),
-            _ => 0,
-        };
-        self.copied += args.len() + args.first().map_or(0, copied);
-        self.check_size()?;
-        let Node::Global(name) = self.nodes[class.0 as usize].clone() else {
-            return Err(self.refused_call("a value that is not a class".to_owned()));
-        };
-        let (module, short) = name.rsplit_once('.').expect("globals are `module.name`");
-        let first = args.first().map(|id| &self.nodes[id.0 as usize]);
-        let elements = || match first {
-            None | Some(Node::Global(_)) => Ok(Vec::new()), // `defaultdict(list)` is empty
-            Some(Node::List(items) | Node::Tuple(items) | Node::Set(items)) => Ok(items.clone()),
-            Some(_) => Err(self.broken("a collection is made of what is not one")),
-        };
-        let node = match classes::kind(module, short) {
-            // `copyreg._reconstructor(class, object, None)` is how protocols below 2 make an instance.
-            Some(Kind::Instance) if name == "copyreg._reconstructor" => {
-                if args.len() != 3 {
-                    return Err(self.broken("copyreg._reconstructor has three arguments"));
-                }
-                let inner = args.swap_remove(0);
-                if matches!(&self.nodes[inner.0 as usize], Node::Global(inner) if *inner == name) {
-                    return Err(self.refused_call(name));
-                }
-                return self.call(inner, Vec::new());
-            }
-            Some(Kind::Instance) => Node::Instance {
-                class: name,
-                args,
-                state: None,
-            },
-            Some(Kind::List) => Node::List(elements()?),
-            Some(Kind::Tuple) => Node::Tuple(elements()?),
-            Some(Kind::Set) => Node::Set(elements()?),
-            Some(Kind::Dict) => match first {
-                Some(Node::Dict(entries)) => Node::Dict(entries.clone()),
-                _ => {
-                    let mut entries = Vec::new();
-                    for pair in elements()? {
-                        match &self.nodes[pair.0 as usize] {
-                            Node::List(pair) | Node::Tuple(pair) if pair.len() == 2 => {
-                                entries.push((pair[0], pair[1]));
-                            }
-                            _ => return Err(self.broken("a dictionary is made of what are not pairs")),
-                        }
-                    }
-                    Node::Dict(entries)
-                }
-            },
-            Some(Kind::Name) | None => return Err(self.refused_call(name)),
-        };
-        self.push(node)
-    }
-
-    fn number(&mut self, opcode: u8) -> Result<Node> {
-        let node = match opcode {
-            BININT => {
-                let bytes = self.take(4)?.try_into().expect("four bytes were taken");
-                Node::Int(i128::from(i32::from_le_bytes(bytes)))
-            }
-            BININT1 => Node::Int(self.unsigned(1)? as i128),
-            BININT2 => Node::Int(self.unsigned(2)? as i128),
-            BINFLOAT => {
-                let bytes = self.take(8)?.try_into().expect("eight bytes were taken");
-                Node::Float(f64::from_be_bytes(bytes))
-            }
-            LONG1 | LONG4 => {
-                let length = self.unsigned(if opcode == LONG1 { 1 } else { 4 })?;
-                let bytes = self.take(length)?;
-                if length > 16 {
-                    return Err(self.broken("an integer has more than 128 bits"));
-                }
-                let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
-                let mut wide = [if negative { 0xff } else { 0 }; 16];
-                wide[..length].copy_from_slice(bytes);
-                Node::Int(i128::from_le_bytes(wide))
-            }
-            INT | LONG => match self.line()? {
-                "00" => Node::Bool(false),
-                "01" => Node::Bool(true),
-                text => match text.trim_end_matches('L').parse() {
-                    Ok(number) => Node::Int(number),
-                    Err(_) => return Err(self.broken("an integer is not one")),
-                },
-            },
-            _ => match self.line()?.parse() {
-                Ok(number) => Node::Float(number),
-                Err(_) => return Err(self.broken("a number is not one")),
-            },
-        };
-        Ok(node)
-    }
-
-    /// Text; the strings of Python 2, which may be either, are text when they are UTF-8.
-    fn text(&mut self, opcode: u8) -> Result<Node> {
-        let bytes = match opcode {
-            STRING => {
-                let line = self.line()?;
-                let quoted = |quote: char| line.strip_prefix(quote)?.strip_suffix(quote);
-                let inside = quoted('\'').or_else(|| quoted('"'));
-                match inside {
-                    Some(text) if !text.contains('\\') => text.as_bytes(),
-                    _ => {
-                        return Err(
-                            self.broken("a string has no quotes, or escapes, which no checkpoint needs")
-                        );
-                    }
-                }
-            }
-            UNICODE => match self.line()? {
-                text if !text.contains('\\') => text.as_bytes(),
-                _ => return Err(self.broken("a text has escapes, which no checkpoint needs")),
-            },
-            _ => {
-                let length = match opcode {
-                    SHORT_BINSTRING | SHORT_BINUNICODE => self.unsigned(1)?,
-                    BINSTRING | BINUNICODE => self.unsigned(4)?,
-                    _ => self.unsigned(8)?,
-                };
-                self.take(length)?
-            }
-        };
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Node::Str(text.to_owned())),
-            Err(_) if matches!(opcode, BINSTRING | SHORT_BINSTRING) => Ok(Node::Bytes(bytes.to_vec())),
-            Err(_) => Err(self.broken("a text is not UTF-8")),
-        }
-    }
-
-    fn byte(&mut self) -> Result<u8> {
-        Ok(self.take(1)?[0])
-    }
-
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let taken = self
-            .at
-            .checked_add(length)
-            .and_then(|end| self.bytes.get(self.at..end));
-        let taken = taken.ok_or(PickleError::Truncated {
-            offset: self.bytes.len(),
-        })?;
-        self.at += length;
-        Ok(taken)
-    }
-
-    /// A little-endian number of `width` bytes, at most 8.
-    fn unsigned(&mut self, width: usize) -> Result<usize> {
-        let bytes = self.take(width)?;
-        let value = bytes
-            .iter()
-            .rev()
-            .fold(0u64, |value, byte| value << 8 | u64::from(*byte));
-        usize::try_from(value).map_err(|_| self.broken("a length is larger than memory"))
-    }
-
-    /// Up to the next line feed, without it.
-    fn line(&mut self) -> Result<&'a str> {
-        let rest = &self.bytes[self.at..];
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
-            return Err(PickleError::Truncated {
-                offset: self.bytes.len(),
-            });
-        };
-        self.at += length + 1;
-        std::str::from_utf8(&rest[..length]).map_err(|_| self.broken("a name is not UTF-8"))
-    }
-
-    fn line_number(&mut self) -> Result<usize> {
-        let line = self.line()?;
-        line.parse()
-            .map_err(|_| self.broken("the number of a stored value is not one"))
-    }
-
-    fn node(&mut self, node: Node) -> Result<NodeId> {
+    pub(super) fn node(&mut self, node: Node) -> Result<NodeId> {
         self.check_size()?;
         self.nodes.push(node);
         Ok(NodeId(self.nodes.len() as u32 - 1))
     }
 
-    fn check_size(&self) -> Result<()> {
+    pub(super) fn check_size(&self) -> Result<()> {
         if self.nodes.len() + self.copied < MAX_NODES {
             return Ok(());
         }
@@ -544,7 +225,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    fn push(&mut self, node: Node) -> Result<()> {
+    pub(super) fn push(&mut self, node: Node) -> Result<()> {
         let id = self.node(node)?;
         self.stack.push(id);
         Ok(())
@@ -555,12 +236,12 @@ impl<'a> Machine<'a> {
         self.marks.last().copied().unwrap_or(0)
     }
 
-    fn pop(&mut self) -> Result<NodeId> {
+    pub(super) fn pop(&mut self) -> Result<NodeId> {
         Ok(self.pop_many(1)?[0])
     }
 
     /// The topmost values, lowest first.
-    fn pop_many(&mut self, count: usize) -> Result<Vec<NodeId>> {
+    pub(super) fn pop_many(&mut self, count: usize) -> Result<Vec<NodeId>> {
         if self.stack.len() < self.bottom() + count {
             return Err(self.broken("a value is missing on the stack"));
         }
@@ -568,7 +249,7 @@ impl<'a> Machine<'a> {
     }
 
     /// The values above the innermost mark, lowest first; takes the mark off.
-    fn pop_mark(&mut self) -> Result<Vec<NodeId>> {
+    pub(super) fn pop_mark(&mut self) -> Result<Vec<NodeId>> {
         match self.marks.pop() {
             Some(height) => Ok(self.stack.split_off(height)),
             None => Err(self.broken("a mark is missing on the stack")),
@@ -582,7 +263,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn top_node(&mut self) -> Result<&mut Node> {
+    pub(super) fn top_node(&mut self) -> Result<&mut Node> {
         let top = self.top()?;
         Ok(&mut self.nodes[top.0 as usize])
     }
@@ -594,16 +275,9 @@ impl<'a> Machine<'a> {
         Ok(items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect())
     }
 
-    fn broken(&self, problem: &'static str) -> PickleError {
+    pub(super) fn broken(&self, problem: &'static str) -> PickleError {
         PickleError::Broken {
             problem,
-            offset: self.instruction,
-        }
-    }
-
-    fn refused_call(&self, name: String) -> PickleError {
-        PickleError::Call {
-            name,
             offset: self.instruction,
         }
     }

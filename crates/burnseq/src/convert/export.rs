@@ -19,7 +19,9 @@ type Parameter = (String, Vec<usize>, Vec<f32>);
 
 /// Converts a checkpoint to a `.pt` file for fairseq 0.12, with the state of Adam where the checkpoint has it.
 ///
-/// Dictionaries stay outside: fairseq reads them from the folder of its data.
+/// Dictionaries stay outside: fairseq reads them from the folder of its data. Loading, decoding and continued training
+/// were tried with fairseq at commit 3d262bb2, loading with release 0.12.2; that release has more parameters than others
+/// (copies of the encoder's, for a fast path) and needs `--reset-optimizer` to continue.
 ///
 /// # Errors
 /// A checkpoint that is damaged; a file that cannot be written.

@@ -310,3 +310,122 @@ pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
         ("lr_scheduler", schedule),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Flat options, as until 0.9, with these changes.
+    fn options(changes: Value) -> Options {
+        let mut options = json!({
+            "criterion": "label_smoothed_cross_entropy",
+            "label_smoothing": 0.2,
+            "optimizer": "adam",
+            "adam_betas": "(0.9, 0.98)",
+            "weight_decay": 1e-4,
+            "lr_scheduler": "inverse_sqrt",
+            "warmup_updates": 10,
+            "warmup_init_lr": -1,
+            "lr": [1e-3],
+            "max_sentences": 32,
+            "max_tokens": null,
+            "max_epoch": 0,
+            "max_update": 500,
+            "seed": 7,
+        });
+        let fields = options.as_object_mut().unwrap();
+        fields.extend(changes.as_object().unwrap().clone());
+        Options::flat(fields.clone())
+    }
+
+    #[test]
+    fn flat_options_of_old_versions_are_understood() {
+        let config = train_config(&options(json!({}))).unwrap();
+        let smoothed = LabelSmoothedCrossEntropyConfig { label_smoothing: 0.2 };
+        assert_eq!(
+            config.criterion,
+            CriterionConfig::LabelSmoothedCrossEntropy(smoothed)
+        );
+        let OptimizerConfig::Adam(adam) = &config.optimizer;
+        assert_eq!(
+            (adam.betas, adam.eps, adam.weight_decay),
+            ((0.9, 0.98), 1e-8, 1e-4)
+        );
+        let schedule = json!({ "type": "inverse_sqrt", "warmup_updates": 10, "warmup_init_lr": null });
+        assert_eq!(serde_json::to_value(&config.lr_scheduler).unwrap(), schedule);
+        assert_eq!((config.seed, config.optimization.lr.as_slice()), (7, &[1e-3][..]));
+        assert_eq!(
+            (config.dataset.batch_size, config.dataset.max_tokens),
+            (Some(32), None)
+        );
+        assert_eq!(
+            (
+                config.stop.max_epoch,
+                config.stop.max_update,
+                config.stop.patience
+            ),
+            (None, Some(500), None)
+        );
+        let listed = train_config(&options(json!({ "adam_betas": [0.8, 0.9] }))).unwrap();
+        assert!(matches!(listed.optimizer, OptimizerConfig::Adam(adam) if adam.betas == (0.8, 0.9)));
+        assert_eq!(workers(&options(json!({}))), Ok(1));
+        assert_eq!(workers(&options(json!({ "distributed_world_size": 8 }))), Ok(8));
+    }
+
+    #[test]
+    fn what_cannot_be_continued_is_refused_by_name() {
+        for (changes, expected) in [
+            (
+                json!({ "criterion": "adaptive_loss" }),
+                "the criterion `adaptive_loss`",
+            ),
+            (json!({ "optimizer": "nag" }), "the optimizer `nag`"),
+            (json!({ "optimizer": null }), "no optimizer"),
+            (
+                json!({ "lr_scheduler": "reduce_lr_on_plateau" }),
+                "the lr_scheduler `reduce_lr_on_plateau`",
+            ),
+            (json!({ "lr_scheduler": "cosine", "max_lr": 1e-3 }), "`max_lr`"),
+            (json!({ "adam_betas": "(0.9)" }), "`adam_betas` = \"(0.9)\""),
+            (json!({ "warmup_updates": "ten" }), "`warmup_updates` = \"ten\""),
+            (json!({ "seed": [1] }), "`seed` = [1]"),
+        ] {
+            let problem = train_config(&options(changes)).unwrap_err();
+            assert!(problem.contains(expected), "{problem}");
+        }
+    }
+
+    #[test]
+    fn our_configuration_survives_the_way_to_fairseq_s_options_and_back() {
+        let schedules = [
+            json!({ "type": "inverse_sqrt", "warmup_updates": 10, "warmup_init_lr": 1e-7 }),
+            json!({ "type": "fixed", "force_anneal": 3 }),
+            json!({ "type": "polynomial_decay", "total_num_update": 100, "power": 2.0 }),
+            json!({ "type": "cosine", "lr_period_updates": 20, "t_mult": 2.0 }),
+            json!({ "type": "tri_stage", "phase_ratio": [0.1, 0.4, 0.5] }),
+        ];
+        for schedule in schedules {
+            let mut config = TrainConfig {
+                seed: 3,
+                lr_scheduler: serde_json::from_value(schedule).unwrap(),
+                log_interval: 5,
+                ..TrainConfig::default()
+            };
+            config.optimization.update_freq = vec![4, 2];
+            config.optimization.clip_norm = 1.0;
+            config.stop.max_epoch = Some(9);
+            config.dataset.batch_size = Some(8);
+            config.dataset.batch_size_valid = Some(8);
+            config.dataset.max_tokens_valid = config.dataset.max_tokens;
+            config.checkpoint.keep_last_epochs = Some(2);
+            config.checkpoint.save_interval_updates = 50;
+            config.validation.best_checkpoint_metric = "bleu".to_owned();
+            config.validation.maximize_best_checkpoint_metric = true;
+            let sections = sections(&config)
+                .into_iter()
+                .map(|(name, section)| (name.to_owned(), section));
+            let found = train_config(&Options::by_section(sections.collect())).unwrap();
+            assert_eq!(found, config);
+        }
+    }
+}
