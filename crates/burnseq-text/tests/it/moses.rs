@@ -105,7 +105,7 @@ fn odd_line(number: u64) -> String {
     (0..length)
         .map(|_| {
             let bits = rng.next_u64();
-            if bits % 8 > 0 {
+            if !bits.is_multiple_of(8) {
                 MARKS[(bits >> 8) as usize % MARKS.len()]
             } else {
                 char::from_u32((bits >> 8) as u32 % 0x11_0000).unwrap_or('x')
