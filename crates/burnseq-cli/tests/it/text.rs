@@ -372,6 +372,13 @@ fn the_iwslt14_recipe_prepares_a_local_archive() {
     left.sort();
     assert_eq!(left, ["data-bin", "text"]);
 
+    for lang in ["de", "en"] {
+        fs::write(dir.path().join(format!("nonbreaking_prefix.{lang}")), "Nr\n").unwrap();
+    }
+    let listed = prepare(&["--archive", "de-en.tgz", "--dir", "listed", "--prefixes", "."]);
+    assert!(listed.status.success(), "{}", stderr(&listed));
+    assert!(read("../listed/text/train.de").starts_with("der 1 . titel , nr. 5\n"));
+
     let again = prepare(&["--archive", "de-en.tgz", "--dir", "out"]);
     assert_fails(&again, 1, "out/text is there already");
     assert_fails(
