@@ -207,6 +207,7 @@ mod tests {
         }
         assert!(Cli::try_parse_from(["x", "--bpe", "gpt2"]).is_err());
     }
+
     #[test]
     fn moses_takes_the_language_of_each_side() {
         let args = |flags: &str| {

@@ -119,6 +119,44 @@ fn any_bytes_give_one_group_a_line() {
 }
 
 #[test]
+fn bytes_drawn_at_random_give_as_many_groups_as_there_are_lines() {
+    let dir = folder();
+    let mut state = 5_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    // Line ends, tabulators, NUL and letters of the dictionary are more likely than in noise.
+    let common = b"\n\n\r\t\0 HundMan";
+    let input: Vec<u8> = (0..4000)
+        .map(|_| {
+            if next() < 128 {
+                common[usize::from(next()) % common.len()]
+            } else {
+                next()
+            }
+        })
+        .collect();
+    let mut reader = burnseq::text::LineReader::new(input.as_slice(), "x");
+    let mut lines = 0;
+    while reader.read_bytes().unwrap().is_some() {
+        lines += 1;
+    }
+    assert!(lines > 200, "{lines}");
+    for flags in [
+        "--max-len-b 2 --beam 2",
+        "--max-len-b 2 --beam 2 --constraints",
+        "--max-len-b 2 --tokenized",
+    ] {
+        let out = interactive(dir.path(), &format!("{flags} --buffer-size 50"), &input);
+        let out = stdout(&out);
+        assert_eq!(kinds(&out).len(), lines, "{flags}");
+        let ids: Vec<usize> = lines_of(&out, 'H').into_keys().collect();
+        assert_eq!(ids, (0..lines).collect::<Vec<_>>(), "{flags}");
+    }
+}
+
+#[test]
 fn lines_are_answered_when_no_more_come() {
     let dir = folder();
     let mut child = Command::new(env!("CARGO_BIN_EXE_interactive"))
