@@ -3,7 +3,7 @@
 /// Why a pickle was not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PickleError {
-    /// It asks for something outside of [`classes`].
+    /// It asks for something outside of [`classes`](super::classes).
     #[error(
         "the pickle asks for {module}.{name}, which is not on the list of classes that checkpoints hold\n\
          hint: nothing was executed; a checkpoint of fairseq does not need it, so the file is something else, was made \

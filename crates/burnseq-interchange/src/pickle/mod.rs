@@ -5,7 +5,7 @@
 //! arguments. Classes come from a closed list ([`classes`]); every other one is refused by name, before anything that
 //! follows it is looked at. Work and memory are bounded by [`MAX_BYTES`] and [`MAX_NODES`], whatever a file says.
 //!
-//! [`write`] makes a pickle of protocol 2 of an [`Object`].
+//! [`write()`] makes a pickle of protocol 2 of an [`Object`].
 
 mod calls;
 pub mod classes;
