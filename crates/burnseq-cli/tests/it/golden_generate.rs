@@ -1,10 +1,11 @@
-//! fairseq's own command lines: what `generate` prints against what fairseq-generate printed.
+//! fairseq's own command lines, with converted checkpoints: what `generate` prints against what fairseq-generate printed.
 //! `golden/generate/README.md` tells how the runs were made, and which tolerances they have.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -46,6 +47,29 @@ fn unzip(path: &Path) -> Vec<u8> {
     bytes
 }
 
+/// Converts the model `name` to a checkpoint in `dir`: fairseq's own checkpoint where there is one and `xz` to unpack it,
+/// else its weights.
+fn convert(folder: &Path, dir: &Path, name: &str) -> String {
+    let packed = folder.join(format!("{name}.pt.xz"));
+    let unpacked = Command::new("xz").arg("-dkc").arg(&packed).output();
+    let (file, bytes, mut flags) = match unpacked {
+        Ok(unpacked) if unpacked.status.success() => (format!("{name}.pt"), unpacked.stdout, vec![]),
+        _ => {
+            let bytes = unzip(&folder.join(format!("{name}.safetensors.gz")));
+            let flags = vec!["--arch", "transformer", "--model-overrides", OVERRIDES];
+            (format!("{name}.safetensors"), bytes, flags)
+        }
+    };
+    fs::write(dir.join(&file), bytes).unwrap();
+    let data = folder.join("data-bin").display().to_string();
+    flags.extend([&file, name, "--data", &data]);
+    let mut convert = Command::new(env!("CARGO_BIN_EXE_convert"));
+    let output = convert.current_dir(dir).args(flags).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {stderr}");
+    dir.join(name).display().to_string()
+}
+
 /// The command lines by the names of their runs.
 fn commands(folder: &Path) -> Vec<(String, Vec<String>)> {
     let text = fs::read_to_string(folder.join("commands.txt")).unwrap();
@@ -60,13 +84,8 @@ fn commands(folder: &Path) -> Vec<(String, Vec<String>)> {
 fn reproduce(all: bool) {
     let Some(folder) = golden() else { return };
     let dir = TempDir::new().unwrap();
-    let weights = |zipped: &str, name: &str| {
-        let path = dir.path().join(name);
-        fs::write(&path, unzip(&folder.join(zipped))).unwrap();
-        path.display().to_string()
-    };
-    let model = weights("model.safetensors.gz", "model.safetensors");
-    let model_b = weights("model_b.f16.safetensors.gz", "model_b.safetensors");
+    let model = convert(&folder, dir.path(), "model");
+    let model_b = convert(&folder, dir.path(), "model_b.f16");
     for (name, mut flags) in commands(&folder) {
         if OTHERWISE.contains(&name.as_str()) {
             continue;
@@ -81,7 +100,6 @@ fn reproduce(all: bool) {
         for flag in &mut flags {
             *flag = flag.replace("model_b.pt", &model_b).replace("model.pt", &model);
         }
-        flags.extend(["--arch", "transformer", "--model-overrides", OVERRIDES].map(str::to_owned));
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let found = stdout(&run(env!("CARGO_BIN_EXE_generate"), dir.path(), &flags, b""));
         let stored = String::from_utf8(unzip(&folder.join(format!("{name}.txt.gz")))).unwrap();
