@@ -8,26 +8,15 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# ---- what the model is and how it learns: everything to tune is here ----
+# ---- what to tune is here; the model and how it learns are in examples/toy/recipe.json ----
 preprocess_options=(
     --src de --tgt en
     --bpe-size 2000
     --joined-dictionary
 )
 train_options=(
-    --arch transformer
-    --encoder-embed-dim 128 --encoder-ffn-embed-dim 256 --encoder-layers 2 --encoder-attention-heads 4
-    --decoder-embed-dim 128 --decoder-ffn-embed-dim 256 --decoder-layers 2 --decoder-attention-heads 4
-    --share-all-embeddings
-    --dropout 0.1
-    --criterion label_smoothed_cross_entropy --label-smoothing 0.1
-    --optimizer adam --adam-betas "(0.9, 0.98)"
-    --lr 3e-3 --lr-scheduler inverse_sqrt --warmup-updates 400 --clip-norm 1.0
-    --max-tokens 800 --max-epoch 10
-    --eval-bleu --eval-bleu-args '{"beam": 1, "max_len_a": 1.2, "max_len_b": 10}'
-    --best-checkpoint-metric bleu
-    --no-epoch-checkpoints
-    --device cpu --seed 1
+    --recipe toy # options of `train` behind it override the recipe
+    --device cpu
 )
 generate_options=(--beam 5 --in-order --max-len-a 1.2 --max-len-b 10 --device cpu)
 # --------------------------------------------------------------------------

@@ -26,6 +26,16 @@ pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
     anyhow::Error::new(Usage(error.into()))
 }
 
+/// Marks errors about settings as wrong usage.
+pub fn coded(error: impl Into<burnseq::Error>) -> anyhow::Error {
+    let error = error.into();
+    if error.is_usage() {
+        usage(error)
+    } else {
+        error.into()
+    }
+}
+
 /// Runs the body of a binary; on failure prints `NAME: error: ...` to stderr.
 ///
 /// The exit code is 0 on success, 2 when the error was marked by [`usage`], 1 otherwise.

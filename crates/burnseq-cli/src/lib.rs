@@ -1,20 +1,28 @@
 //! What the binaries share, and the command line of each: flags become a full config, the config
 //! goes through one library call, the result is reported.
 //!
-//! - [`refused`]: reading a command line, and flags of fairseq that are refused.
-//! - [`decoding`]: what `generate` and `interactive` share.
-//! - [`convert`]: `convert`, from checkpoints of fairseq to ours and back.
 //! - [`exit`]: exit codes and the one block that an error prints.
+//! - [`refused`]: command lines in fairseq's spelling, and flags of fairseq that are refused.
+//! - [`decoding`]: what `generate` and `interactive` share.
+//! - [`fairseq_options`]: what becomes of every option of fairseq.
+//!
+//! The binaries:
+//!
+//! - [`average_checkpoints`]: `average-checkpoints`, the mean of several checkpoints.
+//! - [`convert`]: `convert`, from checkpoints of fairseq to ours and back.
 //! - [`generate`]: `generate`, from a checkpoint to translations and scores.
 //! - [`interactive`]: `interactive`, from lines of text to their translations as they come.
 //! - [`preprocess`]: `preprocess`, from parallel text to a binarised dataset.
 //! - [`score`]: `score`, from translations and references to BLEU, chrF and TER.
 //! - [`text`]: `text`, tools for text before and after translation.
 //! - [`train`]: `train`, from a dataset to checkpoints.
+//! - [`validate`]: `validate`, from a checkpoint and a dataset to loss and BLEU.
 
+pub mod average_checkpoints;
 pub mod convert;
 pub mod decoding;
 pub mod exit;
+pub mod fairseq_options;
 pub mod generate;
 pub mod interactive;
 pub mod preprocess;
@@ -22,3 +30,4 @@ pub mod refused;
 pub mod score;
 pub mod text;
 pub mod train;
+pub mod validate;

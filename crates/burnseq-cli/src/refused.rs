@@ -72,6 +72,12 @@ pub struct Grammar {
 }
 
 impl Grammar {
+    /// The flags of the clap struct, and nothing beside them.
+    pub const PLAIN: Self = Self {
+        refused: &[],
+        optional_values: &[],
+    };
+
     /// Reads the command line of this process; `--help` and flags that do not exist end it, as usual.
     ///
     /// # Errors

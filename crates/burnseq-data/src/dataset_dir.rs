@@ -211,20 +211,30 @@ impl DatasetDir {
     /// # Errors
     /// When there is no such split, or its files are damaged or do not belong together.
     pub fn load(&self, split: &str, combine: bool, options: PairOptions) -> Result<LanguagePairDataset> {
-        let (src, tgt) = self.files(&self.path, split, combine)?;
+        let (src, tgt) = self.files(&self.path, split, combine, 1)?;
         self.pairs_of(src, tgt, options)
     }
 
-    /// Opens the data to learn from: a split of every folder, combined with its numbered sets. Each
-    /// folder is a shard of the dataset, for one epoch in turn.
+    /// Opens the data to learn from: a split of every folder, `upsample_primary` times, combined with its
+    /// numbered sets. Each folder is a shard of the dataset, for one epoch in turn.
     ///
     /// # Errors
-    /// As [`DatasetDir::load`], and when only some folders have a target side.
-    pub fn load_train(&self, split: &str, options: PairOptions) -> Result<LanguagePairDataset> {
+    /// As [`DatasetDir::load`], when only some folders have a target side, and when `upsample_primary` is 0.
+    pub fn load_train(
+        &self,
+        split: &str,
+        upsample_primary: usize,
+        options: PairOptions,
+    ) -> Result<LanguagePairDataset> {
+        if upsample_primary == 0 {
+            return Err(Error::Config(
+                "--upsample-primary must be at least 1, got 0".to_owned(),
+            ));
+        }
         let (mut src, mut tgt) = (Vec::new(), Vec::new());
         let (mut shards, mut len) = (Vec::new(), 0);
         for folder in std::iter::once(&self.path).chain(&self.more) {
-            let (mut folder_src, mut folder_tgt) = self.files(folder, split, true)?;
+            let (mut folder_src, mut folder_tgt) = self.files(folder, split, true, upsample_primary)?;
             let start = len;
             len += folder_src.iter().map(SentenceFile::len).sum::<usize>();
             shards.push(start..len);
@@ -234,12 +244,13 @@ impl DatasetDir {
         Ok(self.pairs_of(src, tgt, options)?.with_shards(shards))
     }
 
-    /// The files of both sides of a split in a folder; no target files when there are none.
+    /// The files of both sides of a split in a folder, the first `times` times; no target files when there are none.
     fn files(
         &self,
         folder: &Path,
         split: &str,
         combine: bool,
+        times: usize,
     ) -> Result<(Vec<SentenceFile>, Vec<SentenceFile>)> {
         let (mut src, mut tgt) = (Vec::new(), Vec::new());
         for number in 0.. {
@@ -256,11 +267,14 @@ impl DatasetDir {
             };
             let prefix = |lang: &str| folder.join(format!("{name}.{pair}.{lang}"));
             let open = |path: &Path, dict: &Dictionary| SentenceFile::open(path, dict, self.dataset_impl);
-            src.push(open(&prefix(&self.src_lang), &self.src_dict)?);
-            let target = prefix(&self.tgt_lang);
-            if SentenceFile::exists(&target, self.dataset_impl) {
-                tgt.push(open(&target, &self.tgt_dict)?);
-                check_aligned(&src[number], &tgt[tgt.len() - 1])?;
+            // Files are mapped, so that one that is opened again takes no memory.
+            for _ in 0..if number == 0 { times } else { 1 } {
+                src.push(open(&prefix(&self.src_lang), &self.src_dict)?);
+                let target = prefix(&self.tgt_lang);
+                if SentenceFile::exists(&target, self.dataset_impl) {
+                    tgt.push(open(&target, &self.tgt_dict)?);
+                    check_aligned(&src[src.len() - 1], &tgt[tgt.len() - 1])?;
+                }
             }
             if !combine {
                 break;

@@ -15,6 +15,8 @@ pub struct EpochOptions {
     pub seed: u32,
     /// Whether batches are shuffled; validation and generation keep them in place.
     pub shuffle: bool,
+    /// Epochs before the first that is shuffled: their batches go from short to long sentences.
+    pub curriculum: u32,
     /// Number of workers that share an epoch.
     pub num_shards: usize,
     /// 0-based number of this worker; it takes every `num_shards`-th batch.
@@ -26,6 +28,7 @@ impl Default for EpochOptions {
         Self {
             seed: 1,
             shuffle: true,
+            curriculum: 0,
             num_shards: 1,
             shard_id: 0,
         }
@@ -128,7 +131,7 @@ impl EpochIterator {
     /// The order of the batches of an epoch, as numbers into [`EpochIterator::batches`].
     pub fn epoch_order(&self, epoch: u32) -> Vec<usize> {
         let mut order: Vec<usize> = self.shard_of(epoch).collect();
-        if self.options.shuffle {
+        if self.options.shuffle && epoch > self.options.curriculum {
             Mt19937::new(self.options.seed.wrapping_add(epoch)).shuffle(&mut order);
         }
         order
@@ -290,6 +293,22 @@ mod tests {
             sentences.sort_unstable();
             assert_eq!(sentences, (0..40).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn the_epochs_of_a_curriculum_are_in_order_and_those_after_it_as_without_one() {
+        let options = |curriculum| EpochOptions {
+            curriculum,
+            ..EpochOptions::default()
+        };
+        let order = |curriculum, epoch| {
+            let epochs = EpochIterator::new(batches(20), options(curriculum)).unwrap();
+            epochs.epoch_order(epoch)
+        };
+        let sorted: Vec<usize> = (0..20).collect();
+        assert_eq!((order(2, 1), order(2, 2)), (sorted.clone(), sorted.clone()));
+        assert_eq!(order(2, 3), order(0, 3));
+        assert_ne!(order(0, 3), sorted);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 //! - [`ordered_indices`], [`filter_by_size`], [`batch_by_size`]: which sentences share a batch.
 //! - [`EpochIterator`]: the order of batches in each epoch, resumable at any batch.
 //! - [`prefetch()`]: batches made in the background.
+//! - [`Resampling`]: other subwords for the same words in every epoch.
 //! - [`Mt19937`]: numpy's generator, so that a seed orders the data as it does in fairseq.
 //!
 //! ```
@@ -49,6 +50,7 @@ mod parallel;
 mod prefetch;
 pub mod preprocess;
 mod raw;
+mod resampling;
 mod sentences;
 mod side_writer;
 
@@ -62,4 +64,5 @@ pub use mt19937::Mt19937;
 pub use pair::{Batch, BatchPlan, BatchSettings, Example, LanguagePairDataset, PairOptions, PlanStats};
 pub use prefetch::{Prefetch, prefetch};
 pub use raw::RawDataset;
+pub use resampling::{Resampling, SideSampler};
 pub use sentences::Sentences;

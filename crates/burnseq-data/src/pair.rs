@@ -19,6 +19,8 @@ pub struct PairOptions {
     pub eos: u32,
     /// Widths are rounded up to a multiple of this; 1 leaves them alone.
     pub required_seq_len_multiple: usize,
+    /// Longer sources lose what is between their beginning and their `</s>`.
+    pub truncate_source: Option<usize>,
 }
 
 impl Default for PairOptions {
@@ -29,6 +31,7 @@ impl Default for PairOptions {
             pad: 1,
             eos: 2,
             required_seq_len_multiple: 1,
+            truncate_source: None,
         }
     }
 }
@@ -168,6 +171,11 @@ impl LanguagePairDataset {
                 "--required-seq-len-multiple must be at least 1".to_owned(),
             ));
         }
+        if options.truncate_source == Some(0) {
+            return Err(Error::Config(
+                "--truncate-source must leave at least 1 token".to_owned(),
+            ));
+        }
         if let Some(tgt) = &tgt
             && tgt.len() != src.len()
         {
@@ -209,6 +217,16 @@ impl LanguagePairDataset {
         &self.shards
     }
 
+    /// Other sentences with the options and dictionaries of this dataset.
+    pub(crate) fn with_sentences(&self, src: Sentences, tgt: Option<Sentences>) -> Result<Self> {
+        Self::new(src, tgt, self.src_vocab, self.tgt_vocab, self.options.clone())
+    }
+
+    /// All pairs as one batch.
+    pub(crate) fn collate_all(&self) -> Result<Batch> {
+        self.collate(&(0..self.len()).collect::<Vec<_>>())
+    }
+
     /// Number of pairs.
     pub fn len(&self) -> usize {
         self.src.len()
@@ -234,9 +252,10 @@ impl LanguagePairDataset {
         &self.options
     }
 
-    /// Source tokens of pair `index`, `</s>` included.
+    /// Source tokens of pair `index` after truncation, `</s>` included.
     pub fn src_len(&self, index: usize) -> usize {
-        self.src.size(index)
+        let limit = self.options.truncate_source.unwrap_or(usize::MAX);
+        self.src.size(index).min(limit)
     }
 
     /// Target tokens of pair `index`, `</s>` included; 0 without a target side.
@@ -244,11 +263,22 @@ impl LanguagePairDataset {
         self.tgt.as_ref().map_or(0, |tgt| tgt.size(index))
     }
 
+    /// Source tokens of pair `index` after truncation.
+    pub fn source(&self, index: usize) -> Vec<u32> {
+        let mut source = self.src.sentence(index);
+        let keep = self.src_len(index);
+        if keep < source.len() {
+            source[keep - 1] = source[source.len() - 1];
+            source.truncate(keep);
+        }
+        source
+    }
+
     /// Pair `index`.
     pub fn example(&self, index: usize) -> Example {
         Example {
             id: index,
-            source: self.src.sentence(index),
+            source: self.source(index),
             target: self.tgt.as_ref().map(|tgt| tgt.sentence(index)),
         }
     }
@@ -343,13 +373,9 @@ impl LanguagePairDataset {
         let mut ids = indices.to_vec();
         ids.sort_by_key(|&index| std::cmp::Reverse(self.src_len(index)));
         let src_lengths: Vec<usize> = ids.iter().map(|&index| self.src_len(index)).collect();
-        let (src_tokens, src_len) = self.pad_rows(
-            &self.src,
-            &ids,
-            self.options.left_pad_source,
-            self.src_vocab,
-            "source",
-        )?;
+        let left = self.options.left_pad_source;
+        let (src_tokens, src_len) =
+            self.pad_rows(&self.src, &ids, &src_lengths, left, self.src_vocab, "source")?;
         let mut batch = Batch {
             batch: ids.len(),
             nsentences: ids.len(),
@@ -362,8 +388,15 @@ impl LanguagePairDataset {
         };
         if let Some(tgt) = &self.tgt {
             let left = self.options.left_pad_target;
-            let (target, tgt_len) = self.pad_rows(tgt, &batch.ids, left, self.tgt_vocab, "target")?;
             batch.tgt_lengths = batch.ids.iter().map(|&index| tgt.size(index)).collect();
+            let (target, tgt_len) = self.pad_rows(
+                tgt,
+                &batch.ids,
+                &batch.tgt_lengths,
+                left,
+                self.tgt_vocab,
+                "target",
+            )?;
             batch.prev_output_tokens = self.shift_right(&target, &batch.tgt_lengths, tgt_len);
             batch.target = target;
             batch.tgt_len = tgt_len;
@@ -372,19 +405,19 @@ impl LanguagePairDataset {
         Ok(batch)
     }
 
-    /// Sentences as rows of equal width, and that width.
+    /// Sentences as rows of equal width, of which `sizes` tokens each are kept, and that width.
     fn pad_rows(
         &self,
         side: &Sentences,
         ids: &[usize],
+        sizes: &[usize],
         left_pad: bool,
         vocab: usize,
         name: &str,
     ) -> Result<(Vec<i64>, usize)> {
-        let width = self.width(ids.iter().map(|&index| side.size(index)).max().unwrap_or(0));
+        let width = self.width(sizes.iter().copied().max().unwrap_or(0));
         let mut rows = vec![i64::from(self.options.pad); ids.len() * width];
-        for (row, &index) in rows.chunks_exact_mut(width.max(1)).zip(ids) {
-            let size = side.size(index);
+        for ((row, &index), &size) in rows.chunks_exact_mut(width.max(1)).zip(ids).zip(sizes) {
             let start = if left_pad { width - size } else { 0 };
             side.copy_to(index, &mut row[start..start + size], vocab, name)?;
         }
@@ -463,6 +496,23 @@ mod tests {
         assert_eq!(batch.src_tokens, [7, 2, 1, 1, 4, 2, 1, 1]);
         assert_eq!(batch.target, [1, 1, 4, 2, 1, 8, 9, 2]);
         assert_eq!(batch.prev_output_tokens, [1, 1, 2, 4, 1, 2, 8, 9]);
+    }
+
+    #[test]
+    fn a_truncated_source_keeps_its_beginning_and_its_end() {
+        let options = PairOptions {
+            truncate_source: Some(2),
+            ..PairOptions::default()
+        };
+        let dataset = dataset(options);
+        let batch = dataset.collate(&[0, 1, 2]).unwrap();
+        assert_eq!(batch.ids, [0, 1, 2]);
+        assert_eq!(batch.src_tokens, [4, 2, 5, 2, 7, 2]);
+        assert_eq!(batch.src_lengths, [2, 2, 2]);
+        assert_eq!((dataset.source(1), dataset.source(2)), (vec![5, 2], vec![7, 2]));
+        // Pair 1 is not too long for a model of two source positions any more.
+        let plan = dataset.plan(&settings(100, (2, 9), false)).unwrap();
+        assert!(plan.dropped.is_empty());
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Batches made on a background thread, a few ahead of their consumer.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::error::Result;
-use crate::pair::{Batch, LanguagePairDataset};
+use crate::pair::Batch;
 
 /// Iterator over collated batches; see [`prefetch`].
 #[derive(Debug)]
@@ -15,14 +14,18 @@ pub struct Prefetch {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Collates `batches` in order on a background thread, at most `ahead` before they are asked for.
+/// Makes `batches` in order on a background thread, at most `ahead` before they are asked for.
 ///
 /// After an error the iterator ends.
-pub fn prefetch(dataset: Arc<LanguagePairDataset>, batches: Vec<Vec<usize>>, ahead: usize) -> Prefetch {
+pub fn prefetch(
+    collate: impl Fn(&[usize]) -> Result<Batch> + Send + 'static,
+    batches: Vec<Vec<usize>>,
+    ahead: usize,
+) -> Prefetch {
     let (sender, receiver) = sync_channel(ahead.max(1));
     let thread = std::thread::spawn(move || {
         for indices in &batches {
-            let batch = dataset.collate(indices);
+            let batch = collate(indices);
             let failed = batch.is_err();
             if sender.send(batch).is_err() || failed {
                 break;
@@ -62,14 +65,21 @@ impl Drop for Prefetch {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::pair::PairOptions;
+    use crate::pair::{LanguagePairDataset, PairOptions};
     use crate::sentences::Sentences;
 
     fn pairs(vocab: usize) -> Arc<LanguagePairDataset> {
         let src = Sentences::Memory((0..50).map(|id| vec![id, 2]).collect());
         let options = PairOptions::default();
         Arc::new(LanguagePairDataset::new(src, None, vocab, 4, options).unwrap())
+    }
+
+    fn collate(pairs: &Arc<LanguagePairDataset>) -> impl Fn(&[usize]) -> Result<Batch> + use<> {
+        let pairs = Arc::clone(pairs);
+        move |indices| pairs.collate(indices)
     }
 
     fn batches() -> Vec<Vec<usize>> {
@@ -79,7 +89,7 @@ mod tests {
     #[test]
     fn batches_come_in_order_and_equal_those_made_in_place() {
         let dataset = pairs(50);
-        let ahead: Vec<_> = prefetch(Arc::clone(&dataset), batches(), 3)
+        let ahead: Vec<_> = prefetch(collate(&dataset), batches(), 3)
             .map(Result::unwrap)
             .collect();
         let here: Vec<_> = batches().iter().map(|b| dataset.collate(b).unwrap()).collect();
@@ -88,14 +98,14 @@ mod tests {
 
     #[test]
     fn stopping_early_ends_the_thread() {
-        let mut ahead = prefetch(pairs(50), batches(), 2);
+        let mut ahead = prefetch(collate(&pairs(50)), batches(), 2);
         assert!(ahead.next().is_some());
         drop(ahead);
     }
 
     #[test]
     fn the_first_error_ends_the_iterator() {
-        let results: Vec<_> = prefetch(pairs(10), batches(), 2).collect();
+        let results: Vec<_> = prefetch(collate(&pairs(10)), batches(), 2).collect();
         assert_eq!(results.len(), 11);
         assert!(results[10].is_err());
     }

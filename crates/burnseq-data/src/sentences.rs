@@ -111,15 +111,19 @@ impl Sentences {
         }
     }
 
-    /// Writes the tokens of sentence `index` to `row`, checking them against the dictionary size.
+    /// Writes the tokens of sentence `index` to `row`, checking them against the dictionary size. A row that is
+    /// shorter than the sentence gets its beginning and its last token.
     pub(crate) fn copy_to(&self, index: usize, row: &mut [i64], vocab: usize, side: &str) -> Result<()> {
+        let (last, end) = (self.size(index).saturating_sub(1), row.len().saturating_sub(1));
         let mut position = 0;
         let mut foreign = None;
         self.for_each_token(index, |token| {
             if token as usize >= vocab {
                 foreign.get_or_insert(token);
             }
-            row[position] = i64::from(token);
+            if position < end || position == last {
+                row[position.min(end)] = i64::from(token);
+            }
             position += 1;
         });
         match foreign {

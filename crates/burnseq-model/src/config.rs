@@ -34,6 +34,13 @@ impl ModelConfig {
         transformer::ARCHS.iter().map(|(name, _)| *name).collect()
     }
 
+    /// Longest source and target in tokens.
+    pub fn max_positions(&self) -> (usize, usize) {
+        match self {
+            Self::Transformer(config) => (config.max_source_positions, config.max_target_positions),
+        }
+    }
+
     /// Checks ranges and combinations.
     ///
     /// # Errors

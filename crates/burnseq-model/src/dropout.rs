@@ -53,8 +53,10 @@ impl DropoutModule {
 /// exact without a saved generator.
 #[derive(Debug, Clone)]
 pub struct Dropout {
-    /// `None` outside training.
+    /// `None`: nothing is dropped.
     seed: Option<u64>,
+    /// Whether whole blocks may be dropped, which decoding never does.
+    training: bool,
     /// `None`: everywhere.
     modules: Option<Vec<DropoutModule>>,
     drawn: Cell<u64>,
@@ -65,23 +67,29 @@ impl Dropout {
     pub fn off() -> Self {
         Self {
             seed: None,
+            training: false,
             modules: None,
             drawn: Cell::new(0),
         }
     }
 
-    /// Masks of the sequence that `seed` starts.
+    /// Masks of the sequence that `seed` starts, for training.
     pub fn seeded(seed: u64) -> Self {
         Self {
             seed: Some(seed),
+            training: true,
             modules: None,
             drawn: Cell::new(0),
         }
     }
 
-    /// Masks of the sequence that several numbers start together, such as a seed and the number of a sentence.
+    /// Masks of the sequence that several numbers start together, such as a seed and the number of a sentence, for
+    /// decoding.
     pub fn seeded_by(numbers: &[u64]) -> Self {
-        Self::seeded(seed_of(numbers))
+        Self {
+            training: false,
+            ..Self::seeded(seed_of(numbers))
+        }
     }
 
     /// The same masks, but only in `modules`.
@@ -102,12 +110,26 @@ impl Dropout {
         {
             return None;
         }
-        let number = self.drawn.get();
-        self.drawn.set(number + 1);
         Some(Mask {
-            seed: mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15))),
+            seed: self.next(seed),
             probability,
         })
+    }
+
+    /// Whether a block is left out of this pass (LayerDrop, Fan et al. 2020): with `probability`, in training only.
+    pub(crate) fn drops_layer(&self, probability: f64) -> bool {
+        let Some(seed) = self.seed.filter(|_| self.training && probability > 0.0) else {
+            return false;
+        };
+        // The upper 53 bits of a well-mixed number are a uniform one in [0, 1).
+        ((self.next(seed) >> 11) as f64) / ((1_u64 << 53) as f64) < probability
+    }
+
+    /// The next number of the sequence.
+    fn next(&self, seed: u64) -> u64 {
+        let number = self.drawn.get();
+        self.drawn.set(number + 1);
+        mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15)))
     }
 
     /// Zeroes each value with `probability` and scales the others by `1 / (1 - probability)`.
@@ -164,5 +186,18 @@ mod tests {
         let attention = Dropout::seeded(3).only_in(&[DropoutModule::MultiheadAttention]);
         assert_eq!(attention.draw(encoder, 0.1), None);
         assert!(attention.draw(DropoutModule::MultiheadAttention, 0.1).is_some());
+    }
+
+    #[test]
+    fn blocks_are_left_out_as_often_as_asked_and_never_outside_training() {
+        let left_out = |probability| {
+            let passes = (0..500).map(Dropout::seeded);
+            let count = |pass: Dropout| (0..20).filter(|_| pass.drops_layer(probability)).count();
+            passes.map(count).sum::<usize>()
+        };
+        // Of 10,000 draws; the standard deviation of 0.2 is 40.
+        assert!((1840..2160).contains(&left_out(0.2)), "{}", left_out(0.2));
+        assert_eq!(left_out(0.0), 0);
+        assert!(!Dropout::off().drops_layer(0.9) && !Dropout::seeded_by(&[3]).drops_layer(0.999_999));
     }
 }

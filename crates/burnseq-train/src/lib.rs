@@ -5,7 +5,7 @@
 //! 1. [`criterions`]: the loss and its gradient's starting point, summed over target tokens;
 //! 2. [`gradients`]: sum over micro-batches, division by the sample size, global norm, clipping;
 //! 3. [`lr_scheduler`]: the learning rate of an update, a function of the update number;
-//! 4. [`optim`]: Adam, whose state is keyed by parameter names;
+//! 4. [`optim`]: Adam and others, whose state is keyed by parameter names; [`Ema`], a moving average of the weights;
 //! 5. [`checkpoint`]: folders of safetensors and JSON that appear complete or not at all.
 //!
 //! A [`Trainer`] goes through them update after update: it validates ([`validation_loss`], a [`Validator`] for
@@ -30,6 +30,7 @@
 
 pub mod checkpoint;
 pub mod criterions;
+mod ema;
 mod error;
 pub mod gradients;
 pub mod log;
@@ -40,7 +41,8 @@ mod trainer;
 mod validation;
 
 pub use checkpoint::{Checkpoint, CheckpointContents, CheckpointMeta, Retention, TaskInfo};
-pub use criterions::{Criterion, CriterionConfig, LossOutput};
+pub use criterions::{Correct, Criterion, CriterionConfig, LossOutput};
+pub use ema::{Ema, EmaConfig};
 pub use error::{Error, Result};
 pub use gradients::{Accumulated, GradNorm};
 pub use log::{Meters, TrainRecord, UpdateStats, ValidRecord};
@@ -48,7 +50,7 @@ pub use lr_scheduler::{LrScheduler, LrSchedulerConfig};
 pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
 pub use stop::{DEFAULT_PATIENCE, Interrupt, PatienceState, StopReason, StopRule};
 pub use trainer::{
-    CheckpointConfig, DatasetConfig, Event, Observer, OptimizationConfig, RunSummary, TrainConfig,
+    CheckpointConfig, DatasetConfig, Event, Observer, OptimizationConfig, RunSummary, StartFrom, TrainConfig,
     TrainContext, TrainData, TrainState, Trainer, TrainingRecord, ValidationConfig, training_epochs,
 };
 pub use validation::{

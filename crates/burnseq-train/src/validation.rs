@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_data::{Batch, LanguagePairDataset};
+use burnseq_data::{Batch, BatchSettings, LanguagePairDataset};
 use burnseq_model::{Dropout, EncoderDecoder};
 
 use crate::criterions::Criterion;
 use crate::error::Result;
 use crate::log::{Meters, UpdateStats};
+use crate::trainer::DatasetConfig;
 
 /// A named set of pairs to validate on, cut into batches.
 #[derive(Debug, Clone)]
@@ -19,6 +20,33 @@ pub struct ValidSet {
     pub dataset: Arc<LanguagePairDataset>,
     /// Sentence numbers of each batch.
     pub batches: Vec<Vec<usize>>,
+}
+
+impl ValidSet {
+    /// Cuts a set into batches, of which the first `max_steps` are kept.
+    ///
+    /// # Errors
+    /// A sentence that is longer than `max_positions` or does not fit a batch, unless such are left out.
+    pub fn new(
+        name: String,
+        dataset: Arc<LanguagePairDataset>,
+        config: &DatasetConfig,
+        max_steps: Option<usize>,
+        max_positions: (usize, usize),
+    ) -> Result<Self> {
+        let mut plan = dataset.plan(&BatchSettings {
+            limits: config.limits_valid(),
+            max_positions,
+            skip_too_long: config.skip_invalid_size_inputs_valid_test,
+            seed: None,
+        })?;
+        plan.batches.truncate(max_steps.unwrap_or(usize::MAX));
+        Ok(Self {
+            name,
+            dataset,
+            batches: plan.batches,
+        })
+    }
 }
 
 /// A translation of a validation sentence.
@@ -91,7 +119,7 @@ pub fn validation_loss<M: EncoderDecoder>(
         let tensors = BatchTensors::new(&batch, device);
         let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
         let output = criterion.forward(logits, tensors.target, pad);
-        meters.add(&UpdateStats {
+        let mut stats = UpdateStats {
             loss: f64::from(output.loss.into_scalar::<f32>()),
             nll_loss: f64::from(output.nll_loss.into_scalar::<f32>()),
             ntokens: batch.ntokens,
@@ -101,9 +129,13 @@ pub fn validation_loss<M: EncoderDecoder>(
             } else {
                 batch.ntokens
             },
-            seconds: started.elapsed().as_secs_f64(),
             ..UpdateStats::default()
-        });
+        };
+        if let Some(correct) = output.correct {
+            stats.add_correct(correct);
+        }
+        stats.seconds = started.elapsed().as_secs_f64();
+        meters.add(&stats);
     }
     Ok(meters)
 }

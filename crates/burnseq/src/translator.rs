@@ -29,7 +29,8 @@ use crate::error::Result;
 /// # let task = train::TaskInfo { source_lang: "de".into(), target_lang: "en".into() };
 /// # let dict_file = dict.to_string().into_bytes();
 /// # train::checkpoint::save(dir.path(), &["checkpoint_best"], &train::CheckpointContents {
-/// #     model_config: &config, vocab, task: &task, train_state: Default::default(), model: &weights, optimizer: None,
+/// #     model_config: &config, vocab, task: &task, train_state: Default::default(), model: &weights,
+/// #     raw_model: None, optimizer: None,
 /// #     files: &[("dict.src.txt".into(), dict_file.clone()), ("dict.tgt.txt".into(), dict_file)],
 /// # })?;
 /// # let checkpoint = dir.path().join("checkpoint_best");

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use burnseq_cli::exit;
-use burnseq_cli::preprocess::{PreprocessArgs, run};
-use clap::Parser;
+use burnseq_cli::{exit, preprocess};
 
 fn main() -> ExitCode {
-    exit::run("preprocess", || run(PreprocessArgs::parse()))
+    let args = preprocess::GRAMMAR.parse();
+    exit::run("preprocess", || preprocess::run(args?))
 }

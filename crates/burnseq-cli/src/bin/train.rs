@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use burnseq_cli::{exit, train};
-use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = train::TrainArgs::parse();
-    exit::run("train", || train::run(&args))
+    let args = train::GRAMMAR.parse();
+    exit::run("train", || train::run(&args?))
 }

@@ -13,14 +13,4 @@ pub(crate) use printer::Printer;
 pub(crate) use refused::{OPTIONAL_VALUES, REFUSED};
 pub use text::{BpeName, TextArgs, TokenizerName};
 
-use crate::exit::usage;
-
-/// Marks errors about settings as wrong usage.
-pub(crate) fn coded(error: impl Into<burnseq::Error>) -> anyhow::Error {
-    let error = error.into();
-    if error.is_usage() {
-        usage(error)
-    } else {
-        error.into()
-    }
-}
+pub(crate) use crate::exit::coded;

@@ -18,7 +18,7 @@ const DEFAULT_TEXT: &str = "data";
 /// `▁`) is used as it is, so that fairseq's commands work unchanged. Without --trainpref,
 /// --validpref and --testpref the text in `data/` is taken.
 #[derive(Debug, Parser)]
-#[command(name = "preprocess", version, max_term_width = 110)]
+#[command(name = "preprocess", version, max_term_width = 110, args_override_self = true)]
 pub struct PreprocessArgs {
     /// Source language, the suffix of the source files
     #[arg(

@@ -2,6 +2,7 @@
 
 mod args;
 mod progress;
+mod refused;
 
 use std::io::Write;
 
@@ -11,6 +12,7 @@ use burnseq_data::preprocess::{Observer, Report, preprocess};
 use crate::exit::usage;
 pub use args::{Bpe, LogFormat, PreprocessArgs, Resolved, WordTokenizer};
 pub use progress::Progress;
+pub use refused::GRAMMAR;
 
 /// Runs `preprocess`: the report goes to stdout, everything else to stderr.
 ///

@@ -68,6 +68,14 @@ impl ScoreArgs {
         self.sacrebleu || !self.metrics.is_empty() || !self.refs.is_empty()
     }
 
+    /// Checks settings and combinations; no file is touched.
+    ///
+    /// # Errors
+    /// Wrong usage.
+    pub fn check(&self) -> Result<()> {
+        self.request().map(drop)
+    }
+
     /// Settings and combinations, checked; no file is touched.
     ///
     /// # Errors

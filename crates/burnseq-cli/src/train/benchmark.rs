@@ -57,6 +57,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
     let pairs = Arc::new(pairs);
     let data = TrainData {
         train: Arc::clone(&pairs),
+        resampling: None,
         valid: Vec::new(),
     };
     let context = TrainContext {
@@ -65,6 +66,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
             source_lang: "src".to_owned(),
             target_lang: "tgt".to_owned(),
         },
+        task_config: serde_json::Value::Null,
         files: Vec::new(),
     };
     request.model.validate(&vocab).map_err(usage)?;

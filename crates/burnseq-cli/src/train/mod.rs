@@ -4,8 +4,11 @@
 mod args;
 mod benchmark;
 mod config;
+mod config_file;
+pub mod flags;
+mod refused;
 mod report;
-mod values;
+pub(crate) mod values;
 
 use std::cell::RefCell;
 
@@ -15,9 +18,11 @@ use burnseq_model::device::parse_device;
 use burnseq_train::{Interrupt, StopReason};
 
 pub use args::{LogFormat, TrainArgs};
-pub use config::{DEFAULT_MAX_TOKENS, Request};
+pub use config::Request;
+pub use config_file::{ConfigFile, RECIPES};
+pub use refused::GRAMMAR;
 
-use crate::exit::usage;
+use crate::exit::{coded, usage};
 use report::Reporter;
 
 /// Runs `train`.
@@ -38,12 +43,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         format => format,
     };
     // Settings are checked before anything is opened.
-    let metrics = if request.task.eval_bleu.is_some() {
-        &["bleu"][..]
-    } else {
-        &[]
-    };
-    request.train.validate(metrics).map_err(coded)?;
+    request.train.validate(&request.task.metrics()).map_err(coded)?;
     let device = parse_device(&request.device).map_err(usage)?;
     let task = TranslationTask::open(request.task).map_err(coded)?;
     let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
@@ -54,9 +54,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         task.vocab().src,
         task.vocab().tgt
     ));
-    if args.dataset.max_tokens.is_none() && args.dataset.batch_size.is_none() {
+    let limits = (args.dataset.max_tokens, args.dataset.batch_size);
+    if let ((None, None), Some(max_tokens)) = (limits, request.train.dataset.max_tokens) {
         reporter.say(&format!(
-            "note: batches of at most {DEFAULT_MAX_TOKENS} tokens (--max-tokens)"
+            "note: batches of at most {max_tokens} tokens (--max-tokens)"
         ));
     }
     let interrupt = Interrupt::default();
@@ -80,16 +81,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Marks errors about settings as wrong usage.
-fn coded(error: impl Into<burnseq::Error>) -> anyhow::Error {
-    let error = error.into();
-    if error.is_usage() {
-        usage(error)
-    } else {
-        error.into()
-    }
 }
 
 /// The first Ctrl-C or SIGTERM asks the run to stop after the update at hand; the second ends the process.

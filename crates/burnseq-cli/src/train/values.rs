@@ -3,6 +3,18 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+/// Post-processing that a flag may name as the next word; any other mark goes behind an equals sign.
+pub(crate) const MARKS: &[&str] = &[
+    "@@ ",
+    "subword_nmt",
+    "sentencepiece",
+    "wordpiece",
+    "letter",
+    "silence",
+    "_EOW",
+    "none",
+];
+
 /// A list of values: `5e-4`, `5e-4,1e-4`, `[5e-4, 1e-4]` or `(0.9, 0.98)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List<T>(pub Vec<T>);
@@ -58,6 +70,24 @@ impl FromStr for Betas {
     }
 }
 
+/// Three shares: `0.1,0.4,0.5` or `(0.1, 0.4, 0.5)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shares(pub f64, pub f64, pub f64);
+
+impl FromStr for Shares {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<List<f64>>()?.0.as_slice() {
+            [first, second, third] => Ok(Self(*first, *second, *third)),
+            other => Err(format!(
+                "expected three numbers such as `(0.1, 0.4, 0.5)`, got {}",
+                other.len()
+            )),
+        }
+    }
+}
+
 /// A limit for which fairseq writes "none" as a number at or below some value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit(pub i64);
@@ -107,6 +137,12 @@ mod tests {
         assert_eq!("(0.9, 0.98)".parse(), Ok(Betas(0.9, 0.98)));
         assert_eq!("0.9,0.98".parse(), Ok(Betas(0.9, 0.98)));
         assert!("0.9".parse::<Betas>().is_err());
+    }
+
+    #[test]
+    fn shares_are_three() {
+        assert_eq!("(0.1, 0.4, 0.5)".parse(), Ok(Shares(0.1, 0.4, 0.5)));
+        assert!("0.5,0.5".parse::<Shares>().unwrap_err().contains("three"));
     }
 
     #[test]

@@ -104,6 +104,7 @@ pub fn save_model(dir: &Path, name: &str, factor: f32) {
         },
         train_state: serde_json::Value::Null,
         model: &weights,
+        raw_model: None,
         optimizer: None,
         files: &files,
     };

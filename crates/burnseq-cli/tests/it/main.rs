@@ -1,6 +1,7 @@
 //! The binaries from end to end, on tiny data.
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod average_checkpoints;
 mod convert;
 mod decoding;
 mod fixture;
@@ -10,4 +11,7 @@ mod interactive;
 mod preprocess;
 mod score;
 mod text;
+mod toy;
 mod train;
+mod train_options;
+mod validate;

@@ -3,113 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use burnseq_data::{Dtype, IndexedWriter, Mt19937};
-use burnseq_text::Dictionary;
 use serde_json::{Map, Value};
-use tempfile::TempDir;
 
-/// Types of the toy languages, special symbols included.
-const TYPES: u32 = 24;
-
-/// A data folder whose target is the source with every word replaced by its neighbour, so that it can be learned.
-fn toy_data(dir: &Path, train: usize) -> PathBuf {
-    let data = dir.join("data-bin");
-    fs::create_dir_all(&data).unwrap();
-    let mut dict = Dictionary::new();
-    (4..TYPES).for_each(|id| {
-        dict.add_symbol(&format!("w{id}"), 1);
-    });
-    dict.save(data.join("dict.xx.txt")).unwrap();
-    dict.save(data.join("dict.yy.txt")).unwrap();
-    let mut rng = Mt19937::new(5);
-    for (split, count) in [("train", train), ("valid", 20)] {
-        let writer = |lang: &str| {
-            IndexedWriter::create(data.join(format!("{split}.xx-yy.{lang}")), Dtype::U16).unwrap()
-        };
-        let (mut src, mut tgt) = (writer("xx"), writer("yy"));
-        for _ in 0..count {
-            let words: Vec<u32> = (0..1 + rng.interval(7))
-                .map(|_| 4 + rng.interval(19) as u32)
-                .collect();
-            let neighbour = |word: u32| if word + 1 == TYPES { 4 } else { word + 1 };
-            let mut target: Vec<u32> = words.iter().copied().map(neighbour).collect();
-            let mut source = words;
-            source.push(2);
-            target.push(2);
-            src.push(&source).unwrap();
-            tgt.push(&target).unwrap();
-        }
-        src.finish().unwrap();
-        tgt.finish().unwrap();
-    }
-    data
-}
-
-struct Toy {
-    dir: TempDir,
-    data: PathBuf,
-}
-
-impl Toy {
-    fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let data = toy_data(dir.path(), 240);
-        Self { dir, data }
-    }
-
-    fn save_dir(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// `train` on the toy data with a tiny model, saving to `name`.
-    fn command(&self, name: &str, flags: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        command
-            .current_dir(self.dir.path())
-            .arg(&self.data)
-            .arg("--save-dir")
-            .arg(self.save_dir(name))
-            .args(["--arch", "transformer_tiny", "--cpu", "--log-format", "json"])
-            .args(flags.split_whitespace());
-        command
-    }
-
-    fn run(&self, name: &str, flags: &str) -> Output {
-        self.command(name, flags).output().unwrap()
-    }
-
-    fn checkpoints(&self, name: &str) -> Vec<String> {
-        let entries = fs::read_dir(self.save_dir(name)).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn succeed(output: Output) -> Output {
-    assert!(output.status.success(), "{}", stderr(&output));
-    output
-}
-
-/// The run fails with this exit code and an error that holds all `parts`.
-#[track_caller]
-fn refused(output: &Output, code: i32, parts: &[&str]) {
-    let text = stderr(output);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is not in: {text}");
-    }
-    assert!(!text.contains("panicked"), "{text}");
-}
+use crate::toy::{Toy, refused, stderr, succeed, toy_data};
 
 /// JSON log lines without what depends on the clock, by kind and number of updates.
 fn log_lines(stdout: &str, log: &mut BTreeMap<(String, u64), Map<String, Value>>) {
@@ -382,7 +281,7 @@ fn wrong_usage_ends_with_code_2() {
         "--encoder-attention-heads 3",
         &["encoder-attention-heads = 3", "must divide", "1, 2, 4"],
     );
-    refuse("--fp16", &["half precision"]);
+    refuse("--fp16", &["--fp16 is not supported", "float32"]);
     refuse("--no-such-flag", &["--no-such-flag"]);
     refuse("--update-freq 0", &["--update-freq"]);
     refuse("--patience 0", &["--patience"]);

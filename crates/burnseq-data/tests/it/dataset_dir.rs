@@ -73,6 +73,24 @@ fn numbered_sets_are_combined_on_request() {
 }
 
 #[test]
+fn the_first_of_the_training_sets_can_be_taken_more_than_once() {
+    let dir = folder();
+    let data = DatasetDir::open(dir.path(), None, None).unwrap();
+    let options = PairOptions::default;
+    let all = data.load("train", true, options()).unwrap();
+    let upsampled = data.load_train("train", 2, options()).unwrap();
+    let sources = |pairs: &burnseq_data::LanguagePairDataset| -> Vec<Vec<u32>> {
+        (0..pairs.len())
+            .map(|index| pairs.example(index).source)
+            .collect()
+    };
+    let (all, upsampled) = (sources(&all), sources(&upsampled));
+    assert_eq!(upsampled, [&all[..2], &all[..]].concat());
+    let message = error(data.load_train("train", 0, options()));
+    assert!(message.contains("--upsample-primary"), "{message}");
+}
+
+#[test]
 fn a_split_without_target_has_none() {
     let dir = folder();
     let data = DatasetDir::open(dir.path(), None, None).unwrap();
@@ -89,7 +107,7 @@ fn several_folders_are_shards_of_the_training_data() {
     let list = format!("{}:{}", first.path().display(), second.path().display());
     let data = DatasetDir::open(&list, None, None).unwrap();
     assert_eq!(data.path(), first.path());
-    let train = data.load_train("train", PairOptions::default()).unwrap();
+    let train = data.load_train("train", 1, PairOptions::default()).unwrap();
     assert_eq!((train.len(), train.shards()), (4, &[0..3, 3..4][..]));
     assert_eq!(train.example(3).source, [7, 2]);
     let settings = burnseq_data::BatchSettings {
@@ -122,7 +140,7 @@ fn several_folders_are_shards_of_the_training_data() {
     );
     fs::remove_file(second.path().join("dict.en.txt")).unwrap();
     fs::remove_file(second.path().join("train.en-de.de.idx")).unwrap();
-    let message = error(data.load_train("train", PairOptions::default()));
+    let message = error(data.load_train("train", 1, PairOptions::default()));
     let expected = format!("{}: there is no split \"train\"", second.path().display());
     assert!(message.starts_with(&expected), "{message}");
 }

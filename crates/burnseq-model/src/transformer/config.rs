@@ -57,6 +57,10 @@ pub struct TransformerConfig {
     pub attention_dropout: f64,
     /// Drop probability after the non-linearity of the feed-forward blocks.
     pub activation_dropout: f64,
+    /// Probability that an encoder block is left out of a training pass (LayerDrop, Fan et al. 2020).
+    pub encoder_layerdrop: f64,
+    /// The same of decoder blocks.
+    pub decoder_layerdrop: f64,
     /// Non-linearity of the feed-forward blocks.
     pub activation_fn: ActivationFn,
     /// Longest source in tokens, the end of sentence included.
@@ -91,6 +95,8 @@ impl Default for TransformerConfig {
             dropout: 0.1,
             attention_dropout: 0.0,
             activation_dropout: 0.0,
+            encoder_layerdrop: 0.0,
+            decoder_layerdrop: 0.0,
             activation_fn: ActivationFn::Relu,
             max_source_positions: 1024,
             max_target_positions: 1024,
@@ -253,6 +259,8 @@ impl TransformerConfig {
             ("dropout", self.dropout),
             ("attention-dropout", self.attention_dropout),
             ("activation-dropout", self.activation_dropout),
+            ("encoder-layerdrop", self.encoder_layerdrop),
+            ("decoder-layerdrop", self.decoder_layerdrop),
         ] {
             check((0.0..1.0).contains(&probability), field, probability, || {
                 "must be at least 0 and below 1".into()

@@ -182,6 +182,7 @@ pub struct Decoder {
     /// Rows are types; none where the embeddings serve.
     pub output_projection: Option<Embedding>,
     inputs: Inputs,
+    layerdrop: f64,
 }
 
 impl Decoder {
@@ -212,6 +213,7 @@ impl Decoder {
                 .then(|| LayerNorm::new(width, init)),
             output_projection: own_projection.then(|| Embedding::projection(vocab.tgt, width, init)),
             inputs,
+            layerdrop: config.decoder_layerdrop,
         }
     }
 
@@ -249,7 +251,9 @@ impl Decoder {
         let mut x = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
         observe(&x);
         for layer in &self.layers {
-            x = layer.forward(x, is_pad.clone(), encoder_out, dropout);
+            if !dropout.drops_layer(self.layerdrop) {
+                x = layer.forward(x, is_pad.clone(), encoder_out, dropout);
+            }
             observe(&x);
         }
         self.finish(x)

@@ -123,6 +123,7 @@ pub struct Encoder {
     /// After the last block of a pre-norm stack.
     pub layer_norm: Option<LayerNorm>,
     inputs: Inputs,
+    layerdrop: f64,
 }
 
 impl Encoder {
@@ -150,6 +151,7 @@ impl Encoder {
                 .encoder_normalize_before
                 .then(|| LayerNorm::new(width, init)),
             inputs,
+            layerdrop: config.encoder_layerdrop,
         }
     }
 
@@ -182,7 +184,9 @@ impl Encoder {
         );
         observe(&x);
         for layer in &self.layers {
-            x = layer.forward(x, is_pad.clone(), dropout);
+            if !dropout.drops_layer(self.layerdrop) {
+                x = layer.forward(x, is_pad.clone(), dropout);
+            }
             observe(&x);
         }
         if let Some(norm) = &self.layer_norm {

@@ -6,6 +6,7 @@
 //!     checkpoint.json           configuration, dictionary sizes, training state, checksums
 //!     model.safetensors         weights under fairseq's names and shapes; PyTorch opens it
 //!     optimizer.safetensors     moments of Adam; only needed to continue
+//!     raw.safetensors           the weights themselves where `model` is their moving average; only needed to continue
 //!     dict.src.txt dict.tgt.txt dictionaries, subword models, tokenizer settings
 //!   checkpoint_best/  checkpoint3/  checkpoint_3_5000/  checkpoint.best_bleu_34.780/
 //! ```
@@ -20,6 +21,8 @@
 //! Reading executes nothing. Sizes and the checksums of small files are checked on opening, those of
 //! weights when they are read.
 
+pub mod average;
+pub(crate) mod compare;
 mod folder;
 mod meta;
 pub mod names;
@@ -50,6 +53,8 @@ pub use retention::Retention;
 const META_FILE: &str = "checkpoint.json";
 /// Name of the weights.
 const MODEL_FILE: &str = "model.safetensors";
+/// Name of the weights that a moving average in [`MODEL_FILE`] follows.
+const RAW_FILE: &str = "raw.safetensors";
 /// Name of the optimiser's state.
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 /// What can be done about a damaged checkpoint.
@@ -68,6 +73,8 @@ pub struct CheckpointContents<'a> {
     pub train_state: serde_json::Value,
     /// The weights, as [`burnseq_model::state_dict`] gives them.
     pub model: &'a [(String, TensorData)],
+    /// The weights that training goes on with, where `model` is their moving average.
+    pub raw_model: Option<&'a [(String, TensorData)]>,
     /// State of the optimiser.
     pub optimizer: Option<&'a OptimizerState>,
     /// Name and content of further files: dictionaries, subword models, tokenizer settings.
@@ -93,7 +100,7 @@ pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> R
     }
     for name in files {
         assert!(
-            ![META_FILE, MODEL_FILE, OPTIMIZER_FILE].contains(&name),
+            ![META_FILE, MODEL_FILE, RAW_FILE, OPTIMIZER_FILE].contains(&name),
             "{name} is written by `save`"
         );
     }
@@ -102,6 +109,11 @@ pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> R
     staging.write(MODEL_FILE, |out| {
         tensors::write(out, contents.model, ("format", "pt".to_owned()))
     })?;
+    if let Some(raw) = contents.raw_model {
+        staging.write(RAW_FILE, |out| {
+            tensors::write(out, raw, ("format", "pt".to_owned()))
+        })?;
+    }
     if let Some(state) = contents.optimizer {
         let step = ("step", state.step.to_string());
         staging.write(OPTIMIZER_FILE, |out| tensors::write(out, &state.tensors, step))?;
@@ -201,7 +213,20 @@ impl Checkpoint {
     /// # Errors
     /// See [`Self::file`]; a file that is not safetensors; a value that is not finite.
     pub fn model_tensors(&self) -> Result<HashMap<String, TensorData>> {
-        let contents = self.tensors(MODEL_FILE)?;
+        self.finite_tensors(MODEL_FILE)
+    }
+
+    /// The weights that training goes on with, where [`Self::model_tensors`] is their moving average.
+    ///
+    /// # Errors
+    /// See [`Self::model_tensors`].
+    pub fn raw_model_tensors(&self) -> Result<Option<HashMap<String, TensorData>>> {
+        let is_there = self.meta.files.contains_key(RAW_FILE);
+        is_there.then(|| self.finite_tensors(RAW_FILE)).transpose()
+    }
+
+    fn finite_tensors(&self, file: &str) -> Result<HashMap<String, TensorData>> {
+        let contents = self.tensors(file)?;
         for (name, data) in &contents.tensors {
             let values = data.as_slice::<f32>().expect("read as f32");
             if let Some(index) = values.iter().position(|value| !value.is_finite()) {
@@ -287,7 +312,7 @@ impl Checkpoint {
                 }
                 Err(source) => return Err(Error::Read { path, source }),
             }
-            if ![MODEL_FILE, OPTIMIZER_FILE].contains(&name.as_str()) {
+            if ![MODEL_FILE, RAW_FILE, OPTIMIZER_FILE].contains(&name.as_str()) {
                 self.file(name)?;
             }
         }

@@ -19,6 +19,8 @@ pub struct Retention {
     pub keep_last_epochs: Option<usize>,
     /// Newest `checkpoint_E_U`.
     pub keep_interval_updates: Option<usize>,
+    /// Every `checkpoint_E_U` whose `U` is a multiple of this is kept beside those.
+    pub keep_interval_updates_pattern: Option<u64>,
     /// Best `checkpoint.best_METRIC_VALUE`.
     pub keep_best_checkpoints: Option<usize>,
     /// Whether a larger value of the metric is better.
@@ -34,6 +36,7 @@ impl Retention {
         for name in names {
             match names::parse(name) {
                 Some(Kind::Epoch(epoch)) => epochs.push((epoch as f64, name)),
+                Some(Kind::Updates(count)) if self.is_in_pattern(count) => {}
                 Some(Kind::Updates(count)) => updates.push((count as f64, name)),
                 Some(Kind::Best(value)) => best.push((if self.maximize { value } else { -value }, name)),
                 None => {}
@@ -51,6 +54,11 @@ impl Retention {
             expired.extend(found.into_iter().skip(keep.max(1)).map(|(_, name)| name.clone()));
         }
         expired
+    }
+
+    fn is_in_pattern(&self, updates: u64) -> bool {
+        self.keep_interval_updates_pattern
+            .is_some_and(|pattern| updates.is_multiple_of(pattern))
     }
 
     /// Deletes what is no longer to be kept from a save folder, and says what it was.
@@ -97,6 +105,7 @@ mod tests {
         let retention = Retention {
             keep_last_epochs: Some(2),
             keep_interval_updates: Some(1),
+            keep_interval_updates_pattern: None,
             keep_best_checkpoints: Some(2),
             maximize: true,
         };
@@ -120,11 +129,26 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_keeps_its_multiples_beside_the_newest() {
+        let retention = Retention {
+            keep_interval_updates: Some(1),
+            keep_interval_updates_pattern: Some(1000),
+            ..Retention::default()
+        };
+        let names = [500, 1000, 1500, 2000, 2500].map(|update| format!("checkpoint_1_{update}"));
+        assert_eq!(
+            retention.expired(&names),
+            ["checkpoint_1_1500", "checkpoint_1_500"]
+        );
+    }
+
+    #[test]
     fn nothing_is_deleted_unless_asked_and_the_newest_never() {
         assert!(expired(Retention::default(), &NAMES).is_empty());
         let none = Retention {
             keep_last_epochs: Some(0),
             keep_interval_updates: Some(0),
+            keep_interval_updates_pattern: None,
             keep_best_checkpoints: Some(0),
             maximize: true,
         };

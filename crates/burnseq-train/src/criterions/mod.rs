@@ -23,6 +23,34 @@ pub struct LossOutput {
     pub loss: Tensor<1>,
     /// Negative log-likelihood of the same tokens, in nats; carries no gradient. `[1]`
     pub nll_loss: Tensor<1>,
+    /// How many of these tokens the model ranks first, where that is counted.
+    pub correct: Option<Correct>,
+}
+
+/// Target tokens that the model ranks first, given those before them.
+#[derive(Debug, Clone)]
+pub struct Correct {
+    /// Tokens ranked first. `[1]`
+    pub n_correct: Tensor<1, Int>,
+    /// All tokens that are not padding. `[1]`
+    pub total: Tensor<1, Int>,
+}
+
+impl Correct {
+    /// Counts, off the tape.
+    ///
+    /// # Shapes
+    /// - `logits`: `[batch, tgt_len, vocab]`
+    /// - `target`: `[batch, tgt_len]`
+    fn count(logits: Tensor<3>, target: Tensor<2, Int>, pad: usize) -> Self {
+        let first: Tensor<2, Int> = logits.detach().inner().argmax(2).squeeze_dim(2); // [batch, tgt_len]
+        let counts = target.clone().not_equal_elem(pad as i64).int();
+        let hits = first.equal(target).int() * counts.clone();
+        Self {
+            n_correct: hits.sum(),
+            total: counts.sum(),
+        }
+    }
 }
 
 /// What `--criterion` chooses.
@@ -43,6 +71,14 @@ impl Default for CriterionConfig {
 }
 
 impl CriterionConfig {
+    /// Names of what is measured beside `loss`, `nll_loss` and `ppl`.
+    pub fn metrics(&self) -> &'static [&'static str] {
+        match self {
+            Self::LabelSmoothedCrossEntropy(config) if config.report_accuracy => &["accuracy"],
+            _ => &[],
+        }
+    }
+
     /// Checks ranges.
     ///
     /// # Errors
@@ -98,7 +134,10 @@ mod tests {
     fn the_type_chooses_and_unknown_keys_are_refused() {
         let json = r#"{"type": "label_smoothed_cross_entropy", "label_smoothing": 0.1}"#;
         let config: CriterionConfig = serde_json::from_str(json).unwrap();
-        let expected = LabelSmoothedCrossEntropyConfig { label_smoothing: 0.1 };
+        let expected = LabelSmoothedCrossEntropyConfig {
+            label_smoothing: 0.1,
+            ..LabelSmoothedCrossEntropyConfig::default()
+        };
         assert_eq!(config, CriterionConfig::LabelSmoothedCrossEntropy(expected));
         assert_eq!(
             serde_json::from_str::<CriterionConfig>(&serde_json::to_string(&config).unwrap()).unwrap(),

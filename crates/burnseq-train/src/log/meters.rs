@@ -3,7 +3,10 @@
 
 use std::f64::consts::LN_2;
 
+use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
+
+use crate::criterions::Correct;
 
 /// What one update reports.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -22,10 +25,23 @@ pub struct UpdateStats {
     pub gnorm: f64,
     /// Whether the gradient was clipped.
     pub clipped: bool,
+    /// Target tokens that the model ranks first, of `counted` ones.
+    pub n_correct: usize,
+    /// Target tokens for which that was found out; 0 without `--report-accuracy`.
+    pub counted: usize,
     /// Learning rate of the next update.
     pub lr: f64,
     /// Seconds the update took, waiting for its batches included.
     pub seconds: f64,
+}
+
+impl UpdateStats {
+    /// Takes in how many target tokens of a batch are ranked first.
+    pub(crate) fn add_correct(&mut self, correct: Correct) {
+        let count = |count: Tensor<1, Int>| count.into_scalar::<i64>() as usize;
+        self.n_correct += count(correct.n_correct);
+        self.counted += count(correct.total);
+    }
 }
 
 /// Sums over the updates of an interval or an epoch.
@@ -48,6 +64,12 @@ pub struct Meters {
     pub gnorm: f64,
     /// Updates whose gradient was clipped.
     pub clipped: usize,
+    /// Target tokens that the model ranks first, of `counted` ones.
+    #[serde(default)]
+    pub n_correct: usize,
+    /// Target tokens for which that was found out.
+    #[serde(default)]
+    pub counted: usize,
     /// Learning rate after the last update.
     pub lr: f64,
     /// Seconds spent in updates.
@@ -65,6 +87,8 @@ impl Meters {
         self.updates += 1;
         self.gnorm += update.gnorm;
         self.clipped += usize::from(update.clipped);
+        self.n_correct += update.n_correct;
+        self.counted += update.counted;
         self.lr = update.lr;
         self.seconds += update.seconds;
     }
@@ -82,6 +106,11 @@ impl Meters {
     /// Negative log-likelihood in bits per target token.
     pub fn nll_bits(&self) -> f64 {
         ratio(self.nll_loss, self.ntokens as f64) / LN_2
+    }
+
+    /// Target tokens that the model ranks first, in percent, where they were counted.
+    pub fn accuracy(&self) -> Option<f64> {
+        (self.counted > 0).then(|| 100.0 * ratio(self.n_correct as f64, self.counted as f64))
     }
 
     /// Target tokens per second.
@@ -133,6 +162,8 @@ mod tests {
             sample_size: tokens,
             gnorm,
             clipped: gnorm > 1.0,
+            n_correct: tokens / 4,
+            counted: tokens,
             lr: 1e-3,
             seconds: 0.5,
         }
@@ -151,6 +182,7 @@ mod tests {
             (12.0, 2.0, 6.0, 3.0)
         );
         assert_eq!((meters.mean_gnorm(), meters.clip_percent()), (1.25, 50.0));
+        assert_eq!(meters.accuracy(), Some(25.0));
     }
 
     #[test]
@@ -161,6 +193,7 @@ mod tests {
             (empty.loss_bits(), empty.wps(), empty.clip_percent()),
             (0.0, 0.0, 0.0)
         );
+        assert_eq!(empty.accuracy(), None);
     }
 
     #[test]

@@ -80,6 +80,9 @@ impl TrainRecord {
             field("loss", meters.loss_bits(), 3),
             field("nll_loss", meters.nll_bits(), 3),
             field("ppl", perplexity(meters.nll_bits()), 2),
+        ];
+        fields.extend(meters.accuracy().map(|accuracy| field("accuracy", accuracy, 3)));
+        fields.extend([
             field("wps", meters.wps(), 1),
             field("ups", meters.ups(), 2),
             field("wpb", meters.wpb(), 1),
@@ -91,7 +94,7 @@ impl TrainRecord {
             field("clip", meters.clip_percent(), 1),
             field("train_wall", self.train_wall, 0),
             field("wall", self.wall, 0),
-        ];
+        ]);
         if let Some(eta) = self.eta {
             fields.push(field("eta", eta, 0));
         }
@@ -153,6 +156,7 @@ impl ValidRecord {
             "loss" => Some(self.meters.loss_bits()),
             "nll_loss" => Some(self.meters.nll_bits()),
             "ppl" => Some(perplexity(self.meters.nll_bits())),
+            "accuracy" => self.meters.accuracy(),
             _ => self
                 .metrics
                 .iter()
@@ -168,6 +172,7 @@ impl ValidRecord {
             field("nll_loss", meters.nll_bits(), 3),
             field("ppl", perplexity(meters.nll_bits()), 2),
         ];
+        fields.extend(meters.accuracy().map(|accuracy| field("accuracy", accuracy, 3)));
         for (key, value) in &self.metrics {
             fields.push(field(key, *value, 2));
         }
@@ -263,6 +268,7 @@ mod tests {
             clipped: false,
             lr: 0.000_719_442_8,
             seconds: 0.5,
+            ..UpdateStats::default()
         });
         TrainRecord {
             epoch: 2,
@@ -318,6 +324,32 @@ mod tests {
                 .line()
                 .starts_with("epoch 002 | valid on 'valid' subset | loss 10.9 |")
         );
+    }
+
+    #[test]
+    fn accuracy_is_shown_where_it_is_counted() {
+        let mut counted = record();
+        (counted.meters.n_correct, counted.meters.counted) = (1, 3);
+        assert!(
+            counted
+                .epoch_line()
+                .contains("| ppl 4 | accuracy 33.333 | wps 200 |")
+        );
+        assert!(!record().epoch_line().contains("accuracy"));
+        let valid = ValidRecord {
+            epoch: 2,
+            subset: "valid".to_owned(),
+            num_updates: 15,
+            meters: counted.meters,
+            metrics: Vec::new(),
+            best: None,
+        };
+        assert!(
+            valid
+                .json()
+                .contains(r#""valid_ppl":4.0,"valid_accuracy":33.333,"#)
+        );
+        assert!((valid.value("accuracy").unwrap() - 100.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]

@@ -21,15 +21,22 @@ pub use tri_stage::{TriStage, TriStageConfig};
 
 /// Lists the schedules: the configuration that `--lr-scheduler` chooses, and the schedule it makes.
 macro_rules! schedules {
-    ($($(#[$doc:meta])* $name:ident($config:ident),)+) => {
+    ($($(#[$doc:meta])* $name:ident($config:ident) = $tag:literal,)+) => {
         /// What `--lr-scheduler` chooses.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "type", rename_all = "snake_case")]
+        #[serde(tag = "type")]
         pub enum LrSchedulerConfig {
-            $($(#[$doc])* $name($config),)+
+            $($(#[$doc])* #[serde(rename = $tag)] $name($config),)+
         }
 
         impl LrSchedulerConfig {
+            /// Its name in flags and files.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => $tag,)+
+                }
+            }
+
             /// Checks the ranges that do not depend on the learning rates.
             ///
             /// # Errors
@@ -74,15 +81,15 @@ macro_rules! schedules {
 
 schedules! {
     /// Linear warm-up, then inverse square root of the update number.
-    InverseSqrt(InverseSqrtConfig),
+    InverseSqrt(InverseSqrtConfig) = "inverse_sqrt",
     /// One rate per epoch.
-    Fixed(FixedConfig),
+    Fixed(FixedConfig) = "fixed",
     /// Linear warm-up, then polynomial decay to a final rate.
-    PolynomialDecay(PolynomialDecayConfig),
+    PolynomialDecay(PolynomialDecayConfig) = "polynomial_decay",
     /// Linear warm-up, then cosine annealing with warm restarts.
-    Cosine(CosineConfig),
+    Cosine(CosineConfig) = "cosine",
     /// Warm-up, constant rate, exponential decay.
-    TriStage(TriStageConfig),
+    TriStage(TriStageConfig) = "tri_stage",
 }
 
 impl Default for LrSchedulerConfig {
@@ -142,6 +149,7 @@ mod tests {
         for name in ["inverse_sqrt", "fixed", "polynomial_decay", "cosine", "tri_stage"] {
             let json = format!(r#"{{"type": "{name}"}}"#);
             let config: LrSchedulerConfig = serde_json::from_str(&json).unwrap();
+            assert_eq!(config.name(), name);
             let again = serde_json::to_string(&config).unwrap();
             assert_eq!(serde_json::from_str::<LrSchedulerConfig>(&again).unwrap(), config);
             let wrong = format!(r#"{{"type": "{name}", "warmup": 7}}"#);

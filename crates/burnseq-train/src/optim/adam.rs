@@ -1,20 +1,12 @@
 //! Adam (Kingma and Ba 2015) with decoupled weight decay (Loshchilov and Hutter 2019), in fairseq's
 //! arithmetic.
 
-use std::collections::HashMap;
-
-use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
-    optim::GradientsParams,
-    tensor::{Tensor, TensorData, container::TensorContainer},
-};
-use burnseq_model::{
-    named_parameters,
-    ops::{AdamStep, adam_step},
-};
+use burn::{module::Module, tensor::Tensor};
+use burnseq_model::ops::{AdamStep, adam_step};
 use serde::{Deserialize, Serialize};
 
 use super::OptimizerState;
+use super::states::{Rule, States};
 use crate::{Accumulated, Error, Result};
 
 /// Configuration of [`Adam`].
@@ -83,106 +75,40 @@ fn adam_step_at(config: &AdamConfig, step: u64, lr: f64, grad_factor: f64) -> Ad
 #[derive(Debug)]
 pub struct Adam {
     config: AdamConfig,
-    step: u64,
-    moments: Moments,
+    moments: States<2>,
 }
 
-/// First and second moments by parameter, off the tape.
-#[derive(Debug, Default)]
-struct Moments {
-    exp_avg: TensorContainer<ParamId>,
-    exp_avg_sq: TensorContainer<ParamId>,
+impl Rule<2> for AdamStep {
+    fn apply<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        [exp_avg, exp_avg_sq]: [Tensor<D>; 2],
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        let [param, exp_avg, exp_avg_sq] = adam_step(param, grad, exp_avg, exp_avg_sq, self);
+        (param, [exp_avg, exp_avg_sq])
+    }
 }
-
-/// Names of the moments in [`OptimizerState`].
-const STATES: [&str; 2] = ["exp_avg", "exp_avg_sq"];
 
 impl Adam {
-    /// Before the first step. The moments of all parameters of `model` are allocated here, so that a
-    /// device that is too small for them says so before training starts.
+    /// Before the first step.
     pub fn new<M: Module>(config: AdamConfig, model: &M) -> Self {
-        struct Zeros(Moments);
-        impl ModuleVisitor for Zeros {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let param_value = param.val().inner();
-                self.0.exp_avg.register(param.id, param_value.zeros_like());
-                self.0.exp_avg_sq.register(param.id, param_value.zeros_like());
-            }
-        }
-        let mut zeros = Zeros(Moments::default());
-        model.visit(&mut zeros);
         Self {
             config,
-            step: 0,
-            moments: zeros.0,
+            moments: States::zeros(["exp_avg", "exp_avg_sq"], model),
         }
     }
 
     /// One update of every parameter that has a gradient.
     pub fn step<M: Module>(&mut self, model: M, grads: Accumulated, lr: f64) -> M {
-        struct Update<'a> {
-            grads: GradientsParams,
-            moments: &'a mut Moments,
-            step: AdamStep,
-        }
-        impl ModuleMapper for Update<'_> {
-            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-                let Some(grad) = self.grads.remove::<D>(param.id) else {
-                    return param;
-                };
-                // `map` leaves us the only owner of the value, so the arithmetic can reuse its memory.
-                let id = param.id;
-                param.map(|param| {
-                    let strategy = param.gradient_checkpointing_strategy();
-                    let require_grad = param.is_require_grad();
-                    let Moments { exp_avg, exp_avg_sq } = &mut self.moments;
-                    let [first, second] = [exp_avg, exp_avg_sq]
-                        .map(|moment| moment.remove(&id).expect("the optimiser was made for this model"));
-                    let [param, first, second] = adam_step(param.inner(), grad, first, second, &self.step);
-                    self.moments.exp_avg.register(id, first);
-                    self.moments.exp_avg_sq.register(id, second);
-                    match strategy {
-                        Some(strategy) => Tensor::from_inner(param)
-                            .with_gradient_checkpointing_strategy(strategy)
-                            .set_require_grad(require_grad),
-                        None => param,
-                    }
-                })
-            }
-        }
-        self.step += 1;
-        let (grads, grad_factor) = grads.into_parts();
-        let step = adam_step_at(&self.config, self.step, lr, grad_factor);
-        model.map(&mut Update {
-            grads,
-            moments: &mut self.moments,
-            step,
-        })
+        let (config, step) = (&self.config, self.moments.next_step());
+        self.moments
+            .step(model, grads, |factor| adam_step_at(config, step, lr, factor))
     }
 
     /// Step count and moments, `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`.
     pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
-        struct Data<'a>(&'a Moments, Vec<[TensorData; 2]>);
-        impl ModuleVisitor for Data<'_> {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                self.1.push([&self.0.exp_avg, &self.0.exp_avg_sq].map(|moments| {
-                    let moment = moments.get::<Tensor<D>>(&param.id);
-                    moment.expect("the optimiser was made for this model").into_data()
-                }));
-            }
-        }
-        let mut data = Data(&self.moments, Vec::new());
-        model.visit(&mut data);
-        let mut tensors = Vec::with_capacity(2 * data.1.len());
-        for ((name, ..), moments) in named_parameters(model).into_iter().zip(data.1) {
-            for (state, data) in STATES.iter().zip(moments) {
-                tensors.push((format!("{name}.{state}"), data));
-            }
-        }
-        OptimizerState {
-            step: self.step,
-            tensors,
-        }
+        self.moments.state_dict(model)
     }
 
     /// Takes over a state.
@@ -190,95 +116,16 @@ impl Adam {
     /// # Errors
     /// A tensor that is missing, superfluous, of another shape or not finite; nothing is changed then.
     pub fn load_state_dict<M: Module>(&mut self, model: &M, state: OptimizerState) -> Result<()> {
-        let mut given: HashMap<String, TensorData> = state.tensors.into_iter().collect();
-        let mut values = HashMap::new();
-        for (name, id, shape) in named_parameters(model) {
-            let mut take = |state: &str| {
-                let name = format!("{name}.{state}");
-                match given.remove(&name) {
-                    Some(data) => checked(&name, &shape, data),
-                    None => refuse(format!("lacks `{name}`")),
-                }
-            };
-            values.insert(id, [take(STATES[0])?, take(STATES[1])?]);
-        }
-        if let Some(name) = given.keys().min() {
-            return refuse(format!("holds `{name}`, which the model does not have"));
-        }
-
-        struct Load(Moments, HashMap<ParamId, [TensorData; 2]>);
-        impl ModuleVisitor for Load {
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let values = self.1.remove(&param.id);
-                let [exp_avg, exp_avg_sq] = values.expect("every parameter was given moments above");
-                let device = param.val().device().without_autodiff();
-                self.0
-                    .exp_avg
-                    .register(param.id, Tensor::<D>::from_data(exp_avg, &device));
-                self.0
-                    .exp_avg_sq
-                    .register(param.id, Tensor::<D>::from_data(exp_avg_sq, &device));
-            }
-        }
-        let mut load = Load(Moments::default(), values);
-        model.visit(&mut load);
-        (self.step, self.moments) = (state.step, load.0);
-        Ok(())
+        self.moments.load_state_dict(model, state)
     }
-}
-
-/// The moment as finite `f32` of the parameter's shape.
-fn checked(name: &str, shape: &[usize], data: TensorData) -> Result<TensorData> {
-    if data.shape().to_vec() != shape {
-        return refuse(format!(
-            "holds `{name}` of shape {:?}, the model needs {shape:?}",
-            data.shape().to_vec()
-        ));
-    }
-    let data = data.convert::<f32>();
-    let values = data.as_slice::<f32>().expect("converted to f32 above");
-    match values.iter().position(|value| !value.is_finite()) {
-        Some(index) => refuse(format!("is not finite in `{name}` at position {index}")),
-        None => Ok(data),
-    }
-}
-
-fn refuse<T>(problem: String) -> Result<T> {
-    Err(Error::OptimizerState { problem })
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::TensorData;
 
     use super::*;
-
-    #[derive(Module, Debug)]
-    struct Pair {
-        a: Param<Tensor<1>>,
-        b: Param<Tensor<2>>,
-    }
-
-    fn pair() -> Pair {
-        let device = Device::flex().autodiff();
-        Pair {
-            a: Param::from_data([1.0f32, -2.0], &device),
-            b: Param::from_data([[0.5f32]], &device),
-        }
-    }
-
-    /// Gradients 2, -1 for `a` and none for `b`.
-    fn grads(model: &Pair) -> Accumulated {
-        let mut grads = Accumulated::new();
-        let mut params = GradientsParams::new();
-        params.register(model.a.id, Tensor::<1>::from_floats([2.0, -1.0], &Device::flex()));
-        grads.add(model, params);
-        grads
-    }
-
-    fn a(model: &Pair) -> Vec<f32> {
-        model.a.val().into_data().as_slice::<f32>().unwrap().to_vec()
-    }
+    use crate::optim::states::tests::{a, grads, pair};
 
     fn config() -> AdamConfig {
         AdamConfig {
@@ -363,7 +210,7 @@ mod tests {
             let mut adam = Adam::new(config(), &model);
             let error = adam.load_state_dict(&model, state).unwrap_err().to_string();
             assert!(error.contains(expected) && error.contains("hint: "), "{error}");
-            assert_eq!(adam.step, 0);
+            assert_eq!(adam.state_dict(&model).step, 0);
         }
     }
 

@@ -3,10 +3,13 @@
 
 use std::sync::Arc;
 
-use burnseq_data::{Batch, EpochIterator, LanguagePairDataset, Prefetch, prefetch};
+use burnseq_data::{Batch, EpochIterator, LanguagePairDataset, Prefetch, Resampling, prefetch};
 
 use super::config::DatasetConfig;
 use crate::error::Result;
+
+/// Makes a batch of the sentences of these numbers.
+type Collate = Box<dyn Fn(&[usize]) -> burnseq_data::Result<Batch> + Send>;
 
 /// Source of the batches that are left in an epoch.
 pub(super) enum EpochBatches {
@@ -14,27 +17,32 @@ pub(super) enum EpochBatches {
     Ahead(Prefetch),
     /// Made when asked for.
     OnDemand {
-        dataset: Arc<LanguagePairDataset>,
+        collate: Collate,
         batches: std::vec::IntoIter<Vec<usize>>,
     },
 }
 
 impl EpochBatches {
-    /// The batches that `epochs` has not taken yet.
+    /// The batches that `epochs` has not taken yet, in other subwords where `resampling` asks for it.
     pub(super) fn new(
         dataset: &Arc<LanguagePairDataset>,
+        resampling: Option<&Arc<Resampling>>,
         epochs: &EpochIterator,
         config: &DatasetConfig,
     ) -> Self {
         let batches: Vec<Vec<usize>> = epochs.remaining().map(<[usize]>::to_vec).collect();
-        let dataset = Arc::clone(dataset);
+        let (dataset, resampling, epoch) = (Arc::clone(dataset), resampling.cloned(), epochs.epoch());
+        let collate: Collate = match resampling {
+            Some(resampling) => Box::new(move |indices| resampling.collate(&dataset, indices, epoch)),
+            None => Box::new(move |indices| dataset.collate(indices)),
+        };
         if config.num_workers == 0 {
             Self::OnDemand {
-                dataset,
+                collate,
                 batches: batches.into_iter(),
             }
         } else {
-            Self::Ahead(prefetch(dataset, batches, config.data_buffer_size))
+            Self::Ahead(prefetch(collate, batches, config.data_buffer_size))
         }
     }
 
@@ -44,11 +52,10 @@ impl EpochBatches {
     }
 
     fn next(&mut self) -> Option<Result<Batch>> {
-        match self {
-            Self::Ahead(batches) => batches.next().map(|batch| batch.map_err(Into::into)),
-            Self::OnDemand { dataset, batches } => batches
-                .next()
-                .map(|indices| dataset.collate(&indices).map_err(Into::into)),
-        }
+        let batch = match self {
+            Self::Ahead(batches) => batches.next(),
+            Self::OnDemand { collate, batches } => batches.next().map(|indices| collate(&indices)),
+        };
+        batch.map(|batch| batch.map_err(Into::into))
     }
 }

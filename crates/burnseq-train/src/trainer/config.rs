@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use burnseq_data::BatchLimits;
 use serde::{Deserialize, Serialize};
 
 use crate::criterions::{CriterionConfig, LabelSmoothedCrossEntropyConfig};
+use crate::ema::EmaConfig;
 use crate::error::{Error, Result};
 use crate::lr_scheduler::{InverseSqrtConfig, LrSchedulerConfig};
 use crate::optim::{AdamConfig, OptimizerConfig};
@@ -32,6 +34,8 @@ pub struct TrainConfig {
     pub validation: ValidationConfig,
     /// What is saved when.
     pub checkpoint: CheckpointConfig,
+    /// Moving average of the weights; `None`: there is none.
+    pub ema: Option<EmaConfig>,
     /// Updates between two log lines; 0: only one line per epoch.
     pub log_interval: u64,
 }
@@ -43,6 +47,7 @@ impl Default for TrainConfig {
             seed: 1,
             criterion: CriterionConfig::LabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyConfig {
                 label_smoothing: 0.1,
+                ..LabelSmoothedCrossEntropyConfig::default()
             }),
             optimizer: OptimizerConfig::Adam(AdamConfig {
                 betas: (0.9, 0.98),
@@ -55,6 +60,7 @@ impl Default for TrainConfig {
             dataset: DatasetConfig::default(),
             validation: ValidationConfig::default(),
             checkpoint: CheckpointConfig::default(),
+            ema: None,
             log_interval: 100,
         }
     }
@@ -73,6 +79,8 @@ pub struct OptimizationConfig {
     pub clip_norm: f64,
     /// Divide the gradient by sentences instead of target tokens.
     pub sentence_avg: bool,
+    /// Leave out the last update of an epoch when it has fewer than `update_freq` batches.
+    pub skip_remainder_batch: bool,
 }
 
 impl Default for OptimizationConfig {
@@ -82,6 +90,7 @@ impl Default for OptimizationConfig {
             lr: vec![5e-4],
             clip_norm: 0.0,
             sentence_avg: false,
+            skip_remainder_batch: false,
         }
     }
 }
@@ -113,6 +122,8 @@ pub struct DatasetConfig {
     /// Leave out validation sentences that are too long, instead of refusing to start.
     /// Training always leaves them out, with a note.
     pub skip_invalid_size_inputs_valid_test: bool,
+    /// Epochs at the beginning whose batches are not shuffled: they go from short to long sentences.
+    pub curriculum: u32,
     /// 0: batches are made when they are needed; otherwise a background thread makes them ahead.
     pub num_workers: usize,
     /// Batches that are made ahead.
@@ -129,8 +140,29 @@ impl Default for DatasetConfig {
             required_batch_size_multiple: 8,
             required_seq_len_multiple: 1,
             skip_invalid_size_inputs_valid_test: false,
+            curriculum: 0,
             num_workers: 1,
             data_buffer_size: 10,
+        }
+    }
+}
+
+impl DatasetConfig {
+    /// Size limits of training batches.
+    pub fn limits(&self) -> BatchLimits {
+        BatchLimits {
+            max_tokens: self.max_tokens,
+            max_sentences: self.batch_size,
+            required_batch_size_multiple: self.required_batch_size_multiple,
+        }
+    }
+
+    /// Size limits of validation batches.
+    pub fn limits_valid(&self) -> BatchLimits {
+        BatchLimits {
+            max_tokens: self.max_tokens_valid.or(self.max_tokens),
+            max_sentences: self.batch_size_valid.or(self.batch_size),
+            ..self.limits()
         }
     }
 }
@@ -145,6 +177,8 @@ pub struct ValidationConfig {
     pub validate_interval_updates: u64,
     /// No validation before this update.
     pub validate_after_updates: u64,
+    /// Batches of each set that are validated on; `None`: all.
+    pub max_valid_steps: Option<usize>,
     /// Never validate.
     pub disable_validation: bool,
     /// What chooses the best checkpoint and is watched by `patience`: `loss`, `nll_loss`, `ppl`,
@@ -160,6 +194,7 @@ impl Default for ValidationConfig {
             validate_interval: 1,
             validate_interval_updates: 0,
             validate_after_updates: 0,
+            max_valid_steps: None,
             disable_validation: false,
             best_checkpoint_metric: "loss".to_owned(),
             maximize_best_checkpoint_metric: false,
@@ -176,6 +211,8 @@ pub struct CheckpointConfig {
     /// Checkpoint to start from, by path, or by name inside `save_dir`; nothing for a fresh start. The default is
     /// taken up when it is there; any other must be there.
     pub restore_file: String,
+    /// Where to start when `restore_file` is not there.
+    pub start_from: Option<StartFrom>,
     /// Start with a fresh optimiser.
     pub reset_optimizer: bool,
     /// Start the schedule at its beginning.
@@ -190,6 +227,8 @@ pub struct CheckpointConfig {
     pub save_interval_updates: u64,
     /// How many of the latest `checkpoint_E_U` to keep; `None`: all.
     pub keep_interval_updates: Option<usize>,
+    /// Every `checkpoint_E_U` whose `U` is a multiple of this is kept beside those.
+    pub keep_interval_updates_pattern: Option<u64>,
     /// How many of the latest `checkpointN` to keep; `None`: all.
     pub keep_last_epochs: Option<usize>,
     /// How many of the best checkpoints to keep beside `checkpoint_best`; `None`: none.
@@ -204,6 +243,22 @@ pub struct CheckpointConfig {
     pub no_save: bool,
 }
 
+/// A checkpoint of another run that a run starts from; later it resumes from its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum StartFrom {
+    /// From its weights alone: `--finetune-from-model`.
+    Weights {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// As if it were this run's own: `--continue-once`.
+    Run {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+}
+
 /// The checkpoint that a run resumes from unless it is told otherwise.
 pub const DEFAULT_RESTORE_FILE: &str = "checkpoint_last";
 
@@ -212,6 +267,7 @@ impl Default for CheckpointConfig {
         Self {
             save_dir: PathBuf::from("checkpoints"),
             restore_file: DEFAULT_RESTORE_FILE.to_owned(),
+            start_from: None,
             reset_optimizer: false,
             reset_lr_scheduler: false,
             reset_dataloader: false,
@@ -219,6 +275,7 @@ impl Default for CheckpointConfig {
             save_interval: 1,
             save_interval_updates: 0,
             keep_interval_updates: None,
+            keep_interval_updates_pattern: None,
             keep_last_epochs: None,
             keep_best_checkpoints: None,
             no_epoch_checkpoints: false,
@@ -245,6 +302,9 @@ impl TrainConfig {
         self.validate_stop()?;
         self.validate_dataset()?;
         self.validate_checkpoint()?;
+        if let Some(ema) = &self.ema {
+            ema.validate()?;
+        }
         self.validate_metric(task_metrics)
     }
 
@@ -321,6 +381,19 @@ impl TrainConfig {
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
             return refuse(format!("{name} must be at least 1 (-1 keeps all), got 0"));
         }
+        if let Some(pattern) = checkpoint.keep_interval_updates_pattern
+            && (pattern == 0 || checkpoint.keep_interval_updates.is_none())
+        {
+            return refuse(format!(
+                "--keep-interval-updates-pattern must be at least 1 (-1 for none) and needs --keep-interval-updates, \
+                 got {pattern}"
+            ));
+        }
+        if self.validation.max_valid_steps == Some(0) {
+            return refuse(
+                "--max-valid-steps must be at least 1, got 0\nhint: --disable-validation".to_owned(),
+            );
+        }
         if checkpoint.save_interval == 0 || self.validation.validate_interval == 0 {
             return refuse(
                 "--save-interval and --validate-interval count epochs and must be at least 1".to_owned(),
@@ -339,14 +412,15 @@ impl TrainConfig {
     fn validate_metric(&self, task_metrics: &[&str]) -> Result<()> {
         let metric = self.validation.best_checkpoint_metric.as_str();
         let mut known = vec!["loss", "nll_loss", "ppl"];
+        known.extend(self.criterion.metrics());
         known.extend(task_metrics);
         if known.contains(&metric) {
             return Ok(());
         }
-        let hint = if metric == "bleu" {
-            "\nhint: BLEU is computed with --eval-bleu"
-        } else {
-            ""
+        let hint = match metric {
+            "bleu" => "\nhint: BLEU is computed with --eval-bleu",
+            "accuracy" => "\nhint: accuracy is counted with --report-accuracy",
+            _ => "",
         };
         refuse(format!(
             "--best-checkpoint-metric {metric} is not computed; choose one of: {}{hint}",
@@ -401,6 +475,8 @@ mod tests {
         assert!(problem(|c| c.stop.stop_time_hours = Some(f64::NAN)).contains("hours"));
         assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep-last-epochs"));
         assert!(problem(|c| c.checkpoint.save_interval = 0).contains("--save-interval"));
+        assert!(problem(|c| c.checkpoint.keep_interval_updates_pattern = Some(5)).contains("needs"));
+        assert!(problem(|c| c.validation.max_valid_steps = Some(0)).contains("--max-valid-steps"));
     }
 
     #[test]

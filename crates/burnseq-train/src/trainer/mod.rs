@@ -13,10 +13,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use burnseq_data::{BatchLimits, BatchSettings, EpochIterator, EpochOptions, LanguagePairDataset};
+use burnseq_data::{BatchSettings, EpochIterator, EpochOptions, LanguagePairDataset, Resampling};
 use burnseq_model::{EncoderDecoder, ModelConfig};
 
-pub use config::{CheckpointConfig, DatasetConfig, OptimizationConfig, TrainConfig, ValidationConfig};
+pub use config::{
+    CheckpointConfig, DatasetConfig, OptimizationConfig, StartFrom, TrainConfig, ValidationConfig,
+};
 pub use event::{Event, RunSummary};
 pub use run::Observer;
 pub use saving::TrainingRecord;
@@ -24,6 +26,7 @@ pub use state::TrainState;
 
 use crate::checkpoint::TaskInfo;
 use crate::criterions::Criterion;
+use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::lr_scheduler::LrScheduler;
 use crate::optim::Optimizer;
@@ -35,6 +38,8 @@ use crate::validation::{ValidSet, Validator};
 pub struct TrainData {
     /// Pairs to learn from.
     pub train: Arc<LanguagePairDataset>,
+    /// Other subwords for these pairs in every epoch; `None`: as they are stored.
+    pub resampling: Option<Resampling>,
     /// Pairs to validate on, by name; the first set chooses the best checkpoint.
     pub valid: Vec<(String, Arc<LanguagePairDataset>)>,
 }
@@ -46,6 +51,8 @@ pub struct TrainContext {
     pub model: ModelConfig,
     /// Languages.
     pub task: TaskInfo,
+    /// The task's own configuration; to the trainer it is only something to keep.
+    pub task_config: serde_json::Value,
     /// Dictionaries, text settings and subword models: file names and contents.
     pub files: Vec<(String, Vec<u8>)>,
 }
@@ -56,12 +63,15 @@ pub struct Trainer<M: EncoderDecoder> {
     context: TrainContext,
     /// Only away while an update replaces it.
     model: Option<M>,
+    /// Moving average of the weights.
+    ema: Option<Ema<M>>,
     criterion: Criterion,
     optimizer: Optimizer,
     scheduler: LrScheduler,
     pad: usize,
     device: Device,
     data: Arc<LanguagePairDataset>,
+    resampling: Option<Arc<Resampling>>,
     dropped: usize,
     valid: Vec<ValidSet>,
     validator: Box<dyn Validator<M>>,
@@ -97,7 +107,11 @@ impl<M: EncoderDecoder> Trainer<M> {
         let valid = if config.validation.disable_validation {
             Vec::new()
         } else {
-            valid_sets(&config, data.valid, max_positions)?
+            let cut = |(name, pairs)| {
+                let steps = config.validation.max_valid_steps;
+                ValidSet::new(name, pairs, &config.dataset, steps, max_positions)
+            };
+            data.valid.into_iter().map(cut).collect::<Result<_>>()?
         };
         let vocab = model.vocab();
         let model = model.train();
@@ -113,7 +127,19 @@ impl<M: EncoderDecoder> Trainer<M> {
             train_wall: 0.0,
             wall: 0.0,
         };
+        let shortest = (1..)
+            .zip(data.train.shards())
+            .map(|(epoch, _)| epochs.len_in(epoch));
+        if config.optimization.skip_remainder_batch
+            && let Some(most) = config.optimization.update_freq.iter().max()
+            && let Some(shortest) = shortest.min().filter(|shortest| most > shortest)
+        {
+            return Err(Error::Config(format!(
+                "an epoch has {shortest} batches: with --skip-remainder-batch it has no update of {most} (--update-freq)"
+            )));
+        }
         let mut trainer = Self {
+            ema: config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
             criterion: config.criterion.init()?,
             optimizer: config.optimizer.init(&model)?,
             scheduler: config
@@ -122,6 +148,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             pad: vocab.pad,
             device: device.clone().autodiff(),
             data: data.train,
+            resampling: data.resampling.map(Arc::new),
             dropped,
             model: Some(model),
             started: (Instant::now(), 0.0),
@@ -143,6 +170,14 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.model
             .as_ref()
             .expect("the model is only away during an update")
+    }
+
+    /// The weights to translate with: their moving average where there is one. Off the autodiff device.
+    pub fn valid_model(&self) -> M {
+        match &self.ema {
+            Some(ema) => ema.model().clone(),
+            None => self.model().valid(),
+        }
     }
 
     /// How far the run has come.
@@ -186,9 +221,15 @@ impl<M: EncoderDecoder> Trainer<M> {
 
     /// Updates in an epoch.
     fn updates_in(&self, epoch: u32) -> usize {
-        self.epochs
-            .len_in(epoch)
-            .div_ceil(self.config.optimization.update_freq_in(epoch))
+        let (batches, freq) = (
+            self.epochs.len_in(epoch),
+            self.config.optimization.update_freq_in(epoch),
+        );
+        if self.config.optimization.skip_remainder_batch {
+            batches / freq
+        } else {
+            batches.div_ceil(freq)
+        }
     }
 
     /// The last update, when epochs or updates are limited.
@@ -220,7 +261,7 @@ pub fn training_epochs(
         let plan = data.plan_shard(
             shard.clone(),
             &BatchSettings {
-                limits: limits(&config.dataset, false),
+                limits: config.dataset.limits(),
                 max_positions,
                 skip_too_long: true,
                 // As in fairseq, which orders at the start of the first epoch on these sentences.
@@ -235,43 +276,8 @@ pub fn training_epochs(
     }
     let options = EpochOptions {
         seed: config.seed,
+        curriculum: config.dataset.curriculum,
         ..EpochOptions::default()
     };
     Ok((EpochIterator::round_robin(shards, options)?, dropped))
-}
-
-/// Size limits of training or validation batches.
-fn limits(config: &DatasetConfig, valid: bool) -> BatchLimits {
-    let (mut max_tokens, mut max_sentences) = (config.max_tokens, config.batch_size);
-    if valid {
-        max_tokens = config.max_tokens_valid.or(max_tokens);
-        max_sentences = config.batch_size_valid.or(max_sentences);
-    }
-    BatchLimits {
-        max_tokens,
-        max_sentences,
-        required_batch_size_multiple: config.required_batch_size_multiple,
-    }
-}
-
-/// Cuts every validation set into batches.
-fn valid_sets(
-    config: &TrainConfig,
-    sets: Vec<(String, Arc<LanguagePairDataset>)>,
-    max_positions: (usize, usize),
-) -> Result<Vec<ValidSet>> {
-    let cut = |(name, dataset): (String, Arc<LanguagePairDataset>)| {
-        let plan = dataset.plan(&BatchSettings {
-            limits: limits(&config.dataset, true),
-            max_positions,
-            skip_too_long: config.dataset.skip_invalid_size_inputs_valid_test,
-            seed: None,
-        })?;
-        Ok(ValidSet {
-            name,
-            dataset,
-            batches: plan.batches,
-        })
-    };
-    sets.into_iter().map(cut).collect()
 }

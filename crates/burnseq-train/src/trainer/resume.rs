@@ -2,19 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use burnseq_model::{EncoderDecoder, ModelConfig, load_state_dict};
-use serde_json::Value;
+use burnseq_model::{EncoderDecoder, load_state_dict};
 
 use super::Trainer;
-use super::config::{CheckpointConfig, DEFAULT_RESTORE_FILE};
+use super::config::{CheckpointConfig, DEFAULT_RESTORE_FILE, StartFrom};
 use super::saving::TrainingRecord;
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, compare};
+use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::log::Meters;
 use crate::stop::PatienceState;
-
-/// Fields of a model that may change between runs: they shape no weight.
-const FREE_FIELDS: [&str; 3] = ["dropout", "attention_dropout", "activation_dropout"];
 
 impl<M: EncoderDecoder> Trainer<M> {
     /// Takes up the checkpoint that the configuration names, if it is there.
@@ -30,12 +27,21 @@ impl<M: EncoderDecoder> Trainer<M> {
             tempfile::tempfile_in(&config.save_dir).map_err(unwritable)?;
             checkpoint::recover(&config.save_dir)?;
         }
-        let Some(path) = restore_path(config)? else {
-            return Ok(());
+        let start_from = config.start_from.clone();
+        let (path, weights_only) = match (restore_path(config)?, start_from) {
+            (Some(path), _) | (None, Some(StartFrom::Run { path })) => (path, false),
+            (None, Some(StartFrom::Weights { path })) => (path, true),
+            (None, None) => return Ok(()),
         };
         let checkpoint = Checkpoint::open(&path)?;
         self.check_same_model(&checkpoint, &path)?;
-        self.load(&checkpoint, &path)
+        self.load_weights(&checkpoint, weights_only)?;
+        let train_state = &checkpoint.meta().train_state;
+        // A model from elsewhere has no state: its weights are all there is to take up.
+        if weights_only || train_state.is_null() {
+            return Ok(());
+        }
+        self.load_state(&checkpoint, &path)
     }
 
     /// Refuses a checkpoint of another architecture or other dictionaries.
@@ -50,7 +56,7 @@ impl<M: EncoderDecoder> Trainer<M> {
                 ),
             })
         };
-        let different = differences(&meta.model_config, &self.context.model);
+        let different = compare::differences(&meta.model_config, &self.context.model);
         if !different.is_empty() {
             return refuse(format!("it holds another model: {}", different.join(", ")));
         }
@@ -70,22 +76,32 @@ impl<M: EncoderDecoder> Trainer<M> {
         Ok(())
     }
 
-    fn load(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
+    /// Takes over the weights and their moving average; a new run starts from the average.
+    fn load_weights(&mut self, checkpoint: &Checkpoint, new_run: bool) -> Result<()> {
+        let average = checkpoint.model_tensors()?;
+        let raw = match checkpoint.raw_model_tensors()? {
+            Some(raw) if !new_run => raw,
+            _ => average.clone(),
+        };
         let model = self
             .model
             .take()
             .expect("the model is only away during an update");
-        self.model = Some(load_state_dict(model, &checkpoint.model_tensors()?)?);
+        let model = self.model.insert(load_state_dict(model, &raw)?);
+        if let Some(config) = &self.config.ema {
+            let average = load_state_dict(model.valid(), &average)?;
+            self.ema = Some(Ema::new(config.clone(), average));
+        }
+        Ok(())
+    }
+
+    fn load_state(&mut self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
         let train_state = checkpoint.meta().train_state.clone();
         let config = self.config.checkpoint.clone();
         let refuse = |problem: String| Error::Restore {
             path: path.to_owned(),
             problem,
         };
-        if train_state.is_null() {
-            // A model from elsewhere: its weights are all there is to take up.
-            return Ok(());
-        }
         let record: TrainingRecord = serde_json::from_value(train_state)
             .map_err(|error| refuse(format!("its training state cannot be read: {error}")))?;
         let saved = record.state;
@@ -97,7 +113,10 @@ impl<M: EncoderDecoder> Trainer<M> {
                         .to_owned(),
                 )
             })?;
-            let model = self.model.as_ref().expect("it was put back above");
+            let model = self
+                .model
+                .as_ref()
+                .expect("the model is only away during an update");
             self.optimizer.load_state_dict(model, state)?;
             self.state.num_updates = saved.num_updates;
             self.state.schedule_start = saved.schedule_start;
@@ -127,10 +146,10 @@ impl<M: EncoderDecoder> Trainer<M> {
     }
 }
 
-/// The checkpoint to start from; `None` when there is nothing to resume.
+/// The checkpoint to resume from; `None` when there is nothing to resume.
 ///
 /// # Errors
-/// When a checkpoint was asked for by name and is not there.
+/// When a checkpoint was asked for by name and is not there, and nothing was named to start from instead.
 fn restore_path(config: &CheckpointConfig) -> Result<Option<PathBuf>> {
     let name = config.restore_file.trim_end_matches('/');
     // fairseq's checkpoints are files called `NAME.pt`; ours are folders.
@@ -140,6 +159,9 @@ fn restore_path(config: &CheckpointConfig) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let path = PathBuf::from(name);
+    if config.start_from.is_some() && !inside.exists() && !path.exists() {
+        return Ok(None);
+    }
     if inside.exists() || path.exists() {
         return Ok(Some(if inside.exists() { inside } else { path }));
     }
@@ -150,22 +172,6 @@ fn restore_path(config: &CheckpointConfig) -> Result<Option<PathBuf>> {
             config.save_dir.display()
         ),
     })
-}
-
-/// Fields that differ, as `encoder_layers 6 there, 3 here`.
-fn differences(there: &ModelConfig, here: &ModelConfig) -> Vec<String> {
-    let object = |config: &ModelConfig| match serde_json::to_value(config) {
-        Ok(Value::Object(fields)) => fields,
-        _ => unreachable!("a model's configuration is a JSON object"),
-    };
-    let (there, here) = (object(there), object(here));
-    here.iter()
-        .filter(|(name, _)| !FREE_FIELDS.contains(&name.as_str()))
-        .filter_map(|(name, value)| {
-            let saved = there.get(name).unwrap_or(&Value::Null);
-            (saved != value).then(|| format!("{name} {saved} there, {value} here"))
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -207,19 +213,16 @@ mod tests {
         );
         let path = dir.path().join("checkpoint3");
         let elsewhere = config(Path::new("nowhere"), path.to_str().unwrap());
-        assert_eq!(restore_path(&elsewhere).unwrap(), Some(path));
-    }
+        assert_eq!(restore_path(&elsewhere).unwrap(), Some(path.clone()));
 
-    #[test]
-    fn differing_fields_are_listed_but_dropout_is_free() {
-        let here = ModelConfig::from_arch("transformer_tiny").unwrap();
-        let ModelConfig::Transformer(mut changed) = here.clone();
-        changed.dropout = 0.5;
-        assert!(differences(&ModelConfig::Transformer(changed.clone()), &here).is_empty());
-        changed.encoder_layers = 5;
+        let mut other = config(dir.path(), "checkpoint7");
+        other.start_from = Some(StartFrom::Weights { path });
         assert_eq!(
-            differences(&ModelConfig::Transformer(changed), &here),
-            ["encoder_layers 5 there, 2 here"]
+            restore_path(&other).unwrap(),
+            None,
+            "it starts from the other run"
         );
+        other.restore_file = "checkpoint3".to_owned();
+        assert!(restore_path(&other).unwrap().is_some(), "its own run comes first");
     }
 }

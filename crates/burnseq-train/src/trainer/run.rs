@@ -82,12 +82,22 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Trains on what is left of the epoch; gives a reason when the run ends in it.
     fn train_epoch(&mut self, observe: Observer<'_>) -> Result<Option<StopReason>> {
         let update_freq = self.config.optimization.update_freq_in(self.epochs.epoch());
-        let mut source = EpochBatches::new(&self.data, &self.epochs, &self.config.dataset);
+        let skip_remainder = self.config.optimization.skip_remainder_batch;
+        let mut source = EpochBatches::new(
+            &self.data,
+            self.resampling.as_ref(),
+            &self.epochs,
+            &self.config.dataset,
+        );
         while !self.epochs.is_end_of_epoch() {
             let started = Instant::now();
             let batches = source.take(update_freq)?;
             self.update(&batches, started)?;
             self.epochs.skip(batches.len());
+            let left = self.epochs.len() - self.epochs.offset();
+            if skip_remainder && left < update_freq {
+                self.epochs.skip(left);
+            }
             observe(Event::Update(&self.record(self.state.epoch)));
             let interval = self.config.log_interval;
             if interval > 0 && self.state.num_updates.is_multiple_of(interval) {
@@ -149,7 +159,7 @@ impl<M: EncoderDecoder> Trainer<M> {
 
     /// Validates on every set; gives the value of the metric that chooses the best checkpoint.
     fn validate(&mut self, observe: Observer<'_>) -> Result<f64> {
-        let model = self.model().valid();
+        let model = self.valid_model();
         let device = self.device.clone().without_autodiff();
         let mut watched = f64::NAN;
         let metric = self.config.validation.best_checkpoint_metric.clone();
@@ -187,8 +197,8 @@ impl<M: EncoderDecoder> Trainer<M> {
     fn record(&self, meters: Meters) -> TrainRecord {
         let epoch = self.epochs.epoch();
         let update_freq = self.config.optimization.update_freq_in(epoch);
-        let epoch_updates = self.epochs.offset().div_ceil(update_freq);
         let updates_per_epoch = self.updates_in(epoch);
+        let epoch_updates = self.epochs.offset().div_ceil(update_freq).min(updates_per_epoch);
         // Without a last update, the time to the end of the epoch is what can be known.
         let left = match self.last_update() {
             Some(last) => last.saturating_sub(self.state.num_updates),

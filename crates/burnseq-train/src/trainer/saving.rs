@@ -19,6 +19,9 @@ use crate::error::Result;
 pub struct TrainingRecord {
     /// How it was trained.
     pub config: TrainConfig,
+    /// The task's own configuration.
+    #[serde(default)]
+    pub task: serde_json::Value,
     /// How far it had come.
     pub state: TrainState,
 }
@@ -85,6 +88,7 @@ impl<M: EncoderDecoder> Trainer<M> {
         Retention {
             keep_last_epochs: config.keep_last_epochs,
             keep_interval_updates: config.keep_interval_updates,
+            keep_interval_updates_pattern: config.keep_interval_updates_pattern,
             keep_best_checkpoints: config.keep_best_checkpoints,
             maximize: self.config.validation.maximize_best_checkpoint_metric,
         }
@@ -95,19 +99,22 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.state.wall = self.wall();
         let record = TrainingRecord {
             config: self.config.clone(),
+            task: self.context.task_config.clone(),
             state: self.state.clone(),
         };
         let train_state = serde_json::to_value(&record).expect("plain data is JSON");
         let model = self.model();
-        let optimizer =
-            (!self.config.checkpoint.no_save_optimizer_state).then(|| self.optimizer.state_dict(model));
+        let to_continue = !self.config.checkpoint.no_save_optimizer_state;
+        let optimizer = to_continue.then(|| self.optimizer.state_dict(model));
+        let raw_model = (to_continue && self.ema.is_some()).then(|| state_dict(model));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let contents = CheckpointContents {
             model_config: &self.context.model,
             vocab: model.vocab(),
             task: &self.context.task,
             train_state,
-            model: &state_dict(model),
+            model: &state_dict(&self.valid_model()),
+            raw_model: raw_model.as_deref(),
             optimizer: optimizer.as_ref(),
             files: &self.context.files,
         };

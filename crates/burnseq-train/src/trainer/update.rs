@@ -45,6 +45,9 @@ impl<M: EncoderDecoder> Trainer<M> {
             // Read last: a GPU would wait for every value that is read earlier.
             stats.loss += f64::from(loss.into_scalar::<f32>());
             stats.nll_loss += f64::from(output.nll_loss.into_scalar::<f32>());
+            if let Some(correct) = output.correct {
+                stats.add_correct(correct);
+            }
             stats.ntokens += batch.ntokens;
             stats.nsentences += batch.nsentences;
         }
@@ -68,6 +71,10 @@ impl<M: EncoderDecoder> Trainer<M> {
             .expect("the model is only away during an update");
         self.model = Some(self.optimizer.step(model, gradients, stats.lr));
         self.state.num_updates += 1;
+        if let Some(ema) = &mut self.ema {
+            let model = self.model.as_ref().expect("it was put back above");
+            ema.step(model, self.state.num_updates);
+        }
         // What the logs show is the rate of the next update, as in fairseq.
         stats.lr = self.lr();
         stats.seconds = started.elapsed().as_secs_f64();
@@ -151,10 +158,12 @@ mod tests {
                 source_lang: "a".to_owned(),
                 target_lang: "b".to_owned(),
             },
+            task_config: serde_json::Value::Null,
             files: Vec::new(),
         };
         let data = TrainData {
             train: Arc::new(data.unwrap()),
+            resampling: None,
             valid: Vec::new(),
         };
         let mut trainer = Trainer::<Transformer>::new(

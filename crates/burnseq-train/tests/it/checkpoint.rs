@@ -75,6 +75,7 @@ impl Sample {
             task: &self.task,
             train_state: self.train_state.clone(),
             model: &self.model,
+            raw_model: None,
             optimizer: Some(&self.optimizer),
             files: &self.files,
         };

@@ -47,19 +47,26 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
             (name, shape, values)
         })
         .collect();
-    let optimizer = checkpoint.optimizer_state()?;
+    let config = record
+        .as_ref()
+        .map_or_else(TrainConfig::default, |record| record.config.clone());
+    // Only Adam's state has a counterpart, and it belongs to the weights themselves, not to their moving average.
+    let adam = match &config.optimizer {
+        OptimizerConfig::Adam(adam) if config.ema.is_none() => Some(adam),
+        _ => None,
+    };
+    let optimizer = match adam {
+        Some(_) => checkpoint.optimizer_state()?,
+        None => None,
+    };
     let moments = match &optimizer {
         Some(state) => Some(moments(state, &parameters, checkpoint.path())?),
         None => None,
     };
 
-    let config = record
-        .as_ref()
-        .map_or_else(TrainConfig::default, |record| record.config.clone());
     let state = record.as_ref().map(|record| &record.state);
     let step = optimizer.as_ref().map_or(0, |optimizer| optimizer.step);
-    let OptimizerConfig::Adam(adam) = &config.optimizer;
-    let adam = moments.as_ref().map(|moments| Moments {
+    let adam = adam.zip(moments.as_ref()).map(|(adam, moments)| Moments {
         step,
         lr: lr(&config, state),
         betas: adam.betas,

@@ -160,6 +160,7 @@ impl<'a> Contents<'a> {
             },
             train_state,
             model: &self.weights,
+            raw_model: None,
             optimizer: self.optimizer.as_ref(),
             files: &self.data.files,
         };
@@ -330,5 +331,9 @@ fn record(config: TrainConfig, progress: &Progress, data: EpochState) -> Trainin
         train_wall: progress.seconds,
         wall: progress.seconds,
     };
-    TrainingRecord { config, state }
+    TrainingRecord {
+        config,
+        task: serde_json::Value::Null,
+        state,
+    }
 }

@@ -47,9 +47,6 @@ pub const UNSUPPORTED: &[(&str, &str)] = &[
 
 /// Options that only change how the model is trained: refused unless they are off when training is to continue.
 pub const UNSUPPORTED_IN_TRAINING: &[(&str, &str)] = &[
-    ("decoder_layerdrop", "whole layers that are dropped"),
-    ("encoder_layerdrop", "whole layers that are dropped"),
-    ("ignore_prefix_size", "target prefixes without loss"),
     ("left_pad_target", "targets padded on the left"),
     ("use_bmuf", "block-wise model updates"),
 ];
@@ -284,11 +281,9 @@ pub(super) fn model_section(config: &ModelConfig) -> Value {
         "cross_self_attention": false,
         "decoder_embed_path": null,
         "decoder_input_dim": transformer.decoder_embed_dim,
-        "decoder_layerdrop": 0,
         "decoder_layers_to_keep": null,
         "decoder_output_dim": transformer.decoder_embed_dim,
         "encoder_embed_path": null,
-        "encoder_layerdrop": 0,
         "encoder_layers_to_keep": null,
         "merge_src_tgt_embed": false,
         "min_params_to_wrap": 100_000_000,
@@ -365,7 +360,7 @@ mod tests {
 
     #[test]
     fn what_only_matters_in_training_is_refused_there() {
-        let dropped = json!({ "encoder_layerdrop": 0.1 });
+        let dropped = json!({ "use_bmuf": true });
         check(&TransformerConfig::default(), &model(dropped.clone()), &[], false).unwrap();
         assert!(problem(dropped, true).contains("--with-optimizer"));
     }

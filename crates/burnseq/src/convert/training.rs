@@ -20,7 +20,7 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
     let defaults = TrainConfig::default();
     let criterion = match options.choice("criterion") {
         Some("label_smoothed_cross_entropy") => {
-            let base = LabelSmoothedCrossEntropyConfig { label_smoothing: 0.0 };
+            let base = LabelSmoothedCrossEntropyConfig::default();
             CriterionConfig::LabelSmoothedCrossEntropy(section(options, "criterion", &base)?)
         }
         Some("cross_entropy") => CriterionConfig::default(),
@@ -50,6 +50,7 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
             &section(options, "dataset", &ValidationConfig::default())?,
         )?,
         checkpoint: checkpoint(options)?,
+        ema: None,
         log_interval: number(options, "common", "log_interval")?
             .map_or(defaults.log_interval, |count| count as u64),
     })
@@ -204,18 +205,41 @@ pub(super) fn criterion_class(config: &CriterionConfig) -> &'static str {
 /// The sections of fairseq's configuration that tell of training.
 pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
     let optimization = &config.optimization;
-    let OptimizerConfig::Adam(adam) = &config.optimizer;
     let criterion = match &config.criterion {
         CriterionConfig::LabelSmoothedCrossEntropy(smoothed) => json!({
             "_name": "label_smoothed_cross_entropy",
             "label_smoothing": smoothed.label_smoothing,
-            "report_accuracy": false,
-            "ignore_prefix_size": 0,
+            "report_accuracy": smoothed.report_accuracy,
+            "ignore_prefix_size": smoothed.ignore_prefix_size,
             "sentence_avg": optimization.sentence_avg,
         }),
         CriterionConfig::CrossEntropy(_) => {
             json!({ "_name": "cross_entropy", "sentence_avg": optimization.sentence_avg })
         }
+    };
+    let optimizer = match &config.optimizer {
+        OptimizerConfig::Adam(adam) => json!({
+            "_name": "adam",
+            "adam_betas": format!("({}, {})", adam.betas.0, adam.betas.1),
+            "adam_eps": adam.eps,
+            "weight_decay": adam.weight_decay,
+            "use_old_adam": false,
+            "fp16_adam_stats": false,
+            "tpu": false,
+            "lr": optimization.lr,
+        }),
+        OptimizerConfig::Nag(nag) => json!({
+            "_name": "nag",
+            "momentum": nag.momentum,
+            "weight_decay": nag.weight_decay,
+            "lr": optimization.lr,
+        }),
+        OptimizerConfig::Sgd(sgd) => json!({
+            "_name": "sgd",
+            "momentum": sgd.momentum,
+            "weight_decay": sgd.weight_decay,
+            "lr": optimization.lr,
+        }),
     };
     let mut schedule = serde_json::to_value(&config.lr_scheduler).expect("configurations are JSON objects");
     let fields = schedule.as_object_mut().expect("configurations are JSON objects");
@@ -294,19 +318,7 @@ pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
             }),
         ),
         ("criterion", criterion),
-        (
-            "optimizer",
-            json!({
-                "_name": "adam",
-                "adam_betas": format!("({}, {})", adam.betas.0, adam.betas.1),
-                "adam_eps": adam.eps,
-                "weight_decay": adam.weight_decay,
-                "use_old_adam": false,
-                "fp16_adam_stats": false,
-                "tpu": false,
-                "lr": optimization.lr,
-            }),
-        ),
+        ("optimizer", optimizer),
         ("lr_scheduler", schedule),
     ]
 }
@@ -341,12 +353,17 @@ mod tests {
     #[test]
     fn flat_options_of_old_versions_are_understood() {
         let config = train_config(&options(json!({}))).unwrap();
-        let smoothed = LabelSmoothedCrossEntropyConfig { label_smoothing: 0.2 };
+        let smoothed = LabelSmoothedCrossEntropyConfig {
+            label_smoothing: 0.2,
+            ..LabelSmoothedCrossEntropyConfig::default()
+        };
         assert_eq!(
             config.criterion,
             CriterionConfig::LabelSmoothedCrossEntropy(smoothed)
         );
-        let OptimizerConfig::Adam(adam) = &config.optimizer;
+        let OptimizerConfig::Adam(adam) = &config.optimizer else {
+            panic!("{:?}", config.optimizer)
+        };
         assert_eq!(
             (adam.betas, adam.eps, adam.weight_decay),
             ((0.9, 0.98), 1e-8, 1e-4)

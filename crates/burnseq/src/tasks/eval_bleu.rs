@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use burnseq_generate::{GenerateOptions, Generator, Source};
 use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
 use burnseq_model::EncoderDecoder;
+use burnseq_text::moses::MosesDetokenizer;
 use burnseq_text::{Dictionary, RemoveBpe, TextPipeline};
 use burnseq_train::{Sample, ValidSet, ValidationMetrics, Validator, ValidatorError};
 use serde::{Deserialize, Serialize};
@@ -29,10 +30,23 @@ pub struct EvalBleuConfig {
     /// Mark of the subwords that are joined before scoring: `@@ `, `sentencepiece`, ...; `None`: scored as they are,
     /// unless the data carries a subword model, which then joins them.
     pub remove_bpe: Option<String>,
+    /// What turns tokens into text before scoring.
+    pub detok: Detok,
     /// White-space tokens are scored instead of those of sacreBLEU's `13a`.
     pub tokenized_bleu: bool,
     /// Show a translation at each validation.
     pub print_samples: bool,
+}
+
+/// What `--eval-bleu-detok` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detok {
+    /// Tokens stay apart, but for what the data itself says about its text.
+    #[default]
+    Space,
+    /// The rules of Moses, for data that was tokenised with Moses elsewhere.
+    Moses,
 }
 
 impl EvalBleuConfig {
@@ -65,17 +79,20 @@ pub struct BleuValidator {
     generator: Generator,
     bleu: Bleu,
     text: TargetText,
+    detokenizer: Option<MosesDetokenizer>,
     print_samples: bool,
     device: Device,
 }
 
 impl BleuValidator {
-    /// A validator that decodes into `tgt_dict`, whose tokens `pipeline` made of text; `device` is off autodiff.
+    /// A validator that decodes into `tgt_dict`, whose tokens `pipeline` made of text in the language `tgt_lang`;
+    /// `device` is off autodiff.
     ///
     /// # Errors
     /// When an option of the search is out of range.
     pub fn new(
         config: &EvalBleuConfig,
+        tgt_lang: &str,
         tgt_dict: Arc<Dictionary>,
         pipeline: TextPipeline,
         device: &Device,
@@ -93,6 +110,8 @@ impl BleuValidator {
             Some(mark) => RemoveBpe::from_flag(Some(mark)),
             None => RemoveBpe::None,
         };
+        // Text that the pipeline makes of tokens is detokenised already.
+        let is_tokenised = pipeline.settings().tokenizer == burnseq_text::Tokenizer::Space;
         Ok(Self {
             generator: Generator::new(options)?,
             bleu: BleuConfig {
@@ -101,9 +120,22 @@ impl BleuValidator {
             }
             .init()?,
             text: TargetText::new(tgt_dict, pipeline, remove_bpe),
+            detokenizer: (config.detok == Detok::Moses && is_tokenised)
+                .then(|| MosesDetokenizer::new(tgt_lang)),
             print_samples: config.print_samples,
             device: device.clone(),
         })
+    }
+}
+
+impl BleuValidator {
+    /// The text that target ids stand for.
+    fn text(&self, ids: &[u32], unk: &str) -> String {
+        let text = self.text.text(ids, unk);
+        match &self.detokenizer {
+            Some(detokenizer) => detokenizer.detokenize(&text),
+            None => text,
+        }
     }
 }
 
@@ -120,7 +152,7 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
         for (number, batch) in set.batches.iter().enumerate() {
             let sources: Vec<Source> = batch
                 .iter()
-                .map(|&index| Source::new(index as u64, set.dataset.src().sentence(index)))
+                .map(|&index| Source::new(index as u64, set.dataset.source(index)))
                 .collect();
             let translations =
                 self.generator
@@ -130,13 +162,13 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
                     .first()
                     .map_or(&[][..], |hypothesis| &hypothesis.tokens);
                 let reference = set.dataset.example(index).target.unwrap_or_default();
-                hypotheses.push(self.text.text(best, UNK_IN_HYPOTHESIS));
-                references.push(self.text.text(&reference, UNK_IN_REFERENCE));
+                hypotheses.push(self.text(best, UNK_IN_HYPOTHESIS));
+                references.push(self.text(&reference, UNK_IN_REFERENCE));
                 if self.print_samples && number == middle && samples.is_empty() {
                     samples.push(Sample {
                         id: index,
-                        hypothesis: self.text.text(best, UNK),
-                        reference: self.text.text(&reference, UNK),
+                        hypothesis: self.text(best, UNK),
+                        reference: self.text(&reference, UNK),
                     });
                 }
             }
@@ -155,6 +187,25 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burnseq_text::{TextFiles, TextSettings};
+
+    #[test]
+    fn moses_joins_what_it_has_split() {
+        let mut dictionary = Dictionary::new();
+        let ids = ["it", "&apos;s", "here", "."].map(|token| dictionary.add_symbol(token, 1));
+        let text = |detok| {
+            let config = EvalBleuConfig {
+                detok,
+                ..EvalBleuConfig::default()
+            };
+            let pipeline = TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap();
+            let dictionary = Arc::new(dictionary.clone());
+            let validator = BleuValidator::new(&config, "en", dictionary, pipeline, &Device::flex()).unwrap();
+            validator.text(&ids, UNK)
+        };
+        assert_eq!(text(Detok::Space), "it &apos;s here .");
+        assert_eq!(text(Detok::Moses), "it's here.");
+    }
 
     #[test]
     fn search_options_are_json_and_checked() {

@@ -1,19 +1,24 @@
 //! Translation: sentence pairs of a data folder, an encoder-decoder, and BLEU by beam search.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::Device;
-use burnseq_data::{DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_model::{ModelConfig, Vocab};
-use burnseq_text::{TextFiles, TextPipeline, TextSettings};
+use burn::tensor::{Device, TensorData};
+use burnseq_data::{DatasetDir, LanguagePairDataset, PairOptions, Resampling, SideSampler};
+use burnseq_model::{EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict, state_dict};
+use burnseq_text::{
+    Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
+};
 use burnseq_train::{
-    Interrupt, LossOnly, Observer, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer,
-    Validator,
+    Checkpoint, DatasetConfig, Event, Interrupt, LossOnly, Observer, StopReason, TaskInfo, TrainConfig,
+    TrainContext, TrainData, Trainer, TrainingRecord, ValidRecord, ValidSet, Validator, validation_loss,
 };
 use serde::{Deserialize, Serialize};
 
 use super::eval_bleu::{BleuValidator, EvalBleuConfig};
+use super::pretrained_embeddings;
+use crate::decode::TranslationModel;
 use crate::error::{Error, Result};
 
 /// Name of the source dictionary inside a checkpoint.
@@ -36,8 +41,18 @@ pub struct TranslationConfig {
     pub train_subset: String,
     /// Splits to validate on.
     pub valid_subset: Vec<String>,
+    /// How often the first of `train`, `train1`, ... is taken in an epoch.
+    pub upsample_primary: usize,
+    /// Sources that are too long for the model are cut instead of left out.
+    pub truncate_source: bool,
+    /// Other subwords for the training sentences in every epoch; needs the subword model in the data folder.
+    pub subword_sampling: Option<SubwordSampling>,
     /// Padding goes before the source sentence.
     pub left_pad_source: bool,
+    /// File of initial source embeddings.
+    pub encoder_embed_path: Option<PathBuf>,
+    /// File of initial target embeddings.
+    pub decoder_embed_path: Option<PathBuf>,
     /// BLEU while validating; `None`: loss and perplexity only.
     pub eval_bleu: Option<EvalBleuConfig>,
 }
@@ -50,8 +65,24 @@ impl Default for TranslationConfig {
             target_lang: None,
             train_subset: "train".to_owned(),
             valid_subset: vec!["valid".to_owned()],
+            upsample_primary: 1,
+            truncate_source: false,
+            subword_sampling: None,
             left_pad_source: true,
+            encoder_embed_path: None,
+            decoder_embed_path: None,
             eval_bleu: None,
+        }
+    }
+}
+
+impl TranslationConfig {
+    /// Names of the metrics that validation yields beside the loss.
+    pub fn metrics(&self) -> Vec<&'static str> {
+        if self.eval_bleu.is_some() {
+            vec!["bleu"]
+        } else {
+            Vec::new()
         }
     }
 }
@@ -93,39 +124,139 @@ impl TranslationTask {
         }
     }
 
-    /// Names of the metrics that validation yields beside the loss.
-    pub fn metrics(&self) -> Vec<&'static str> {
-        if self.config.eval_bleu.is_some() {
-            vec!["bleu"]
-        } else {
-            Vec::new()
-        }
-    }
-
     /// Opens the sets to learn from and to validate on.
     ///
     /// # Errors
     /// When a split is missing or damaged, or lacks its target side.
-    pub fn data(&self, train: &TrainConfig) -> Result<TrainData> {
-        let options = || PairOptions {
-            left_pad_source: self.config.left_pad_source,
-            required_seq_len_multiple: train.dataset.required_seq_len_multiple,
-            ..PairOptions::default()
-        };
+    pub fn data(&self, config: &TrainConfig, model: &ModelConfig) -> Result<TrainData> {
+        let options = self.pair_options(&config.dataset, model);
         let mut valid = Vec::new();
-        if !train.validation.disable_validation {
+        if !config.validation.disable_validation {
             for split in &self.config.valid_subset {
-                let dataset = self.dir.load(split, false, options())?;
-                valid.push((split.clone(), self.parallel(split, dataset)?));
+                let dataset = self.dir.load(split, false, options.clone())?;
+                valid.push((split.clone(), self.checked(split, dataset)?));
             }
         }
         let split = &self.config.train_subset;
-        let train = self.parallel(split, self.dir.load_train(split, options())?)?;
-        Ok(TrainData { train, valid })
+        let train = self
+            .dir
+            .load_train(split, self.config.upsample_primary, options)?;
+        Ok(TrainData {
+            train: self.checked(split, train)?,
+            resampling: self.resampling(config, model)?,
+            valid,
+        })
     }
 
-    /// The dataset, which must have pairs to compare.
-    fn parallel(&self, split: &str, dataset: LanguagePairDataset) -> Result<Arc<LanguagePairDataset>> {
+    /// What draws other subwords for the training sentences, where that is asked for.
+    fn resampling(&self, config: &TrainConfig, model: &ModelConfig) -> Result<Option<Resampling>> {
+        let Some(sampling) = self.config.subword_sampling else {
+            return Ok(None);
+        };
+        let (max_src, max_tgt) = model.max_positions();
+        let max_tokens = config.dataset.max_tokens.unwrap_or(usize::MAX);
+        let side = |pipeline: TextPipeline, dictionary: &Arc<Dictionary>, max_len: usize| {
+            if matches!(pipeline.subword(), SubwordModel::None) {
+                return Err(Error::Data(burnseq_data::Error::DataDir {
+                    path: self.dir.path().to_owned(),
+                    problem: "there is no subword model, which --bpe-dropout and --subword-alpha need\n\
+                              hint: let `preprocess` split the text (--bpe, --bpe-codes, --bpe-model)"
+                        .to_owned(),
+                }));
+            }
+            let sampler = SubwordSampler::new(pipeline.subword(), sampling)?;
+            Ok::<_, Error>(SideSampler {
+                sampler,
+                dictionary: Arc::clone(dictionary),
+                max_len: max_len.min(max_tokens),
+            })
+        };
+        Ok(Some(Resampling {
+            seed: config.seed.into(),
+            src: side(self.dir.src_pipeline()?, self.dir.src_dict(), max_src)?,
+            tgt: side(self.dir.tgt_pipeline()?, self.dir.tgt_dict(), max_tgt)?,
+        }))
+    }
+
+    /// Computes loss, perplexity, and BLEU where it is asked for, of a saved model on the validation sets; the loss is
+    /// that which the model was trained with, plain cross entropy where the checkpoint does not say.
+    ///
+    /// # Errors
+    /// A checkpoint that cannot be read; data that it does not fit, or sentences that are too long for it.
+    pub fn validate(
+        &self,
+        path: &Path,
+        dataset: &DatasetConfig,
+        max_steps: Option<usize>,
+        device: &Device,
+        observe: Observer<'_>,
+    ) -> Result<()> {
+        let checkpoint = Checkpoint::open(path)?;
+        let train_state = checkpoint.meta().train_state.clone();
+        let (mut config, mut state) = (None, None);
+        if let Ok(record) = serde_json::from_value::<TrainingRecord>(train_state) {
+            (config, state) = (Some(record.config), Some(record.state));
+        }
+        let criterion = config.as_ref().map(|config| config.criterion.clone());
+        let criterion = criterion.unwrap_or_default().init()?;
+        let sentence_avg = config.is_some_and(|config| config.optimization.sentence_avg);
+
+        let translation = TranslationModel::load(path, device)?;
+        translation.check_dictionaries(&self.dir)?;
+        let model = &translation.models[0]; // one path, one model
+        let mut validator: Box<dyn Validator<Transformer>> = match self.bleu(device)? {
+            Some(bleu) => Box::new(bleu),
+            None => Box::new(LossOnly),
+        };
+        let options = self.pair_options(dataset, &checkpoint.meta().model_config);
+        for split in &self.config.valid_subset {
+            observe(Event::Validating { subset: split });
+            let pairs = self.checked(split, self.dir.load(split, false, options.clone())?)?;
+            let set = ValidSet::new(split.clone(), pairs, dataset, max_steps, model.max_positions())?;
+            let meters = validation_loss(model, &criterion, self.vocab().pad, &set, device, sentence_avg)?;
+            let found = validator
+                .evaluate(model, &set)
+                .map_err(burnseq_train::Error::Validator)?;
+            for sample in &found.samples {
+                observe(Event::Sample(sample));
+            }
+            observe(Event::Valid(&ValidRecord {
+                epoch: state.as_ref().map_or(0, |state| state.data.epoch),
+                subset: set.name,
+                num_updates: state.as_ref().map_or(0, |state| state.num_updates),
+                meters,
+                metrics: found.values,
+                best: None,
+            }));
+        }
+        Ok(())
+    }
+
+    /// What computes BLEU on validation sets, where it is asked for.
+    fn bleu(&self, device: &Device) -> Result<Option<BleuValidator>> {
+        let Some(bleu) = &self.config.eval_bleu else {
+            return Ok(None);
+        };
+        let pipeline = text_pipeline(self.dir.path(), self.dir.tgt_lang())?;
+        let dictionary = Arc::clone(self.dir.tgt_dict());
+        let language = self.dir.tgt_lang();
+        Ok(Some(BleuValidator::new(
+            bleu, language, dictionary, pipeline, device,
+        )?))
+    }
+
+    /// How pairs become batches.
+    fn pair_options(&self, dataset: &DatasetConfig, model: &ModelConfig) -> PairOptions {
+        PairOptions {
+            left_pad_source: self.config.left_pad_source,
+            required_seq_len_multiple: dataset.required_seq_len_multiple,
+            truncate_source: self.config.truncate_source.then(|| model.max_positions().0),
+            ..PairOptions::default()
+        }
+    }
+
+    /// Refuses a set that nothing can be learned from.
+    fn checked(&self, split: &str, dataset: LanguagePairDataset) -> Result<Arc<LanguagePairDataset>> {
         let problem = if dataset.tgt().is_none() {
             format!("has no {} side; training needs both", self.dir.tgt_lang())
         } else if dataset.is_empty() {
@@ -151,6 +282,7 @@ impl TranslationTask {
         Ok(TrainContext {
             model: model.clone(),
             task,
+            task_config: serde_json::to_value(&self.config).expect("plain data is JSON"),
             files: self.files()?,
         })
     }
@@ -187,26 +319,16 @@ impl TranslationTask {
         interrupt: Interrupt,
         observe: Observer<'_>,
     ) -> Result<StopReason> {
-        config.validate(&self.metrics())?;
+        config.validate(&self.config.metrics())?;
         let vocab = self.vocab();
         model.validate(&vocab)?;
-        let data = self.data(&config)?;
+        let data = self.data(&config, model)?;
         let context = self.context(model)?;
-        let bleu = match &self.config.eval_bleu {
-            Some(bleu) => {
-                let pipeline = text_pipeline(self.dir.path(), self.dir.tgt_lang())?;
-                Some(BleuValidator::new(
-                    bleu,
-                    Arc::clone(self.dir.tgt_dict()),
-                    pipeline,
-                    device,
-                )?)
-            }
-            None => None,
-        };
+        let bleu = self.bleu(device)?;
         match model {
             ModelConfig::Transformer(transformer) => {
                 let model = transformer.init(&vocab, u64::from(config.seed), device);
+                let model = self.with_pretrained_embeddings(model, observe)?;
                 let validator: Box<dyn Validator<_>> = match bleu {
                     Some(bleu) => Box::new(bleu),
                     None => Box::new(LossOnly),
@@ -215,6 +337,35 @@ impl TranslationTask {
                 Ok(trainer.run(observe)?)
             }
         }
+    }
+}
+
+impl TranslationTask {
+    /// The model with the vectors of the files of initial embeddings.
+    fn with_pretrained_embeddings(&self, model: Transformer, observe: Observer<'_>) -> Result<Transformer> {
+        let tables = [
+            ("encoder", &self.config.encoder_embed_path, self.dir.src_dict()),
+            ("decoder", &self.config.decoder_embed_path, self.dir.tgt_dict()),
+        ];
+        if tables.iter().all(|(_, path, _)| path.is_none()) {
+            return Ok(model);
+        }
+        let mut weights: HashMap<String, TensorData> = state_dict(&model).into_iter().collect();
+        for (side, path, dictionary) in tables {
+            let Some(path) = path else { continue };
+            let Some(table) = weights.get_mut(&format!("{side}.embed_tokens.weight")) else {
+                return Err(Error::Config(format!(
+                    "--{side}-embed-path has no table to fill: the model shares that of the other side"
+                )));
+            };
+            let found = pretrained_embeddings::fill(table, dictionary, path)?;
+            observe(Event::Note(&format!(
+                "{found} of {} {side} embeddings start as in {}",
+                dictionary.len(),
+                path.display()
+            )));
+        }
+        Ok(load_state_dict(model, &weights)?)
     }
 }
 

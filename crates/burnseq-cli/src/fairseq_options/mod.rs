@@ -1,0 +1,332 @@
+//! Every option of fairseq's command lines, and what becomes of it here.
+//!
+//! The list of options is written down once, in [`Tool::options`]; what becomes of each is looked up in the binaries
+//! themselves, so that the table in `examples/fairseq/OPTIONS.md`, which [`markdown`] writes, cannot be out of date.
+
+mod generation;
+mod other;
+mod preprocessing;
+mod training;
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use clap::{Command, CommandFactory, FromArgMatches};
+
+use crate::refused::Grammar;
+
+/// An option of fairseq, for the table and for the test that uses it once.
+#[derive(Debug, Clone, Copy)]
+pub struct FairseqOption {
+    /// Its name and other spellings, separated by spaces: `--arch -a`.
+    pub spellings: &'static str,
+    /// A value that is legal and not the default; empty for a switch.
+    pub value: &'static str,
+    /// What must be given beside it, separated by spaces.
+    pub beside: &'static str,
+}
+
+/// An option that needs nothing beside it.
+const fn option(spellings: &'static str, value: &'static str) -> FairseqOption {
+    FairseqOption {
+        spellings,
+        value,
+        beside: "",
+    }
+}
+
+/// An option that needs others.
+const fn option_with(spellings: &'static str, value: &'static str, beside: &'static str) -> FairseqOption {
+    FairseqOption {
+        spellings,
+        value,
+        beside,
+    }
+}
+
+/// A command of fairseq, and the binary that stands for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tool {
+    /// Its name in fairseq.
+    pub fairseq: &'static str,
+    /// The binary here, and its command line; or why there is none.
+    pub binary: Result<Binary, &'static str>,
+    /// Its options, in groups that several tools may share.
+    pub options: &'static [&'static [FairseqOption]],
+}
+
+/// A binary and its command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Binary {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes beside its flags.
+    pub grammar: Grammar,
+    /// Its flags.
+    pub command: fn() -> Command,
+    /// Flags that it cannot do without, with values, separated by spaces.
+    pub required: &'static str,
+    /// Reads a command line as the binary does and shows the configuration that comes of it; opens no file.
+    pub configure: fn(Vec<OsString>) -> clap::error::Result<anyhow::Result<String>>,
+}
+
+/// What becomes of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The binary takes it; its help.
+    Accepted(String),
+    /// The binary refuses it; what to do instead.
+    Refused(&'static str),
+    /// The binary does not know it; the test of the table fails.
+    Unknown,
+}
+
+/// The commands of fairseq that concern translation.
+pub const TOOLS: &[Tool] = &[
+    preprocessing::PREPROCESS,
+    training::TRAIN,
+    generation::GENERATE,
+    generation::INTERACTIVE,
+    other::SCORE,
+    other::VALIDATE,
+    other::AVERAGE_CHECKPOINTS,
+    other::EVAL_LM,
+];
+
+/// What every tool of fairseq takes.
+const COMMON: &[FairseqOption] = &[
+    option("--seed", "7"),
+    option("--cpu", ""),
+    option("--fp16", ""),
+    option("--memory-efficient-fp16", ""),
+    option("--amp", ""),
+    option("--bf16", ""),
+    option("--memory-efficient-bf16", ""),
+    option("--tpu", ""),
+    option("--fp16-init-scale", "128"),
+    option("--fp16-no-flatten-grads", ""),
+    option("--fp16-scale-window", "128"),
+    option("--fp16-scale-tolerance", "0.1"),
+    option("--min-loss-scale", "0.1"),
+    option("--threshold-loss-scale", "1"),
+    option("--user-dir", "plugins"),
+    option("--log-format", "json"),
+    option("--log-interval", "7"),
+    option("--log-file", "train.log"),
+    option("--no-progress-bar", ""),
+    option("--tensorboard-logdir", "logs"),
+    option("--wandb-project", "x"),
+    option("--aim-repo", "x"),
+    option("--aim-run-hash", "x"),
+    option("--azureml-logging", ""),
+    option("--empty-cache-freq", "7"),
+    option("--quantization-config-path", "x"),
+    option("--profile", ""),
+    option("--suppress-crashes", ""),
+    option("--task", "translation"),
+];
+
+impl FairseqOption {
+    /// Its spellings.
+    pub fn spellings(&self) -> impl Iterator<Item = &'static str> {
+        self.spellings.split(' ')
+    }
+
+    /// What becomes of it in a binary, under each of its spellings.
+    pub fn fates(&self, binary: &Binary) -> Vec<Fate> {
+        self.spellings().map(|spelling| binary.fate(spelling)).collect()
+    }
+}
+
+impl Tool {
+    /// All its options.
+    pub fn options(&self) -> impl Iterator<Item = &'static FairseqOption> + use<> {
+        self.options.iter().flat_map(|group| group.iter())
+    }
+}
+
+impl Binary {
+    /// What becomes of an option in this spelling.
+    fn fate(&self, spelling: &str) -> Fate {
+        let long = spelling.strip_prefix("--");
+        let refused = self.grammar.refused().find(|(name, _)| Some(*name) == long);
+        if let Some((_, instead)) = refused {
+            return Fate::Refused(instead);
+        }
+        let command = (self.command)();
+        let found = command.get_arguments().find(|arg| match long {
+            Some(long) => {
+                arg.get_long() == Some(long)
+                    || arg
+                        .get_all_aliases()
+                        .is_some_and(|aliases| aliases.contains(&long))
+            }
+            None => arg.get_short().map(|short| format!("-{short}")).as_deref() == Some(spelling),
+        });
+        let help = found.map(|arg| arg.get_help().map(ToString::to_string).unwrap_or_default());
+        help.map_or(Fate::Unknown, Fate::Accepted)
+    }
+}
+
+/// Reads a command line for [`Binary::configure`].
+fn read<A: CommandFactory + FromArgMatches>(
+    grammar: Grammar,
+    words: Vec<OsString>,
+    show: impl FnOnce(A) -> anyhow::Result<String>,
+) -> clap::error::Result<anyhow::Result<String>> {
+    Ok(grammar.try_parse::<A>(words)?.and_then(show))
+}
+
+/// The table of all options, as Markdown.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# fairseq's options\n\n\
+         What becomes of each option of fairseq's command lines. Written by `cargo run -p burnseq-cli --example \
+         fairseq-options` from the\nbinaries themselves; a test uses every accepted option and every refused one. What \
+         is refused ends with exit code 2 and the remedy below.\n",
+    );
+    for tool in TOOLS {
+        let binary = match tool.binary {
+            Ok(binary) => binary,
+            Err(reason) => {
+                let options: Vec<String> = tool.options().map(|option| code(option.spellings)).collect();
+                let _ = write!(
+                    page,
+                    "\n## {}\n\n{reason} Its options: {}.\n",
+                    tool.fairseq,
+                    options.join(", ")
+                );
+                continue;
+            }
+        };
+        let _ = write!(
+            page,
+            "\n## {}: `{}`\n\n| option | | |\n|---|---|---|\n",
+            tool.fairseq, binary.name
+        );
+        for option in tool.options() {
+            let spellings: Vec<String> = option.spellings().map(code).collect();
+            let (fate, text) = match option.fates(&binary).swap_remove(0) {
+                Fate::Accepted(help) => ("accepted", help),
+                Fate::Refused(instead) => ("refused", instead.to_owned()),
+                Fate::Unknown => ("unknown", String::new()),
+            };
+            let text = text.replace('\n', " ").replace('|', "\\|").replace('<', "&lt;");
+            let _ = writeln!(page, "| {} | {fate} | {text} |", spellings.join(", "));
+        }
+    }
+    page
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit;
+
+    /// Options without a trace in the configuration: they say how progress is shown, or have one legal value.
+    const NO_TRACE: [&str; 5] = [
+        "--log-format",
+        "--log-file",
+        "--no-progress-bar",
+        "--task",
+        "--left-pad-target",
+    ];
+
+    fn rows() -> impl Iterator<Item = (Binary, &'static FairseqOption)> {
+        let binaries = TOOLS.iter().filter_map(|tool| Some((tool.binary.ok()?, tool)));
+        binaries.flat_map(|(binary, tool)| tool.options().map(move |option| (binary, option)))
+    }
+
+    fn configure(binary: &Binary, words: &[&str]) -> clap::error::Result<anyhow::Result<String>> {
+        let name = std::iter::once(binary.name);
+        let words = name
+            .chain(binary.required.split_whitespace())
+            .chain(words.iter().copied());
+        (binary.configure)(words.map(OsString::from).collect())
+    }
+
+    /// The words that use an option once, under one of its spellings.
+    fn words(option: &FairseqOption, spelling: &'static str) -> Vec<&'static str> {
+        let mut words: Vec<&str> = option.beside.split_whitespace().collect();
+        words.push(spelling);
+        words.extend(Some(option.value).filter(|value| !value.is_empty()));
+        words
+    }
+
+    #[test]
+    fn every_option_is_accepted_or_refused_in_all_its_spellings() {
+        for (binary, option) in rows() {
+            for fate in option.fates(&binary) {
+                assert_ne!(fate, Fate::Unknown, "{} of {}", option.spellings, binary.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_accepted_option_changes_the_configuration() {
+        for (binary, option) in rows() {
+            let beside: Vec<&str> = option.beside.split_whitespace().collect();
+            for (spelling, fate) in option.spellings().zip(option.fates(&binary)) {
+                let Fate::Accepted(help) = fate else { continue };
+                let place = format!("{} {:?}", binary.name, words(option, spelling));
+                assert!(!help.is_empty(), "{place} has no help");
+                let with = configure(&binary, &words(option, spelling));
+                let with = with.unwrap_or_else(|error| panic!("{place}: {error}"));
+                let with = with.unwrap_or_else(|error| panic!("{place}: {error:#}"));
+                let without = configure(&binary, &beside).unwrap().unwrap();
+                assert!(
+                    with != without || NO_TRACE.contains(&spelling),
+                    "{place} is read and ignored"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_refused_option_ends_with_code_2_and_its_remedy() {
+        for (binary, option) in rows() {
+            for (spelling, fate) in option.spellings().zip(option.fates(&binary)) {
+                let Fate::Refused(instead) = fate else { continue };
+                assert!(!instead.is_empty(), "{spelling} of {}", binary.name);
+                let words: Vec<&str> = [spelling, option.value]
+                    .into_iter()
+                    .filter(|word| !word.is_empty())
+                    .collect();
+                let error = configure(&binary, &words).unwrap().unwrap_err();
+                assert_eq!(exit::code(&error), 2);
+                let expected = format!("{spelling} is not supported\nhint: {instead}");
+                assert_eq!(exit::describe(&error), expected, "{}", binary.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_in_the_table_and_not_accepted_as_well() {
+        for tool in TOOLS {
+            let Ok(binary) = tool.binary else { continue };
+            let command = (binary.command)();
+            for (name, _) in binary.grammar.refused() {
+                let flag = format!("--{name}");
+                let listed = tool
+                    .options()
+                    .any(|option| option.spellings().any(|known| known == flag));
+                assert!(listed, "{flag} of {}", tool.fairseq);
+                let taken = command.get_arguments().any(|arg| arg.get_long() == Some(name));
+                assert!(!taken, "{flag} of {}", binary.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_in_the_examples_is_up_to_date() {
+        let written = include_str!("../../../../examples/fairseq/OPTIONS.md");
+        assert!(
+            written == markdown(),
+            "run: cargo run -p burnseq-cli --example fairseq-options > examples/fairseq/OPTIONS.md"
+        );
+    }
+}

@@ -1,0 +1,234 @@
+//! Where the flags start from: a recipe that is built in, or a configuration file.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use burnseq::tasks::translation::TranslationConfig;
+use burnseq_model::ModelConfig;
+use burnseq_train::TrainConfig;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::exit::usage;
+
+/// The recipes there are; each is a file below `examples/`, beside the commands that go with it.
+pub const RECIPES: &[(&str, &str)] = &[
+    ("toy", include_str!("../../../../examples/toy/recipe.json")),
+    (
+        "multi30k",
+        include_str!("../../../../examples/multi30k/recipe.json"),
+    ),
+    (
+        "iwslt14_de_en",
+        include_str!("../../../../examples/iwslt14/recipe.json"),
+    ),
+    (
+        "wmt16_en_de_base",
+        include_str!("../../../../examples/wmt16_en_de/recipe_base.json"),
+    ),
+    (
+        "wmt16_en_de_big",
+        include_str!("../../../../examples/wmt16_en_de/recipe_big.json"),
+    ),
+];
+
+/// A configuration, complete or in part: what is left out has its default.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Preset of the model.
+    pub arch: Option<String>,
+    /// What differs from the preset, by the names of the flags.
+    pub model: Map<String, Value>,
+    /// The run.
+    pub train: TrainConfig,
+    /// The data.
+    pub task: TranslationConfig,
+}
+
+impl ConfigFile {
+    /// A recipe by its name.
+    ///
+    /// # Errors
+    /// An unknown name, with all there are.
+    pub fn recipe(name: &str) -> Result<Self> {
+        let Some((_, json)) = RECIPES.iter().find(|(known, _)| *known == name) else {
+            let names: Vec<&str> = RECIPES.iter().map(|(name, _)| *name).collect();
+            return Err(usage(anyhow!(
+                "unknown recipe `{name}`; choose one of: {}",
+                names.join(", ")
+            )));
+        };
+        Self::parse(json).with_context(|| format!("recipe {name}"))
+    }
+
+    /// Reads a file, the `checkpoint.json` of a run, or the folder of its checkpoint.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not JSON; a key that does not exist.
+    pub fn load(path: &Path) -> Result<Self> {
+        let inside = path.join("checkpoint.json");
+        let path = if inside.is_file() { &inside } else { path };
+        let json = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(&json).with_context(|| path.display().to_string())
+    }
+
+    fn parse(json: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(json).map_err(|error| usage(anyhow!("not JSON: {error}")))?;
+        if value.get("format_version").is_some() {
+            return Self::of_checkpoint(value);
+        }
+        // Read from the text, not from the value, for the sake of line numbers.
+        serde_json::from_str(json).map_err(|error| usage(explain(&error)))
+    }
+
+    /// What the `checkpoint.json` of a run says about how it was trained.
+    fn of_checkpoint(mut checkpoint: Value) -> Result<Self> {
+        let mut part = |pointer: &str| checkpoint.pointer_mut(pointer).map(Value::take);
+        let Some(Value::Object(model)) = part("/model_config") else {
+            return Err(usage(anyhow!("it holds no model_config")));
+        };
+        let Some(train) = part("/train_state/config") else {
+            return Err(usage(anyhow!(
+                "this checkpoint does not say how it was trained\nhint: give the checkpoint of a run of `train`"
+            )));
+        };
+        let task = match part("/train_state/task") {
+            None | Some(Value::Null) => TranslationConfig::default(),
+            Some(task) => section("train_state.task", task)?,
+        };
+        Ok(Self {
+            arch: None,
+            model,
+            train: section("train_state.config", train)?,
+            task,
+        })
+    }
+
+    /// The model: the preset `arch`, or that of the file, or `default_arch`, changed as the file says. Another preset
+    /// than that of the file replaces the file's model as a whole.
+    ///
+    /// # Errors
+    /// An unknown preset, or a key that the model does not have.
+    pub fn model(&self, arch: Option<&str>, default_arch: &str) -> Result<ModelConfig> {
+        if let Some(arch) = arch {
+            return Ok(ModelConfig::from_arch(arch)?);
+        }
+        let preset = ModelConfig::from_arch(self.arch.as_deref().unwrap_or(default_arch))?;
+        let Value::Object(mut fields) = serde_json::to_value(&preset)? else {
+            unreachable!("a model's configuration is a JSON object");
+        };
+        fields.extend(self.model.clone());
+        section("model", Value::Object(fields))
+    }
+}
+
+/// A part of a configuration.
+fn section<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| usage(explain(&error).context(name.to_owned())))
+}
+
+/// serde's message; for an unknown key with the most similar one that exists.
+fn explain(error: &serde_json::Error) -> anyhow::Error {
+    let message = error.to_string();
+    // unknown field `max_epochs`, expected one of `max_epoch`, `max_update` at line 3 column 17
+    let mut names = message.split('`').skip(1).step_by(2);
+    if message.starts_with("unknown field")
+        && let Some(unknown) = names.next()
+        && let Some(nearest) =
+            names.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
+    {
+        return anyhow!("{message}\nhint: did you mean `{nearest}`?");
+    }
+    anyhow!(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burnseq_train::StopRule;
+    use clap::CommandFactory;
+
+    use crate::train::TrainArgs;
+
+    fn problem(json: &str) -> String {
+        crate::exit::describe(&ConfigFile::parse(json).unwrap_err())
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(ConfigFile::parse("{}").unwrap(), ConfigFile::default());
+        assert_eq!(ConfigFile::default().train, TrainConfig::default());
+    }
+
+    #[test]
+    fn a_part_leaves_the_rest_as_it_is() {
+        let file = ConfigFile::parse(
+            r#"{"arch": "transformer_tiny", "model": {"dropout": 0.3}, "train": {"stop": {"max_epoch": 3}}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            file.train.stop,
+            StopRule {
+                max_epoch: Some(3),
+                ..StopRule::default()
+            }
+        );
+        let ModelConfig::Transformer(model) = file.model(None, "transformer").unwrap();
+        assert_eq!((model.dropout, model.encoder_layers), (0.3, 2));
+        let ModelConfig::Transformer(model) = file.model(Some("transformer"), "transformer").unwrap();
+        assert_eq!(
+            (model.dropout, model.encoder_layers),
+            (0.1, 6),
+            "--arch replaces the model"
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_named_with_line_and_the_nearest_one() {
+        let error = problem("{\n  \"train\": {\"stop\": {\"max_epochs\": 3}}\n}");
+        assert!(
+            error.contains("`max_epochs`")
+                && error.contains("line 2")
+                && error.contains("did you mean `max_epoch`?"),
+            "{error}"
+        );
+        assert!(problem(r#"{"trian": {}}"#).contains("did you mean `train`?"));
+        assert!(problem("{").contains("not JSON"));
+        let file = ConfigFile::parse(r#"{"model": {"encoder_layer": 3}}"#).unwrap();
+        let error = crate::exit::describe(&file.model(None, "transformer").unwrap_err());
+        assert!(
+            error.starts_with("model: unknown field `encoder_layer`") && error.contains("`encoder_layers`?"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn every_recipe_can_be_trained_with() {
+        let command = TrainArgs::command();
+        let flag = command
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some("recipe"));
+        let help = flag.and_then(|arg| arg.get_help()).unwrap().to_string();
+        for (name, _) in RECIPES {
+            assert!(help.contains(name), "{name} is not in the help of --recipe");
+            let recipe = ConfigFile::recipe(name).unwrap();
+            let metrics: &[&str] = if recipe.task.eval_bleu.is_some() {
+                &["bleu"]
+            } else {
+                &[]
+            };
+            recipe.train.validate(metrics).unwrap();
+            recipe.model(None, "transformer").unwrap();
+            assert_ne!(recipe.train.stop, StopRule::endless(), "{name} stops by itself");
+        }
+        let error = ConfigFile::recipe("iwslt").unwrap_err();
+        assert_eq!(crate::exit::code(&error), 2);
+        assert!(
+            error.to_string().contains("choose one of: toy, multi30k"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,114 @@
+//! Checkpoints.
+
+use std::path::PathBuf;
+
+use burnseq_train::{CheckpointConfig, StartFrom};
+use clap::Args;
+
+use super::set;
+use crate::train::values::Limit;
+
+/// Checkpoints.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Checkpoints")]
+pub struct CheckpointArgs {
+    /// Folder of the checkpoints [default: checkpoints]
+    #[arg(long, value_name = "DIR")]
+    pub save_dir: Option<PathBuf>,
+    /// Checkpoint to start from, a path or a name inside --save-dir [default: checkpoint_last, when
+    /// it is there]
+    #[arg(long, value_name = "PATH")]
+    pub restore_file: Option<String>,
+    /// Start with the weights of another run, unless --save-dir holds a run to go on with: everything else, such as
+    /// optimiser and epoch, starts anew
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with_all = ["continue_once", "reset_optimizer", "reset_lr_scheduler", "reset_dataloader", "reset_meters"]
+    )]
+    pub finetune_from_model: Option<PathBuf>,
+    /// Go on with this checkpoint of another run, unless --save-dir holds a run to go on with
+    #[arg(long, value_name = "PATH")]
+    pub continue_once: Option<PathBuf>,
+    /// Start with a fresh optimiser
+    #[arg(long)]
+    pub reset_optimizer: bool,
+    /// Start the learning rate at the beginning of its schedule
+    #[arg(long)]
+    pub reset_lr_scheduler: bool,
+    /// Start at the first epoch
+    #[arg(long)]
+    pub reset_dataloader: bool,
+    /// Forget averages, the best value and the count of --patience
+    #[arg(long)]
+    pub reset_meters: bool,
+    /// Epochs between checkpoints [default: 1]
+    #[arg(long, value_name = "N")]
+    pub save_interval: Option<u32>,
+    /// Updates between checkpoints inside an epoch, each with a validation; 0: none [default: 0]
+    #[arg(long, value_name = "N")]
+    pub save_interval_updates: Option<u64>,
+    /// How many of the latest checkpoint_E_U to keep; -1: all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub keep_interval_updates: Option<Limit>,
+    /// Keep every checkpoint_E_U whose U is a multiple of N beside those of --keep-interval-updates; -1: none
+    /// [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub keep_interval_updates_pattern: Option<Limit>,
+    /// How many of the latest checkpointN to keep; -1: all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub keep_last_epochs: Option<Limit>,
+    /// How many of the best checkpoints to keep beside checkpoint_best; -1: none [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub keep_best_checkpoints: Option<Limit>,
+    /// No checkpointN
+    #[arg(long)]
+    pub no_epoch_checkpoints: bool,
+    /// No checkpoint_last
+    #[arg(long)]
+    pub no_last_checkpoints: bool,
+    /// Smaller checkpoints, which cannot be resumed exactly
+    #[arg(long)]
+    pub no_save_optimizer_state: bool,
+    /// No checkpoint at all
+    #[arg(long)]
+    pub no_save: bool,
+}
+
+impl CheckpointArgs {
+    /// Lays the flags over the configuration.
+    pub(crate) fn overlay(&self, config: &mut CheckpointConfig) {
+        set(&mut config.save_dir, self.save_dir.clone());
+        set(&mut config.restore_file, self.restore_file.clone());
+        if let Some(path) = &self.finetune_from_model {
+            config.start_from = Some(StartFrom::Weights { path: path.clone() });
+        }
+        if let Some(path) = &self.continue_once {
+            config.start_from = Some(StartFrom::Run { path: path.clone() });
+        }
+        config.reset_optimizer |= self.reset_optimizer;
+        config.reset_lr_scheduler |= self.reset_lr_scheduler;
+        config.reset_dataloader |= self.reset_dataloader;
+        config.reset_meters |= self.reset_meters;
+        set(&mut config.save_interval, self.save_interval);
+        set(&mut config.save_interval_updates, self.save_interval_updates);
+        for (field, flag) in [
+            (&mut config.keep_interval_updates, self.keep_interval_updates),
+            (&mut config.keep_last_epochs, self.keep_last_epochs),
+            (&mut config.keep_best_checkpoints, self.keep_best_checkpoints),
+        ] {
+            if let Some(limit) = flag {
+                *field = limit
+                    .at_least_zero()
+                    .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+            }
+        }
+        if let Some(pattern) = self.keep_interval_updates_pattern {
+            config.keep_interval_updates_pattern = pattern.at_least_zero();
+        }
+        config.no_epoch_checkpoints |= self.no_epoch_checkpoints;
+        config.no_last_checkpoints |= self.no_last_checkpoints;
+        config.no_save_optimizer_state |= self.no_save_optimizer_state;
+        config.no_save |= self.no_save;
+    }
+}

@@ -1,0 +1,133 @@
+//! Batches.
+
+use anyhow::{Result, anyhow, bail};
+use burnseq::tasks::translation::TranslationConfig;
+use burnseq_text::SubwordSampling;
+use burnseq_train::DatasetConfig;
+use clap::Args;
+
+use super::set;
+
+/// Batches.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Batches")]
+pub struct DatasetArgs {
+    /// Most tokens in a batch, padding included: sentences times the longest one of either side
+    /// [default: 4096 unless --batch-size is given]
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<usize>,
+    /// Most sentences in a batch
+    #[arg(long, visible_alias = "max-sentences", value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// The same for validation [default: --max-tokens]
+    #[arg(long, value_name = "N")]
+    pub max_tokens_valid: Option<usize>,
+    /// The same for validation [default: --batch-size]
+    #[arg(long, visible_alias = "max-sentences-valid", value_name = "N")]
+    pub batch_size_valid: Option<usize>,
+    /// Batches of N sentences or more are cut to a multiple of N [default: 8]
+    #[arg(long, value_name = "N")]
+    pub required_batch_size_multiple: Option<usize>,
+    /// Widths of batches are rounded up to a multiple of N [default: 1]
+    #[arg(long, value_name = "N")]
+    pub required_seq_len_multiple: Option<usize>,
+    /// Leave out validation sentences that are too long, instead of refusing to start
+    #[arg(long)]
+    pub skip_invalid_size_inputs_valid_test: bool,
+    /// Cut sources that are too long instead of leaving the pair out; the end of sentence stays
+    #[arg(long)]
+    pub truncate_source: bool,
+    /// Take the first of the training sets train, train1, ... N times an epoch [default: 1]
+    #[arg(long, value_name = "N")]
+    pub upsample_primary: Option<usize>,
+    /// Take batches from short to long sentences in the first N epochs [default: 0]
+    #[arg(long, value_name = "N")]
+    pub curriculum: Option<u32>,
+    /// 0: make batches when they are needed; otherwise in the background [default: 1]
+    #[arg(long, value_name = "N")]
+    pub num_workers: Option<usize>,
+    /// Batches made ahead in the background [default: 10]
+    #[arg(long, value_name = "N")]
+    pub data_buffer_size: Option<usize>,
+    /// Part of the dataset to train on [default: train]
+    #[arg(long, value_name = "SPLIT")]
+    pub train_subset: Option<String>,
+    /// Parts of the dataset to validate on; the first one chooses the best checkpoint [default: valid]
+    #[arg(long, value_name = "SPLIT,...", value_delimiter = ',')]
+    pub valid_subset: Option<Vec<String>>,
+    /// Split the words of the training sentences anew in every epoch, leaving each merge out with this probability
+    /// (BPE-dropout; 0.1 is usual); batches may become somewhat larger than --max-tokens
+    #[arg(long, value_name = "P", conflicts_with = "subword_alpha")]
+    pub bpe_dropout: Option<f64>,
+    /// The same for SentencePiece unigram models: segmentations are drawn by their probability to this power (0.1 to
+    /// 0.5 are usual)
+    #[arg(long, value_name = "ALPHA")]
+    pub subword_alpha: Option<f64>,
+    /// Pad the source on the right: without a value, as in fairseq 0.12, or with False, as before
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "False")]
+    pub left_pad_source: Option<String>,
+    /// False, which is how targets are padded; on the left they cannot be
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "True")]
+    pub left_pad_target: Option<String>,
+}
+
+impl DatasetArgs {
+    /// Lays the flags over the batches.
+    pub(crate) fn overlay(&self, config: &mut DatasetConfig) {
+        // Who asks for sentences alone gets batches of sentences, not of the default tokens.
+        if self.max_tokens.is_some() || self.batch_size.is_some() {
+            (config.max_tokens, config.batch_size) = (self.max_tokens, self.batch_size);
+        }
+        config.max_tokens_valid = self.max_tokens_valid.or(config.max_tokens_valid);
+        config.batch_size_valid = self.batch_size_valid.or(config.batch_size_valid);
+        set(
+            &mut config.required_batch_size_multiple,
+            self.required_batch_size_multiple,
+        );
+        set(
+            &mut config.required_seq_len_multiple,
+            self.required_seq_len_multiple,
+        );
+        config.skip_invalid_size_inputs_valid_test |= self.skip_invalid_size_inputs_valid_test;
+        set(&mut config.curriculum, self.curriculum);
+        set(&mut config.num_workers, self.num_workers);
+        set(&mut config.data_buffer_size, self.data_buffer_size);
+    }
+
+    /// Lays the flags over the sets of sentences.
+    pub(crate) fn overlay_task(&self, task: &mut TranslationConfig) -> Result<()> {
+        set(&mut task.train_subset, self.train_subset.clone());
+        set(&mut task.valid_subset, self.valid_subset.clone());
+        set(&mut task.upsample_primary, self.upsample_primary);
+        task.truncate_source |= self.truncate_source;
+        if let Some(p) = self.bpe_dropout {
+            task.subword_sampling = Some(SubwordSampling::BpeDropout { p });
+        }
+        if let Some(alpha) = self.subword_alpha {
+            task.subword_sampling = Some(SubwordSampling::Unigram { alpha });
+        }
+        if let Some(sampling) = &task.subword_sampling {
+            sampling.validate()?;
+        }
+        if let Some(value) = &self.left_pad_source {
+            task.left_pad_source = boolean("--left-pad-source", value)?;
+        }
+        if let Some(value) = &self.left_pad_target
+            && boolean("--left-pad-target", value)?
+        {
+            bail!(
+                "--left-pad-target: targets are padded on the right\nhint: leave it out; padding changes no result"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// A truth value as Python spells it.
+fn boolean(flag: &str, value: &str) -> Result<bool> {
+    match value {
+        "True" | "true" | "1" => Ok(true),
+        "False" | "false" | "0" => Ok(false),
+        other => Err(anyhow!("{flag} takes True or False, got {other:?}")),
+    }
+}

@@ -1,0 +1,27 @@
+//! The flags of `train`, a file for each group: the flags, and how they are laid over a configuration. Every flag is
+//! optional; what is not given stays as the recipe, the configuration file or the defaults have it.
+
+mod checkpoint;
+mod dataset;
+mod ema;
+mod model;
+mod optim;
+mod schedule;
+mod stop;
+mod validation;
+
+pub use checkpoint::CheckpointArgs;
+pub use dataset::DatasetArgs;
+pub use ema::EmaArgs;
+pub use model::ModelArgs;
+pub use optim::OptimArgs;
+pub use schedule::ScheduleArgs;
+pub use stop::StopArgs;
+pub use validation::{EvalBleuArgs, ValidationArgs};
+
+/// Lays a flag over a field.
+fn set<T>(field: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *field = value;
+    }
+}

@@ -1,0 +1,171 @@
+//! Architecture.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use burnseq::tasks::translation::TranslationConfig;
+use burnseq_model::{ActivationFn, ModelConfig, TransformerConfig};
+use clap::Args;
+
+use super::set;
+
+/// Architecture; every flag overrides the preset.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model (overrides the preset of --arch)")]
+pub struct ModelArgs {
+    /// Preset: transformer, transformer_iwslt (= transformer_iwslt_de_en), transformer_tiny,
+    /// transformer_wmt_en_de, transformer_vaswani_wmt_en_de_big, transformer_vaswani_wmt_en_fr_big,
+    /// transformer_wmt_en_de_big, transformer_wmt_en_de_big_t2t [default: transformer_iwslt]
+    #[arg(short = 'a', long, value_name = "NAME")]
+    pub arch: Option<String>,
+    /// Width of the encoder
+    #[arg(long, value_name = "N")]
+    pub encoder_embed_dim: Option<usize>,
+    /// Inner width of the encoder's feed-forward blocks
+    #[arg(long, value_name = "N")]
+    pub encoder_ffn_embed_dim: Option<usize>,
+    /// Encoder blocks
+    #[arg(long, value_name = "N")]
+    pub encoder_layers: Option<usize>,
+    /// Attention heads of the encoder
+    #[arg(long, value_name = "N")]
+    pub encoder_attention_heads: Option<usize>,
+    /// Pre-norm instead of post-norm in the encoder
+    #[arg(long)]
+    pub encoder_normalize_before: bool,
+    /// Learned instead of sinusoidal positions in the encoder
+    #[arg(long)]
+    pub encoder_learned_pos: bool,
+    /// Width of the decoder [default with --arch transformer: as the encoder]
+    #[arg(long, value_name = "N")]
+    pub decoder_embed_dim: Option<usize>,
+    /// Inner width of the decoder's feed-forward blocks [default with --arch transformer: as the encoder]
+    #[arg(long, value_name = "N")]
+    pub decoder_ffn_embed_dim: Option<usize>,
+    /// Decoder blocks
+    #[arg(long, value_name = "N")]
+    pub decoder_layers: Option<usize>,
+    /// Attention heads of the decoder
+    #[arg(long, value_name = "N")]
+    pub decoder_attention_heads: Option<usize>,
+    /// Pre-norm instead of post-norm in the decoder
+    #[arg(long)]
+    pub decoder_normalize_before: bool,
+    /// Learned instead of sinusoidal positions in the decoder
+    #[arg(long)]
+    pub decoder_learned_pos: bool,
+    /// Use the decoder's embeddings as output projection
+    #[arg(long)]
+    pub share_decoder_input_output_embed: bool,
+    /// One table for source, target and output; needs a joined dictionary
+    #[arg(long)]
+    pub share_all_embeddings: bool,
+    /// Initial source embeddings: text file of `word number number ...`; other words are drawn at random
+    #[arg(long, value_name = "FILE")]
+    pub encoder_embed_path: Option<PathBuf>,
+    /// Initial target embeddings, likewise
+    #[arg(long, value_name = "FILE")]
+    pub decoder_embed_path: Option<PathBuf>,
+    /// Drop probability after embeddings and sub-layers
+    #[arg(long, value_name = "P")]
+    pub dropout: Option<f64>,
+    /// Drop probability of attention probabilities
+    #[arg(long, value_name = "P")]
+    pub attention_dropout: Option<f64>,
+    /// Drop probability inside the feed-forward blocks
+    #[arg(long, visible_alias = "relu-dropout", value_name = "P")]
+    pub activation_dropout: Option<f64>,
+    /// Probability that an encoder block is left out of an update
+    #[arg(long, value_name = "P")]
+    pub encoder_layerdrop: Option<f64>,
+    /// Probability that a decoder block is left out of an update
+    #[arg(long, value_name = "P")]
+    pub decoder_layerdrop: Option<f64>,
+    /// Non-linearity of the feed-forward blocks: relu, gelu
+    #[arg(long, value_name = "NAME", value_parser = ["relu", "gelu"])]
+    pub activation_fn: Option<String>,
+    /// Longest source in tokens
+    #[arg(long, value_name = "N")]
+    pub max_source_positions: Option<usize>,
+    /// Longest target in tokens
+    #[arg(long, value_name = "N")]
+    pub max_target_positions: Option<usize>,
+    /// No positions at all
+    #[arg(long)]
+    pub no_token_positional_embeddings: bool,
+    /// Do not scale embeddings by the square root of their width
+    #[arg(long)]
+    pub no_scale_embedding: bool,
+    /// Normalise the sum of embedding and position
+    #[arg(long)]
+    pub layernorm_embedding: bool,
+}
+
+impl ModelArgs {
+    /// Lays the flags other than `--arch` over the model that `arch` has led to.
+    pub(crate) fn overlay(&self, model: &mut ModelConfig, arch: Option<&str>) {
+        let ModelConfig::Transformer(config) = model;
+        self.overlay_transformer(config);
+        // The base model's decoder is as wide as its encoder, as in fairseq; other presets fix both.
+        if matches!(arch, Some("transformer" | "transformer_wmt_en_de")) {
+            if self.encoder_embed_dim.is_some() && self.decoder_embed_dim.is_none() {
+                config.decoder_embed_dim = config.encoder_embed_dim;
+            }
+            if self.encoder_ffn_embed_dim.is_some() && self.decoder_ffn_embed_dim.is_none() {
+                config.decoder_ffn_embed_dim = config.encoder_ffn_embed_dim;
+            }
+        }
+    }
+
+    fn overlay_transformer(&self, config: &mut TransformerConfig) {
+        set(&mut config.encoder_embed_dim, self.encoder_embed_dim);
+        set(&mut config.encoder_ffn_embed_dim, self.encoder_ffn_embed_dim);
+        set(&mut config.encoder_layers, self.encoder_layers);
+        set(&mut config.encoder_attention_heads, self.encoder_attention_heads);
+        config.encoder_normalize_before |= self.encoder_normalize_before;
+        config.encoder_learned_pos |= self.encoder_learned_pos;
+        set(&mut config.decoder_embed_dim, self.decoder_embed_dim);
+        set(&mut config.decoder_ffn_embed_dim, self.decoder_ffn_embed_dim);
+        set(&mut config.decoder_layers, self.decoder_layers);
+        set(&mut config.decoder_attention_heads, self.decoder_attention_heads);
+        config.decoder_normalize_before |= self.decoder_normalize_before;
+        config.decoder_learned_pos |= self.decoder_learned_pos;
+        config.share_decoder_input_output_embed |= self.share_decoder_input_output_embed;
+        config.share_all_embeddings |= self.share_all_embeddings;
+        set(&mut config.dropout, self.dropout);
+        set(&mut config.attention_dropout, self.attention_dropout);
+        set(&mut config.activation_dropout, self.activation_dropout);
+        set(&mut config.encoder_layerdrop, self.encoder_layerdrop);
+        set(&mut config.decoder_layerdrop, self.decoder_layerdrop);
+        match self.activation_fn.as_deref() {
+            Some("gelu") => config.activation_fn = ActivationFn::Gelu,
+            Some(_) => config.activation_fn = ActivationFn::Relu,
+            None => {}
+        }
+        set(&mut config.max_source_positions, self.max_source_positions);
+        set(&mut config.max_target_positions, self.max_target_positions);
+        config.no_token_positional_embeddings |= self.no_token_positional_embeddings;
+        config.no_scale_embedding |= self.no_scale_embedding;
+        config.layernorm_embedding |= self.layernorm_embedding;
+    }
+
+    /// Lays the files of initial embeddings over the task.
+    pub(crate) fn overlay_task(&self, task: &mut TranslationConfig, model: &ModelConfig) -> Result<()> {
+        for (field, flag) in [
+            (&mut task.encoder_embed_path, &self.encoder_embed_path),
+            (&mut task.decoder_embed_path, &self.decoder_embed_path),
+        ] {
+            if flag.is_some() {
+                field.clone_from(flag);
+            }
+        }
+        let ModelConfig::Transformer(model) = model;
+        if model.share_all_embeddings && task.decoder_embed_path.is_some() {
+            bail!(
+                "--decoder-embed-path has no table to fill: --share-all-embeddings uses the encoder's\n\
+                 hint: give --encoder-embed-path alone"
+            );
+        }
+        Ok(())
+    }
+}

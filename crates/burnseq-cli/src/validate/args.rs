@@ -1,0 +1,232 @@
+//! The flags of `validate`, with fairseq's names and meanings.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use burnseq::tasks::translation::TranslationConfig;
+use burnseq_train::DatasetConfig;
+use clap::{Parser, ValueEnum};
+
+use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+use crate::train::flags::EvalBleuArgs;
+use crate::train::values::MARKS;
+
+/// Compute the loss of a trained model on parts of a dataset, and BLEU with --eval-bleu: one line for each part.
+///
+/// The loss is that of the model's training, in bits per target token, as `train` logs it.
+#[derive(Debug, Parser)]
+#[command(name = "validate", version, max_term_width = 110, args_override_self = true)]
+#[expect(
+    missing_docs,
+    reason = "the documentation of a flattened group would replace that of the command"
+)]
+pub struct ValidateArgs {
+    /// Folder of the dataset
+    #[arg(default_value = "data-bin")]
+    pub data: PathBuf,
+    /// Checkpoint
+    #[arg(long, value_name = "PATH", default_value = "checkpoints/checkpoint_best")]
+    pub path: PathBuf,
+    /// Parts of the dataset
+    #[arg(
+        long,
+        value_name = "SPLIT,...",
+        value_delimiter = ',',
+        default_value = "valid"
+    )]
+    pub valid_subset: Vec<String>,
+    /// Source language [default: as in the dataset]
+    #[arg(short = 's', long, visible_alias = "src", value_name = "LANG")]
+    pub source_lang: Option<String>,
+    /// Target language [default: as in the dataset]
+    #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG")]
+    pub target_lang: Option<String>,
+    /// Task of the model; `translation` is the only one
+    #[arg(long, value_name = "TASK", value_parser = ["translation"])]
+    pub task: Option<String>,
+    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
+    #[arg(long, value_name = "NAME", conflicts_with = "cpu")]
+    pub device: Option<String>,
+    /// Short for `--device cpu`
+    #[arg(long)]
+    pub cpu: bool,
+    /// Most tokens in a batch, padding included [default: 4096 unless --batch-size is given]
+    #[arg(
+        long,
+        visible_alias = "max-tokens-valid",
+        value_name = "N",
+        help_heading = "Batches"
+    )]
+    pub max_tokens: Option<usize>,
+    /// Most sentences in a batch
+    #[arg(
+        long,
+        visible_aliases = ["max-sentences", "batch-size-valid", "max-sentences-valid"],
+        value_name = "N",
+        help_heading = "Batches"
+    )]
+    pub batch_size: Option<usize>,
+    /// Batches of N sentences or more are cut to a multiple of N [default: 8]
+    #[arg(long, value_name = "N", help_heading = "Batches")]
+    pub required_batch_size_multiple: Option<usize>,
+    /// Take the first N batches of each part only
+    #[arg(long, visible_alias = "nval", value_name = "N", help_heading = "Batches")]
+    pub max_valid_steps: Option<usize>,
+    /// Leave out sentences that are too long, instead of refusing to start
+    #[arg(long, help_heading = "Batches")]
+    pub skip_invalid_size_inputs_valid_test: bool,
+    #[command(flatten, next_help_heading = "BLEU")]
+    pub bleu: EvalBleuArgs,
+    /// `simple`: the fields as text; `json`: one object a line [default: simple]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}
+
+/// Values of `--log-format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Fields with bars between them
+    #[value(alias = "none", alias = "tqdm")]
+    Simple,
+    /// JSON
+    Json,
+}
+
+/// Flags that are refused, and what to do instead.
+const REFUSED: &[Refused] = &[
+    (
+        "bpe",
+        "leave it out; the data folder says how its text was segmented",
+    ),
+    (
+        "eval-bleu-detok-args",
+        "leave it out; the detokenizer takes its language from the data",
+    ),
+    ("log-file", "redirect stdout to a file"),
+    (
+        "log-interval",
+        "leave it out; there is one line for each part of the dataset",
+    ),
+    (
+        "model-overrides",
+        "leave it out; a checkpoint holds all settings of its model",
+    ),
+    ("no-progress-bar", "leave it out; there is no progress bar"),
+    (
+        "num-workers",
+        "leave it out; batches are made when they are needed",
+    ),
+    (
+        "scoring",
+        "use --eval-bleu, and `generate` or `score` for other metrics",
+    ),
+    ("seed", "leave it out; validation draws nothing at random"),
+    (
+        "tokenizer",
+        "leave it out; the data folder says how its text was prepared",
+    ),
+];
+
+/// The command line of `validate`.
+pub const GRAMMAR: Grammar = Grammar {
+    refused: &[COMMON, TRAINING, REFUSED],
+    optional_values: &[("eval-bleu-remove-bpe", MARKS)],
+};
+
+/// What the flags ask for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The checkpoint.
+    pub path: PathBuf,
+    /// The data.
+    pub task: TranslationConfig,
+    /// Batches.
+    pub dataset: DatasetConfig,
+    /// Batches of each part; `None`: all.
+    pub max_steps: Option<usize>,
+    /// Name of the device.
+    pub device: String,
+    /// How results are shown.
+    pub log_format: LogFormat,
+}
+
+impl Request {
+    /// The defaults overlaid by the flags.
+    ///
+    /// # Errors
+    /// Flags that do not go together, or values out of range.
+    pub fn new(args: &ValidateArgs) -> Result<Self> {
+        let mut task = TranslationConfig {
+            data: args.data.clone(),
+            source_lang: args.source_lang.clone(),
+            target_lang: args.target_lang.clone(),
+            valid_subset: args.valid_subset.clone(),
+            ..TranslationConfig::default()
+        };
+        args.bleu.overlay(&mut task.eval_bleu)?;
+        let mut dataset = DatasetConfig {
+            skip_invalid_size_inputs_valid_test: args.skip_invalid_size_inputs_valid_test,
+            ..DatasetConfig::default()
+        };
+        if args.max_tokens.is_some() || args.batch_size.is_some() {
+            (dataset.max_tokens, dataset.batch_size) = (args.max_tokens, args.batch_size);
+        }
+        if let Some(multiple) = args.required_batch_size_multiple {
+            dataset.required_batch_size_multiple = multiple;
+        }
+        dataset.limits_valid().validate()?;
+        if args.max_valid_steps == Some(0) {
+            bail!("--max-valid-steps must be at least 1, got 0");
+        }
+        let device = if args.cpu {
+            "cpu"
+        } else {
+            args.device.as_deref().unwrap_or("auto")
+        };
+        Ok(Self {
+            path: args.path.clone(),
+            task,
+            dataset,
+            max_steps: args.max_valid_steps,
+            device: device.to_owned(),
+            log_format: args.log_format.unwrap_or(LogFormat::Simple),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn request(flags: &str) -> Result<Request> {
+        let words = std::iter::once("validate").chain(flags.split_whitespace());
+        Request::new(&GRAMMAR.try_parse::<ValidateArgs>(words).unwrap()?)
+    }
+
+    #[test]
+    fn the_command_of_fairseq_is_understood() {
+        ValidateArgs::command().debug_assert();
+        let request =
+            request("bin --path a/checkpoint_best.pt --valid-subset valid,test --max-sentences 8 --cpu")
+                .unwrap();
+        assert_eq!(request.task.valid_subset, ["valid", "test"]);
+        assert_eq!(
+            (request.dataset.max_tokens, request.dataset.batch_size),
+            (None, Some(8))
+        );
+        assert_eq!((request.device.as_str(), request.task.eval_bleu), ("cpu", None));
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        for (flags, part) in [
+            ("--batch-size 0", "--batch-size"),
+            ("--max-valid-steps 0", "--max-valid-steps"),
+            ("--eval-tokenized-bleu", "--eval-bleu"),
+        ] {
+            let problem = request(flags).unwrap_err().to_string();
+            assert!(problem.contains(part), "{problem}");
+        }
+    }
+}

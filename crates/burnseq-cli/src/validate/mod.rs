@@ -1,0 +1,53 @@
+//! `validate`: loss, perplexity and BLEU of a saved model on parts of a dataset.
+
+mod args;
+
+use std::io::Write;
+
+use anyhow::Result;
+use burnseq::tasks::translation::TranslationTask;
+use burnseq_model::device::parse_device;
+use burnseq_train::Event;
+
+pub use args::{GRAMMAR, LogFormat, Request, ValidateArgs};
+
+use crate::exit::{coded, usage};
+
+/// Runs `validate`: one line for each part of the dataset on stdout.
+///
+/// # Errors
+/// Wrong usage; data or a checkpoint that cannot be used.
+pub fn run(args: &ValidateArgs) -> Result<()> {
+    let request = Request::new(args).map_err(usage)?;
+    let device = parse_device(&request.device).map_err(usage)?;
+    let task = TranslationTask::open(request.task).map_err(coded)?;
+    let mut output = Ok(());
+    task.validate(
+        &request.path,
+        &request.dataset,
+        request.max_steps,
+        &device,
+        &mut |event| match event {
+            Event::Valid(record) => {
+                let line = match request.log_format {
+                    LogFormat::Json => record.json(),
+                    LogFormat::Simple => record.line(),
+                };
+                if output.is_ok() {
+                    output = writeln!(std::io::stdout(), "{line}");
+                }
+            }
+            Event::Sample(sample) => {
+                let (hypothesis, reference) = (&sample.hypothesis, &sample.reference);
+                // Nobody is left to read it when stderr is closed.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "example hypothesis: {hypothesis}\nexample reference:  {reference}"
+                );
+            }
+            _ => {}
+        },
+    )
+    .map_err(coded)?;
+    Ok(output?)
+}

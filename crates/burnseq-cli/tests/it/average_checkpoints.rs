@@ -1,0 +1,137 @@
+//! `average-checkpoints` from end to end.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use burn::tensor::TensorData;
+use burnseq_train::Checkpoint;
+
+use crate::toy::{Toy, logged, refused, stderr, succeed};
+
+const AVERAGE: &str = env!("CARGO_BIN_EXE_average-checkpoints");
+
+fn tensors(path: &Path) -> HashMap<String, TensorData> {
+    Checkpoint::open(path).unwrap().model_tensors().unwrap()
+}
+
+fn values(data: &TensorData) -> &[f32] {
+    data.as_slice().unwrap()
+}
+
+#[test]
+fn the_average_is_the_mean_of_the_weights_and_translates() {
+    let toy = Toy::new();
+    succeed(toy.run("run", "--max-epoch 4 --lr 5e-3 --warmup-updates 5 --dropout 0.1"));
+    let average = |flags: &str| succeed(toy.tool(AVERAGE, flags));
+    average("--inputs run/checkpoint2 run/checkpoint3.pt run/checkpoint4 --output named.pt");
+    let output = average("--inputs run --num-epoch-checkpoints 3 --output latest");
+    assert!(stderr(&output).contains("averaged run/checkpoint4, run/checkpoint3, run/checkpoint2"));
+    average("--inputs run --num-epoch-checkpoints 2 --checkpoint-upper-bound 3 --output bounded");
+
+    let at = |name: &str| tensors(&toy.dir.path().join(name));
+    let epochs = [2, 3, 4].map(|epoch| at(&format!("run/checkpoint{epoch}")));
+    let (named, latest, bounded) = (at("named"), at("latest"), at("bounded"));
+    for (name, mean) in &named {
+        assert_eq!(values(mean), values(&latest[name]));
+        for (position, &value) in values(mean).iter().enumerate() {
+            let [two, three, four] = epochs
+                .each_ref()
+                .map(|epoch| f64::from(values(&epoch[name])[position]));
+            assert_eq!(value, ((two + three + four) / 3.0) as f32, "{name}");
+            assert_eq!(
+                values(&bounded[name])[position],
+                ((two + three) / 2.0) as f32,
+                "{name}"
+            );
+        }
+    }
+
+    let validate = env!("CARGO_BIN_EXE_validate");
+    let output = succeed(toy.tool(validate, "data-bin --path latest --cpu --log-format json"));
+    assert!(logged(&output, "valid_loss")[0] > 0.0);
+    let generate = env!("CARGO_BIN_EXE_generate");
+    succeed(toy.tool(
+        generate,
+        "data-bin --path latest --gen-subset valid --cpu --quiet",
+    ));
+    let tuned = toy.run("tuned", "--finetune-from-model latest --max-epoch 1");
+    succeed(tuned);
+}
+
+#[test]
+fn the_best_are_chosen_in_the_direction_of_the_metric() {
+    let toy = Toy::new();
+    for (run, metric) in [
+        ("loss", "--best-checkpoint-metric loss"),
+        ("bleu", "--best-checkpoint-metric bleu --eval-bleu"),
+    ] {
+        // The learning rate is so high in the last epochs that the model gets worse.
+        let flags = format!(
+            "--max-epoch 6 --lr-scheduler fixed --lr 3e-3,3e-3,3e-3,3e-3,0.3,0.3 --dropout 0 --max-tokens 64 {metric}"
+        );
+        let output = succeed(toy.run(run, &flags));
+        let mut found: Vec<(f64, usize)> = logged(&output, &format!("valid_{run}"))
+            .into_iter()
+            .zip(1..)
+            .collect();
+        found.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if run == "bleu" {
+            found.reverse();
+        }
+        let flags = format!("--inputs {run} --num-best-checkpoints 2 --output best_{run}");
+        let output = succeed(toy.tool(AVERAGE, &flags));
+        // checkpoint_best and checkpoint_last are further names of some of these.
+        let expected = format!(
+            "averaged {run}/checkpoint{}, {run}/checkpoint{}",
+            found[0].1, found[1].1
+        );
+        assert!(
+            stderr(&output).contains(&expected),
+            "{expected}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn what_does_not_belong_together_is_not_averaged_and_nothing_is_overwritten() {
+    let toy = Toy::new();
+    succeed(toy.run(
+        "run",
+        "--max-epoch 1 --no-epoch-checkpoints --save-interval-updates 1",
+    ));
+    succeed(toy.run("deeper", "--max-epoch 1 --encoder-layers 3"));
+    let average = |flags: &str| toy.tool(AVERAGE, flags);
+    refused(
+        &average("--inputs run/checkpoint_last deeper/checkpoint_last --output x"),
+        1,
+        &["cannot be averaged", "encoder_layers 2 there, 3 here"],
+    );
+    refused(
+        &average("--inputs run --num-epoch-checkpoints 2 --output x"),
+        2,
+        &["run holds 0 checkpointN, 2 were asked for"],
+    );
+    refused(&average("--inputs run/absent --output x"), 1, &["run/absent"]);
+    refused(
+        &average("--inputs run --output x"),
+        1,
+        &["run: no checkpoint here", "hint: give run/checkpoint_best"],
+    );
+    refused(
+        &average("--inputs run/checkpoint_last --output deeper/checkpoint1"),
+        1,
+        &["deeper/checkpoint1: exists already"],
+    );
+    assert!(!toy.dir.path().join("x").exists());
+
+    let dict = toy.data.join("dict.yy.txt");
+    let text = std::fs::read_to_string(&dict).unwrap();
+    std::fs::write(&dict, text.replace("w7 ", "v7 ")).unwrap();
+    succeed(toy.run("renamed", "--max-epoch 1"));
+    refused(
+        &average("--inputs run/checkpoint_last renamed/checkpoint_last --output x"),
+        1,
+        &["another dict.tgt.txt"],
+    );
+}

@@ -1,0 +1,142 @@
+//! Gradient descent with Nesterov's momentum (Sutskever et al. 2013, section 2.1), in fairseq's arithmetic.
+
+use burn::{module::Module, tensor::Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::states::{Rule, States};
+use super::{OptimizerState, validate_momentum};
+use crate::{Accumulated, Result};
+
+/// Configuration of [`Nag`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NagConfig {
+    /// Share of the last step that is taken again, in `[0, 1)`.
+    pub momentum: f64,
+    /// Share of every parameter that is taken away per update, times the learning rate.
+    pub weight_decay: f64,
+}
+
+impl Default for NagConfig {
+    fn default() -> Self {
+        Self {
+            momentum: 0.99,
+            weight_decay: 0.0,
+        }
+    }
+}
+
+impl NagConfig {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// The first option out of range.
+    pub fn validate(&self) -> Result<()> {
+        validate_momentum(self.momentum, self.weight_decay)
+    }
+}
+
+/// The optimiser. A parameter that has no gradient in a step is left as it is.
+#[derive(Debug)]
+pub struct Nag {
+    config: NagConfig,
+    velocity: States<1>,
+}
+
+/// One step. The velocity is that of fairseq divided by the learning rate: fairseq corrects it by the ratio of the
+/// new rate to the old one, which then is no longer needed.
+struct NagStep {
+    lr: f64,
+    momentum: f64,
+    decay: f64,
+    grad_factor: f64,
+}
+
+impl Rule<1> for NagStep {
+    fn apply<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        [velocity]: [Tensor<D>; 1],
+    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        let grad = grad * self.grad_factor;
+        let ahead = velocity.clone() * (self.momentum * self.momentum) - grad.clone() * (1.0 + self.momentum);
+        let param = param * self.decay + ahead * self.lr;
+        (param, [velocity * self.momentum - grad])
+    }
+}
+
+impl Nag {
+    /// Before the first step.
+    pub fn new<M: Module>(config: NagConfig, model: &M) -> Self {
+        Self {
+            config,
+            velocity: States::zeros(["velocity"], model),
+        }
+    }
+
+    /// One update of every parameter that has a gradient.
+    pub fn step<M: Module>(&mut self, model: M, grads: Accumulated, lr: f64) -> M {
+        let NagConfig {
+            momentum,
+            weight_decay,
+        } = self.config;
+        self.velocity.step(model, grads, |grad_factor| NagStep {
+            lr,
+            momentum,
+            decay: 1.0 - lr * weight_decay,
+            grad_factor,
+        })
+    }
+
+    /// Step count and velocities, `<parameter>.velocity`.
+    pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
+        self.velocity.state_dict(model)
+    }
+
+    /// Takes over a state.
+    ///
+    /// # Errors
+    /// A tensor that is missing, superfluous, of another shape or not finite; nothing is changed then.
+    pub fn load_state_dict<M: Module>(&mut self, model: &M, state: OptimizerState) -> Result<()> {
+        self.velocity.load_state_dict(model, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::states::tests::{a, grads, pair};
+
+    #[test]
+    fn steps_equal_those_of_fairseq_when_the_learning_rate_changes() {
+        let model = pair();
+        let config = NagConfig {
+            momentum: 0.9,
+            weight_decay: 0.1,
+        };
+        let mut nag = Nag::new(config, &model);
+        let first = grads(&model);
+        let model = nag.step(model, first, 0.1);
+        let mut second = grads(&model);
+        second.scale(0.5);
+        let model = nag.step(model, second, 0.2);
+        // fairseq, with buffer = 0, g = 2 and lr = 0.1:
+        //   p = 1 * 0.99 - 1.9 * 0.1 * 2 = 0.61;  buffer = -0.2
+        // then lr = 0.2, corrected by 0.2 / 0.1, and g = 1:
+        //   p = 0.61 * 0.98 + 0.81 * 2 * -0.2 - 1.9 * 0.2 * 1 = -0.1062
+        // The second value likewise: -2 * 0.99 + 0.19 = -1.79; -1.79 * 0.98 + 0.162 + 0.19 = -1.4022.
+        let found = a(&model);
+        assert!(
+            (found[0] + 0.1062).abs() < 1e-6 && (found[1] + 1.4022).abs() < 1e-6,
+            "{found:?}"
+        );
+        assert_eq!(
+            model.b.val().into_scalar::<f32>(),
+            0.5,
+            "no gradient: not even decayed"
+        );
+        let state = nag.state_dict(&model);
+        assert_eq!((state.step, state.tensors[0].0.as_str()), (2, "a.velocity"));
+    }
+}

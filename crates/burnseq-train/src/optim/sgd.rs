@@ -1,0 +1,121 @@
+//! Stochastic gradient descent, with momentum on request, in the arithmetic of PyTorch.
+
+use burn::{module::Module, tensor::Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::states::{Rule, States};
+use super::{OptimizerState, validate_momentum};
+use crate::{Accumulated, Result};
+
+/// Configuration of [`Sgd`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SgdConfig {
+    /// Share of the last step that is taken again, in `[0, 1)`.
+    pub momentum: f64,
+    /// Share of every parameter that is added to its gradient: not decoupled, unlike that of the other optimisers.
+    pub weight_decay: f64,
+}
+
+impl SgdConfig {
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// The first option out of range.
+    pub fn validate(&self) -> Result<()> {
+        validate_momentum(self.momentum, self.weight_decay)
+    }
+}
+
+/// The optimiser. A parameter that has no gradient in a step is left as it is.
+#[derive(Debug)]
+pub struct Sgd {
+    config: SgdConfig,
+    velocity: States<1>,
+}
+
+struct SgdStep {
+    lr: f64,
+    momentum: f64,
+    weight_decay: f64,
+    grad_factor: f64,
+}
+
+impl Rule<1> for SgdStep {
+    fn apply<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        [velocity]: [Tensor<D>; 1],
+    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        let grad = grad * self.grad_factor + param.clone() * self.weight_decay;
+        let velocity = velocity * self.momentum + grad;
+        (param - velocity.clone() * self.lr, [velocity])
+    }
+}
+
+impl Sgd {
+    /// Before the first step.
+    pub fn new<M: Module>(config: SgdConfig, model: &M) -> Self {
+        Self {
+            config,
+            velocity: States::zeros(["momentum_buffer"], model),
+        }
+    }
+
+    /// One update of every parameter that has a gradient.
+    pub fn step<M: Module>(&mut self, model: M, grads: Accumulated, lr: f64) -> M {
+        let SgdConfig {
+            momentum,
+            weight_decay,
+        } = self.config;
+        self.velocity.step(model, grads, |grad_factor| SgdStep {
+            lr,
+            momentum,
+            weight_decay,
+            grad_factor,
+        })
+    }
+
+    /// Step count and velocities, `<parameter>.momentum_buffer`.
+    pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
+        self.velocity.state_dict(model)
+    }
+
+    /// Takes over a state.
+    ///
+    /// # Errors
+    /// A tensor that is missing, superfluous, of another shape or not finite; nothing is changed then.
+    pub fn load_state_dict<M: Module>(&mut self, model: &M, state: OptimizerState) -> Result<()> {
+        self.velocity.load_state_dict(model, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::states::tests::{a, grads, pair};
+
+    #[test]
+    fn steps_equal_the_formula_by_hand() {
+        let model = pair();
+        let config = SgdConfig {
+            momentum: 0.5,
+            weight_decay: 0.1,
+        };
+        let mut sgd = Sgd::new(config, &model);
+        let first = grads(&model);
+        let model = sgd.step(model, first, 0.1);
+        let mut second = grads(&model);
+        second.scale(0.5);
+        let model = sgd.step(model, second, 0.1);
+        // g = 2 + 0.1 * 1 = 2.1, p = 1 - 0.21 = 0.79; then v = 0.5 * 2.1 + 1 + 0.079 = 2.129, p = 0.79 - 0.2129.
+        // g = -1 - 0.2 = -1.2, p = -1.88; then v = -0.6 - 0.5 - 0.188 = -1.288, p = -1.88 + 0.1288.
+        let found = a(&model);
+        assert!(
+            (found[0] - 0.5771).abs() < 1e-6 && (found[1] + 1.7512).abs() < 1e-6,
+            "{found:?}"
+        );
+        assert_eq!(model.b.val().into_scalar::<f32>(), 0.5);
+    }
+}

@@ -1,0 +1,231 @@
+//! What an optimiser remembers of every parameter: `N` tensors of the parameter's shape, such as Adam's two moments.
+
+use std::collections::HashMap;
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    optim::GradientsParams,
+    tensor::{Tensor, TensorData, container::TensorContainer},
+};
+use burnseq_model::named_parameters;
+
+use super::OptimizerState;
+use crate::{Accumulated, Error, Result};
+
+/// How one parameter changes in a step.
+pub(super) trait Rule<const N: usize> {
+    /// New value and states of a parameter from its value, its gradient and its states, all off the tape.
+    fn apply<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        states: [Tensor<D>; N],
+    ) -> (Tensor<D>, [Tensor<D>; N]);
+}
+
+/// The states of all parameters, and how many steps were taken.
+#[derive(Debug)]
+pub(super) struct States<const N: usize> {
+    /// Names of the states, behind the parameter's in an [`OptimizerState`].
+    names: [&'static str; N],
+    step: u64,
+    values: [TensorContainer<ParamId>; N],
+}
+
+impl<const N: usize> States<N> {
+    /// Zeros. They are allocated here, so that a device that is too small for them says so before training starts.
+    pub(super) fn zeros<M: Module>(names: [&'static str; N], model: &M) -> Self {
+        struct Zeros<const N: usize>([TensorContainer<ParamId>; N]);
+        impl<const N: usize> ModuleVisitor for Zeros<N> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let value = param.val().inner();
+                for states in &mut self.0 {
+                    states.register(param.id, value.zeros_like());
+                }
+            }
+        }
+        let mut zeros = Zeros(std::array::from_fn(|_| TensorContainer::default()));
+        model.visit(&mut zeros);
+        Self {
+            names,
+            step: 0,
+            values: zeros.0,
+        }
+    }
+
+    /// Number of the step that comes next, counted from 1.
+    pub(super) fn next_step(&self) -> u64 {
+        self.step + 1
+    }
+
+    /// Changes every parameter that has a gradient; the others are left as they are.
+    ///
+    /// `rule` gets gradients before the factor of [`Accumulated`] is applied, and is made from that factor.
+    pub(super) fn step<M: Module, R: Rule<N>>(
+        &mut self,
+        model: M,
+        grads: Accumulated,
+        rule: impl FnOnce(f64) -> R,
+    ) -> M {
+        struct Update<'a, const N: usize, R> {
+            grads: GradientsParams,
+            values: &'a mut [TensorContainer<ParamId>; N],
+            rule: R,
+        }
+        impl<const N: usize, R: Rule<N>> ModuleMapper for Update<'_, N, R> {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                let Some(grad) = self.grads.remove::<D>(param.id) else {
+                    return param;
+                };
+                // `map` leaves us the only owner of the value, so the arithmetic can reuse its memory.
+                let id = param.id;
+                param.map(|param| {
+                    let strategy = param.gradient_checkpointing_strategy();
+                    let require_grad = param.is_require_grad();
+                    let old = self
+                        .values
+                        .each_mut()
+                        .map(|states| states.remove(&id).expect("the optimiser was made for this model"));
+                    let (param, new) = self.rule.apply(param.inner(), grad, old);
+                    for (states, state) in self.values.iter_mut().zip(new) {
+                        states.register(id, state);
+                    }
+                    match strategy {
+                        Some(strategy) => Tensor::from_inner(param)
+                            .with_gradient_checkpointing_strategy(strategy)
+                            .set_require_grad(require_grad),
+                        None => param,
+                    }
+                })
+            }
+        }
+        self.step += 1;
+        let (grads, factor) = grads.into_parts();
+        model.map(&mut Update {
+            grads,
+            values: &mut self.values,
+            rule: rule(factor),
+        })
+    }
+
+    /// Step count and states, as `<parameter>.<state>` in module order.
+    pub(super) fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
+        struct Data<'a, const N: usize>(&'a [TensorContainer<ParamId>; N], Vec<[TensorData; N]>);
+        impl<const N: usize> ModuleVisitor for Data<'_, N> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                self.1.push(self.0.each_ref().map(|states| {
+                    let state = states.get::<Tensor<D>>(&param.id);
+                    state.expect("the optimiser was made for this model").into_data()
+                }));
+            }
+        }
+        let mut data = Data(&self.values, Vec::new());
+        model.visit(&mut data);
+        let mut tensors = Vec::with_capacity(N * data.1.len());
+        for ((name, ..), states) in named_parameters(model).into_iter().zip(data.1) {
+            for (state, data) in self.names.iter().zip(states) {
+                tensors.push((format!("{name}.{state}"), data));
+            }
+        }
+        OptimizerState {
+            step: self.step,
+            tensors,
+        }
+    }
+
+    /// Takes over a state that [`Self::state_dict`] gave.
+    ///
+    /// # Errors
+    /// A tensor that is missing, superfluous, of another shape or not finite; nothing is changed then.
+    pub(super) fn load_state_dict<M: Module>(&mut self, model: &M, state: OptimizerState) -> Result<()> {
+        let mut given: HashMap<String, TensorData> = state.tensors.into_iter().collect();
+        let mut values = HashMap::new();
+        for (name, id, shape) in named_parameters(model) {
+            let mut taken = Vec::with_capacity(N);
+            for state in self.names {
+                let name = format!("{name}.{state}");
+                match given.remove(&name) {
+                    Some(data) => taken.push(checked(&name, &shape, data)?),
+                    None => return refuse(format!("lacks `{name}`")),
+                }
+            }
+            values.insert(id, taken);
+        }
+        if let Some(name) = given.keys().min() {
+            return refuse(format!("holds `{name}`, which the model does not have"));
+        }
+
+        struct Load<const N: usize>([TensorContainer<ParamId>; N], HashMap<ParamId, Vec<TensorData>>);
+        impl<const N: usize> ModuleVisitor for Load<N> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let values = self.1.remove(&param.id);
+                let values = values.expect("every parameter was given states above");
+                let device = param.val().device().without_autodiff();
+                for (states, value) in self.0.iter_mut().zip(values) {
+                    states.register(param.id, Tensor::<D>::from_data(value, &device));
+                }
+            }
+        }
+        let mut load = Load(std::array::from_fn(|_| TensorContainer::default()), values);
+        model.visit(&mut load);
+        (self.step, self.values) = (state.step, load.0);
+        Ok(())
+    }
+}
+
+/// The state as finite `f32` of the parameter's shape.
+fn checked(name: &str, shape: &[usize], data: TensorData) -> Result<TensorData> {
+    if data.shape().to_vec() != shape {
+        return refuse(format!(
+            "holds `{name}` of shape {:?}, the model needs {shape:?}",
+            data.shape().to_vec()
+        ));
+    }
+    let data = data.convert::<f32>();
+    let values = data.as_slice::<f32>().expect("converted to f32 above");
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => refuse(format!("is not finite in `{name}` at position {index}")),
+        None => Ok(data),
+    }
+}
+
+fn refuse<T>(problem: String) -> Result<T> {
+    Err(Error::OptimizerState { problem })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// Two parameters for the tests of the optimisers.
+    #[derive(Module, Debug)]
+    pub(in crate::optim) struct Pair {
+        pub(in crate::optim) a: Param<Tensor<1>>,
+        pub(in crate::optim) b: Param<Tensor<2>>,
+    }
+
+    /// `a` is 1, -2 and `b` 0.5.
+    pub(in crate::optim) fn pair() -> Pair {
+        let device = Device::flex().autodiff();
+        Pair {
+            a: Param::from_data([1.0f32, -2.0], &device),
+            b: Param::from_data([[0.5f32]], &device),
+        }
+    }
+
+    /// Gradients 2, -1 for `a` and none for `b`.
+    pub(in crate::optim) fn grads(model: &Pair) -> Accumulated {
+        let mut grads = Accumulated::new();
+        let mut params = GradientsParams::new();
+        params.register(model.a.id, Tensor::<1>::from_floats([2.0, -1.0], &Device::flex()));
+        grads.add(model, params);
+        grads
+    }
+
+    /// The values of `a`.
+    pub(in crate::optim) fn a(model: &Pair) -> Vec<f32> {
+        model.a.val().into_data().as_slice::<f32>().unwrap().to_vec()
+    }
+}
