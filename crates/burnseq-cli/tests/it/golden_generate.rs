@@ -80,8 +80,8 @@ fn commands(folder: &Path) -> Vec<(String, Vec<String>)> {
     text.lines().map(command).collect()
 }
 
-/// Runs every command, on all sentences or on the first 200, and compares.
-fn reproduce(all: bool) {
+#[test]
+fn every_run_is_reproduced_from_its_command_line() {
     let Some(folder) = golden() else { return };
     let dir = TempDir::new().unwrap();
     let model = convert(&folder, dir.path(), "model");
@@ -90,20 +90,14 @@ fn reproduce(all: bool) {
         if OTHERWISE.contains(&name.as_str()) {
             continue;
         }
-        let complete = all || flags[0] == "data-bin-test200";
-        let data = if all {
-            flags[0].as_str()
-        } else {
-            "data-bin-test200"
-        };
-        flags[0] = folder.join(data).display().to_string();
+        flags[0] = folder.join(&flags[0]).display().to_string();
         for flag in &mut flags {
             *flag = flag.replace("model_b.pt", &model_b).replace("model.pt", &model);
         }
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
         let found = stdout(&run(env!("CARGO_BIN_EXE_generate"), dir.path(), &flags, b""));
         let stored = String::from_utf8(unzip(&folder.join(format!("{name}.txt.gz")))).unwrap();
-        compare(&name, &found, &stored, complete);
+        compare(&name, &found, &stored);
     }
 }
 
@@ -137,7 +131,7 @@ fn bleu(out: &str) -> f64 {
     score.split(',').next().unwrap().parse().unwrap()
 }
 
-fn compare(name: &str, found: &str, stored: &str, complete: bool) {
+fn compare(name: &str, found: &str, stored: &str) {
     for kind in ['S', 'T'] {
         let (ours, theirs) = (lines_of(found, kind), lines_of(stored, kind));
         assert!(
@@ -151,7 +145,7 @@ fn compare(name: &str, found: &str, stored: &str, complete: bool) {
         "{name}: nothing detokenises"
     );
     let (ours, theirs) = (hypotheses(found), hypotheses(stored));
-    assert_eq!(ours.len(), if complete { theirs.len() } else { 200 }, "{name}");
+    assert_eq!(ours.len(), theirs.len(), "{name}");
     let (mut lines, mut equal, mut alignments) = (0, 0, 0);
     let (mut worst_score, mut worst_positional) = (0.0_f64, 0.0_f64);
     for (id, ours) in &ours {
@@ -172,8 +166,7 @@ fn compare(name: &str, found: &str, stored: &str, complete: bool) {
     let (bleu, stored_bleu) = (bleu(found), bleu(stored));
     eprintln!(
         "{name}: {equal} of {lines} hypotheses equal, {alignments} alignments, |H| {worst_score:.1e}, |P| \
-         {worst_positional:.1e}, BLEU4 {bleu:.2} ({stored_bleu:.2}{})",
-        if complete { "" } else { " of all sentences" }
+         {worst_positional:.1e}, BLEU4 {bleu:.2} ({stored_bleu:.2})"
     );
     let batch_dependent = BATCH_DEPENDENT.contains(&name);
     let share = if batch_dependent { 0.8 } else { 0.995 };
@@ -190,21 +183,10 @@ fn compare(name: &str, found: &str, stored: &str, complete: bool) {
         worst_positional <= 2.001e-4,
         "{name}: scores of tokens differ by {worst_positional}"
     );
-    if complete && !batch_dependent {
+    if !batch_dependent {
         assert!(
             (bleu - stored_bleu).abs() <= 0.1,
             "{name}: BLEU4 {bleu}, stored {stored_bleu}"
         );
     }
-}
-
-#[test]
-fn the_first_sentences_of_every_run_are_reproduced_from_its_command_line() {
-    reproduce(false);
-}
-
-#[test]
-#[ignore = "takes minutes; the first 200 sentences of each run are compared every time"]
-fn every_run_is_reproduced_from_its_command_line() {
-    reproduce(true);
 }
