@@ -57,6 +57,7 @@ const VALIDATE_OWN: &[FairseqOption] = &[
     option("--valid-subset", "valid,test"),
     option("--source-lang -s", "de"),
     option("--target-lang -t", "en"),
+    option("--dataset-impl", "raw"),
     option("--max-tokens --max-tokens-valid", "1000"),
     option(
         "--batch-size --max-sentences --batch-size-valid --max-sentences-valid",

@@ -95,6 +95,7 @@ const DATA: &[FairseqOption] = &[
     option("--required-seq-len-multiple", "8"),
     option("--num-workers", "0"),
     option("--data-buffer-size", "3"),
+    option("--dataset-impl", "raw"),
     option("--train-subset", "train1"),
     option("--valid-subset", "valid,valid1"),
     option("--max-tokens-valid", "1000"),

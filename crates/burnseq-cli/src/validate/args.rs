@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use burnseq::tasks::translation::TranslationConfig;
+use burnseq_data::DatasetImpl;
 use burnseq_train::DatasetConfig;
 use clap::{Parser, ValueEnum};
 
@@ -41,6 +42,9 @@ pub struct ValidateArgs {
     /// Target language [default: as in the dataset]
     #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG")]
     pub target_lang: Option<String>,
+    /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
+    #[arg(long, value_name = "NAME")]
+    pub dataset_impl: Option<DatasetImpl>,
     /// Task of the model; `translation` is the only one
     #[arg(long, value_name = "TASK", value_parser = ["translation"])]
     pub task: Option<String>,
@@ -160,6 +164,7 @@ impl Request {
             data: args.data.clone(),
             source_lang: args.source_lang.clone(),
             target_lang: args.target_lang.clone(),
+            dataset_impl: args.dataset_impl,
             valid_subset: args.valid_subset.clone(),
             ..TranslationConfig::default()
         };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use burnseq_data::{Dtype, IndexedWriter, Mt19937};
+use burnseq_data::{DatasetDir, Dtype, IndexedWriter, Mt19937, PairOptions};
 use burnseq_train::Checkpoint;
 
 use crate::toy::{Toy, log, logged, refused, stderr, succeed};
@@ -331,6 +331,61 @@ fn fewer_validation_batches_are_fewer_sentences() {
     assert!((sentences(&all)[0] - 6.7).abs() < 0.1, "{:?}", log(&all));
     assert_eq!(sentences(&one), [8.0]);
     assert_ne!(logged(&all, "valid_loss"), logged(&one, "valid_loss"));
+}
+
+/// The dataset of `toy` as text, in the folder `raw`.
+fn write_raw(toy: &Toy) {
+    let raw = toy.dir.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    let data = DatasetDir::open(&toy.data, Some("xx"), Some("yy")).unwrap();
+    for (lang, dict) in [("xx", data.src_dict()), ("yy", data.tgt_dict())] {
+        dict.save(raw.join(format!("dict.{lang}.txt"))).unwrap();
+    }
+    for split in data.splits().unwrap() {
+        let pairs = data.load(&split, false, PairOptions::default()).unwrap();
+        let sides = [
+            ("xx", pairs.src(), data.src_dict()),
+            ("yy", pairs.tgt().unwrap(), data.tgt_dict()),
+        ];
+        for (lang, side, dict) in sides {
+            let line = |index| dict.decode(&side.sentence(index)) + "\n";
+            let text: String = (0..side.len()).map(line).collect();
+            fs::write(raw.join(format!("{split}.xx-yy.{lang}")), text).unwrap();
+        }
+    }
+}
+
+#[test]
+fn text_is_learnt_from_as_the_ids_it_stands_for() {
+    let mut toy = Toy::new();
+    write_raw(&toy);
+    succeed(toy.run("ids", "--max-epoch 2 --dataset-impl mmap"));
+    refused(
+        &toy.run("none", "--max-epoch 2 --dataset-impl raw"),
+        1,
+        &["there is no split"],
+    );
+
+    toy.data = toy.dir.path().join("raw");
+    succeed(toy.run("text", "--max-epoch 2 --dataset-impl raw"));
+    refused(
+        &toy.run("none", "--max-epoch 2 --dataset-impl mmap"),
+        1,
+        &["there is no split"],
+    );
+    let weights = |name: &str| file(&toy.save_dir(name).join("checkpoint_last"), "model.safetensors");
+    assert!(weights("ids") == weights("text"), "the weights differ");
+
+    let validate = |flags: &str| {
+        let flags = format!("{flags} --path text/checkpoint_last -s xx -t yy --cpu --log-format json");
+        toy.tool(env!("CARGO_BIN_EXE_validate"), &flags)
+    };
+    let loss = |flags: &str| logged(&succeed(validate(flags)), "valid_loss");
+    assert_eq!(
+        loss("raw --dataset-impl raw"),
+        loss("data-bin --dataset-impl mmap")
+    );
+    refused(&validate("raw --dataset-impl mmap"), 1, &["there is no split"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
-use burnseq_data::{DatasetDir, LanguagePairDataset, PairOptions, Resampling, SideSampler};
+use burnseq_data::{DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler};
 use burnseq_model::{EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict, state_dict};
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
@@ -37,6 +37,8 @@ pub struct TranslationConfig {
     pub source_lang: Option<String>,
     /// Target language; `None`: as the folder tells.
     pub target_lang: Option<String>,
+    /// Format of the files of ids or text; `None`: as the files tell.
+    pub dataset_impl: Option<DatasetImpl>,
     /// Split to learn from; `train1`, `train2`, ... are taken with `train`.
     pub train_subset: String,
     /// Splits to validate on.
@@ -63,6 +65,7 @@ impl Default for TranslationConfig {
             data: PathBuf::from("data-bin"),
             source_lang: None,
             target_lang: None,
+            dataset_impl: None,
             train_subset: "train".to_owned(),
             valid_subset: vec!["valid".to_owned()],
             upsample_primary: 1,
@@ -104,7 +107,8 @@ impl TranslationTask {
             &config.data,
             config.source_lang.as_deref(),
             config.target_lang.as_deref(),
-        )?;
+        )?
+        .with_dataset_impl(config.dataset_impl);
         Ok(Self { config, dir })
     }
 

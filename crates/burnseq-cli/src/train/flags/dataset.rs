@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use burnseq::tasks::translation::TranslationConfig;
+use burnseq_data::DatasetImpl;
 use burnseq_text::SubwordSampling;
 use burnseq_train::DatasetConfig;
 use clap::Args;
@@ -49,6 +50,9 @@ pub struct DatasetArgs {
     /// Batches made ahead in the background [default: 10]
     #[arg(long, value_name = "N")]
     pub data_buffer_size: Option<usize>,
+    /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
+    #[arg(long, value_name = "NAME")]
+    pub dataset_impl: Option<DatasetImpl>,
     /// Part of the dataset to train on [default: train]
     #[arg(long, value_name = "SPLIT")]
     pub train_subset: Option<String>,
@@ -96,6 +100,7 @@ impl DatasetArgs {
 
     /// Lays the flags over the sets of sentences.
     pub(crate) fn overlay_task(&self, task: &mut TranslationConfig) -> Result<()> {
+        task.dataset_impl = self.dataset_impl.or(task.dataset_impl);
         set(&mut task.train_subset, self.train_subset.clone());
         set(&mut task.valid_subset, self.valid_subset.clone());
         set(&mut task.upsample_primary, self.upsample_primary);
