@@ -127,7 +127,10 @@ pub enum Error {
         value: String,
     },
     /// A SentencePiece model cannot be used.
-    #[error("{name} is not a usable SentencePiece model: {reason}")]
+    #[error(
+        "{name} is not a usable SentencePiece model: {reason}\nhint: give a `.model` file as `spm_train` or \
+         `preprocess` wrote it; if it is one, it was damaged: copy it again"
+    )]
     SentencePieceModel {
         /// File or other name of the model.
         name: String,

@@ -244,7 +244,7 @@ fn model(pieces: Vec<String>, options: &SentencePieceOptions) -> ModelProto {
             character_coverage: Some(options.character_coverage),
             max_sentence_length: size(options.max_line_length),
             max_sentencepiece_length: size(options.max_piece_length),
-            byte_fallback: None,
+            ..TrainerSpec::default()
         }),
         normalizer_spec: Some(NormalizerSpec {
             name: Some("identity".to_owned()),
@@ -254,6 +254,7 @@ fn model(pieces: Vec<String>, options: &SentencePieceOptions) -> ModelProto {
             escape_whitespaces: Some(true),
         }),
         pieces,
+        ..ModelProto::default()
     }
 }
 

@@ -11,12 +11,14 @@
 
 mod alphabet;
 mod bpe_dropout;
+mod charsmap;
 mod learn;
 mod model;
 mod pieces;
 mod proto;
 mod sample;
 mod unigram;
+mod validate;
 
 pub use learn::{Learned, Learner, SentencePieceOptions, learn};
 pub use model::SentencePiece;

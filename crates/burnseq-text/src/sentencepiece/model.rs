@@ -8,6 +8,7 @@ use sentencepiece::SentencePieceProcessor;
 
 use super::SPECIAL_PIECES;
 use super::proto::{ModelProto, ModelType, PieceType};
+use super::validate::validate;
 use crate::error::{Error, Result};
 use crate::remove_bpe::RemoveBpe;
 
@@ -64,11 +65,10 @@ impl SentencePiece {
             reason,
         };
         let proto = ModelProto::decode(bytes).map_err(|cause| error(cause.to_string()))?;
-        if proto.pieces.is_empty() {
-            return Err(error("it holds no pieces".to_owned()));
-        }
-        let processor =
-            SentencePieceProcessor::from_serialized_proto(bytes).map_err(|cause| error(cause.to_string()))?;
+        validate(&proto).map_err(error)?;
+        // The library gets what was checked, and nothing that it alone would find in the file.
+        let processor = SentencePieceProcessor::from_serialized_proto(&proto.encode_to_vec())
+            .map_err(|cause| error(cause.to_string()))?;
         let charsmap = proto.normalizer_spec.and_then(|spec| spec.precompiled_charsmap);
         let trainer = proto.trainer_spec.unwrap_or_default();
         let entries = proto.pieces.into_iter().map(|entry| Entry {
@@ -185,6 +185,8 @@ fn encode_error(line: &str, cause: &sentencepiece::SentencePieceError) -> Error 
 
 #[cfg(test)]
 mod tests {
+    use super::super::charsmap::tests::a_becomes_xy;
+    use super::super::proto::{Piece, SelfTest, SelfTestData};
     use super::super::{SentencePieceOptions, learn};
     use super::*;
     use crate::normalize::Normalization;
@@ -238,6 +240,73 @@ mod tests {
             }
             let line = Normalization::NmtNfkc.apply(&line);
             assert_eq!(model.decode(&model.encode_line(&line).unwrap()), line);
+        }
+    }
+
+    /// A model of `aab ab`, with a change.
+    fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<SentencePiece> {
+        let learned = learn(["aab ab"], &SentencePieceOptions::default()).unwrap();
+        let mut proto = ModelProto::decode(learned.model.as_slice()).unwrap();
+        change(&mut proto);
+        SentencePiece::from_bytes(&proto.encode_to_vec(), "spm.model")
+    }
+
+    #[test]
+    fn what_a_model_does_to_text_is_kept() {
+        let model = changed(|proto| {
+            let normalizer = proto.normalizer_spec.as_mut().unwrap();
+            normalizer.precompiled_charsmap = Some(a_becomes_xy());
+            let trainer = proto.trainer_spec.as_mut().unwrap();
+            trainer.treat_whitespace_as_suffix = Some(true);
+        });
+        let model = model.unwrap();
+        assert!(model.normalizes());
+        assert_eq!(model.normalize(" ba  b").unwrap(), "bxy▁b▁");
+        assert_eq!(model.encode_line("ba b").unwrap(), "b xy ▁ b ▁");
+    }
+
+    #[test]
+    fn models_fail_their_own_tests_where_they_give_other_pieces() {
+        let with_test = |expected: &str| {
+            let sample = SelfTest {
+                input: Some("aab".to_owned()),
+                expected: Some(expected.to_owned()),
+            };
+            changed(|proto| {
+                proto.self_test_data = Some(SelfTestData {
+                    samples: vec![sample],
+                });
+            })
+        };
+        with_test("▁aab").unwrap();
+        let error = with_test("▁ a a b").unwrap_err().to_string();
+        assert!(error.contains("Internal error"), "{error}");
+    }
+
+    #[test]
+    fn a_piece_that_begins_with_nul_is_an_error_and_not_the_end_of_the_process() {
+        // Google's library throws an exception when it builds its trie.
+        let unigram = changed(|proto| {
+            let trainer = proto.trainer_spec.as_mut().unwrap();
+            trainer.set_model_type(ModelType::Unigram);
+            proto.pieces.push(Piece {
+                piece: Some("\0b".to_owned()),
+                ..Piece::default()
+            });
+        });
+        let error = unigram.unwrap_err().to_string();
+        assert!(error.starts_with("spm.model is not a usable"), "{error}");
+        assert!(error.contains("holds a NUL character\nhint: "), "{error}");
+    }
+
+    #[test]
+    fn files_that_are_cut_off_are_refused_at_every_length() {
+        let learned = learn(["aab ab"], &SentencePieceOptions::default()).unwrap();
+        for length in 0..learned.model.len() {
+            assert!(
+                SentencePiece::from_bytes(&learned.model[..length], "spm.model").is_err(),
+                "{length}"
+            );
         }
     }
 

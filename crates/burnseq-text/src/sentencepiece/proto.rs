@@ -1,7 +1,8 @@
 //! The parts of SentencePiece's protocol buffer that are written and read here.
 //!
 //! Field numbers and enum values are those of its `sentencepiece_model.proto`; fields not listed
-//! keep their defaults when writing and are skipped when reading.
+//! keep their defaults when writing and are skipped when reading. Those that matter to segmenting are
+//! all listed; the others describe training or serve the library's own joining of pieces.
 
 /// A whole `.model` file.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -12,6 +13,8 @@ pub(crate) struct ModelProto {
     pub(crate) trainer_spec: Option<TrainerSpec>,
     #[prost(message, optional, tag = "3")]
     pub(crate) normalizer_spec: Option<NormalizerSpec>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) self_test_data: Option<SelfTestData>,
 }
 
 /// An entry of the vocabulary.
@@ -51,6 +54,9 @@ pub(crate) struct TrainerSpec {
     pub(crate) max_sentence_length: Option<i32>,
     #[prost(int32, optional, tag = "20")]
     pub(crate) max_sentencepiece_length: Option<i32>,
+    /// Blanks end words instead of beginning them.
+    #[prost(bool, optional, tag = "24")]
+    pub(crate) treat_whitespace_as_suffix: Option<bool>,
     #[prost(bool, optional, tag = "35")]
     pub(crate) byte_fallback: Option<bool>,
 }
@@ -78,4 +84,21 @@ pub(crate) struct NormalizerSpec {
     pub(crate) remove_extra_whitespaces: Option<bool>,
     #[prost(bool, optional, tag = "5")]
     pub(crate) escape_whitespaces: Option<bool>,
+}
+
+/// Texts and their segmentations, which the library compares when it loads the model.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SelfTestData {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) samples: Vec<SelfTest>,
+}
+
+/// One of them.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct SelfTest {
+    #[prost(string, optional, tag = "1")]
+    pub(crate) input: Option<String>,
+    /// Pieces, separated by blanks.
+    #[prost(string, optional, tag = "2")]
+    pub(crate) expected: Option<String>,
 }
