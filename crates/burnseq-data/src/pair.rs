@@ -222,11 +222,6 @@ impl LanguagePairDataset {
         Self::new(src, tgt, self.src_vocab, self.tgt_vocab, self.options.clone())
     }
 
-    /// All pairs as one batch.
-    pub(crate) fn collate_all(&self) -> Result<Batch> {
-        self.collate(&(0..self.len()).collect::<Vec<_>>())
-    }
-
     /// Number of pairs.
     pub fn len(&self) -> usize {
         self.src.len()
@@ -261,6 +256,11 @@ impl LanguagePairDataset {
     /// Target tokens of pair `index`, `</s>` included; 0 without a target side.
     pub fn tgt_len(&self, index: usize) -> usize {
         self.tgt.as_ref().map_or(0, |tgt| tgt.size(index))
+    }
+
+    /// Tokens of the longer side of pair `index`, which the size of a batch is counted by.
+    pub(crate) fn longer_len(&self, index: usize) -> usize {
+        self.src_len(index).max(self.tgt_len(index))
     }
 
     /// Source tokens of pair `index` after truncation.
@@ -336,8 +336,7 @@ impl LanguagePairDataset {
                 reason,
             });
         }
-        let cost = |index| self.src_len(index).max(self.tgt_len(index));
-        let batches = batch_by_size(&kept, cost, &settings.limits)?;
+        let batches = batch_by_size(&kept, |index| self.longer_len(index), &settings.limits)?;
         Ok(BatchPlan { batches, dropped })
     }
 

@@ -4,24 +4,23 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
 use crate::error::Result;
-use crate::pair::Batch;
 
-/// Iterator over collated batches; see [`prefetch`].
+/// Iterator over what is made of batches; see [`prefetch`].
 #[derive(Debug)]
-pub struct Prefetch {
+pub struct Prefetch<T> {
     /// `None` once dropped, which tells the thread to end.
-    batches: Option<Receiver<Result<Batch>>>,
+    batches: Option<Receiver<Result<T>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Makes `batches` in order on a background thread, at most `ahead` before they are asked for.
+/// Calls `collate` for each of `batches` in order on a background thread, at most `ahead` before they are asked for.
 ///
 /// After an error the iterator ends.
-pub fn prefetch(
-    collate: impl Fn(&[usize]) -> Result<Batch> + Send + 'static,
+pub fn prefetch<T: Send + 'static>(
+    collate: impl Fn(&[usize]) -> Result<T> + Send + 'static,
     batches: Vec<Vec<usize>>,
     ahead: usize,
-) -> Prefetch {
+) -> Prefetch<T> {
     let (sender, receiver) = sync_channel(ahead.max(1));
     let thread = std::thread::spawn(move || {
         for indices in &batches {
@@ -38,10 +37,10 @@ pub fn prefetch(
     }
 }
 
-impl Iterator for Prefetch {
-    type Item = Result<Batch>;
+impl<T> Iterator for Prefetch<T> {
+    type Item = Result<T>;
 
-    fn next(&mut self) -> Option<Result<Batch>> {
+    fn next(&mut self) -> Option<Result<T>> {
         let batch = self.batches.as_ref()?.recv().ok();
         if batch.is_none()
             && let Some(thread) = self.thread.take()
@@ -53,7 +52,7 @@ impl Iterator for Prefetch {
     }
 }
 
-impl Drop for Prefetch {
+impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
         self.batches = None;
         if let Some(thread) = self.thread.take() {
@@ -68,7 +67,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::pair::{LanguagePairDataset, PairOptions};
+    use crate::pair::{Batch, LanguagePairDataset, PairOptions};
     use crate::sentences::Sentences;
 
     fn pairs(vocab: usize) -> Arc<LanguagePairDataset> {

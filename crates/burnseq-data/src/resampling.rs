@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, SampleRng, SubwordSampler};
 
+use crate::batching::{BatchLimits, batch_by_size, ordered_indices};
 use crate::error::Result;
 use crate::pair::{Batch, LanguagePairDataset};
 use crate::sentences::Sentences;
@@ -16,14 +17,19 @@ pub struct SideSampler {
     pub sampler: SubwordSampler,
     /// The dictionary that the side is stored with.
     pub dictionary: Arc<Dictionary>,
-    /// Longest sentence, `</s>` included; one that would become longer stays as it is stored.
+    /// Longest sentence that the model takes, `</s>` included; one that would become longer stays as it is stored.
     pub max_len: usize,
 }
 
 impl SideSampler {
-    fn draw(&self, stored: Vec<u32>, rng: &mut SampleRng) -> Vec<u32> {
+    /// Another segmentation of a sentence, of at most `max_tokens` as well.
+    fn draw(&self, stored: Vec<u32>, max_tokens: usize, rng: &mut SampleRng) -> Vec<u32> {
         let drawn = self.sampler.resample(&stored, &self.dictionary, rng);
-        if drawn.len() > self.max_len { stored } else { drawn }
+        if drawn.len() > self.max_len.min(max_tokens) {
+            stored
+        } else {
+            drawn
+        }
     }
 }
 
@@ -33,6 +39,8 @@ impl SideSampler {
 pub struct Resampling {
     /// Seed of the run.
     pub seed: u64,
+    /// Limits of the batches, which are cut by the stored lengths; drawn ones are longer.
+    pub limits: BatchLimits,
     /// Source side.
     pub src: SideSampler,
     /// Target side.
@@ -40,30 +48,66 @@ pub struct Resampling {
 }
 
 impl Resampling {
-    /// [`LanguagePairDataset::collate`] with the segmentations of `epoch`.
-    ///
-    /// Batches are cut by the stored lengths, so that one may become somewhat larger than `--max-tokens`.
+    /// [`LanguagePairDataset::collate`] with the segmentations of `epoch`: one batch, or several where it would be
+    /// larger than `--max-tokens`. They are parts of the same update, so that an epoch has the same updates whatever is
+    /// drawn.
     ///
     /// # Errors
-    /// When a token is not in the dictionary.
+    /// When a token is not in the dictionary, or a stored sentence is longer than `--max-tokens`.
     ///
     /// # Panics
     /// When an index is not below [`LanguagePairDataset::len`].
-    pub fn collate(&self, pairs: &LanguagePairDataset, indices: &[usize], epoch: u32) -> Result<Batch> {
+    pub fn collate(&self, pairs: &LanguagePairDataset, indices: &[usize], epoch: u32) -> Result<Vec<Batch>> {
+        let drawn = self.draw(pairs, indices, epoch)?;
+        let collate = |part: &Vec<usize>| {
+            let mut batch = drawn.collate(part)?;
+            for id in &mut batch.ids {
+                *id = indices[*id];
+            }
+            Ok(batch)
+        };
+        self.parts(&drawn)?.iter().map(collate).collect()
+    }
+
+    /// The pairs `indices` in the segmentations of `epoch`.
+    fn draw(
+        &self,
+        pairs: &LanguagePairDataset,
+        indices: &[usize],
+        epoch: u32,
+    ) -> Result<LanguagePairDataset> {
+        let max_tokens = self.max_tokens();
         let (mut src, mut tgt) = (Vec::new(), Vec::new());
         for &index in indices {
             let mut rng = SampleRng::for_sentence(self.seed, epoch.into(), index as u64);
-            src.push(self.src.draw(pairs.source(index), &mut rng));
+            src.push(self.src.draw(pairs.source(index), max_tokens, &mut rng));
             if let Some(target) = pairs.tgt() {
-                tgt.push(self.tgt.draw(target.sentence(index), &mut rng));
+                tgt.push(self.tgt.draw(target.sentence(index), max_tokens, &mut rng));
             }
         }
         let tgt = pairs.tgt().map(|_| Sentences::Memory(tgt));
-        let mut batch = pairs.with_sentences(Sentences::Memory(src), tgt)?.collate_all()?;
-        for id in &mut batch.ids {
-            *id = indices[*id];
+        pairs.with_sentences(Sentences::Memory(src), tgt)
+    }
+
+    /// All pairs in one part; where they do not fit, in parts of similar lengths that do.
+    fn parts(&self, drawn: &LanguagePairDataset) -> Result<Vec<Vec<usize>>> {
+        let cost = |index| drawn.longer_len(index);
+        let whole: Vec<usize> = (0..drawn.len()).collect();
+        let longest = whole.iter().copied().map(cost).max().unwrap_or(0);
+        if whole.len() * longest <= self.max_tokens() {
+            return Ok(vec![whole]);
         }
-        Ok(batch)
+        let order = ordered_indices(
+            drawn.len(),
+            |index| drawn.src_len(index),
+            |index| drawn.tgt_len(index),
+            None,
+        );
+        batch_by_size(&order, cost, &self.limits)
+    }
+
+    fn max_tokens(&self) -> usize {
+        self.limits.max_tokens.unwrap_or(usize::MAX)
     }
 }
 
@@ -92,9 +136,15 @@ mod tests {
         }
     }
 
-    fn resampling(p: f64, max_len: usize) -> Resampling {
+    /// Sentences of at most `max_len` tokens in batches of at most `max_tokens`.
+    fn resampling(p: f64, max_len: usize, max_tokens: usize) -> Resampling {
         Resampling {
             seed: 3,
+            limits: BatchLimits {
+                max_tokens: Some(max_tokens),
+                required_batch_size_multiple: 1,
+                ..BatchLimits::default()
+            },
             src: side(p, max_len),
             tgt: side(p, max_len),
         }
@@ -114,20 +164,26 @@ mod tests {
         .unwrap()
     }
 
+    /// What is drawn, which fits into one batch.
+    fn one(resampling: &Resampling, pairs: &LanguagePairDataset, indices: &[usize], epoch: u32) -> Batch {
+        let [batch] = <[Batch; 1]>::try_from(resampling.collate(pairs, indices, epoch).unwrap()).unwrap();
+        batch
+    }
+
     #[test]
     fn without_dropout_batches_are_as_stored() {
         let pairs = pairs();
         for indices in [&[0, 1, 2][..], &[2, 0], &[]] {
-            let drawn = resampling(0.0, 99).collate(&pairs, indices, 1).unwrap();
-            assert_eq!(drawn, pairs.collate(indices).unwrap());
+            let drawn = resampling(0.0, 99, 99).collate(&pairs, indices, 1).unwrap();
+            assert_eq!(drawn, [pairs.collate(indices).unwrap()]);
         }
     }
 
     #[test]
     fn pairs_are_segmented_by_epoch_and_number_whatever_the_batch() {
-        let (pairs, resampling) = (pairs(), resampling(0.6, 99));
+        let (pairs, resampling) = (pairs(), resampling(0.6, 99, 99));
         let row = |indices: &[usize], epoch| {
-            let batch = resampling.collate(&pairs, indices, epoch).unwrap();
+            let batch = one(&resampling, &pairs, indices, epoch);
             let row = batch.ids.iter().position(|&id| id == 1).unwrap();
             let target = &batch.target[row * batch.tgt_len..][..batch.tgt_lengths[row]];
             let source = &batch.src_tokens
@@ -151,10 +207,38 @@ mod tests {
     #[test]
     fn a_sentence_that_would_become_too_long_stays() {
         let pairs = pairs();
-        for epoch in 1..20 {
-            let batch = resampling(1.0, 4).collate(&pairs, &[1], epoch).unwrap();
-            assert_eq!(batch, pairs.collate(&[1]).unwrap());
+        for limits in [(4, 99), (99, 4)] {
+            for epoch in 1..20 {
+                let batch = one(&resampling(1.0, limits.0, limits.1), &pairs, &[1], epoch);
+                assert_eq!(batch, pairs.collate(&[1]).unwrap());
+            }
         }
-        assert!(resampling(1.0, 12).collate(&pairs, &[1], 1).unwrap().src_len > 4);
+        assert!(one(&resampling(1.0, 12, 12), &pairs, &[1], 1).src_len > 4);
+    }
+
+    #[test]
+    fn a_batch_that_becomes_too_large_comes_in_parts_that_are_not() {
+        let pairs = pairs();
+        let all = [2, 0, 1, 2, 0, 1];
+        assert!(
+            all.len() * pairs.collate(&all).unwrap().src_len <= 24,
+            "stored, it fits"
+        );
+        let mut most = 0;
+        for epoch in 1..20 {
+            let parts = resampling(0.7, 99, 24).collate(&pairs, &all, epoch).unwrap();
+            most = most.max(parts.len());
+            let mut ids: Vec<usize> = Vec::new();
+            for part in &parts {
+                assert!(part.batch * part.src_len.max(part.tgt_len) <= 24);
+                ids.extend(&part.ids);
+            }
+            ids.sort_unstable();
+            assert_eq!(ids, [0, 0, 1, 1, 2, 2]);
+            let tokens = |parts: &[Batch]| parts.iter().map(|part| part.ntokens).sum::<usize>();
+            let whole = one(&resampling(0.7, 99, 1000), &pairs, &all, epoch);
+            assert_eq!(tokens(&parts), whole.ntokens, "the same is drawn");
+        }
+        assert!(most > 1);
     }
 }

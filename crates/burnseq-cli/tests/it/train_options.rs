@@ -435,4 +435,6 @@ fn bpe_dropout_changes_what_is_learned_from_and_resumes_exactly() {
         "words are split further: {drawn:?} {stored:?}"
     );
     assert_ne!(drawn[0], drawn[1], "and differently in every epoch");
+    let updates = |output| logged(output, "train_num_updates");
+    assert_eq!(updates(&plain), updates(&whole), "in the same updates");
 }

@@ -8,13 +8,13 @@ use burnseq_data::{Batch, EpochIterator, LanguagePairDataset, Prefetch, Resampli
 use super::config::DatasetConfig;
 use crate::error::Result;
 
-/// Makes a batch of the sentences of these numbers.
-type Collate = Box<dyn Fn(&[usize]) -> burnseq_data::Result<Batch> + Send>;
+/// Makes a batch of the sentences of these numbers; several where other subwords make it too large for one.
+type Collate = Box<dyn Fn(&[usize]) -> burnseq_data::Result<Vec<Batch>> + Send>;
 
 /// Source of the batches that are left in an epoch.
 pub(super) enum EpochBatches {
     /// Made by a background thread.
-    Ahead(Prefetch),
+    Ahead(Prefetch<Vec<Batch>>),
     /// Made when asked for.
     OnDemand {
         collate: Collate,
@@ -34,7 +34,7 @@ impl EpochBatches {
         let (dataset, resampling, epoch) = (Arc::clone(dataset), resampling.cloned(), epochs.epoch());
         let collate: Collate = match resampling {
             Some(resampling) => Box::new(move |indices| resampling.collate(&dataset, indices, epoch)),
-            None => Box::new(move |indices| dataset.collate(indices)),
+            None => Box::new(move |indices| Ok(vec![dataset.collate(indices)?])),
         };
         if config.num_workers == 0 {
             Self::OnDemand {
@@ -46,16 +46,19 @@ impl EpochBatches {
         }
     }
 
-    /// Up to `count` batches; fewer at the end of the epoch.
+    /// Up to `count` batches; fewer at the end of the epoch, and more where some come in parts.
     pub(super) fn take(&mut self, count: usize) -> Result<Vec<Batch>> {
-        (0..count).map_while(|_| self.next()).collect()
+        let mut taken = Vec::new();
+        for batch in (0..count).map_while(|_| self.next()) {
+            taken.append(&mut batch?);
+        }
+        Ok(taken)
     }
 
-    fn next(&mut self) -> Option<Result<Batch>> {
-        let batch = match self {
+    fn next(&mut self) -> Option<burnseq_data::Result<Vec<Batch>>> {
+        match self {
             Self::Ahead(batches) => batches.next(),
             Self::OnDemand { collate, batches } => batches.next().map(|indices| collate(&indices)),
-        };
-        batch.map(|batch| batch.map_err(Into::into))
+        }
     }
 }

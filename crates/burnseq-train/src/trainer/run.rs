@@ -93,7 +93,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             let started = Instant::now();
             let batches = source.take(update_freq)?;
             self.update(&batches, started)?;
-            self.epochs.skip(batches.len());
+            self.epochs.skip(update_freq);
             let left = self.epochs.len() - self.epochs.offset();
             if skip_remainder && left < update_freq {
                 self.epochs.skip(left);

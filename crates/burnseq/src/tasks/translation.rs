@@ -158,7 +158,6 @@ impl TranslationTask {
             return Ok(None);
         };
         let (max_src, max_tgt) = model.max_positions();
-        let max_tokens = config.dataset.max_tokens.unwrap_or(usize::MAX);
         let side = |pipeline: TextPipeline, dictionary: &Arc<Dictionary>, max_len: usize| {
             if matches!(pipeline.subword(), SubwordModel::None) {
                 return Err(Error::Data(burnseq_data::Error::DataDir {
@@ -172,11 +171,12 @@ impl TranslationTask {
             Ok::<_, Error>(SideSampler {
                 sampler,
                 dictionary: Arc::clone(dictionary),
-                max_len: max_len.min(max_tokens),
+                max_len,
             })
         };
         Ok(Some(Resampling {
             seed: config.seed.into(),
+            limits: config.dataset.limits(),
             src: side(self.dir.src_pipeline()?, self.dir.src_dict(), max_src)?,
             tgt: side(self.dir.tgt_pipeline()?, self.dir.tgt_dict(), max_tgt)?,
         }))

@@ -60,7 +60,7 @@ pub struct DatasetArgs {
     #[arg(long, value_name = "SPLIT,...", value_delimiter = ',')]
     pub valid_subset: Option<Vec<String>>,
     /// Split the words of the training sentences anew in every epoch, leaving each merge out with this probability
-    /// (BPE-dropout; 0.1 is usual); batches may become somewhat larger than --max-tokens
+    /// (BPE-dropout; 0.1 is usual); a batch that becomes larger than --max-tokens by it is computed in parts
     #[arg(long, value_name = "P", conflicts_with = "subword_alpha")]
     pub bpe_dropout: Option<f64>,
     /// The same for SentencePiece unigram models: segmentations are drawn by their probability to this power (0.1 to
