@@ -3,6 +3,7 @@
 //!
 //! - [`exit`]: exit codes and the one block that an error prints.
 //! - [`refused`]: command lines in fairseq's spelling, and flags of fairseq that are refused.
+//! - [`compute`]: flags of device and precision.
 //! - [`decoding`]: what `generate` and `interactive` share.
 //! - [`fairseq_options`]: what becomes of every option of fairseq.
 //!
@@ -19,6 +20,7 @@
 //! - [`validate`]: `validate`, from a checkpoint and a dataset to loss and BLEU.
 
 pub mod average_checkpoints;
+pub mod compute;
 pub mod convert;
 pub mod decoding;
 pub mod exit;

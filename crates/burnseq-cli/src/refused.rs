@@ -18,9 +18,7 @@ pub const COMMON: &[Refused] = &[
     ("aim-run-hash", LOG),
     ("amp", FLOAT32),
     ("azureml-logging", LOG),
-    ("bf16", FLOAT32),
     ("empty-cache-freq", "leave it out; memory is reused by itself"),
-    ("fp16", FLOAT32),
     ("fp16-init-scale", NO_SCALE),
     ("fp16-no-flatten-grads", NO_SCALE),
     ("fp16-scale-tolerance", NO_SCALE),
@@ -50,7 +48,7 @@ pub const COMMON: &[Refused] = &[
 /// What stands for a tracker of experiments.
 const LOG: &str = "read the log with any tracker: `train --log-format json` writes one object a line";
 /// Precision.
-const FLOAT32: &str = "leave it out; everything is computed in float32";
+const FLOAT32: &str = "use --bf16 or --fp16; parameters and optimiser stay in float32";
 /// What half precision needs.
 const NO_SCALE: &str = "leave it out; without half precision no loss is scaled";
 

@@ -2,24 +2,28 @@
 
 use burn::{
     module::Param,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 
-use crate::dropout::mix;
+use crate::{Compute, Precision, dropout::mix};
 
 /// A seeded stream of uniform and normal numbers (SplitMix64, Steele et al. 2014).
 #[derive(Debug)]
 pub struct Init {
     state: u64,
     device: Device,
+    precision: Precision,
+    activations: DType,
 }
 
 impl Init {
-    /// A stream whose tensors are made on `device`.
-    pub fn new(seed: u64, device: &Device) -> Self {
+    /// A stream whose tensors are made on the device of `compute`, for layers that compute in its precision.
+    pub fn new(seed: u64, compute: &Compute) -> Self {
         Self {
             state: mix(seed ^ 0x6275_726E_7365_7131),
-            device: device.clone(),
+            device: compute.device.clone(),
+            precision: compute.precision,
+            activations: compute.activations(),
         }
     }
 
@@ -73,6 +77,22 @@ impl Init {
     /// The device the tensors are made on.
     pub(crate) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// What the layers compute in.
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Type of what passes between the layers.
+    pub(crate) fn activations(&self) -> DType {
+        self.activations
+    }
+
+    /// Lets vectors of this type pass between the layers, whatever the device prefers.
+    #[cfg(test)]
+    pub(crate) fn with_activations(self, activations: DType) -> Self {
+        Self { activations, ..self }
     }
 }
 

@@ -18,6 +18,7 @@
 //! assert_eq!(logits.dims(), [1, 2, 24]);
 //! ```
 
+mod compute;
 pub mod config;
 pub mod device;
 mod dropout;
@@ -32,6 +33,7 @@ mod state_dict;
 pub mod transformer;
 mod vocab;
 
+pub use compute::{Compute, Precision, UnknownPrecision};
 pub use config::ModelConfig;
 pub use dropout::{Dropout, DropoutModule, Mask, seed_of};
 pub use encoder_decoder::EncoderDecoder;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use burnseq_data::BatchLimits;
 use burnseq_generate::{GenerateOptions, Generator};
+use burnseq_model::Compute;
 use burnseq_text::RemoveBpe;
 
 use crate::decode::{LineFormat, LineTranslation, TargetText, TranslationModel, translate_lines};
@@ -87,8 +87,8 @@ impl Translator {
     ///
     /// # Errors
     /// No checkpoint there, or a damaged one.
-    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        Ok(Self::new(TranslationModel::load(path, device)?))
+    pub fn load(path: impl AsRef<Path>, compute: impl Into<Compute>) -> Result<Self> {
+        Ok(Self::new(TranslationModel::load(path, compute)?))
     }
 
     /// Translates with a model at hand.

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::overrides::{self, Overrides};
 use super::text::TextArgs;
+use crate::compute::ComputeArgs;
 use crate::exit::usage;
 
 /// Checkpoints that are taken when none is named: the first one that is there.
@@ -30,12 +31,9 @@ pub struct DecodingArgs {
     /// "{'max_source_positions': 2048}"
     #[arg(long = "model-overrides", value_name = "DICT", value_parser = overrides::parse, help_heading = "Model")]
     pub overrides: Option<Overrides>,
-    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
-    #[arg(long, value_name = "NAME", conflicts_with = "cpu", help_heading = "Model")]
-    pub device: Option<String>,
-    /// Short for `--device cpu`
-    #[arg(long, help_heading = "Model")]
-    pub cpu: bool,
+    /// Device and precision.
+    #[command(flatten, next_help_heading = "Model")]
+    pub compute: ComputeArgs,
     /// Drop values as in training, so that hypotheses and scores are samples of the model; sentences then go through it
     /// one at a time
     #[arg(long, help_heading = "Model")]
@@ -282,15 +280,6 @@ impl DecodingArgs {
         };
         limits.validate().map_err(usage)?;
         Ok(limits)
-    }
-
-    /// Name of the device.
-    pub(crate) fn device(&self) -> &str {
-        if self.cpu {
-            "cpu"
-        } else {
-            self.device.as_deref().unwrap_or("auto")
-        }
     }
 
     /// What `--remove-bpe` asks for.

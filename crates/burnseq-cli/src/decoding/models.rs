@@ -6,7 +6,6 @@ use anyhow::{Result, anyhow};
 use burnseq::decode::{TranslationModel, overlaid};
 use burnseq_data::DatasetDir;
 use burnseq_model::ModelConfig;
-use burnseq_model::device::parse_device;
 
 use super::args::{DEFAULT_PATHS, DecodingArgs};
 use super::{coded, format};
@@ -36,7 +35,7 @@ pub(crate) fn load(
     args: &DecodingArgs,
     data: &DataArgs<'_>,
 ) -> Result<(TranslationModel, Option<DatasetDir>)> {
-    let device = parse_device(args.device()).map_err(usage)?;
+    let compute = args.compute.open()?;
     let overrides = args.overrides.clone().unwrap_or_default();
     let paths = paths(args);
     let weights = paths.iter().any(|path| is_weights(path));
@@ -68,9 +67,9 @@ pub(crate) fn load(
                 ))
             })?;
             let data = opened.as_ref().expect("opened when there are weights");
-            TranslationModel::from_weights(path, config, data, &device)
+            TranslationModel::from_weights(path, config, data, &compute)
         } else {
-            TranslationModel::load_with(path, &overrides, &device)
+            TranslationModel::load_with(path, &overrides, &compute)
         };
         let model = model.map_err(coded)?;
         match &mut models {

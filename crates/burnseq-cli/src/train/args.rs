@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, ValueEnum};
 
+use crate::compute::ComputeArgs;
+
 use super::flags::{
     CheckpointArgs, DatasetArgs, EmaArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs, ValidationArgs,
 };
@@ -84,12 +86,9 @@ pub struct RunArgs {
     /// Target language [default: as in the dataset]
     #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG")]
     pub target_lang: Option<String>,
-    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
-    #[arg(long, value_name = "NAME", conflicts_with = "cpu")]
-    pub device: Option<String>,
-    /// Short for `--device cpu`
-    #[arg(long)]
-    pub cpu: bool,
+    /// Device and precision.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Seed of weights, order of the data and dropout [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use burn::tensor::Device;
 use burnseq_data::{LanguagePairDataset, Mt19937, PairOptions, Sentences};
-use burnseq_model::device::parse_device;
 use burnseq_model::{ModelConfig, Vocab};
 use burnseq_train::{Event, Interrupt, LossOnly, StopRule, TaskInfo, TrainContext, TrainData, Trainer};
 use flate2::read::GzDecoder;
@@ -42,7 +42,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         pad: 1,
         eos: EOS as usize,
     };
-    let device = parse_device(&request.device).map_err(usage)?;
+    let compute = request.compute.open()?;
     let mut config = request.train;
     config.stop = StopRule {
         max_update: Some((warmup + updates) as u64),
@@ -71,14 +71,14 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
     };
     request.model.validate(&vocab).map_err(usage)?;
     let ModelConfig::Transformer(transformer) = &request.model;
-    let model = transformer.init(&vocab, u64::from(config.seed), &device);
+    let model = transformer.init(&vocab, u64::from(config.seed), &compute);
     let mut trainer = Trainer::new(
         config,
         context,
         model,
         data,
         Box::new(LossOnly),
-        &device,
+        &compute.device,
         Interrupt::default(),
     )?;
 
@@ -121,15 +121,15 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         (count as f64 / seconds * scale).round() / scale
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let device = if request.device == "cpu" {
+    let device = if compute.device == Device::flex() {
         format!("cpu x{threads}")
     } else {
-        format!("{device:?}")
+        format!("{:?}", compute.device)
     };
     let result = json!({
         "burnseq": env!("CARGO_PKG_VERSION"),
         "device": device,
-        "dtype": "fp32",
+        "dtype": compute.precision.to_string(),
         "max_tokens": max_tokens,
         "updates": updates,
         "params": trainer.summary().params,

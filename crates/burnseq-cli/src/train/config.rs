@@ -7,6 +7,7 @@ use burnseq_train::TrainConfig;
 
 use super::args::TrainArgs;
 use super::config_file::ConfigFile;
+use crate::compute::ComputeArgs;
 
 /// The preset of a run that names none.
 const DEFAULT_ARCH: &str = "transformer_iwslt";
@@ -20,8 +21,8 @@ pub struct Request {
     pub train: TrainConfig,
     /// The data.
     pub task: TranslationConfig,
-    /// Name of the device.
-    pub device: String,
+    /// Device and precision.
+    pub compute: ComputeArgs,
 }
 
 impl Request {
@@ -76,16 +77,11 @@ impl Request {
         args.model.overlay_task(&mut task, &model)?;
         args.validation.bleu.overlay(&mut task.eval_bleu)?;
 
-        let device = if run.cpu {
-            "cpu"
-        } else {
-            run.device.as_deref().unwrap_or("auto")
-        };
         Ok(Self {
             model,
             train,
             task,
-            device: device.to_owned(),
+            compute: run.compute.clone(),
         })
     }
 }
@@ -118,7 +114,7 @@ mod tests {
             request.model,
             ModelConfig::from_arch("transformer_iwslt_de_en").unwrap()
         );
-        assert_eq!(request.device, "auto");
+        assert_eq!(request.compute.device_name(), "auto");
     }
 
     #[test]
@@ -188,7 +184,7 @@ mod tests {
         );
         let bleu = request.task.eval_bleu.unwrap();
         assert_eq!((bleu.options.beam, bleu.remove_bpe.as_deref()), (4, Some("@@ ")));
-        assert_eq!(request.device, "cpu");
+        assert_eq!(request.compute.device_name(), "cpu");
     }
 
     #[test]

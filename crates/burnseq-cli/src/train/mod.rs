@@ -14,7 +14,6 @@ use std::cell::RefCell;
 
 use anyhow::{Context, Result, bail};
 use burnseq::tasks::translation::TranslationTask;
-use burnseq_model::device::parse_device;
 use burnseq_train::{Interrupt, StopReason};
 
 pub use args::{LogFormat, TrainArgs};
@@ -44,7 +43,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     };
     // Settings are checked before anything is opened.
     request.train.validate(&request.task.metrics()).map_err(coded)?;
-    let device = parse_device(&request.device).map_err(usage)?;
+    let compute = request.compute.open()?;
     let task = TranslationTask::open(request.task).map_err(coded)?;
     let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
     reporter.say(&format!(
@@ -66,7 +65,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let no_save = request.train.checkpoint.no_save;
     let reporter = RefCell::new(reporter);
     let reason = task
-        .train(request.train, &request.model, &device, interrupt, &mut |event| {
+        .train(request.train, &request.model, &compute, interrupt, &mut |event| {
             reporter.borrow_mut().event(event)
         })
         .map_err(coded)?;

@@ -8,6 +8,7 @@ use burnseq_data::DatasetImpl;
 use burnseq_train::DatasetConfig;
 use clap::{Parser, ValueEnum};
 
+use crate::compute::ComputeArgs;
 use crate::refused::{COMMON, Grammar, Refused, TRAINING};
 use crate::train::flags::EvalBleuArgs;
 use crate::train::values::MARKS;
@@ -48,12 +49,9 @@ pub struct ValidateArgs {
     /// Task of the model; `translation` is the only one
     #[arg(long, value_name = "TASK", value_parser = ["translation"])]
     pub task: Option<String>,
-    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
-    #[arg(long, value_name = "NAME", conflicts_with = "cpu")]
-    pub device: Option<String>,
-    /// Short for `--device cpu`
-    #[arg(long)]
-    pub cpu: bool,
+    /// Device and precision.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Most tokens in a batch, padding included [default: 4096 unless --batch-size is given]
     #[arg(
         long,
@@ -148,8 +146,8 @@ pub struct Request {
     pub dataset: DatasetConfig,
     /// Batches of each part; `None`: all.
     pub max_steps: Option<usize>,
-    /// Name of the device.
-    pub device: String,
+    /// Device and precision.
+    pub compute: ComputeArgs,
     /// How results are shown.
     pub log_format: LogFormat,
 }
@@ -183,17 +181,12 @@ impl Request {
         if args.max_valid_steps == Some(0) {
             bail!("--max-valid-steps must be at least 1, got 0");
         }
-        let device = if args.cpu {
-            "cpu"
-        } else {
-            args.device.as_deref().unwrap_or("auto")
-        };
         Ok(Self {
             path: args.path.clone(),
             task,
             dataset,
             max_steps: args.max_valid_steps,
-            device: device.to_owned(),
+            compute: args.compute.clone(),
             log_format: args.log_format.unwrap_or(LogFormat::Simple),
         })
     }
@@ -220,7 +213,7 @@ mod tests {
             (request.dataset.max_tokens, request.dataset.batch_size),
             (None, Some(8))
         );
-        assert_eq!((request.device.as_str(), request.task.eval_bleu), ("cpu", None));
+        assert_eq!((request.compute.device_name(), request.task.eval_bleu), ("cpu", None));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::io::Write;
 
 use anyhow::Result;
 use burnseq::tasks::translation::TranslationTask;
-use burnseq_model::device::parse_device;
 use burnseq_train::Event;
 
 pub use args::{GRAMMAR, LogFormat, Request, ValidateArgs};
@@ -19,14 +18,14 @@ use crate::exit::{coded, usage};
 /// Wrong usage; data or a checkpoint that cannot be used.
 pub fn run(args: &ValidateArgs) -> Result<()> {
     let request = Request::new(args).map_err(usage)?;
-    let device = parse_device(&request.device).map_err(usage)?;
+    let compute = request.compute.open()?;
     let task = TranslationTask::open(request.task).map_err(coded)?;
     let mut output = Ok(());
     task.validate(
         &request.path,
         &request.dataset,
         request.max_steps,
-        &device,
+        &compute,
         &mut |event| match event {
             Event::Valid(record) => {
                 let line = match request.log_format {

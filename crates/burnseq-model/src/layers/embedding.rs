@@ -5,13 +5,15 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use crate::{init::Init, ops};
+use crate::{Precision, init::Init, ops};
 
 /// Embedding table; as an output projection its rows are the weights of the types.
 #[derive(Module, Debug)]
 pub struct Embedding {
     /// `[types, d_model]`
     pub weight: Param<Tensor<2>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Embedding {
@@ -19,6 +21,7 @@ impl Embedding {
     pub(crate) fn new(types: usize, width: usize, pad: usize, init: &mut Init) -> Self {
         Self {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), Some(pad)),
+            precision: init.precision(),
         }
     }
 
@@ -26,6 +29,7 @@ impl Embedding {
     pub(crate) fn projection(types: usize, width: usize, init: &mut Init) -> Self {
         Self {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), None),
+            precision: init.precision(),
         }
     }
 
@@ -36,6 +40,6 @@ impl Embedding {
 
     /// Logits of every type: `[batch, len, d_model]` to `[batch, len, types]`.
     pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::linear(x, self.weight.val(), None)
+        ops::linear(x, self.weight.val(), None, self.precision)
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, activation};
 
 use super::Linear;
-use crate::{Dropout, DropoutModule, ops, transformer::ActivationFn};
+use crate::{Dropout, DropoutModule, transformer::ActivationFn};
 
 /// `fc2(dropout(activation(fc1(x))))` (Vaswani et al. 2017, section 3.3).
 ///
@@ -25,7 +25,7 @@ impl FeedForward<'_> {
     /// `[batch, len, d_model]` to the same shape.
     pub fn forward(&self, x: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
         let hidden = match self.activation_fn {
-            ActivationFn::Relu => ops::linear_relu(x, self.fc1.weight.val(), self.fc1.bias.val()),
+            ActivationFn::Relu => self.fc1.forward_relu(x),
             ActivationFn::Gelu => activation::gelu(self.fc1.forward(x)),
         }; // [batch, len, ffn_dim]
         let hidden = dropout.apply(hidden, self.module, self.activation_dropout);

@@ -6,6 +6,7 @@ use burn::{
 };
 
 use crate::{
+    Precision,
     init::{Init, xavier_bound},
     ops,
 };
@@ -17,6 +18,8 @@ pub struct Linear {
     pub weight: Param<Tensor<2>>,
     /// `[out]`
     pub bias: Param<Tensor<1>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Linear {
@@ -26,6 +29,7 @@ impl Linear {
         Self {
             weight: init.uniform_param([output, input], bound),
             bias: init.uniform_param([output], bound),
+            precision: init.precision(),
         }
     }
 
@@ -35,6 +39,7 @@ impl Linear {
         Self {
             weight,
             bias: init.uniform_param([output], 1.0 / (input as f64).sqrt()),
+            precision: init.precision(),
         }
     }
 
@@ -44,6 +49,7 @@ impl Linear {
         Self {
             weight,
             bias: init.constant_param(output, 0.0),
+            precision: init.precision(),
         }
     }
 
@@ -52,6 +58,11 @@ impl Linear {
     /// # Shapes
     /// `[batch, len, in]` to `[batch, len, out]`
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::linear(x, self.weight.val(), Some(self.bias.val()))
+        ops::linear(x, self.weight.val(), Some(self.bias.val()), self.precision)
+    }
+
+    /// [`forward`](Self::forward), cut off below zero.
+    pub fn forward_relu(&self, x: Tensor<3>) -> Tensor<3> {
+        ops::linear_relu(x, self.weight.val(), self.bias.val(), self.precision)
     }
 }

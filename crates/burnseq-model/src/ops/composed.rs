@@ -5,7 +5,7 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use super::{AdamStep, LAYER_NORM_EPS};
+use super::{AdamStep, LAYER_NORM_EPS, as_type};
 use crate::dropout::Mask;
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
@@ -15,18 +15,23 @@ const MASKED: f32 = -1e30;
 pub(super) fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
     let [batch, len, input] = x.dims();
     let [output, _] = weight.dims();
+    let dtype = x.dtype();
+    let weight = as_type(weight, dtype);
     let y = x.reshape([batch * len, input]).matmul(weight.transpose()); // [batch * len, out]
     let y = match bias {
-        Some(bias) => y + bias.unsqueeze(),
+        Some(bias) => y + as_type(bias, dtype).unsqueeze(),
         None => y,
     };
     y.reshape([batch, len, output])
 }
 
 pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
+    let dtype = x.dtype();
+    let x = as_type(x, DType::F32);
     let centred = x.clone() - x.mean_dim(2);
     let variance = centred.clone().square().mean_dim(2);
-    centred / (variance + LAYER_NORM_EPS).sqrt() * weight.unsqueeze() + bias.unsqueeze()
+    let y = centred / (variance + LAYER_NORM_EPS).sqrt() * weight.unsqueeze() + bias.unsqueeze();
+    as_type(y, dtype)
 }
 
 pub(super) fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
@@ -37,6 +42,7 @@ pub(super) fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
         Distribution::Bernoulli(1.0 - mask.probability),
         &device,
     );
+    let keep = as_type(keep, x.dtype());
     let keep = if x.is_autodiff() {
         Tensor::from_inner(keep)
     } else {
@@ -79,9 +85,11 @@ pub(super) fn attention_probabilities(
     let [batch, query_len, d_model] = queries.dims();
     let [_, key_len, _] = keys.dims();
     let head_dim = d_model / heads;
+    let dtype = queries.dtype();
 
     let queries = split_heads(queries, heads) * (head_dim as f64).powf(-0.5); // [batch, heads, query_len, head_dim]
-    let mut scores = queries.matmul(split_heads(keys, heads).transpose()); // [batch, heads, query_len, key_len]
+    let scores = queries.matmul(split_heads(keys, heads).transpose()); // [batch, heads, query_len, key_len]
+    let mut scores = as_type(scores, DType::F32);
     if causal {
         let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &scores.device());
         scores = scores.mask_fill(
@@ -95,7 +103,7 @@ pub(super) fn attention_probabilities(
             .expand([batch, heads, query_len, key_len]);
         scores = scores.mask_fill(is_pad, MASKED);
     }
-    softmax(scores, 3)
+    as_type(softmax(scores, 3), dtype)
 }
 
 pub(super) fn cached_attention(
@@ -126,12 +134,7 @@ pub(super) fn label_smoothed_nll(
     epsilon: f64,
 ) -> (Tensor<1>, Tensor<1>) {
     let [tokens, vocab] = logits.dims();
-    let logits = if logits.dtype() == DType::F32 {
-        logits
-    } else {
-        logits.cast(DType::F32)
-    };
-    let log_probs = log_softmax(logits, 1);
+    let log_probs = log_softmax(as_type(logits, DType::F32), 1);
     let is_pad = target.clone().equal_elem(pad as i64);
     let reference = log_probs.clone().gather(1, target.reshape([tokens, 1])); // [tokens, 1]
     let nll = reference

@@ -8,9 +8,9 @@ mod cpu;
 #[cfg(test)]
 mod tests;
 
-use burn::tensor::{Bool, Int, Tensor, activation};
+use burn::tensor::{Bool, DType, Int, Tensor, activation};
 
-use crate::dropout::Mask;
+use crate::{Precision, dropout::Mask};
 
 /// Added to the variance in [`layer_norm`].
 pub const LAYER_NORM_EPS: f64 = 1e-5;
@@ -23,17 +23,30 @@ macro_rules! on_cpu {
     }};
 }
 
-/// `x Wᵀ + b`.
+/// `x` in numbers of another type.
+pub(crate) fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if x.dtype() == dtype { x } else { x.cast(dtype) }
+}
+
+/// `x Wᵀ + b`, in the type of `x`; where that is `f32`, `precision` says what the product's operands are rounded to.
 ///
 /// # Shapes
 /// - `x`: `[batch, len, in]`
 /// - `weight`: `[out, in]`, `bias`: `[out]`
 /// - result: `[batch, len, out]`
-pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+pub fn linear(
+    x: Tensor<3>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    precision: Precision,
+) -> Tensor<3> {
     if !cpu::takes(&x) {
         return composed::linear(x, weight, bias);
     }
-    let op = cpu::LinearOp { relu: false };
+    let op = cpu::LinearOp {
+        relu: false,
+        precision,
+    };
     match bias {
         Some(bias) => on_cpu!(op, x, weight, bias),
         None => on_cpu!(op, x, weight),
@@ -41,11 +54,15 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
 }
 
 /// `max(x Wᵀ + b, 0)`, with the shapes of [`linear`].
-pub fn linear_relu(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>) -> Tensor<3> {
+pub fn linear_relu(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, precision: Precision) -> Tensor<3> {
     if !cpu::takes(&x) {
         return activation::relu(composed::linear(x, weight, Some(bias)));
     }
-    on_cpu!(cpu::LinearOp { relu: true }, x, weight, bias)
+    let op = cpu::LinearOp {
+        relu: true,
+        precision,
+    };
+    on_cpu!(op, x, weight, bias)
 }
 
 /// Layer normalisation over the last dimension.

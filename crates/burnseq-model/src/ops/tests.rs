@@ -63,15 +63,17 @@ fn the_affine_map_agrees() {
         );
         agree(
             [&x, &w, &b],
-            |x: Tensor<3>, w: Tensor<2>, b: Tensor<1>| linear(x, w, Some(b)),
+            |x: Tensor<3>, w: Tensor<2>, b: Tensor<1>| linear(x, w, Some(b), Precision::Fp32),
             |x, w, b| composed::linear(x, w, Some(b)),
         );
-        agree([&x, &w, &b], linear_relu, |x, w, b| {
-            activation::relu(composed::linear(x, w, Some(b)))
-        });
         agree(
             [&x, &w, &b],
-            |x, w: Tensor<2>, b: Tensor<1>| linear(x, w, None) + b.unsqueeze(),
+            |x, w, b| linear_relu(x, w, b, Precision::Fp32),
+            |x, w, b| activation::relu(composed::linear(x, w, Some(b))),
+        );
+        agree(
+            [&x, &w, &b],
+            |x, w: Tensor<2>, b: Tensor<1>| linear(x, w, None, Precision::Fp32) + b.unsqueeze(),
             |x, w, b| composed::linear(x, w, None) + b.unsqueeze(),
         );
     }

@@ -1,10 +1,9 @@
 //! Settings and presets of the Transformer.
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Encoder, Transformer};
-use crate::{Init, ModelError, Vocab};
+use crate::{Compute, Init, ModelError, Vocab};
 
 /// Non-linearity of the feed-forward blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,7 +148,7 @@ impl TransformerConfig {
     }
 
     /// For tests: two blocks of width 64.
-    fn tiny() -> Self {
+    pub(super) fn tiny() -> Self {
         Self::sized(64, 64, 2, 2)
     }
 
@@ -291,8 +290,11 @@ impl TransformerConfig {
     }
 
     /// A model with fresh weights, drawn from `seed` as fairseq distributes them. Call [`Self::validate`] first.
-    pub fn init(&self, vocab: &Vocab, seed: u64, device: &Device) -> Transformer {
-        let mut init = Init::new(seed, device);
+    pub fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Transformer {
+        self.init_from(vocab, Init::new(seed, &compute.into()))
+    }
+
+    pub(super) fn init_from(&self, vocab: &Vocab, mut init: Init) -> Transformer {
         let encoder = Encoder::new(self, vocab, &mut init);
         let decoder = Decoder::new(self, vocab, &mut init);
         Transformer {
@@ -363,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_presets_have_the_published_sizes() {
-        let device = Device::flex();
+        let device = burn::tensor::Device::flex();
         let count = |config: TransformerConfig, src, tgt| {
             use burn::module::Module;
             config

@@ -2,7 +2,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Bool, Int, Tensor},
+    tensor::{Bool, DType, Int, Tensor},
 };
 
 use crate::{
@@ -24,6 +24,9 @@ pub struct Inputs {
     module: DropoutModule,
     pad: usize,
     max_positions: usize,
+    /// Type of what enters the first block, and passes between the blocks.
+    #[module(skip)]
+    activations: DType,
 }
 
 /// The parameters that go with [`Inputs`].
@@ -69,6 +72,7 @@ impl Inputs {
             module,
             pad,
             max_positions,
+            activations: init.activations(),
         };
         (inputs, learned)
     }
@@ -131,6 +135,7 @@ impl Inputs {
             Some(norm) => norm.forward(x),
             None => x,
         };
+        let x = ops::as_type(x, self.activations);
         dropout.apply(x, self.module, self.dropout)
     }
 }

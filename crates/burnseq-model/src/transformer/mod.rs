@@ -5,6 +5,8 @@ mod decoder;
 mod encoder;
 mod inputs;
 mod state;
+#[cfg(test)]
+mod precision_tests;
 
 use burn::{
     module::Module,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict};
+use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::{Checkpoint, TaskInfo};
 use safetensors::{Dtype, SafeTensors};
@@ -37,8 +37,8 @@ impl TranslationModel {
     ///
     /// # Errors
     /// No checkpoint there; a file that is damaged; weights, dictionaries and text settings that do not fit together.
-    pub fn load(path: impl AsRef<Path>, device: &Device) -> Result<Self> {
-        Self::load_with(path, &Map::new(), device)
+    pub fn load(path: impl AsRef<Path>, compute: impl Into<Compute>) -> Result<Self> {
+        Self::load_with(path, &Map::new(), compute)
     }
 
     /// As [`load`](Self::load), with `overrides` laid over the fields of the configuration.
@@ -48,7 +48,7 @@ impl TranslationModel {
     pub fn load_with(
         path: impl AsRef<Path>,
         overrides: &Map<String, Value>,
-        device: &Device,
+        compute: impl Into<Compute>,
     ) -> Result<Self> {
         let checkpoint = Checkpoint::open(path.as_ref())?;
         let meta = checkpoint.meta();
@@ -88,9 +88,10 @@ impl TranslationModel {
         let config = overlaid(&meta.model_config, overrides)?;
         config.validate(&meta.vocab)?;
         let ModelConfig::Transformer(config) = config;
+        let compute = compute.into();
         Ok(Self {
-            models: vec![checkpoint.load_into(config.init(&meta.vocab, 0, device))?],
-            device: device.clone(),
+            models: vec![checkpoint.load_into(config.init(&meta.vocab, 0, &compute))?],
+            device: compute.device,
             task: meta.task.clone(),
             src_text: pipeline(&meta.task.source_lang)?,
             tgt_text: pipeline(&meta.task.target_lang)?,
@@ -108,7 +109,7 @@ impl TranslationModel {
         path: impl AsRef<Path>,
         config: &ModelConfig,
         data: &DatasetDir,
-        device: &Device,
+        compute: impl Into<Compute>,
     ) -> Result<Self> {
         let path = path.as_ref();
         let (src_dict, tgt_dict) = (Arc::clone(data.src_dict()), Arc::clone(data.tgt_dict()));
@@ -121,7 +122,8 @@ impl TranslationModel {
         config.validate(&vocab)?;
         let tensors = read_safetensors(path)?;
         let ModelConfig::Transformer(transformer) = config;
-        let model = load_state_dict(transformer.init(&vocab, 0, device), &tensors).map_err(|problem| {
+        let compute = compute.into();
+        let model = load_state_dict(transformer.init(&vocab, 0, &compute), &tensors).map_err(|problem| {
             Error::Weights {
                 path: path.to_owned(),
                 problem: problem.to_string(),
@@ -133,7 +135,7 @@ impl TranslationModel {
         };
         Ok(Self {
             models: vec![model],
-            device: device.clone(),
+            device: compute.device,
             task,
             src_dict,
             tgt_dict,

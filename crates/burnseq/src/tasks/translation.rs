@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler};
-use burnseq_model::{EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict, state_dict};
+use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict, state_dict};
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
@@ -192,7 +192,7 @@ impl TranslationTask {
         path: &Path,
         dataset: &DatasetConfig,
         max_steps: Option<usize>,
-        device: &Device,
+        compute: &Compute,
         observe: Observer<'_>,
     ) -> Result<()> {
         let checkpoint = Checkpoint::open(path)?;
@@ -205,7 +205,8 @@ impl TranslationTask {
         let criterion = criterion.unwrap_or_default().init()?;
         let sentence_avg = config.is_some_and(|config| config.optimization.sentence_avg);
 
-        let translation = TranslationModel::load(path, device)?;
+        let translation = TranslationModel::load(path, compute)?;
+        let device = &compute.device;
         translation.check_dictionaries(&self.dir)?;
         let model = &translation.models[0]; // one path, one model
         let mut validator: Box<dyn Validator<Transformer>> = match self.bleu(device)? {
@@ -319,7 +320,7 @@ impl TranslationTask {
         &self,
         config: TrainConfig,
         model: &ModelConfig,
-        device: &Device,
+        compute: &Compute,
         interrupt: Interrupt,
         observe: Observer<'_>,
     ) -> Result<StopReason> {
@@ -328,16 +329,16 @@ impl TranslationTask {
         model.validate(&vocab)?;
         let data = self.data(&config, model)?;
         let context = self.context(model)?;
-        let bleu = self.bleu(device)?;
+        let bleu = self.bleu(&compute.device)?;
         match model {
             ModelConfig::Transformer(transformer) => {
-                let model = transformer.init(&vocab, u64::from(config.seed), device);
+                let model = transformer.init(&vocab, u64::from(config.seed), compute);
                 let model = self.with_pretrained_embeddings(model, observe)?;
                 let validator: Box<dyn Validator<_>> = match bleu {
                     Some(bleu) => Box::new(bleu),
                     None => Box::new(LossOnly),
                 };
-                let mut trainer = Trainer::new(config, context, model, data, validator, device, interrupt)?;
+                let mut trainer = Trainer::new(config, context, model, data, validator, &compute.device, interrupt)?;
                 Ok(trainer.run(observe)?)
             }
         }

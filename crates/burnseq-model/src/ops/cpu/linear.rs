@@ -3,19 +3,30 @@
 use rayon::prelude::*;
 
 use super::{
-    CpuOp, Values, buffer,
-    matmul::{Mat, matmul},
+    CpuOp, Values, bf16, buffer,
+    matmul::{self, Mat},
 };
-use crate::vectorised;
+use crate::{Precision, vectorised};
 
 /// `x Wᵀ + b` of `x`, `weight` `[out, in]` and, if `bias` says so, `bias` `[out]`; the third input is ignored otherwise.
 #[derive(Debug, Clone)]
 pub(in super::super) struct LinearOp {
     /// Cut the result off below zero.
     pub relu: bool,
+    /// What the operands of products are rounded to.
+    pub precision: Precision,
 }
 
 impl LinearOp {
+    /// `c = a b`, or `c += a b`.
+    fn multiply(&self, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+        match self.precision {
+            Precision::Bf16 => bf16::matmul(c, a, b, accumulate),
+            // Tensors of half precision are no business of these kernels: here nothing is rounded to it.
+            Precision::Fp32 | Precision::Fp16 => matmul::matmul(c, a, b, accumulate),
+        }
+    }
+
     fn compute(&self, x: &Values, weight: &Values, bias: Option<&Values>) -> Values {
         let (input, rows) = (weight.width(), x.as_slice().len() / x.width());
         let output = weight.as_slice().len() / input;
@@ -30,7 +41,7 @@ impl LinearOp {
             Mat::new(x.as_slice(), rows, input),
             Mat::new(weight.as_slice(), output, input).t(),
         );
-        matmul(&mut y, a, b, bias.is_some());
+        self.multiply(&mut y, a, b, bias.is_some());
         if self.relu {
             y.par_chunks_mut(1 << 14).for_each(cut_below_zero);
         }
@@ -54,12 +65,12 @@ impl LinearOp {
         let grad = Mat::new(grad.as_slice(), rows, output);
         let of_x = needed[0].then(|| {
             let mut of_x = buffer(rows * input);
-            matmul(&mut of_x, grad, Mat::new(weight.as_slice(), output, input), false);
+            self.multiply(&mut of_x, grad, Mat::new(weight.as_slice(), output, input), false);
             Values::new(of_x, x.shape())
         });
         let of_weight = needed[1].then(|| {
             let mut of_weight = buffer(output * input);
-            matmul(
+            self.multiply(
                 &mut of_weight,
                 grad.t(),
                 Mat::new(x.as_slice(), rows, input),

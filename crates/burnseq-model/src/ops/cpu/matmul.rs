@@ -52,6 +52,33 @@ impl<'a> Mat<'a> {
         self.values
     }
 
+    /// The same matrix in a slice of other values.
+    pub fn with_values(self, values: &[f32]) -> Mat<'_> {
+        assert_eq!(values.len(), self.values.len());
+        Mat {
+            values,
+            rows: self.rows,
+            cols: self.cols,
+            row_stride: self.row_stride,
+            col_stride: self.col_stride,
+        }
+    }
+
+    /// Number of rows.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn cols(self) -> usize {
+        self.cols
+    }
+
+    /// Values between rows, and between columns.
+    pub fn strides(self) -> [usize; 2] {
+        [self.row_stride, self.col_stride]
+    }
+
     fn rows_from(self, first: usize, rows: usize) -> Self {
         assert!(first + rows <= self.rows);
         Self {
@@ -124,18 +151,18 @@ const PARALLEL_FROM: usize = 1 << 19;
 /// Bands a product is cut into.
 const BANDS: usize = 4;
 
-/// The result of a product, written by several threads at once, each to a band of its own.
+/// The result of a product, written by several threads at once, each to a part of its own.
 #[derive(Clone, Copy)]
-struct Out(*mut f32);
+pub(super) struct Out(pub *mut f32);
 
-// SAFETY: every band writes to elements that no other band touches; see `matmul`.
+// SAFETY: every user writes to elements that no other user touches; see `matmul`.
 unsafe impl Send for Out {}
 // SAFETY: as above.
 unsafe impl Sync for Out {}
 
 impl Out {
     /// The address of element `offset`, which lies inside the result.
-    fn at(self, offset: usize) -> *mut f32 {
+    pub fn at(self, offset: usize) -> *mut f32 {
         self.0.wrapping_add(offset)
     }
 }

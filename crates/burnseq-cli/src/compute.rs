@@ -1,0 +1,107 @@
+//! Where to compute, and in which number format: flags of every binary that runs a model.
+
+use anyhow::{Result, anyhow};
+use burn::tensor::Device;
+use burnseq_model::device::parse_device;
+use burnseq_model::{Compute, Precision};
+use clap::Args;
+
+use crate::exit::usage;
+
+/// What the flags say of device and precision.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ComputeArgs {
+    /// Where to compute: auto, cpu, cuda, cuda:N [default: auto, a GPU when there is one]
+    #[arg(long, value_name = "NAME", conflicts_with = "cpu")]
+    pub device: Option<String>,
+    /// Short for `--device cpu`
+    #[arg(long)]
+    pub cpu: bool,
+    /// Number format of the computation: fp32, bf16, fp16; parameters stay in fp32 [default: fp32 on the processor,
+    /// bf16 on a GPU]
+    #[arg(long, value_name = "NAME")]
+    pub precision: Option<Precision>,
+    /// Short for `--precision bf16`
+    #[arg(long, conflicts_with_all = ["precision", "fp16"])]
+    pub bf16: bool,
+    /// Short for `--precision fp16`
+    #[arg(long, conflicts_with = "precision")]
+    pub fp16: bool,
+}
+
+impl ComputeArgs {
+    /// Name of the device.
+    pub fn device_name(&self) -> &str {
+        if self.cpu {
+            "cpu"
+        } else {
+            self.device.as_deref().unwrap_or("auto")
+        }
+    }
+
+    /// The device, checked to be usable, and the precision on it.
+    ///
+    /// # Errors
+    /// An unknown device, or one that cannot be used, as wrong usage.
+    pub fn open(&self) -> Result<Compute> {
+        let device = parse_device(self.device_name()).map_err(|error| usage(anyhow!(error)))?;
+        let precision = self.precision_on(&device);
+        Ok(Compute { device, precision })
+    }
+
+    fn precision_on(&self, device: &Device) -> Precision {
+        let default = if *device == Device::flex() {
+            Precision::Fp32
+        } else {
+            Precision::Bf16
+        };
+        match (self.bf16, self.fp16) {
+            (true, _) => Precision::Bf16,
+            (_, true) => Precision::Fp16,
+            _ => self.precision.unwrap_or(default),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        compute: ComputeArgs,
+    }
+
+    fn parse(flags: &str) -> Result<ComputeArgs, clap::Error> {
+        let words = std::iter::once("x").chain(flags.split_whitespace());
+        Ok(Cli::try_parse_from(words)?.compute)
+    }
+
+    #[test]
+    fn flags_choose_device_and_precision() {
+        let chosen = |flags: &str| {
+            let compute = parse(flags).unwrap().open().unwrap();
+            assert_eq!(compute.device, Device::flex());
+            compute.precision
+        };
+        assert_eq!(chosen("--cpu"), Precision::Fp32);
+        assert_eq!(chosen("--cpu --bf16"), Precision::Bf16);
+        assert_eq!(chosen("--device cpu --fp16"), Precision::Fp16);
+        assert_eq!(chosen("--cpu --precision bf16"), Precision::Bf16);
+        assert_eq!(parse("").unwrap().device_name(), "auto");
+    }
+
+    #[test]
+    fn contradictions_and_unknown_names_are_refused() {
+        for flags in ["--bf16 --fp16", "--precision fp32 --bf16", "--cpu --device cuda"] {
+            assert!(parse(flags).is_err(), "{flags}");
+        }
+        let error = parse("--precision int8").unwrap_err().to_string();
+        assert!(error.contains("fp32, bf16, fp16"), "{error}");
+        let error = parse("--device gpu").unwrap().open().unwrap_err();
+        assert_eq!(crate::exit::code(&error), 2);
+    }
+}

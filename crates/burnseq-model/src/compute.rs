@@ -1,0 +1,105 @@
+//! Where a model computes, and in which number format.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::tensor::{DType, Device};
+
+/// Number format of a model's computations.
+///
+/// Parameters, their gradients and the optimiser stay in `f32`, and so does the arithmetic of softmax, layer
+/// normalisation and loss.
+///
+/// The processor rounds the operands of matrix products to bfloat16 and keeps everything between them in `f32`; on
+/// other devices what passes between the layers has the narrow format, too. With [`Fp16`](Self::Fp16) it has on every
+/// device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// `f32` throughout.
+    #[default]
+    Fp32,
+    /// bfloat16: the range of `f32` with 8 bits of precision.
+    Bf16,
+    /// IEEE half precision: 11 bits of precision, numbers up to 65,504; training needs its loss scaled.
+    Fp16,
+}
+
+impl Precision {
+    /// Every precision, by the names [`FromStr`] takes.
+    pub const ALL: [Self; 3] = [Self::Fp32, Self::Bf16, Self::Fp16];
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Fp32 => "fp32",
+            Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
+        })
+    }
+}
+
+/// The name is none of `fp32`, `bf16`, `fp16`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown precision `{0}`; choose one of: fp32, bf16, fp16")]
+pub struct UnknownPrecision(String);
+
+impl FromStr for Precision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, UnknownPrecision> {
+        Self::ALL
+            .into_iter()
+            .find(|precision| precision.to_string() == name)
+            .ok_or_else(|| UnknownPrecision(name.to_owned()))
+    }
+}
+
+/// The device that holds a model, and the precision it computes in. A device alone stands for [`Precision::Fp32`].
+#[derive(Debug, Clone)]
+pub struct Compute {
+    /// Off autodiff or on it, as the model is to be.
+    pub device: Device,
+    /// Of the model's computations.
+    pub precision: Precision,
+}
+
+impl Compute {
+    /// Type of what passes between the layers.
+    pub(crate) fn activations(&self) -> DType {
+        match self.precision {
+            Precision::Fp16 => DType::F16,
+            Precision::Bf16 if self.device.clone().without_autodiff() != Device::flex() => DType::BF16,
+            Precision::Bf16 | Precision::Fp32 => DType::F32,
+        }
+    }
+}
+
+impl From<&Device> for Compute {
+    fn from(device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            precision: Precision::Fp32,
+        }
+    }
+}
+
+impl From<&Compute> for Compute {
+    fn from(compute: &Compute) -> Self {
+        compute.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_others_list_the_choices() {
+        for precision in Precision::ALL {
+            assert_eq!(precision.to_string().parse(), Ok(precision));
+        }
+        let error = "fp8".parse::<Precision>().unwrap_err().to_string();
+        assert_eq!(error, "unknown precision `fp8`; choose one of: fp32, bf16, fp16");
+    }
+}

@@ -1,0 +1,82 @@
+//! The narrow number formats against `f32`: loss and gradients of a whole model.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, Device, Int, Tensor};
+
+use super::{Transformer, TransformerConfig};
+use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Vocab, named_parameters, ops};
+
+const VOCAB: Vocab = Vocab {
+    src: 40,
+    tgt: 48,
+    pad: 1,
+    eos: 2,
+};
+
+fn model(precision: Precision, activations: DType) -> Transformer {
+    let compute = Compute {
+        device: Device::flex().autodiff(),
+        precision,
+    };
+    let init = Init::new(3, &compute).with_activations(activations);
+    TransformerConfig::tiny().init_from(&VOCAB, init)
+}
+
+/// Loss, and the gradients by parameter.
+fn learn(model: &Transformer) -> (f32, HashMap<String, Vec<f32>>) {
+    let device = Device::flex().autodiff();
+    let src = Tensor::<2, Int>::from_ints([[1, 1, 5, 7, 2], [9, 8, 7, 6, 2]], &device);
+    let prev = Tensor::<2, Int>::from_ints([[2, 9, 10, 11], [2, 12, 1, 1]], &device);
+    let target = Tensor::<1, Int>::from_ints([9, 10, 11, 2, 12, 2, 1, 1], &device);
+    let logits = model.forward(src, prev, &Dropout::off());
+    let (loss, _) = ops::label_smoothed_nll(logits.reshape([8, VOCAB.tgt]), target, VOCAB.pad, 0.1);
+    let grads = GradientsParams::from_grads(loss.backward(), model);
+
+    struct Collect<'a>(&'a GradientsParams, HashMap<ParamId, Vec<f32>>);
+    impl ModuleVisitor for Collect<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let grad = self.0.get::<D>(param.id).expect("every parameter takes part");
+            assert_eq!(grad.dtype(), DType::F32);
+            self.1.insert(param.id, grad.into_data().try_to_vec().unwrap());
+        }
+    }
+    let mut collected = Collect(&grads, HashMap::new());
+    model.visit(&mut collected);
+    let gradients = named_parameters(model)
+        .into_iter()
+        .map(|(name, id, _)| (name, collected.1.remove(&id).unwrap()))
+        .collect();
+    (loss.into_scalar(), gradients)
+}
+
+/// Length of the difference beside the length of `b`.
+fn relative(a: &[f32], b: &[f32]) -> f32 {
+    let length = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
+    length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / length(&mut b.iter().copied()).max(1e-3)
+}
+
+#[test]
+fn narrow_formats_learn_nearly_the_same() {
+    let (loss, gradients) = learn(&model(Precision::Fp32, DType::F32));
+    for (precision, activations, tolerance) in [
+        (Precision::Bf16, DType::F32, 8e-2),  // products only, as on the processor
+        (Precision::Bf16, DType::BF16, 8e-2), // everything, as on other devices
+        (Precision::Fp16, DType::F16, 1.5e-2),
+    ] {
+        let (narrow_loss, narrow) = learn(&model(precision, activations));
+        let off = (narrow_loss - loss).abs() / loss;
+        assert!(off > 0.0, "{precision} {activations:?} changes nothing");
+        assert!(off < tolerance / 15.0, "{precision} {activations:?}: loss is off by {off:e}");
+        for (name, gradient) in &gradients {
+            // Softmax does not see a constant added to all scores, so that nothing but rounding is left here.
+            if name.ends_with("k_proj.bias") {
+                continue;
+            }
+            let off = relative(&narrow[name], gradient);
+            assert!(off < tolerance, "{precision} {activations:?}: gradient of {name} is off by {off:e}");
+        }
+    }
+}
