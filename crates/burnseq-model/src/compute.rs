@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device};
 
+use crate::ops;
+
 /// Number format of a model's computations.
 ///
 /// Parameters, their gradients and the optimiser stay in `f32`, and so does the arithmetic of softmax, layer
@@ -65,13 +67,28 @@ pub struct Compute {
 }
 
 impl Compute {
+    /// Whether the precision is imitated, which is slower than `f32`: half precision on the processor, and bfloat16 on
+    /// one without instructions for it.
+    pub fn is_imitated(&self) -> bool {
+        self.on_processor()
+            && match self.precision {
+                Precision::Fp32 => false,
+                Precision::Bf16 => !ops::bf16_is_fast(),
+                Precision::Fp16 => true,
+            }
+    }
+
     /// Type of what passes between the layers.
     pub(crate) fn activations(&self) -> DType {
         match self.precision {
             Precision::Fp16 => DType::F16,
-            Precision::Bf16 if self.device.clone().without_autodiff() != Device::flex() => DType::BF16,
+            Precision::Bf16 if !self.on_processor() => DType::BF16,
             Precision::Bf16 | Precision::Fp32 => DType::F32,
         }
+    }
+
+    fn on_processor(&self) -> bool {
+        self.device.clone().without_autodiff() == Device::flex()
     }
 }
 

@@ -225,7 +225,10 @@ mod tests {
             (decoding.beam, decoding.lenpen, decoding.unkpen),
             (Some(4), Some(0.6), Some(-9.0))
         );
-        assert_eq!((decoding.batch_size, decoding.compute.device_name()), (Some(8), "cpu"));
+        assert_eq!(
+            (decoding.batch_size, decoding.compute.device_name()),
+            (Some(8), "cpu")
+        );
         assert_eq!(decoding.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
         assert_eq!(args.dataset_impl, Some(DatasetImpl::Raw));
         args.check().unwrap();

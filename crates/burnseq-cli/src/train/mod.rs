@@ -59,6 +59,12 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             "note: batches of at most {max_tokens} tokens (--max-tokens)"
         ));
     }
+    if compute.is_imitated() {
+        reporter.say(&format!(
+            "note: this processor only imitates {}, more slowly than fp32",
+            compute.precision
+        ));
+    }
     let interrupt = Interrupt::default();
     stop_on_signals(&interrupt)?;
     let save_dir = request.train.checkpoint.save_dir.clone();

@@ -213,7 +213,10 @@ mod tests {
             (request.dataset.max_tokens, request.dataset.batch_size),
             (None, Some(8))
         );
-        assert_eq!((request.compute.device_name(), request.task.eval_bleu), ("cpu", None));
+        assert_eq!(
+            (request.compute.device_name(), request.task.eval_bleu),
+            ("cpu", None)
+        );
     }
 
     #[test]

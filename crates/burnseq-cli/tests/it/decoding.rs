@@ -456,3 +456,24 @@ fn translations_of_lines_hold_their_constraints() {
         "line 2: the constraints of sentence 1 cannot be met: they have ",
     );
 }
+
+#[test]
+fn narrow_precision_changes_scores_a_little() {
+    let dir = folder();
+    let scores = |flags: &str| -> Vec<f32> {
+        let lines = lines_of(&lines(dir.path(), &format!("--score-reference {flags}")), 'H').into_values();
+        let score = |line: String| line.split('\t').next().unwrap().parse().unwrap();
+        lines.flatten().map(score).collect()
+    };
+    let full = scores("--cpu");
+    for precision in ["--bf16", "--precision fp16"] {
+        let narrow = scores(&format!("--cpu {precision}"));
+        assert_ne!(narrow, full, "{precision}");
+        for (narrow, full) in narrow.iter().zip(&full) {
+            assert!(
+                (narrow - full).abs() < 0.02 * full.abs(),
+                "{precision}: {narrow} instead of {full}"
+            );
+        }
+    }
+}

@@ -475,3 +475,35 @@ fn the_benchmark_prints_one_line_with_the_fields_of_the_yardstick() {
     );
     assert!(!toy.dir.path().join("checkpoints").exists());
 }
+
+/// Training loss of the last epoch.
+fn last_loss(output: &std::process::Output) -> f64 {
+    let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
+    let mut losses = lines.filter_map(|line| {
+        let value = serde_json::from_str::<Value>(line).unwrap()["train_loss"].take();
+        value.as_f64().or_else(|| value.as_str()?.parse().ok())
+    });
+    losses.next_back().unwrap()
+}
+
+#[test]
+fn narrow_precision_learns_nearly_the_same_and_a_run_goes_on_in_another() {
+    let toy = Toy::new();
+    let flags = "--max-tokens 64 --log-interval 0 --max-epoch";
+    let full = last_loss(&succeed(toy.run("fp32", &format!("{flags} 2"))));
+    for precision in ["bf16", "fp16"] {
+        let narrow = last_loss(&succeed(toy.run(precision, &format!("{flags} 2 --{precision}"))));
+        let off = (narrow - full).abs() / full;
+        assert!(off < 0.01, "{precision}: {narrow} instead of {full}");
+        assert_ne!(
+            weights(&toy.save_dir("fp32/checkpoint_last"))[0],
+            weights(&toy.save_dir(&format!("{precision}/checkpoint_last")))[0]
+        );
+    }
+    let whole = last_loss(&succeed(toy.run("fp32", &format!("{flags} 3"))));
+    let resumed = last_loss(&succeed(toy.run("bf16", &format!("{flags} 3 --precision fp32"))));
+    assert!(
+        (resumed - whole).abs() / whole < 0.01,
+        "{resumed} instead of {whole}"
+    );
+}

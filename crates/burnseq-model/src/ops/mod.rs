@@ -23,6 +23,11 @@ macro_rules! on_cpu {
     }};
 }
 
+/// Whether the processor multiplies bfloat16 faster than `f32`.
+pub(crate) fn bf16_is_fast() -> bool {
+    cpu::bf16::is_fast()
+}
+
 /// `x` in numbers of another type.
 pub(crate) fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
     if x.dtype() == dtype { x } else { x.cast(dtype) }
@@ -34,12 +39,7 @@ pub(crate) fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
 /// - `x`: `[batch, len, in]`
 /// - `weight`: `[out, in]`, `bias`: `[out]`
 /// - result: `[batch, len, out]`
-pub fn linear(
-    x: Tensor<3>,
-    weight: Tensor<2>,
-    bias: Option<Tensor<1>>,
-    precision: Precision,
-) -> Tensor<3> {
+pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, precision: Precision) -> Tensor<3> {
     if !cpu::takes(&x) {
         return composed::linear(x, weight, bias);
     }

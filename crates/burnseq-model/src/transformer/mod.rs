@@ -4,9 +4,9 @@ mod config;
 mod decoder;
 mod encoder;
 mod inputs;
-mod state;
 #[cfg(test)]
 mod precision_tests;
+mod state;
 
 use burn::{
     module::Module,

@@ -69,14 +69,20 @@ fn narrow_formats_learn_nearly_the_same() {
         let (narrow_loss, narrow) = learn(&model(precision, activations));
         let off = (narrow_loss - loss).abs() / loss;
         assert!(off > 0.0, "{precision} {activations:?} changes nothing");
-        assert!(off < tolerance / 15.0, "{precision} {activations:?}: loss is off by {off:e}");
+        assert!(
+            off < tolerance / 15.0,
+            "{precision} {activations:?}: loss is off by {off:e}"
+        );
         for (name, gradient) in &gradients {
             // Softmax does not see a constant added to all scores, so that nothing but rounding is left here.
             if name.ends_with("k_proj.bias") {
                 continue;
             }
             let off = relative(&narrow[name], gradient);
-            assert!(off < tolerance, "{precision} {activations:?}: gradient of {name} is off by {off:e}");
+            assert!(
+                off < tolerance,
+                "{precision} {activations:?}: gradient of {name} is off by {off:e}"
+            );
         }
     }
 }

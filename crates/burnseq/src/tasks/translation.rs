@@ -338,7 +338,15 @@ impl TranslationTask {
                     Some(bleu) => Box::new(bleu),
                     None => Box::new(LossOnly),
                 };
-                let mut trainer = Trainer::new(config, context, model, data, validator, &compute.device, interrupt)?;
+                let mut trainer = Trainer::new(
+                    config,
+                    context,
+                    model,
+                    data,
+                    validator,
+                    &compute.device,
+                    interrupt,
+                )?;
                 Ok(trainer.run(observe)?)
             }
         }

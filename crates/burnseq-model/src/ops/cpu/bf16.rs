@@ -129,11 +129,7 @@ mod avx512 {
     /// Runs `work` on at least `length` lanes of this thread's memory.
     ///
     /// The memory is away meanwhile: a thread that waits may take up another product.
-    fn with_memory(
-        key: &'static LocalKey<Cell<Vec<u32>>>,
-        length: usize,
-        work: impl FnOnce(&mut [u32]),
-    ) {
+    fn with_memory(key: &'static LocalKey<Cell<Vec<u32>>>, length: usize, work: impl FnOnce(&mut [u32])) {
         let mut memory = key.take();
         if memory.len() < length {
             memory.resize(length, 0);
@@ -222,7 +218,9 @@ mod avx512 {
                                 accumulate: self.accumulate || step.first > 0,
                             };
                             // SAFETY: both panels have `step.lanes()` lanes, and the tile lies inside the block.
-                            unsafe { tile.multiply(out.at(row * self.width + col), a.as_ptr(), b, step.lanes()) };
+                            unsafe {
+                                tile.multiply(out.at(row * self.width + col), a.as_ptr(), b, step.lanes())
+                            };
                         }
                     }
                 }
@@ -424,7 +422,9 @@ mod tests {
 
     /// Values between -1 and 1 that bfloat16 cannot hold.
     fn values(len: usize, seed: usize) -> Vec<f32> {
-        (0..len).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0).collect()
+        (0..len)
+            .map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0)
+            .collect()
     }
 
     fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
@@ -467,7 +467,10 @@ mod tests {
             let mut exact = vec![0.0; m * n];
             matmul::matmul(&mut exact, Mat::new(&a, m, k), Mat::new(&b, k, n), false);
             let off = largest_difference(&exact, &expected);
-            assert!(off < 4e-3 * (k as f32).sqrt() + 4e-3, "{m} {k} {n}, rounding: {off:e}");
+            assert!(
+                off < 4e-3 * (k as f32).sqrt() + 4e-3,
+                "{m} {k} {n}, rounding: {off:e}"
+            );
         }
     }
 
@@ -485,7 +488,10 @@ mod tests {
         let (m, k, n) = (300, 700, 130);
         let (a, b) = (values(m * k, 3), values(k * n, 4));
         let product = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             let mut c = vec![0.0; m * n];
             pool.install(|| matmul(&mut c, Mat::new(&a, m, k), Mat::new(&b, k, n), false));
             c

@@ -6,7 +6,7 @@
 
 mod adam;
 mod attention;
-mod bf16;
+pub(super) mod bf16;
 mod cached_attention;
 mod dropout;
 mod layer_norm;
