@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn flags_that_would_be_ignored_are_refused() {
-        assert!(problem("--fp16").contains("float32"));
+        assert!(problem("--amp").contains("float32"));
         assert!(problem("--momentum 0.9").contains("--optimizer nag"));
         assert!(problem("--optimizer sgd --adam-eps 1e-9").contains("--optimizer adam"));
         assert!(problem("--ema-decay 0.9").contains("--store-ema"));

@@ -281,7 +281,7 @@ fn wrong_usage_ends_with_code_2() {
         "--encoder-attention-heads 3",
         &["encoder-attention-heads = 3", "must divide", "1, 2, 4"],
     );
-    refuse("--fp16", &["--fp16 is not supported", "float32"]);
+    refuse("--amp", &["--amp is not supported", "float32"]);
     refuse("--no-such-flag", &["--no-such-flag"]);
     refuse("--update-freq 0", &["--update-freq"]);
     refuse("--patience 0", &["--patience"]);

@@ -68,9 +68,9 @@ fn what_cannot_be_validated_is_refused() {
         &["--batch-size"],
     );
     refused(
-        &validate("--fp16"),
+        &validate("--amp"),
         2,
-        &["--fp16 is not supported", "hint: leave it out"],
+        &["--amp is not supported", "hint: use --bf16"],
     );
     let dict = toy.data.join("dict.yy.txt");
     let text = std::fs::read_to_string(&dict).unwrap();
