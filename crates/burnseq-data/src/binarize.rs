@@ -10,7 +10,7 @@ use crate::indexed::{Dtype, EncodedChunk, IndexedWriter};
 use crate::parallel::ordered_map;
 use crate::preprocess::observer::Observer;
 use crate::preprocess::pairs::{Chunk, PairReader};
-use crate::preprocess::segment::{Segment, segment_pair};
+use crate::preprocess::segment::{Segmenter, segment_pair};
 use crate::preprocess::stats::{ChunkStats, Encoded, SplitStats};
 use crate::side_writer::{SideChunk, SideWriter};
 
@@ -22,7 +22,7 @@ pub(crate) struct BinarizeSide<'a> {
     /// Gives tokens their ids.
     pub(crate) dictionary: &'a Dictionary,
     /// Gives lines their tokens.
-    pub(crate) segmenter: &'a dyn Segment,
+    pub(crate) segmenter: &'a Segmenter,
     /// Dataset to write, without `.bin` and `.idx`.
     pub(crate) out: &'a Path,
     /// Write text, not ids.
@@ -70,11 +70,13 @@ pub(crate) fn binarize(
                 reader.next_chunk()
             }
         },
-        |chunk| {
-            Ok((
-                chunk.len() as u64,
-                encode_chunk(&chunk, sides, aligned, &vocabs, limit)?,
-            ))
+        || {
+            let segmenters: Vec<Segmenter> = sides.iter().map(|side| side.segmenter.clone()).collect();
+            let vocabs = &vocabs;
+            move |chunk| {
+                let encoded = encode_chunk(&chunk, sides, &segmenters, aligned, vocabs, limit)?;
+                Ok((chunk.len() as u64, encoded))
+            }
         },
         |(lines, encoded)| {
             for (writer, chunk) in writers.iter_mut().zip(&encoded.sides) {
@@ -115,11 +117,11 @@ struct EncodedLines {
 fn encode_chunk(
     chunk: &Chunk,
     sides: &[BinarizeSide<'_>],
+    segmenters: &[Segmenter],
     aligned: Option<&Aligned<'_>>,
     vocabs: &[usize],
     limit: usize,
 ) -> Result<EncodedLines> {
-    let segmenters: Vec<&dyn Segment> = sides.iter().map(|side| side.segmenter).collect();
     let mut lines = EncodedLines {
         sides: sides
             .iter()
@@ -131,7 +133,7 @@ fn encode_chunk(
     let mut sentence = vec![Encoded::default(); sides.len()];
     for index in 0..chunk.len() {
         let line = chunk.first_line + index as u64;
-        let Some(tokens) = segment_pair(chunk, index, &segmenters, limit)? else {
+        let Some(tokens) = segment_pair(chunk, index, segmenters, limit)? else {
             lines.stats.skip(line);
             continue;
         };

@@ -13,20 +13,25 @@ use crate::error::Result;
 /// Items under way per worker: one being worked on, one waiting, two finished out of turn.
 const UNDER_WAY: usize = 4;
 
-/// Reads items with `read` until it gives `None`, maps them with `work` on `workers` threads,
-/// and hands the results to `write` in the order of reading, on the calling thread.
+/// Reads items with `read` until it gives `None`, maps them on `workers` threads, and hands the results to `write` in the
+/// order of reading, on the calling thread. `make_work` gives each thread its own mapping.
 ///
 /// # Errors
 /// The first error, in the order of reading; no later result is written then.
 ///
 /// # Panics
 /// When one of the closures panics.
-pub(crate) fn ordered_map<In: Send, Out: Send>(
+pub(crate) fn ordered_map<In, Out, Work>(
     workers: usize,
     read: impl FnMut() -> Result<Option<In>> + Send,
-    work: impl Fn(In) -> Result<Out> + Sync,
+    make_work: impl Fn() -> Work + Sync,
     mut write: impl FnMut(Out) -> Result<()>,
-) -> Result<()> {
+) -> Result<()>
+where
+    In: Send,
+    Out: Send,
+    Work: FnMut(In) -> Result<Out>,
+{
     let workers = workers.max(1);
     let (permit_back, permits) = sync_channel(workers * UNDER_WAY);
     for _ in 0..workers * UNDER_WAY {
@@ -36,7 +41,7 @@ pub(crate) fn ordered_map<In: Send, Out: Send>(
     let items = Arc::new(Mutex::new(items));
     let (result_sender, results) =
         sync_channel::<(u64, std::thread::Result<Result<Out>>)>(workers * UNDER_WAY);
-    let work = &work;
+    let make_work = &make_work;
     std::thread::scope(|scope| {
         scope.spawn(move || {
             let mut read = read;
@@ -60,11 +65,12 @@ pub(crate) fn ordered_map<In: Send, Out: Send>(
         for _ in 0..workers {
             let (items, results) = (Arc::clone(&items), result_sender.clone());
             scope.spawn(move || {
+                let mut work = make_work();
                 loop {
                     let item = items.lock().expect("no thread panics while it waits").recv();
                     let Ok((number, item)) = item else { break };
                     // A panic travels to the calling thread, which would wait for ever otherwise.
-                    let result = catch_unwind(AssertUnwindSafe(|| item.and_then(work)));
+                    let result = catch_unwind(AssertUnwindSafe(|| item.and_then(&mut work)));
                     if results.send((number, result)).is_err() {
                         break;
                     }
@@ -106,14 +112,16 @@ mod tests {
                 next += 1;
                 Ok((next <= n).then_some(next))
             },
-            |item| {
-                if item % 7 == 0 {
-                    std::thread::sleep(Duration::from_millis(1));
-                }
-                if item == fail_at {
-                    Err(Error::Interrupted)
-                } else {
-                    Ok(item * 10)
+            || {
+                |item| {
+                    if item % 7 == 0 {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    if item == fail_at {
+                        Err(Error::Interrupted)
+                    } else {
+                        Ok(item * 10)
+                    }
                 }
             },
             |item| {
@@ -144,9 +152,9 @@ mod tests {
 
     #[test]
     fn an_error_of_the_reader_or_writer_ends_the_run() {
-        let read = ordered_map(2, || Err::<Option<u8>, _>(Error::Interrupted), Ok, |_| Ok(()));
+        let read = ordered_map(2, || Err::<Option<u8>, _>(Error::Interrupted), || Ok, |_| Ok(()));
         assert!(read.is_err());
-        let write = ordered_map(2, || Ok(Some(1)), Ok, |_| Err(Error::Interrupted));
+        let write = ordered_map(2, || Ok(Some(1)), || Ok, |_| Err(Error::Interrupted));
         assert!(write.is_err());
     }
 
@@ -162,7 +170,7 @@ mod tests {
             assert!(item != 5, "broken worker");
             Ok(item)
         };
-        ordered_map(2, read, work, |_| Ok(())).unwrap();
+        ordered_map(2, read, || work, |_| Ok(())).unwrap();
     }
 
     #[test]
@@ -177,7 +185,7 @@ mod tests {
                 read_count.store(read, std::sync::atomic::Ordering::SeqCst);
                 Ok((read <= 300).then_some(read))
             },
-            Ok,
+            || Ok,
             |_| {
                 written += 1;
                 let ahead = read_count.load(std::sync::atomic::Ordering::SeqCst) - written;

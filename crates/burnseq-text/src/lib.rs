@@ -45,6 +45,7 @@ mod subword;
 pub mod subword_nmt;
 mod text_file;
 pub mod whitespace;
+mod word_cache;
 
 pub use atomic::{AtomicFile, write_atomically};
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};

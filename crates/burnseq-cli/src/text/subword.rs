@@ -39,7 +39,7 @@ fn encode(args: &EncodeArgs) -> Result<()> {
     };
     let model = load(&args.model, vocabulary)?;
     match sampling {
-        // A clone for each thread: subword-nmt remembers words, and threads would wait for each other.
+        // A clone for each thread: models remember words, and threads would wait for each other.
         None => map_lines(&args.stream, || {
             let model = model.clone();
             move |_, line: &str| Ok(model.encode_line(line)?)

@@ -11,7 +11,7 @@ use super::config::PreprocessConfig;
 use super::dictionaries::Dictionaries;
 use super::observer::Observer;
 use super::pairs::{Chunk, PairReader};
-use super::segment::{Segment, segment_pair};
+use super::segment::{Segmenter, segment_pair};
 use crate::error::{Error, Result};
 use crate::parallel::ordered_map;
 
@@ -88,7 +88,7 @@ pub(crate) fn alignment_dictionary(
     config: &PreprocessConfig,
     alignments: &Path,
     dictionaries: &Dictionaries,
-    segmenters: &[&dyn Segment],
+    segmenters: &[Segmenter],
     observer: &dyn Observer,
 ) -> Result<String> {
     let prefix = config.trainpref.as_ref().expect("checked by `validate`");
@@ -104,15 +104,13 @@ pub(crate) fn alignment_dictionary(
                 reader.next_chunk()
             }
         },
-        |chunk| {
-            let links = aligned_ids(
-                &chunk,
-                alignments,
-                [src_dict, tgt_dict],
-                segmenters,
-                config.max_line_tokens,
-            )?;
-            Ok((chunk.len() as u64, links))
+        || {
+            let segmenters = segmenters.to_vec();
+            move |chunk| {
+                let limit = config.max_line_tokens;
+                let links = aligned_ids(&chunk, alignments, [src_dict, tgt_dict], &segmenters, limit)?;
+                Ok((chunk.len() as u64, links))
+            }
         },
         |(lines, links)| {
             links.into_iter().for_each(|(src, tgt)| counts.add(src, tgt));
@@ -128,7 +126,7 @@ fn aligned_ids(
     chunk: &Chunk,
     path: &Path,
     dictionaries: [&Dictionary; 2],
-    segmenters: &[&dyn Segment],
+    segmenters: &[Segmenter],
     limit: usize,
 ) -> Result<Vec<(u32, u32)>> {
     let mut links = Vec::new();

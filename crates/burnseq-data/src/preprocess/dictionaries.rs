@@ -9,7 +9,7 @@ use super::config::PreprocessConfig;
 use super::gather::gather;
 use super::observer::Observer;
 use super::pairs::PairReader;
-use super::segment::{Segment, segment_pair};
+use super::segment::{Segmenter, segment_pair};
 use crate::error::Result;
 
 /// The dictionary of each side, source first.
@@ -66,7 +66,7 @@ impl Dictionaries {
     pub(crate) fn build(
         config: &PreprocessConfig,
         given: Vec<Option<Arc<Dictionary>>>,
-        segmenters: &[&dyn Segment],
+        segmenters: &[Segmenter],
         observer: &dyn Observer,
     ) -> Result<Self> {
         let sides = if given.iter().all(Option::is_some) {
@@ -127,25 +127,31 @@ fn make(
 /// What `add` counts in the segmented lines of each side of the text, lines over the limit left out.
 pub(crate) fn count(
     reader: PairReader,
-    segmenters: &[&dyn Segment],
+    segmenters: &[Segmenter],
     config: &PreprocessConfig,
     observer: &dyn Observer,
     add: impl Fn(&mut Counts, &str) + Sync,
 ) -> Result<Vec<Counts>> {
-    let make = || vec![Counts::new(); segmenters.len()];
-    let parts = gather(reader, config.worker_count(), observer, make, |counts, chunk| {
-        for index in 0..chunk.len() {
-            let pair = segment_pair(chunk, index, segmenters, config.max_line_tokens)?;
-            let sides = pair.into_iter().flatten();
-            counts
-                .iter_mut()
-                .zip(sides)
-                .for_each(|(counts, line)| add(counts, &line));
-        }
-        Ok(())
-    })?;
-    let mut sums = make();
-    for counts in parts {
+    let make = || (vec![Counts::new(); segmenters.len()], segmenters.to_vec());
+    let parts = gather(
+        reader,
+        config.worker_count(),
+        observer,
+        make,
+        |(counts, segmenters), chunk| {
+            for index in 0..chunk.len() {
+                let pair = segment_pair(chunk, index, segmenters, config.max_line_tokens)?;
+                let sides = pair.into_iter().flatten();
+                counts
+                    .iter_mut()
+                    .zip(sides)
+                    .for_each(|(counts, line)| add(counts, &line));
+            }
+            Ok(())
+        },
+    )?;
+    let (mut sums, _) = make();
+    for (counts, _) in parts {
         sums.iter_mut()
             .zip(counts)
             .for_each(|(sum, counts)| sum.merge(counts));

@@ -30,12 +30,14 @@ pub(crate) fn gather<S: Send>(
                 reader.next_chunk()
             }
         },
-        |chunk| {
-            let free = lock().pop();
-            let mut state = free.unwrap_or_else(&make);
-            add(&mut state, &chunk)?;
-            lock().push(state);
-            Ok(chunk.len() as u64)
+        || {
+            |chunk: Chunk| {
+                let free = lock().pop();
+                let mut state = free.unwrap_or_else(&make);
+                add(&mut state, &chunk)?;
+                lock().push(state);
+                Ok(chunk.len() as u64)
+            }
         },
         |lines| {
             observer.advance(lines);

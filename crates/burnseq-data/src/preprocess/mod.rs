@@ -34,7 +34,6 @@ use alignment::{alignment_dictionary, alignments_of};
 use config::ALIGNED_TEXT_IS_SEGMENTED;
 use dictionaries::{Dictionaries, dict_name};
 use pairs::PairReader;
-use segment::Segment;
 use staging::Staging;
 use subwords::Subwords;
 use survey::SplitSurvey;
@@ -78,12 +77,12 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     if aligned && !subwords.is_as_is() {
         return Err(Error::Config(ALIGNED_TEXT_IS_SEGMENTED.to_owned()));
     }
-    let segmenters: Vec<&dyn Segment> = (0..langs.len()).map(|side| subwords.segmenter(side)).collect();
+    let segmenters = subwords.segmenters();
 
     if given.iter().any(Option::is_none) {
         observer.stage("count", surveys.first().map(|train| train.lines));
     }
-    let dictionaries = Dictionaries::build(config, given, &segmenters, observer)?;
+    let dictionaries = Dictionaries::build(config, given, segmenters, observer)?;
     dictionaries.save(staging.path(), &langs)?;
     subwords.save(staging.path())?;
     destination::check_same(config, staging.path())?;
@@ -113,7 +112,7 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
             let sides: Vec<BinarizeSide<'_>> = (0..langs.len())
                 .map(|side| BinarizeSide {
                     dictionary: &dictionaries.sides[side],
-                    segmenter: segmenters[side],
+                    segmenter: &segmenters[side],
                     out: &outs[side],
                     raw: config.dataset_impl == DatasetImpl::Raw,
                     lang: langs[side].clone(),
@@ -133,7 +132,7 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
         }
         if let Some(path) = &config.alignfile {
             observer.stage("align", surveys.first().map(|train| train.lines));
-            let text = alignment_dictionary(config, path, &dictionaries, &segmenters, observer)?;
+            let text = alignment_dictionary(config, path, &dictionaries, segmenters, observer)?;
             let out = staging
                 .path()
                 .join(format!("alignment.{}.txt", pair_name(config)));

@@ -2,18 +2,47 @@
 
 use std::borrow::Cow;
 
-use burnseq_text::tokenize_line;
+use burnseq_text::{TextPipeline, TextSettings, tokenize_line};
 
 use super::pairs::Chunk;
 use crate::error::Result;
 
-/// Turns a line of text into tokens separated by white space.
-pub(crate) trait Segment: Sync {
+/// Turns lines of one side into tokens separated by white space. Every thread takes a clone, because subword models
+/// remember words and threads that share one wait for each other.
+#[derive(Debug, Clone)]
+pub(crate) struct Segmenter {
+    pipeline: TextPipeline,
+    /// The pipeline changes nothing.
+    as_is: bool,
+}
+
+impl Segmenter {
+    pub(crate) fn new(pipeline: TextPipeline) -> Self {
+        let as_is = *pipeline.settings() == TextSettings::default();
+        Self { pipeline, as_is }
+    }
+
+    /// What is done to a line.
+    pub(crate) fn settings(&self) -> &TextSettings {
+        self.pipeline.settings()
+    }
+
+    /// Whether lines stay as they are.
+    pub(crate) fn is_as_is(&self) -> bool {
+        self.as_is
+    }
+
     /// The segmented line.
     ///
     /// # Errors
     /// When the subword model fails on the line.
-    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>>;
+    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>> {
+        if self.as_is {
+            Ok(Cow::Borrowed(line))
+        } else {
+            Ok(Cow::Owned(self.pipeline.encode(line)?))
+        }
+    }
 }
 
 /// Whether white space separates more than `limit` tokens in `line`.
@@ -29,7 +58,7 @@ pub(crate) fn is_over(line: &str, limit: usize) -> bool {
 pub(crate) fn segment_pair<'a>(
     chunk: &'a Chunk,
     index: usize,
-    segmenters: &[&dyn Segment],
+    segmenters: &[Segmenter],
     limit: usize,
 ) -> Result<Option<Vec<Cow<'a, str>>>> {
     if is_pair_over(chunk, index, limit) {

@@ -1,6 +1,5 @@
 //! Which subword model segments the text: none, an existing one, or one learnt in [`learn`].
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use burnseq_text::sentencepiece::SentencePiece;
@@ -12,7 +11,7 @@ use super::dictionaries::{count, given_files};
 use super::learn::{Learnt, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
 use super::pairs::PairReader;
-use super::segment::Segment;
+use super::segment::Segmenter;
 use super::survey::{Marks, SplitSurvey};
 use super::words::{self, Words};
 use crate::error::{Error, Result};
@@ -23,26 +22,10 @@ const MONO_SETTINGS: &str = "text.json";
 /// How the text of each side becomes tokens, and the files that decoding needs.
 pub(crate) struct Subwords {
     /// One for each side, source first.
-    sides: Vec<Side>,
+    segmenters: Vec<Segmenter>,
     langs: Vec<Option<String>>,
     files: TextFiles,
     description: String,
-}
-
-struct Side {
-    pipeline: TextPipeline,
-    /// The pipeline changes nothing.
-    as_is: bool,
-}
-
-impl Segment for Side {
-    fn segment<'a>(&self, line: &'a str) -> Result<Cow<'a, str>> {
-        if self.as_is {
-            Ok(Cow::Borrowed(line))
-        } else {
-            Ok(Cow::Owned(self.pipeline.encode(line)?))
-        }
-    }
 }
 
 /// `text.LANG.json`, or `text.json` for text of no particular language.
@@ -112,16 +95,12 @@ impl Subwords {
         files: TextFiles,
         description: String,
     ) -> Result<Self> {
-        let mut sides = Vec::new();
+        let mut segmenters = Vec::new();
         for settings in settings {
-            let as_is = settings == TextSettings::default();
-            sides.push(Side {
-                pipeline: TextPipeline::new(settings, &files)?,
-                as_is,
-            });
+            segmenters.push(Segmenter::new(TextPipeline::new(settings, &files)?));
         }
         Ok(Self {
-            sides,
+            segmenters,
             langs: config.langs(),
             files,
             description,
@@ -189,14 +168,14 @@ impl Subwords {
         }
         let mut files = self.files;
         let mut settings = Vec::new();
-        for (number, side) in self.sides.iter().enumerate() {
+        for (number, segmenter) in self.segmenters.iter().enumerate() {
             let lang = self.langs[number].as_deref().filter(|_| vocabularies.len() > 1);
             let name = lang.map_or_else(|| "bpe.vocab".to_owned(), |lang| format!("bpe.{lang}.vocab"));
             files.insert(
                 name.clone(),
                 vocabularies[number.min(vocabularies.len() - 1)].clone(),
             );
-            let mut side = side.pipeline.settings().clone();
+            let mut side = segmenter.settings().clone();
             if let SubwordSettings::SubwordNmt {
                 vocabulary,
                 threshold,
@@ -219,7 +198,6 @@ impl Subwords {
     fn count_pieces(&self, config: &PreprocessConfig, observer: &dyn Observer) -> Result<Vec<Vec<u8>>> {
         observer.stage("pieces", None);
         let prefix = config.trainpref.as_ref().expect("checked by `validate`");
-        let segmenters: Vec<&dyn Segment> = (0..self.sides.len()).map(|side| self.segmenter(side)).collect();
         let reader = PairReader::open(prefix, &config.langs())?;
         // Blanks only: other white space is part of a piece for subword-nmt.
         let add = |counts: &mut Counts, line: &str| {
@@ -233,7 +211,7 @@ impl Subwords {
             let lines = pieces.iter().map(|(piece, count)| format!("{piece} {count}\n"));
             lines.collect::<String>().into_bytes()
         };
-        let sides = count(reader, &segmenters, config, observer, add)?;
+        let sides = count(reader, &self.segmenters, config, observer, add)?;
         Ok(sides.iter().map(vocabulary).collect())
     }
 
@@ -279,19 +257,19 @@ impl Subwords {
         Self::new(config, settings, files, format!("as in {listed}")).map(Some)
     }
 
-    /// Turns lines of side `side` into tokens.
-    pub(crate) fn segmenter(&self, side: usize) -> &dyn Segment {
-        &self.sides[side]
+    /// What turns lines of each side into tokens, source first.
+    pub(crate) fn segmenters(&self) -> &[Segmenter] {
+        &self.segmenters
     }
 
     /// Whether the text of all sides stays as it is given.
     pub(crate) fn is_as_is(&self) -> bool {
-        self.sides.iter().all(|side| side.as_is)
+        self.segmenters.iter().all(Segmenter::is_as_is)
     }
 
     /// In words, for the report.
     pub(crate) fn description(&self) -> String {
-        let words = words::description(self.sides[0].pipeline.settings());
+        let words = words::description(self.segmenters[0].settings());
         [&self.description, words].concat()
     }
 
@@ -300,8 +278,8 @@ impl Subwords {
     /// # Errors
     /// When a file cannot be written.
     pub(crate) fn save(&self, folder: &Path) -> Result<()> {
-        for (side, lang) in self.sides.iter().zip(&self.langs) {
-            side.pipeline
+        for (segmenter, lang) in self.segmenters.iter().zip(&self.langs) {
+            segmenter
                 .settings()
                 .save(folder.join(settings_name(lang.as_deref())))?;
         }

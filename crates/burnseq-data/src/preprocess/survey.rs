@@ -102,12 +102,14 @@ impl SplitSurvey {
                     reader.next_chunk()
                 }
             },
-            |chunk| {
-                let survey = |side| FileSurvey::of(&chunk, side, limit);
-                Ok((
-                    chunk.len() as u64,
-                    (0..langs.len()).map(survey).collect::<Vec<_>>(),
-                ))
+            || {
+                |chunk: Chunk| {
+                    let survey = |side| FileSurvey::of(&chunk, side, limit);
+                    Ok((
+                        chunk.len() as u64,
+                        (0..langs.len()).map(survey).collect::<Vec<_>>(),
+                    ))
+                }
             },
             |(chunk_lines, surveys)| {
                 lines += chunk_lines;

@@ -1,8 +1,9 @@
 //! SentencePiece (Kudo and Richardson 2018): learning BPE models and applying any model.
 //!
 //! Learning is ours and gives the vocabulary that `spm_train --model_type=bpe` gives; the model it
-//! writes is read by every SentencePiece library. Encoding goes through Google's C++ library, but
-//! for sampled segmentations ([`SubwordSampler`](crate::SubwordSampler)), which are ours as well.
+//! writes is read by every SentencePiece library. Encoding goes through Google's C++ library, once
+//! for each word where a model segments words one by one, but for sampled segmentations
+//! ([`SubwordSampler`](crate::SubwordSampler)), which are ours as well.
 //!
 //! The models written here hold the `identity` normaliser: text is to be normalised by
 //! [`Normalization::NmtNfkc`](crate::Normalization) before it is learnt from and before it is
@@ -19,6 +20,7 @@ mod proto;
 mod sample;
 mod unigram;
 mod validate;
+mod words;
 
 pub use learn::{Learned, Learner, SentencePieceOptions, learn};
 pub use model::SentencePiece;

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use prost::Message;
 use sentencepiece::SentencePieceProcessor;
 
-use super::SPECIAL_PIECES;
 use super::proto::{ModelProto, ModelType, PieceType};
 use super::validate::validate;
+use super::words::{stand_alone, words};
+use super::{BLANK, SPECIAL_PIECES};
 use crate::error::{Error, Result};
 use crate::remove_bpe::RemoveBpe;
+use crate::word_cache::WordCache;
 
-/// A loaded model; clones share it, and threads may use it at once.
+/// A loaded model.
+///
+/// Where the model segments every word by itself, as BPE models learnt here do, segmented words are remembered, in a few
+/// MiB. Several threads may share one value; clones share the model but remember on their own, which is faster in parallel.
 ///
 /// ```
 /// use burnseq_text::sentencepiece::{SentencePiece, SentencePieceOptions, learn};
@@ -30,6 +35,8 @@ pub struct SentencePiece {
     model_type: ModelType,
     byte_fallback: bool,
     normalizes: bool,
+    /// There is one where words can be segmented one by one.
+    cache: Option<WordCache>,
 }
 
 /// An entry of the vocabulary.
@@ -69,6 +76,7 @@ impl SentencePiece {
         // The library gets what was checked, and nothing that it alone would find in the file.
         let processor = SentencePieceProcessor::from_serialized_proto(&proto.encode_to_vec())
             .map_err(|cause| error(cause.to_string()))?;
+        let cache = stand_alone(&proto).then(WordCache::default);
         let charsmap = proto.normalizer_spec.and_then(|spec| spec.precompiled_charsmap);
         let trainer = proto.trainer_spec.unwrap_or_default();
         let entries = proto.pieces.into_iter().map(|entry| Entry {
@@ -82,6 +90,7 @@ impl SentencePiece {
             model_type: trainer.model_type(),
             byte_fallback: trainer.byte_fallback(),
             normalizes: charsmap.is_some_and(|map| !map.is_empty()),
+            cache,
         })
     }
 
@@ -91,18 +100,39 @@ impl SentencePiece {
     /// # Errors
     /// [`Error::SentencePieceEncode`].
     pub fn encode_line(&self, line: &str) -> Result<String> {
-        let pieces = self
-            .processor
-            .encode(line)
-            .map_err(|cause| encode_error(line, &cause))?;
         let mut segmented = String::with_capacity(line.len() * 2);
-        for piece in pieces {
-            if !segmented.is_empty() {
+        match &self.cache {
+            Some(cache) if !line.contains(BLANK) => {
+                let mut known = cache.lock();
+                for word in words(line) {
+                    if !segmented.is_empty() {
+                        segmented.push(' ');
+                    }
+                    if let Some(pieces) = known.get(word) {
+                        segmented.push_str(pieces);
+                        continue;
+                    }
+                    let begin = segmented.len();
+                    self.push_pieces(word, &mut segmented)?;
+                    known.insert(word, &segmented[begin..]);
+                }
+            }
+            _ => self.push_pieces(line, &mut segmented)?,
+        }
+        Ok(segmented)
+    }
+
+    /// Appends the pieces that the library gives, separated by blanks.
+    fn push_pieces(&self, text: &str, segmented: &mut String) -> Result<()> {
+        let pieces = self.processor.encode(text);
+        let pieces = pieces.map_err(|cause| encode_error(text, &cause))?;
+        for (number, piece) in pieces.iter().enumerate() {
+            if number > 0 {
                 segmented.push(' ');
             }
             segmented.push_str(&piece.piece);
         }
-        Ok(segmented)
+        Ok(())
     }
 
     /// The line as the model sees it: normalised, with U+2581 for blanks.
@@ -218,6 +248,22 @@ mod tests {
     fn unknown_characters_stay_together_as_they_are() {
         let model = model(&["aab ab", "aab"], 100);
         assert_eq!(model.encode_line("a猫犬b xy").unwrap(), "▁a 猫犬 b ▁ xy");
+    }
+
+    #[test]
+    fn words_that_come_back_are_segmented_alike() {
+        let model = model(&["aab ab", "aab"], 100);
+        assert!(model.cache.is_some());
+        for _ in 0..2 {
+            assert_eq!(
+                model.encode_line(" aab 猫 aab  猫犬").unwrap(),
+                "▁aab ▁ 猫 ▁aab ▁ 猫犬"
+            );
+        }
+        // At the end of a line U+2581 is a blank, which is left out.
+        for _ in 0..2 {
+            assert_eq!(model.encode_line("ab▁ ab▁").unwrap(), "▁ab ▁ ▁ab");
+        }
     }
 
     #[test]

@@ -78,11 +78,11 @@ pub(crate) struct NormalizerSpec {
     pub(crate) name: Option<String>,
     #[prost(bytes = "vec", optional, tag = "2")]
     pub(crate) precompiled_charsmap: Option<Vec<u8>>,
-    #[prost(bool, optional, tag = "3")]
+    #[prost(bool, optional, tag = "3", default = "true")]
     pub(crate) add_dummy_prefix: Option<bool>,
-    #[prost(bool, optional, tag = "4")]
+    #[prost(bool, optional, tag = "4", default = "true")]
     pub(crate) remove_extra_whitespaces: Option<bool>,
-    #[prost(bool, optional, tag = "5")]
+    #[prost(bool, optional, tag = "5", default = "true")]
     pub(crate) escape_whitespaces: Option<bool>,
 }
 
