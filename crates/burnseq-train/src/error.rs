@@ -78,10 +78,10 @@ pub enum Error {
     /// The data could not be read or cut into batches.
     #[error(transparent)]
     Data(#[from] burnseq_data::Error),
-    /// An update would have made the weights useless; it was not applied.
+    /// Updates would have made the weights useless; they were not applied.
     #[error(
-        "training stopped before update {update} (learning rate {lr}): {what}\nhint: the batch held the \
-         training sentences {}, counted from 0; checkpoints of earlier updates are unharmed",
+        "training stopped before update {update} (learning rate {lr}): {what}\nhint: the last of {in_a_row} such \
+         updates in a row had the training sentences {}, counted from 0; checkpoints of earlier updates are unharmed",
         numbers(.sentences)
     )]
     Diverged {
@@ -91,6 +91,8 @@ pub enum Error {
         lr: f64,
         /// What is not finite.
         what: String,
+        /// Such updates in a row, this one included.
+        in_a_row: u64,
         /// Training sentences of its batches, counted from 0.
         sentences: Vec<usize>,
     },
@@ -119,7 +121,7 @@ impl Error {
 }
 
 /// At most twenty numbers, then how many there are.
-fn numbers(all: &[usize]) -> String {
+pub(crate) fn numbers(all: &[usize]) -> String {
     let shown: Vec<String> = all.iter().take(20).map(ToString::to_string).collect();
     let rest = if all.len() > 20 {
         format!(", ... ({} in all)", all.len())

@@ -3,7 +3,8 @@
 //! Every part gives the numbers of fairseq. In the order in which an update uses them:
 //!
 //! 1. [`criterions`]: the loss and its gradient's starting point, summed over target tokens;
-//! 2. [`gradients`]: sum over micro-batches, division by the sample size, global norm, clipping;
+//! 2. [`gradients`]: sum over micro-batches, division by the sample size, global norm, clipping; [`LossScaler`] for half
+//!    precision;
 //! 3. [`lr_scheduler`]: the learning rate of an update, a function of the update number;
 //! 4. [`optim`]: Adam and others, whose state is keyed by parameter names; [`Ema`], a moving average of the weights;
 //! 5. [`checkpoint`]: folders of safetensors and JSON that appear complete or not at all.
@@ -34,6 +35,7 @@ mod ema;
 mod error;
 pub mod gradients;
 pub mod log;
+mod loss_scaler;
 pub mod lr_scheduler;
 pub mod optim;
 mod stop;
@@ -46,6 +48,7 @@ pub use ema::{Ema, EmaConfig};
 pub use error::{Error, Result};
 pub use gradients::{Accumulated, GradNorm};
 pub use log::{Meters, TrainRecord, UpdateStats, ValidRecord};
+pub use loss_scaler::{LossScaler, LossScalerState, LossScalingConfig};
 pub use lr_scheduler::{LrScheduler, LrSchedulerConfig};
 pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
 pub use stop::{DEFAULT_PATIENCE, Interrupt, PatienceState, StopReason, StopRule};

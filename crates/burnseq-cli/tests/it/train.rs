@@ -419,14 +419,26 @@ fn a_checkpoint_without_the_optimiser_needs_a_fresh_one() {
 }
 
 #[test]
-fn a_run_that_diverges_stops_and_names_the_sentences() {
+fn a_run_that_diverges_skips_updates_then_stops_and_names_the_sentences() {
     let toy = Toy::new();
-    let output = toy.run("run", "--lr-scheduler fixed --lr 1e30 --max-epoch 5");
+    let run = |flags: &str| {
+        toy.run(
+            "run",
+            &format!("--lr-scheduler fixed --lr 1e30 --max-tokens 64 {flags}"),
+        )
+    };
     refused(
-        &output,
+        &run("--max-nonfinite 0"),
         1,
-        &["training stopped before update", "training sentences", "hint"],
+        &[
+            "training stopped before update",
+            "the last of 1 such",
+            "training sentences",
+        ],
     );
+    let output = run("--max-nonfinite 3");
+    refused(&output, 1, &["the last of 4 such", "training sentences"]);
+    assert_eq!(stderr(&output).matches("is skipped").count(), 3);
 }
 
 #[test]

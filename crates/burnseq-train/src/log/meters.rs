@@ -64,6 +64,9 @@ pub struct Meters {
     pub gnorm: f64,
     /// Updates whose gradient was clipped.
     pub clipped: usize,
+    /// Updates that were skipped because their loss or gradient was not finite; no other sum has them.
+    #[serde(default)]
+    pub skipped: usize,
     /// Target tokens that the model ranks first, of `counted` ones.
     #[serde(default)]
     pub n_correct: usize,
@@ -72,7 +75,7 @@ pub struct Meters {
     pub counted: usize,
     /// Learning rate after the last update.
     pub lr: f64,
-    /// Seconds spent in updates.
+    /// Seconds spent in updates, skipped ones included.
     pub seconds: f64,
 }
 
@@ -91,6 +94,12 @@ impl Meters {
         self.counted += update.counted;
         self.lr = update.lr;
         self.seconds += update.seconds;
+    }
+
+    /// Takes in an update that was skipped after `seconds`.
+    pub fn skip(&mut self, seconds: f64) {
+        self.skipped += 1;
+        self.seconds += seconds;
     }
 
     /// Whether no update was taken in.
@@ -183,6 +192,16 @@ mod tests {
         );
         assert_eq!((meters.mean_gnorm(), meters.clip_percent()), (1.25, 50.0));
         assert_eq!(meters.accuracy(), Some(25.0));
+    }
+
+    #[test]
+    fn a_skipped_update_only_costs_time() {
+        let mut meters = Meters::default();
+        meters.add(&update(8.0 * LN_2, 4, 0.5));
+        let loss = meters.loss_bits();
+        meters.skip(1.5);
+        assert_eq!((meters.skipped, meters.updates), (1, 1));
+        assert_eq!((meters.loss_bits(), meters.wps(), meters.wpb()), (loss, 2.0, 4.0));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct TrainRecord {
     pub train_wall: f64,
     /// Seconds since the start of training, earlier runs included.
     pub wall: f64,
+    /// Factor of the loss, where it is scaled.
+    pub loss_scale: Option<f64>,
     /// Seconds until the run is over, at the present speed; see [`crate::StopRule`].
     pub eta: Option<f64>,
 }
@@ -92,6 +94,12 @@ impl TrainRecord {
             ("lr".to_owned(), number(significant(meters.lr, 6))),
             field("gnorm", meters.mean_gnorm(), 3),
             field("clip", meters.clip_percent(), 1),
+        ]);
+        if meters.skipped > 0 {
+            fields.push(count("skipped", meters.skipped as u64));
+        }
+        fields.extend(self.loss_scale.map(|scale| field("loss_scale", scale, 4)));
+        fields.extend([
             field("train_wall", self.train_wall, 0),
             field("wall", self.wall, 0),
         ]);
@@ -278,6 +286,7 @@ mod tests {
             meters,
             train_wall: 38.2,
             wall: 40.4,
+            loss_scale: None,
             eta: Some(3723.0),
         }
     }
@@ -350,6 +359,24 @@ mod tests {
                 .contains(r#""valid_ppl":4.0,"valid_accuracy":33.333,"#)
         );
         assert!((valid.value("accuracy").unwrap() - 100.0 / 3.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn skipped_updates_and_the_loss_scale_are_shown_where_there_are_any() {
+        let mut scaled = record();
+        assert!(scaled.epoch_line().contains("| clip 0 | train_wall 38 |"));
+        scaled.meters.skip(0.0);
+        scaled.loss_scale = Some(64.0);
+        assert!(
+            scaled
+                .epoch_line()
+                .contains("| clip 0 | skipped 1 | loss_scale 64 | train_wall 38 |")
+        );
+        assert!(
+            scaled
+                .interval_json()
+                .contains(r#""clip":0.0,"skipped":1,"loss_scale":64.0,"train_wall""#)
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::criterions::{CriterionConfig, LabelSmoothedCrossEntropyConfig};
 use crate::ema::EmaConfig;
 use crate::error::{Error, Result};
+use crate::loss_scaler::LossScalingConfig;
 use crate::lr_scheduler::{InverseSqrtConfig, LrSchedulerConfig};
 use crate::optim::{AdamConfig, OptimizerConfig};
 use crate::stop::StopRule;
@@ -36,6 +37,8 @@ pub struct TrainConfig {
     pub checkpoint: CheckpointConfig,
     /// Moving average of the weights; `None`: there is none.
     pub ema: Option<EmaConfig>,
+    /// Dynamic loss scaling, which half precision (float16) needs; `None`: the loss is not scaled.
+    pub loss_scaling: Option<LossScalingConfig>,
     /// Updates between two log lines; 0: only one line per epoch.
     pub log_interval: u64,
 }
@@ -61,6 +64,7 @@ impl Default for TrainConfig {
             validation: ValidationConfig::default(),
             checkpoint: CheckpointConfig::default(),
             ema: None,
+            loss_scaling: None,
             log_interval: 100,
         }
     }
@@ -81,7 +85,12 @@ pub struct OptimizationConfig {
     pub sentence_avg: bool,
     /// Leave out the last update of an epoch when it has fewer than `update_freq` batches.
     pub skip_remainder_batch: bool,
+    /// Updates in a row that may be skipped because their loss or gradient is not finite; the next one ends the run.
+    pub max_nonfinite: u64,
 }
+
+/// One broken batch is no reason to end a run; ten in a row are more than bad luck.
+const MAX_NONFINITE: u64 = 10;
 
 impl Default for OptimizationConfig {
     fn default() -> Self {
@@ -91,6 +100,7 @@ impl Default for OptimizationConfig {
             clip_norm: 0.0,
             sentence_avg: false,
             skip_remainder_batch: false,
+            max_nonfinite: MAX_NONFINITE,
         }
     }
 }
@@ -304,6 +314,9 @@ impl TrainConfig {
         self.validate_checkpoint()?;
         if let Some(ema) = &self.ema {
             ema.validate()?;
+        }
+        if let Some(scaling) = &self.loss_scaling {
+            scaling.validate(&self.optimization.update_freq)?;
         }
         self.validate_metric(task_metrics)
     }

@@ -3,6 +3,8 @@
 mod batches;
 mod config;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod resume;
 mod run;
 mod saving;
@@ -28,6 +30,7 @@ use crate::checkpoint::TaskInfo;
 use crate::criterions::Criterion;
 use crate::ema::Ema;
 use crate::error::{Error, Result};
+use crate::loss_scaler::LossScaler;
 use crate::lr_scheduler::LrScheduler;
 use crate::optim::Optimizer;
 use crate::stop::Interrupt;
@@ -68,6 +71,7 @@ pub struct Trainer<M: EncoderDecoder> {
     criterion: Criterion,
     optimizer: Optimizer,
     scheduler: LrScheduler,
+    loss_scaler: Option<LossScaler>,
     pad: usize,
     device: Device,
     data: Arc<LanguagePairDataset>,
@@ -119,6 +123,8 @@ impl<M: EncoderDecoder> Trainer<M> {
             num_updates: 0,
             schedule_start: 0,
             data: epochs.state(),
+            skipped_in_a_row: 0,
+            loss_scaler: None,
             interval: Default::default(),
             epoch: Default::default(),
             best_metric: config.validation.best_checkpoint_metric.clone(),
@@ -145,6 +151,10 @@ impl<M: EncoderDecoder> Trainer<M> {
             scheduler: config
                 .lr_scheduler
                 .init(&config.optimization.lr, config.stop.max_update)?,
+            loss_scaler: config
+                .loss_scaling
+                .clone()
+                .map(|scaling| LossScaler::new(scaling, config.optimization.update_freq_in(1))),
             pad: vocab.pad,
             device: device.clone().autodiff(),
             data: data.train,

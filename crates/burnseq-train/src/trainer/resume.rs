@@ -118,6 +118,10 @@ impl<M: EncoderDecoder> Trainer<M> {
                 .as_ref()
                 .expect("the model is only away during an update");
             self.optimizer.load_state_dict(model, state)?;
+            if let (Some(scaler), Some(state)) = (&mut self.loss_scaler, saved.loss_scaler) {
+                scaler.load_state(state);
+            }
+            self.state.skipped_in_a_row = saved.skipped_in_a_row;
             self.state.num_updates = saved.num_updates;
             self.state.schedule_start = saved.schedule_start;
             if config.reset_lr_scheduler {

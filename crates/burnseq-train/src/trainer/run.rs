@@ -10,6 +10,7 @@ use super::batches::EpochBatches;
 use super::event::Event;
 use crate::error::{Error, Result};
 use crate::log::{Meters, TrainRecord, ValidRecord};
+use crate::loss_scaler::LossScaler;
 use crate::stop::StopReason;
 use crate::validation::validation_loss;
 
@@ -20,7 +21,8 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Trains until a stop rule applies or an interrupt is requested; gives the reason.
     ///
     /// # Errors
-    /// A loss or gradient that is not finite; a validation that fails; a checkpoint that cannot
+    /// Losses or gradients that are not finite, more of them in a row than the configuration allows, or at the smallest
+    /// loss scale; a validation that fails; a checkpoint that cannot
     /// be written, in which case the earlier ones are untouched.
     pub fn run(&mut self, observe: Observer<'_>) -> Result<StopReason> {
         observe(Event::Start(&self.summary()));
@@ -92,33 +94,48 @@ impl<M: EncoderDecoder> Trainer<M> {
         while !self.epochs.is_end_of_epoch() {
             let started = Instant::now();
             let batches = source.take(update_freq)?;
-            self.update(&batches, started)?;
+            let skipped = self.update(&batches, started)?;
             self.epochs.skip(update_freq);
             let left = self.epochs.len() - self.epochs.offset();
             if skip_remainder && left < update_freq {
                 self.epochs.skip(left);
             }
-            observe(Event::Update(&self.record(self.state.epoch)));
-            let interval = self.config.log_interval;
-            if interval > 0 && self.state.num_updates.is_multiple_of(interval) {
-                observe(Event::Interval(&self.record(self.state.interval)));
-                self.state.interval = Meters::default();
+            match &skipped {
+                None => self.log_update(observe),
+                Some(reason) => observe(Event::Note(reason)),
             }
             let end_of_epoch = self.epochs.is_end_of_epoch();
             if end_of_epoch {
                 observe(Event::Epoch(&self.record(self.state.epoch)));
             }
-            if let Some(reason) = self.validate_and_save(end_of_epoch, observe)? {
+            if let Some(reason) = self.validate_and_save(end_of_epoch, skipped.is_none(), observe)? {
                 return Ok(Some(reason));
             }
         }
         Ok(None)
     }
 
+    /// After an update that was applied: its progress, and a log line when it is time.
+    fn log_update(&mut self, observe: Observer<'_>) {
+        observe(Event::Update(&self.record(self.state.epoch)));
+        let interval = self.config.log_interval;
+        if interval > 0 && self.state.num_updates.is_multiple_of(interval) {
+            observe(Event::Interval(&self.record(self.state.interval)));
+            self.state.interval = Meters::default();
+        }
+    }
+
     /// After an update: validates and saves when it is time; gives a reason when the run is over.
-    fn validate_and_save(&mut self, end_of_epoch: bool, observe: Observer<'_>) -> Result<Option<StopReason>> {
+    ///
+    /// An update that was not `applied` leaves the number of updates as it was, so that no interval ends with it.
+    fn validate_and_save(
+        &mut self,
+        end_of_epoch: bool,
+        applied: bool,
+        observe: Observer<'_>,
+    ) -> Result<Option<StopReason>> {
         let update = self.state.num_updates;
-        let every = |interval: u64| interval > 0 && update.is_multiple_of(interval);
+        let every = |interval: u64| applied && interval > 0 && update.is_multiple_of(interval);
         let checkpoint = &self.config.checkpoint;
         let validation = &self.config.validation;
         let epoch = self.epochs.epoch();
@@ -211,6 +228,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             updates_per_epoch,
             num_updates: self.state.num_updates,
             meters,
+            loss_scale: self.loss_scaler.as_ref().map(LossScaler::loss_scale),
             train_wall: self.state.train_wall,
             wall: self.wall(),
             eta: (ups > 0.0).then(|| left as f64 / ups),

@@ -12,6 +12,7 @@ use super::run::Observer;
 use super::state::TrainState;
 use crate::checkpoint::{self, CheckpointContents, Retention, names};
 use crate::error::Result;
+use crate::loss_scaler::LossScaler;
 
 /// What a checkpoint holds about its training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -97,6 +98,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     fn write(&mut self, names: &[String]) -> Result<()> {
         self.state.data = self.epochs.state();
         self.state.wall = self.wall();
+        self.state.loss_scaler = self.loss_scaler.as_ref().map(LossScaler::state);
         let record = TrainingRecord {
             config: self.config.clone(),
             task: self.context.task_config.clone(),

@@ -5,6 +5,7 @@ use burnseq_data::EpochState;
 use serde::{Deserialize, Serialize};
 
 use crate::log::Meters;
+use crate::loss_scaler::LossScalerState;
 use crate::stop::PatienceState;
 
 /// Progress of a run.
@@ -17,6 +18,12 @@ pub struct TrainState {
     pub schedule_start: u64,
     /// Position in the training data.
     pub data: EpochState,
+    /// Updates skipped since the last one that was applied or that lowered the loss scale.
+    #[serde(default)]
+    pub skipped_in_a_row: u64,
+    /// State of the loss scaler, where there is one.
+    #[serde(default)]
+    pub loss_scaler: Option<LossScalerState>,
     /// Sums since the last log line.
     pub interval: Meters,
     /// Sums since the beginning of the epoch.

@@ -8,9 +8,10 @@ use burnseq_model::{Dropout, EncoderDecoder};
 
 use super::Trainer;
 use super::state::dropout_seed;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, numbers};
 use crate::gradients::Accumulated;
 use crate::log::UpdateStats;
+use crate::loss_scaler::LossScaler;
 use crate::validation::BatchTensors;
 
 impl<M: EncoderDecoder> Trainer<M> {
@@ -20,11 +21,13 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.scheduler.lr_at(update, self.epochs.epoch() as usize)
     }
 
-    /// Learns from `batches`, whose gradients are summed.
+    /// Learns from `batches`, whose gradients are summed; gives the reason when the update is skipped because the loss
+    /// or a gradient is not finite, in which case model, optimiser and number of updates stay as they are.
     ///
     /// # Errors
-    /// When the loss or a gradient is not finite; the model is left as it was.
-    pub(super) fn update(&mut self, batches: &[Batch], started: Instant) -> Result<UpdateStats> {
+    /// When no more updates may be skipped.
+    pub(super) fn update(&mut self, batches: &[Batch], started: Instant) -> Result<Option<String>> {
+        let loss_scale = self.loss_scaler.as_ref().map_or(1.0, LossScaler::loss_scale);
         let mut stats = UpdateStats {
             lr: self.lr(),
             ..UpdateStats::default()
@@ -41,7 +44,12 @@ impl<M: EncoderDecoder> Trainer<M> {
             );
             let output = self.criterion.forward(logits, tensors.target, self.pad);
             let loss = output.loss.clone().detach();
-            gradients.add(model, GradientsParams::from_grads(output.loss.backward(), model));
+            let scaled = if loss_scale == 1.0 {
+                output.loss
+            } else {
+                output.loss * loss_scale
+            };
+            gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
             // Read last: a GPU would wait for every value that is read earlier.
             stats.loss += f64::from(loss.into_scalar::<f32>());
             stats.nll_loss += f64::from(output.nll_loss.into_scalar::<f32>());
@@ -56,14 +64,20 @@ impl<M: EncoderDecoder> Trainer<M> {
         } else {
             stats.ntokens
         };
-        gradients.scale(1.0 / stats.sample_size as f64);
-        let norm = gradients
-            .clip(self.model(), self.config.optimization.clip_norm)
-            .map_err(|cause| self.not_finite(Some(cause), &stats, batches))?;
+        gradients.scale(1.0 / (stats.sample_size as f64 * loss_scale));
+        let norm = match gradients.clip(self.model(), self.config.optimization.clip_norm) {
+            _ if !stats.loss.is_finite() => {
+                let what = format!("the loss is {}", stats.loss);
+                return self.skip(what, stats.lr, batches, started).map(Some);
+            }
+            Err(error) => return self.skip(error.to_string(), stats.lr, batches, started).map(Some),
+            Ok(norm) => norm,
+        };
         stats.gnorm = f64::from(norm.norm);
         stats.clipped = norm.clipped;
-        if !stats.loss.is_finite() {
-            return Err(self.not_finite(None, &stats, batches));
+        self.state.skipped_in_a_row = 0;
+        if let Some(scaler) = &mut self.loss_scaler {
+            scaler.applied();
         }
         let model = self
             .model
@@ -81,104 +95,69 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.state.train_wall += stats.seconds;
         self.state.interval.add(&stats);
         self.state.epoch.add(&stats);
-        Ok(stats)
+        Ok(None)
     }
 
-    fn not_finite(&self, cause: Option<Error>, stats: &UpdateStats, batches: &[Batch]) -> Error {
-        let what = match cause {
-            Some(error) => error.to_string(),
-            None => format!("the loss is {}", stats.loss),
-        };
-        let sentences = batches
-            .iter()
-            .flat_map(|batch| batch.ids.iter().copied())
-            .collect();
-        Error::Diverged {
-            update: self.state.num_updates + 1,
-            lr: stats.lr,
+    /// Counts an update that is not applied because of `what`; gives a line that says so.
+    ///
+    /// # Errors
+    /// When there were too many in a row, not counting those that lowered the loss scale, or when that is at its minimum.
+    fn skip(&mut self, what: String, lr: f64, batches: &[Batch], started: Instant) -> Result<String> {
+        let seconds = started.elapsed().as_secs_f64();
+        self.state.train_wall += seconds;
+        self.state.interval.skip(seconds);
+        self.state.epoch.skip(seconds);
+        self.state.skipped_in_a_row += 1;
+
+        let update = self.state.num_updates + 1;
+        let ids = batches.iter().flat_map(|batch| batch.ids.iter().copied());
+        let sentences: Vec<usize> = ids.collect();
+        let in_a_row = self.state.skipped_in_a_row;
+        let stop = |what, sentences| Error::Diverged {
+            update,
+            lr,
             what,
+            in_a_row,
             sentences,
+        };
+        if let Some(scaler) = &mut self.loss_scaler {
+            match scaler.overflowed() {
+                Err(minimum) => return Err(stop(minimum, sentences)),
+                Ok(true) => {
+                    self.state.skipped_in_a_row = 0;
+                    return Ok(format!(
+                        "gradient overflow: update {update} is skipped, and the loss scale falls to {}",
+                        scaler.loss_scale()
+                    ));
+                }
+                Ok(false) => {}
+            }
         }
+        if in_a_row > self.config.optimization.max_nonfinite {
+            return Err(stop(what, sentences));
+        }
+        let what = what.lines().next().unwrap_or_default();
+        Ok(format!(
+            "update {update} is skipped: {what} (training sentences {}, counted from 0)",
+            numbers(&sentences)
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use crate::Error;
+    use crate::loss_scaler::LossScalingConfig;
+    use crate::trainer::fixture::{Poisonable, clean, config, poisoned, trainer, weights};
+    use crate::trainer::{Event, TrainConfig, Trainer};
 
-    use burn::tensor::Device;
-    use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
-    use burnseq_model::{ModelConfig, Transformer, TransformerConfig, Vocab, state_dict};
-
-    use crate::checkpoint::TaskInfo;
-    use crate::lr_scheduler::{FixedConfig, LrSchedulerConfig};
-    use crate::trainer::{TrainConfig, TrainContext, TrainData, Trainer};
-    use crate::validation::LossOnly;
-    use crate::{Interrupt, StopRule};
-
-    /// Three epochs on four sentences; the values of the first parameter and how many updates there were.
+    /// Three epochs on four sentences; the weights and how many updates there were.
     fn train(change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, u64) {
-        let sentences = || Sentences::Memory(vec![vec![4, 5, 2], vec![6, 2], vec![7, 4, 2], vec![8, 2]]);
-        let data = LanguagePairDataset::new(sentences(), Some(sentences()), 12, 12, PairOptions::default());
-        let vocab = Vocab {
-            src: 12,
-            tgt: 12,
-            pad: 1,
-            eos: 2,
-        };
-        let model = TransformerConfig {
-            encoder_embed_dim: 8,
-            decoder_embed_dim: 8,
-            encoder_ffn_embed_dim: 8,
-            decoder_ffn_embed_dim: 8,
-            encoder_attention_heads: 2,
-            decoder_attention_heads: 2,
-            encoder_layers: 1,
-            decoder_layers: 1,
-            dropout: 0.0,
-            ..TransformerConfig::default()
-        };
-        let mut config = TrainConfig {
-            lr_scheduler: LrSchedulerConfig::Fixed(FixedConfig::default()),
-            stop: StopRule {
-                max_epoch: Some(3),
-                ..StopRule::endless()
-            },
-            ..TrainConfig::default()
-        };
-        config.optimization.lr = vec![0.01];
-        config.validation.disable_validation = true;
-        config.checkpoint.no_save = true;
-        config.checkpoint.restore_file = String::new();
+        let mut config = config();
         change(&mut config);
-        let device = Device::flex();
-        let context = TrainContext {
-            model: ModelConfig::Transformer(model.clone()),
-            task: TaskInfo {
-                source_lang: "a".to_owned(),
-                target_lang: "b".to_owned(),
-            },
-            task_config: serde_json::Value::Null,
-            files: Vec::new(),
-        };
-        let data = TrainData {
-            train: Arc::new(data.unwrap()),
-            resampling: None,
-            valid: Vec::new(),
-        };
-        let mut trainer = Trainer::<Transformer>::new(
-            config,
-            context,
-            model.init(&vocab, 1, &device),
-            data,
-            Box::new(LossOnly),
-            &device,
-            Interrupt::default(),
-        )
-        .unwrap();
+        let mut trainer = trainer(config, clean(), |model| model).unwrap();
         trainer.run(&mut |_| ()).unwrap();
-        let (_, weights) = state_dict(trainer.model()).swap_remove(0);
-        (weights.try_to_vec().unwrap(), trainer.state().num_updates)
+        (weights(&trainer), trainer.state().num_updates)
     }
 
     fn distance(a: &[f32], b: &[f32]) -> f32 {
@@ -207,5 +186,150 @@ mod tests {
         let (clipped, _) = train(|config| config.optimization.clip_norm = 0.01);
         let far = distance(&free, &clipped);
         assert!(far > 0.0 && far < 5e-3, "{far}");
+    }
+
+    /// Batches of two sentences from short to long, so that a poisoned one comes last.
+    fn in_order(config: &mut TrainConfig) {
+        config.dataset.batch_size = Some(2);
+        config.dataset.curriculum = u32::MAX;
+    }
+
+    /// Runs to the end; what it noted.
+    fn run(trainer: &mut Trainer<Poisonable>) -> crate::Result<Vec<String>> {
+        let mut notes = Vec::new();
+        trainer.run(&mut |event| {
+            if let Event::Note(note) = event {
+                notes.push(note.to_owned());
+            }
+        })?;
+        Ok(notes)
+    }
+
+    #[test]
+    fn an_update_that_is_not_finite_is_skipped_as_if_its_batch_was_not_there() {
+        let train = |sentences| {
+            let mut config = config();
+            in_order(&mut config);
+            let mut trainer = trainer(config, sentences, Poisonable::new).unwrap();
+            let notes = run(&mut trainer).unwrap();
+            (weights(&trainer), trainer.state().clone(), notes)
+        };
+        let (weights_without, without, notes) = train(clean());
+        assert!(notes.is_empty());
+        let (weights_with, with, notes) = train([clean(), poisoned()].concat());
+        assert!(weights_with == weights_without, "the weights differ");
+        assert_eq!(
+            notes[0],
+            "update 3 is skipped: the loss is NaN (training sentences 5, 4, counted from 0)"
+        );
+        assert_eq!((notes.len(), with.num_updates, without.num_updates), (3, 6, 6));
+        assert_eq!((with.epoch.skipped, with.epoch.updates), (1, 2));
+        assert_eq!(with.epoch.loss, without.epoch.loss);
+        assert_eq!(with.skipped_in_a_row, 1, "the last batch of the run was skipped");
+    }
+
+    #[test]
+    fn more_in_a_row_than_allowed_end_the_run() {
+        for max_nonfinite in [0, 2] {
+            let mut config = config();
+            in_order(&mut config);
+            config.optimization.max_nonfinite = max_nonfinite;
+            let mut trainer = trainer(config, poisoned(), Poisonable::new).unwrap();
+            let error = run(&mut trainer).unwrap_err();
+            let Error::Diverged {
+                update,
+                in_a_row,
+                sentences,
+                ..
+            } = &error
+            else {
+                panic!("{error}");
+            };
+            assert_eq!(
+                (*update, *in_a_row, &sentences[..]),
+                (1, max_nonfinite + 1, &[1, 0][..])
+            );
+        }
+    }
+
+    #[test]
+    fn a_loss_scale_changes_no_bit() {
+        let (plain, _) = train(|_| ());
+        let (scaled, _) = train(|config| config.loss_scaling = Some(LossScalingConfig::default()));
+        assert!(
+            plain == scaled,
+            "the weights differ by {}",
+            distance(&plain, &scaled)
+        );
+    }
+
+    /// A scale at which the sum of squares overflows, as the gradients of half precision would at a smaller one.
+    fn overflowing(min_loss_scale: f64) -> LossScalingConfig {
+        LossScalingConfig {
+            fp16_init_scale: 2f64.powi(70),
+            fp16_scale_window: Some(4),
+            min_loss_scale,
+            ..LossScalingConfig::default()
+        }
+    }
+
+    #[test]
+    fn overflows_lower_the_scale_until_updates_are_applied() {
+        let mut config = config();
+        config.loss_scaling = Some(overflowing(1e-4));
+        config.stop.max_epoch = None;
+        config.stop.max_update = Some(3);
+        config.optimization.max_nonfinite = 0; // a scale that falls is no reason to stop
+        let mut trainer = trainer(config, clean(), Poisonable::new).unwrap();
+        let notes = run(&mut trainer).unwrap();
+        let scale = trainer.loss_scaler.as_ref().unwrap().loss_scale();
+        assert_eq!(scale, 2f64.powi(70 - notes.len() as i32));
+        assert!(notes.len() > 3, "{notes:?}");
+        assert_eq!(
+            notes[0],
+            format!(
+                "gradient overflow: update 1 is skipped, and the loss scale falls to {}",
+                2f64.powi(69)
+            )
+        );
+        assert_eq!(trainer.state().num_updates, 3);
+    }
+
+    #[test]
+    fn the_smallest_scale_ends_the_run() {
+        let mut config = config();
+        config.loss_scaling = Some(overflowing(2f64.powi(68)));
+        let mut trainer = trainer(config, clean(), Poisonable::new).unwrap();
+        let error = run(&mut trainer).unwrap_err().to_string();
+        assert!(error.contains("minimum loss scale reached"), "{error}");
+        assert_eq!(trainer.state().num_updates, 0);
+    }
+
+    #[test]
+    fn a_resumed_run_skips_the_same_updates_at_the_same_scales() {
+        for loss_scaling in [None, Some(overflowing(1e-4))] {
+            let train = |folder: &std::path::Path, max_update| {
+                let mut config = config();
+                config.dataset.batch_size = Some(2);
+                config.loss_scaling = loss_scaling.clone();
+                config.stop.max_epoch = None;
+                config.stop.max_update = Some(max_update);
+                config.checkpoint.no_save = false;
+                config.checkpoint.restore_file = "checkpoint_last".to_owned();
+                config.checkpoint.save_dir = folder.to_owned();
+                let mut trainer = trainer(config, [clean(), poisoned()].concat(), Poisonable::new).unwrap();
+                run(&mut trainer).unwrap();
+                let mut state = trainer.state().clone();
+                (state.wall, state.train_wall) = (0.0, 0.0);
+                (state.interval.seconds, state.epoch.seconds) = (0.0, 0.0);
+                (weights(&trainer), state)
+            };
+            let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+            let expected = train(whole.path(), 9);
+            assert_eq!(expected.1.loss_scaler.is_some(), loss_scaling.is_some());
+            assert!(expected.1.interval.skipped > 2, "{:?}", expected.1);
+            let found = (1..=9).map(|update| train(parts.path(), update)).last().unwrap();
+            assert!(found == expected, "{:?} {:?}", found.1, expected.1);
+        }
     }
 }

@@ -320,6 +320,8 @@ fn record(config: TrainConfig, progress: &Progress, data: EpochState) -> Trainin
         num_updates: progress.num_updates,
         schedule_start: 0,
         data,
+        skipped_in_a_row: 0,
+        loss_scaler: None,
         interval: Default::default(),
         epoch: Default::default(),
         best_metric: config.validation.best_checkpoint_metric.clone(),

@@ -51,6 +51,7 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
         )?,
         checkpoint: checkpoint(options)?,
         ema: None,
+        loss_scaling: None,
         log_interval: number(options, "common", "log_interval")?
             .map_or(defaults.log_interval, |count| count as u64),
     })

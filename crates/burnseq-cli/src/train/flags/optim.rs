@@ -52,6 +52,10 @@ pub struct OptimArgs {
     /// Leave out the last update of an epoch when it has fewer than --update-freq batches
     #[arg(long)]
     pub skip_remainder_batch: bool,
+    /// Updates in a row that are skipped because their loss or gradient is NaN or infinite; one more ends the run
+    /// [default: 10; fairseq: 0]
+    #[arg(long, value_name = "N")]
+    pub max_nonfinite: Option<u64>,
 }
 
 impl OptimArgs {
@@ -64,10 +68,12 @@ impl OptimArgs {
             clip_norm,
             sentence_avg,
             skip_remainder_batch,
+            max_nonfinite,
             lr: _, // a flag of the schedule
         } = &mut config.optimization;
         set(update_freq, self.update_freq.as_ref().map(|list| list.0.clone()));
         set(clip_norm, self.clip_norm);
+        set(max_nonfinite, self.max_nonfinite);
         *sentence_avg |= self.sentence_avg;
         *skip_remainder_batch |= self.skip_remainder_batch;
         Ok(())

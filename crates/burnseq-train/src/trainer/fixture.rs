@@ -1,0 +1,168 @@
+//! A small run for tests, with a model whose loss can be made NaN by the data.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
+use burnseq_model::{
+    Dropout, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab, state_dict,
+};
+
+use super::{TrainConfig, TrainContext, TrainData, Trainer};
+use crate::checkpoint::TaskInfo;
+use crate::error::Result;
+use crate::lr_scheduler::{FixedConfig, LrSchedulerConfig};
+use crate::validation::LossOnly;
+use crate::{Interrupt, StopRule};
+
+/// Token of a source that makes the loss of [`Poisonable`] NaN.
+const POISON: u32 = 11;
+
+/// Four sentences of different lengths, the longest last.
+pub(super) fn clean() -> Vec<Vec<u32>> {
+    vec![vec![6, 2], vec![4, 5, 2], vec![7, 4, 9, 2], vec![8, 5, 10, 6, 2]]
+}
+
+/// Two sentences that are longer than the others, with [`POISON`].
+pub(super) fn poisoned() -> Vec<Vec<u32>> {
+    vec![vec![POISON, 4, 5, 6, 7, 2], vec![6, POISON, 7, 8, 9, 10, 2]]
+}
+
+/// Three epochs, nothing saved.
+pub(super) fn config() -> TrainConfig {
+    let mut config = TrainConfig {
+        lr_scheduler: LrSchedulerConfig::Fixed(FixedConfig::default()),
+        stop: StopRule {
+            max_epoch: Some(3),
+            ..StopRule::endless()
+        },
+        log_interval: 0,
+        ..TrainConfig::default()
+    };
+    config.optimization.lr = vec![0.01];
+    config.validation.disable_validation = true;
+    config.checkpoint.no_save = true;
+    config.checkpoint.restore_file = String::new();
+    config
+}
+
+/// A run that learns to copy `sentences`, with a model made of a tiny Transformer.
+pub(super) fn trainer<M: EncoderDecoder>(
+    config: TrainConfig,
+    sentences: Vec<Vec<u32>>,
+    model: impl FnOnce(Transformer) -> M,
+) -> Result<Trainer<M>> {
+    let [src, tgt] = [(); 2].map(|()| Sentences::Memory(sentences.clone()));
+    let data = LanguagePairDataset::new(src, Some(tgt), 12, 12, PairOptions::default())?;
+    let vocab = Vocab {
+        src: 12,
+        tgt: 12,
+        pad: 1,
+        eos: 2,
+    };
+    let transformer = TransformerConfig {
+        encoder_embed_dim: 8,
+        decoder_embed_dim: 8,
+        encoder_ffn_embed_dim: 8,
+        decoder_ffn_embed_dim: 8,
+        encoder_attention_heads: 2,
+        decoder_attention_heads: 2,
+        encoder_layers: 1,
+        decoder_layers: 1,
+        dropout: 0.0,
+        ..TransformerConfig::default()
+    };
+    let device = Device::flex();
+    let context = TrainContext {
+        model: ModelConfig::Transformer(transformer.clone()),
+        task: TaskInfo {
+            source_lang: "a".to_owned(),
+            target_lang: "b".to_owned(),
+        },
+        task_config: serde_json::Value::Null,
+        files: Vec::new(),
+    };
+    let data = TrainData {
+        train: Arc::new(data),
+        resampling: None,
+        valid: Vec::new(),
+    };
+    let model = model(transformer.init(&vocab, 1, &device));
+    Trainer::new(
+        config,
+        context,
+        model,
+        data,
+        Box::new(LossOnly),
+        &device,
+        Interrupt::default(),
+    )
+}
+
+/// Values of the first parameter, the source embeddings.
+pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
+    let (_, weights) = state_dict(trainer.model()).swap_remove(0);
+    weights.try_to_vec().unwrap()
+}
+
+/// A Transformer whose logits are NaN for a batch with [`POISON`].
+#[derive(Module, Debug)]
+pub(super) struct Poisonable {
+    inner: Transformer,
+}
+
+impl Poisonable {
+    pub(super) fn new(inner: Transformer) -> Self {
+        Self { inner }
+    }
+}
+
+impl EncoderDecoder for Poisonable {
+    type State = <Transformer as EncoderDecoder>::State;
+
+    fn forward(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let is_poisoned = src_tokens
+            .clone()
+            .equal_elem(i64::from(POISON))
+            .any()
+            .into_scalar::<bool>();
+        let logits = self.inner.forward(src_tokens, prev_output_tokens, dropout);
+        if is_poisoned { logits * f32::NAN } else { logits }
+    }
+
+    fn forward_with_attention(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<3>) {
+        self.inner
+            .forward_with_attention(src_tokens, prev_output_tokens, dropout)
+    }
+
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout) -> Self::State {
+        self.inner.start(src_tokens, dropout)
+    }
+
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut Self::State) -> Tensor<2> {
+        self.inner.step(prev_output_tokens, state)
+    }
+
+    fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]) {
+        self.inner.reorder(state, rows, sentences);
+    }
+
+    fn vocab(&self) -> Vocab {
+        self.inner.vocab()
+    }
+
+    fn max_positions(&self) -> (usize, usize) {
+        self.inner.max_positions()
+    }
+}
