@@ -1,5 +1,6 @@
 //! Sentence pairs and the batches made of them, padded as fairseq pads them.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use crate::batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
@@ -96,6 +97,11 @@ impl Batch {
         self.src_lengths.iter().sum()
     }
 
+    /// Places of both sides, padding included.
+    pub fn places(&self) -> usize {
+        self.batch * (self.src_len + self.tgt_len)
+    }
+
     /// Whether there is no row, as in the filler of a worker whose share is shorter.
     pub fn is_empty(&self) -> bool {
         self.batch == 0
@@ -139,6 +145,8 @@ pub struct PlanStats {
     pub src_places: usize,
     /// Target places, padding included.
     pub tgt_places: usize,
+    /// Different shapes: rows, source width and target width.
+    pub shapes: usize,
 }
 
 impl PlanStats {
@@ -346,18 +354,25 @@ impl LanguagePairDataset {
             batches: batches.len(),
             ..PlanStats::default()
         };
+        let mut shapes = HashSet::new();
         for batch in batches {
             let width = |len: &dyn Fn(usize) -> usize| {
                 self.width(batch.iter().map(|&index| len(index)).max().unwrap_or(0))
             };
             stats.sentences += batch.len();
-            stats.src_places += batch.len() * width(&|index| self.src_len(index));
-            stats.tgt_places += batch.len() * width(&|index| self.tgt_len(index));
+            let (src_len, tgt_len) = (
+                width(&|index| self.src_len(index)),
+                width(&|index| self.tgt_len(index)),
+            );
+            stats.src_places += batch.len() * src_len;
+            stats.tgt_places += batch.len() * tgt_len;
+            shapes.insert((batch.len(), src_len, tgt_len));
             for &index in batch {
                 stats.src_tokens += self.src_len(index);
                 stats.tgt_tokens += self.tgt_len(index);
             }
         }
+        stats.shapes = shapes.len();
         stats
     }
 
@@ -563,5 +578,18 @@ mod tests {
         assert_eq!((stats.src_tokens, stats.src_places), (7, 8));
         assert_eq!((stats.tgt_tokens, stats.tgt_places), (6, 8));
         assert!((stats.padding_share() - 3.0 / 16.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn batches_share_shapes_where_their_widths_are_rounded_up() {
+        // Sources of 2, 3 and 2 tokens, targets of 3, 1 and 2.
+        let shapes = |multiple| {
+            let options = PairOptions {
+                required_seq_len_multiple: multiple,
+                ..PairOptions::default()
+            };
+            dataset(options).stats(&[vec![0], vec![1], vec![2]]).shapes
+        };
+        assert_eq!((shapes(1), shapes(2), shapes(4)), (3, 3, 1));
     }
 }

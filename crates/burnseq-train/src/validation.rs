@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_data::{Batch, BatchSettings, LanguagePairDataset};
+use burnseq_data::{Batch, BatchSettings, LanguagePairDataset, prefetch};
 use burnseq_model::{Dropout, EncoderDecoder};
 
 use crate::criterions::Criterion;
 use crate::error::Result;
 use crate::log::{Meters, UpdateStats};
 use crate::trainer::DatasetConfig;
+
+/// Batches that are made ahead of the device.
+const AHEAD: usize = 4;
 
 /// A named set of pairs to validate on, cut into batches.
 #[derive(Debug, Clone)]
@@ -113,9 +116,14 @@ pub fn validation_loss<M: EncoderDecoder>(
     sentence_avg: bool,
 ) -> Result<Meters> {
     let mut meters = Meters::default();
-    for indices in &set.batches {
+    let dataset = Arc::clone(&set.dataset);
+    let collate = move |indices: &[usize]| dataset.collate(indices);
+    let mut batches = prefetch(collate, set.batches.clone(), AHEAD);
+    loop {
         let started = std::time::Instant::now();
-        let batch = set.dataset.collate(indices)?;
+        let Some(batch) = batches.next().transpose()? else {
+            return Ok(meters);
+        };
         let tensors = BatchTensors::new(&batch, device);
         let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
         let output = criterion.forward(logits, tensors.target, pad);
@@ -137,7 +145,6 @@ pub fn validation_loss<M: EncoderDecoder>(
         stats.seconds = started.elapsed().as_secs_f64();
         meters.add(&stats);
     }
-    Ok(meters)
 }
 
 /// The ids of a batch on a device.

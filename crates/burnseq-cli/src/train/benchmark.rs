@@ -53,7 +53,11 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
     config.checkpoint.restore_file = String::new();
     config.log_interval = 0;
     let max_tokens = config.dataset.max_tokens;
-    let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab)?;
+    let options = PairOptions {
+        required_seq_len_multiple: config.dataset.seq_len_multiple(&compute.device),
+        ..PairOptions::default()
+    };
+    let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;
     let pairs = Arc::new(pairs);
     let data = TrainData {
         train: Arc::clone(&pairs),
@@ -177,7 +181,12 @@ fn lengths(bytes: &[u8]) -> Result<Vec<usize>> {
 }
 
 /// Pairs of random words with these lengths, `</s>` included.
-fn random_pairs(src: &[usize], tgt: &[usize], vocab: &Vocab) -> Result<LanguagePairDataset> {
+fn random_pairs(
+    src: &[usize],
+    tgt: &[usize],
+    vocab: &Vocab,
+    options: PairOptions,
+) -> Result<LanguagePairDataset> {
     let mut rng = Mt19937::new(1);
     let mut side = |lengths: &[usize], vocab: usize| {
         let words = vocab as u32 - FIRST_WORD;
@@ -196,7 +205,7 @@ fn random_pairs(src: &[usize], tgt: &[usize], vocab: &Vocab) -> Result<LanguageP
         Some(tgt),
         vocab.src,
         vocab.tgt,
-        PairOptions::default(),
+        options,
     )?)
 }
 
@@ -238,7 +247,7 @@ mod tests {
             pad: 1,
             eos: 2,
         };
-        let pairs = random_pairs(&[3, 1], &[2, 5], &vocab).unwrap();
+        let pairs = random_pairs(&[3, 1], &[2, 5], &vocab, PairOptions::default()).unwrap();
         assert_eq!(
             (
                 pairs.src_len(0),

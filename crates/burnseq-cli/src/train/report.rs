@@ -212,11 +212,12 @@ fn start_lines(summary: &RunSummary) -> Vec<String> {
         count => format!(" in {count} batches"),
     };
     lines.push(format!(
-        "batch: {:.0} source + {:.0} target tokens, {:.0} sentences per update{accumulated}; {:.1} % padding",
+        "batch: {:.0} source + {:.0} target tokens, {:.0} sentences per update{accumulated}; {:.1} % padding, {} shapes",
         summary.src_tokens_per_update,
         summary.tgt_tokens_per_update,
         summary.sentences_per_update,
-        100.0 * summary.padding_share
+        100.0 * summary.padding_share,
+        summary.batch_shapes
     ));
     let last = summary
         .last_update
@@ -269,6 +270,7 @@ mod tests {
             tgt_tokens_per_update: 1842.0,
             sentences_per_update: 120.0,
             padding_share: 0.0314,
+            batch_shapes: 57,
             stop: StopRule::default(),
             last_update: None,
             num_updates: 10,
@@ -279,7 +281,7 @@ mod tests {
             [
                 "model: 6,005,760 parameters",
                 "data: 29,000 training sentences (3 too long, left out)",
-                "batch: 1900 source + 1842 target tokens, 120 sentences per update in 2 batches; 3.1 % padding",
+                "batch: 1900 source + 1842 target tokens, 120 sentences per update in 2 batches; 3.1 % padding, 57 shapes",
                 "epoch: 242 updates",
                 "stop: after 10 validations without improvement",
                 "resuming after update 10 in epoch 1",

@@ -17,6 +17,10 @@ pub struct UpdateStats {
     pub nll_loss: f64,
     /// Target tokens, padding excluded.
     pub ntokens: usize,
+    /// Source tokens, padding excluded.
+    pub src_ntokens: usize,
+    /// Places of both sides, padding included.
+    pub places: usize,
     /// Sentences.
     pub nsentences: usize,
     /// Denominator of the gradient: target tokens, or sentences with `--sentence-avg`.
@@ -54,6 +58,12 @@ pub struct Meters {
     pub nll_loss: f64,
     /// Target tokens.
     pub ntokens: usize,
+    /// Source tokens.
+    #[serde(default)]
+    pub src_ntokens: usize,
+    /// Places of both sides, padding included.
+    #[serde(default)]
+    pub places: usize,
     /// Sentences.
     pub nsentences: usize,
     /// Summed denominators of the loss.
@@ -85,6 +95,8 @@ impl Meters {
         self.loss += update.loss;
         self.nll_loss += update.nll_loss;
         self.ntokens += update.ntokens;
+        self.src_ntokens += update.src_ntokens;
+        self.places += update.places;
         self.nsentences += update.nsentences;
         self.sample_size += update.sample_size;
         self.updates += 1;
@@ -147,6 +159,12 @@ impl Meters {
         ratio(self.gnorm, self.updates as f64)
     }
 
+    /// Padding in percent of all places of the batches.
+    pub fn padding_percent(&self) -> f64 {
+        let padding = self.places.saturating_sub(self.ntokens + self.src_ntokens);
+        100.0 * ratio(padding as f64, self.places as f64)
+    }
+
     /// Clipped updates in percent.
     pub fn clip_percent(&self) -> f64 {
         100.0 * ratio(self.clipped as f64, self.updates as f64)
@@ -167,6 +185,8 @@ mod tests {
             loss,
             nll_loss: loss / 2.0,
             ntokens: tokens,
+            src_ntokens: tokens,
+            places: 5 * tokens / 2,
             nsentences: 3,
             sample_size: tokens,
             gnorm,
@@ -192,6 +212,8 @@ mod tests {
         );
         assert_eq!((meters.mean_gnorm(), meters.clip_percent()), (1.25, 50.0));
         assert_eq!(meters.accuracy(), Some(25.0));
+        // 24 tokens of both sides on 30 places.
+        assert_eq!(meters.padding_percent(), 20.0);
     }
 
     #[test]

@@ -117,9 +117,20 @@ impl TrainRecord {
         json(head, self.fields(), "")
     }
 
+    /// An epoch tells how much of its batches was padding; fairseq does not.
+    fn epoch_fields(&self) -> Fields {
+        let mut fields = self.fields();
+        fields.push(field("padding", self.meters.padding_percent(), 1));
+        fields
+    }
+
     /// One JSON object for an epoch: `{"epoch": 1, "train_loss": ...}`.
     pub fn epoch_json(&self) -> String {
-        json(vec![count("epoch", self.epoch.into())], self.fields(), "train_")
+        json(
+            vec![count("epoch", self.epoch.into())],
+            self.epoch_fields(),
+            "train_",
+        )
     }
 
     /// One line of text for an interval: `epoch 001:     50 / 483 loss=10.9, ...`.
@@ -140,7 +151,7 @@ impl TrainRecord {
 
     /// One line of text for an epoch: `epoch 001 | loss 7.562 | ...`.
     pub fn epoch_line(&self) -> String {
-        line(&format!("epoch {:03}", self.epoch), self.fields())
+        line(&format!("epoch {:03}", self.epoch), self.epoch_fields())
     }
 
     /// What fits beside a progress bar.
@@ -270,6 +281,8 @@ mod tests {
             loss: 10.9 * LN_2 * 100.0,
             nll_loss: 2.0 * LN_2 * 100.0,
             ntokens: 100,
+            src_ntokens: 150,
+            places: 400,
             nsentences: 8,
             sample_size: 100,
             gnorm: 3.01249,
@@ -316,6 +329,7 @@ mod tests {
                 .epoch_line()
                 .starts_with("epoch 002 | loss 10.9 | nll_loss 2 | ppl 4 |")
         );
+        assert!(record().epoch_line().ends_with(" | padding 37.5"));
         let valid = ValidRecord {
             epoch: 2,
             subset: "valid".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use burnseq_data::BatchLimits;
 use serde::{Deserialize, Serialize};
 
@@ -127,8 +128,8 @@ pub struct DatasetConfig {
     pub batch_size_valid: Option<usize>,
     /// Batches of this many sentences or more are cut to a multiple of it.
     pub required_batch_size_multiple: usize,
-    /// Widths of batches are rounded up to a multiple of this.
-    pub required_seq_len_multiple: usize,
+    /// Widths of batches are rounded up to a multiple of this; `None`: see [`Self::seq_len_multiple`].
+    pub required_seq_len_multiple: Option<usize>,
     /// Leave out validation sentences that are too long, instead of refusing to start.
     /// Training always leaves them out, with a note.
     pub skip_invalid_size_inputs_valid_test: bool,
@@ -148,7 +149,7 @@ impl Default for DatasetConfig {
             max_tokens_valid: None,
             batch_size_valid: None,
             required_batch_size_multiple: 8,
-            required_seq_len_multiple: 1,
+            required_seq_len_multiple: None,
             skip_invalid_size_inputs_valid_test: false,
             curriculum: 0,
             num_workers: 1,
@@ -157,7 +158,21 @@ impl Default for DatasetConfig {
     }
 }
 
+/// Widths on a GPU: its kernels are compiled for each shape, and are fastest on multiples of eight.
+const GPU_SEQ_LEN_MULTIPLE: usize = 8;
+
 impl DatasetConfig {
+    /// Multiple to which the widths of batches are rounded up on `device`: unless one is given, 8 on a GPU, and 1 on the
+    /// processor, which gains nothing from padding.
+    pub fn seq_len_multiple(&self, device: &Device) -> usize {
+        let default = if *device == Device::flex() {
+            1
+        } else {
+            GPU_SEQ_LEN_MULTIPLE
+        };
+        self.required_seq_len_multiple.unwrap_or(default)
+    }
+
     /// Size limits of training batches.
     pub fn limits(&self) -> BatchLimits {
         BatchLimits {
@@ -369,10 +384,7 @@ impl TrainConfig {
                 "--required-batch-size-multiple",
                 Some(data.required_batch_size_multiple),
             ),
-            (
-                "--required-seq-len-multiple",
-                Some(data.required_seq_len_multiple),
-            ),
+            ("--required-seq-len-multiple", data.required_seq_len_multiple),
             ("--data-buffer-size", Some(data.data_buffer_size)),
         ];
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == Some(0)) {

@@ -65,6 +65,8 @@ pub struct RunSummary {
     pub sentences_per_update: f64,
     /// Share of padding in the batches, both sides, in `[0, 1)`.
     pub padding_share: f64,
+    /// Different shapes of the batches of the epoch at hand.
+    pub batch_shapes: usize,
     /// When the run ends.
     pub stop: StopRule,
     /// The last update, when epochs or updates are limited.

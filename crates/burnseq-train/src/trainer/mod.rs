@@ -222,6 +222,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             tgt_tokens_per_update: per_update(stats.tgt_tokens),
             sentences_per_update: per_update(stats.sentences),
             padding_share: stats.padding_share(),
+            batch_shapes: stats.shapes,
             stop: self.config.stop.clone(),
             last_update: self.last_update(),
             num_updates: self.state.num_updates,

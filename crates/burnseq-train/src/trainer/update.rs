@@ -57,6 +57,8 @@ impl<M: EncoderDecoder> Trainer<M> {
                 stats.add_correct(correct);
             }
             stats.ntokens += batch.ntokens;
+            stats.src_ntokens += batch.src_ntokens();
+            stats.places += batch.places();
             stats.nsentences += batch.nsentences;
         }
         stats.sample_size = if self.config.optimization.sentence_avg {

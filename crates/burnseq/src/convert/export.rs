@@ -201,7 +201,7 @@ fn cfg(model: &ModelConfig, train: &TrainConfig, [source_lang, target_lang]: [&s
         "num_batch_buckets": 0,
         "train_subset": "train",
         "dataset_impl": null,
-        "required_seq_len_multiple": train.dataset.required_seq_len_multiple,
+        "required_seq_len_multiple": train.dataset.required_seq_len_multiple.unwrap_or(1),
         "eval_bleu": false,
         "eval_bleu_args": "{}",
         "eval_bleu_detok": "space",

@@ -142,6 +142,8 @@ fn dataset(options: &Options) -> Result<DatasetConfig, String> {
         ..DatasetConfig::default()
     };
     let mut config = section(options, "dataset", &none)?;
+    // fairseq's default, which says nothing of the device at hand.
+    config.required_seq_len_multiple = config.required_seq_len_multiple.filter(|multiple| *multiple != 1);
     // The names until 0.9.
     for (old, field) in [
         ("max_sentences", &mut config.batch_size),
@@ -275,7 +277,7 @@ pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
                 "max_tokens": dataset.max_tokens,
                 "batch_size": dataset.batch_size,
                 "required_batch_size_multiple": dataset.required_batch_size_multiple,
-                "required_seq_len_multiple": dataset.required_seq_len_multiple,
+                "required_seq_len_multiple": dataset.required_seq_len_multiple.unwrap_or(1),
                 "data_buffer_size": dataset.data_buffer_size,
                 "train_subset": "train",
                 "valid_subset": "valid",

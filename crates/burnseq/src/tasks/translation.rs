@@ -128,12 +128,12 @@ impl TranslationTask {
         }
     }
 
-    /// Opens the sets to learn from and to validate on.
+    /// Opens the sets to learn from and to validate on; `device` says how their batches are padded.
     ///
     /// # Errors
     /// When a split is missing or damaged, or lacks its target side.
-    pub fn data(&self, config: &TrainConfig, model: &ModelConfig) -> Result<TrainData> {
-        let options = self.pair_options(&config.dataset, model);
+    pub fn data(&self, config: &TrainConfig, model: &ModelConfig, device: &Device) -> Result<TrainData> {
+        let options = self.pair_options(&config.dataset, model, device);
         let mut valid = Vec::new();
         if !config.validation.disable_validation {
             for split in &self.config.valid_subset {
@@ -213,7 +213,7 @@ impl TranslationTask {
             Some(bleu) => Box::new(bleu),
             None => Box::new(LossOnly),
         };
-        let options = self.pair_options(dataset, &checkpoint.meta().model_config);
+        let options = self.pair_options(dataset, &checkpoint.meta().model_config, device);
         for split in &self.config.valid_subset {
             observe(Event::Validating { subset: split });
             let pairs = self.checked(split, self.dir.load(split, false, options.clone())?)?;
@@ -251,10 +251,10 @@ impl TranslationTask {
     }
 
     /// How pairs become batches.
-    fn pair_options(&self, dataset: &DatasetConfig, model: &ModelConfig) -> PairOptions {
+    fn pair_options(&self, dataset: &DatasetConfig, model: &ModelConfig, device: &Device) -> PairOptions {
         PairOptions {
             left_pad_source: self.config.left_pad_source,
-            required_seq_len_multiple: dataset.required_seq_len_multiple,
+            required_seq_len_multiple: dataset.seq_len_multiple(device),
             truncate_source: self.config.truncate_source.then(|| model.max_positions().0),
             ..PairOptions::default()
         }
@@ -327,7 +327,7 @@ impl TranslationTask {
         config.validate(&self.config.metrics())?;
         let vocab = self.vocab();
         model.validate(&vocab)?;
-        let data = self.data(&config, model)?;
+        let data = self.data(&config, model, &compute.device)?;
         let context = self.context(model)?;
         let bleu = self.bleu(&compute.device)?;
         match model {

@@ -29,7 +29,7 @@ pub struct DatasetArgs {
     /// Batches of N sentences or more are cut to a multiple of N [default: 8]
     #[arg(long, value_name = "N")]
     pub required_batch_size_multiple: Option<usize>,
-    /// Widths of batches are rounded up to a multiple of N [default: 1]
+    /// Widths of batches are rounded up to a multiple of N [default: 8 on a GPU, else 1; fairseq: 1]
     #[arg(long, value_name = "N")]
     pub required_seq_len_multiple: Option<usize>,
     /// Leave out validation sentences that are too long, instead of refusing to start
@@ -88,10 +88,9 @@ impl DatasetArgs {
             &mut config.required_batch_size_multiple,
             self.required_batch_size_multiple,
         );
-        set(
-            &mut config.required_seq_len_multiple,
-            self.required_seq_len_multiple,
-        );
+        config.required_seq_len_multiple = self
+            .required_seq_len_multiple
+            .or(config.required_seq_len_multiple);
         config.skip_invalid_size_inputs_valid_test |= self.skip_invalid_size_inputs_valid_test;
         set(&mut config.curriculum, self.curriculum);
         set(&mut config.num_workers, self.num_workers);
