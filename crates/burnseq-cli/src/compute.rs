@@ -49,6 +49,11 @@ impl ComputeArgs {
         Ok(Compute { device, precision })
     }
 
+    /// Whether half precision is asked for; it is never the default.
+    pub fn is_fp16(&self) -> bool {
+        self.fp16 || self.precision == Some(Precision::Fp16)
+    }
+
     fn precision_on(&self, device: &Device) -> Precision {
         let default = if *device == Device::flex() {
             Precision::Fp32

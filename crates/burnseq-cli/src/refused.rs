@@ -19,13 +19,12 @@ pub const COMMON: &[Refused] = &[
     ("amp", FLOAT32),
     ("azureml-logging", LOG),
     ("empty-cache-freq", "leave it out; memory is reused by itself"),
-    ("fp16-init-scale", NO_SCALE),
-    ("fp16-no-flatten-grads", NO_SCALE),
-    ("fp16-scale-tolerance", NO_SCALE),
-    ("fp16-scale-window", NO_SCALE),
+    (
+        "fp16-no-flatten-grads",
+        "leave it out; gradients are not copied, so there is nothing to flatten",
+    ),
     ("memory-efficient-bf16", FLOAT32),
     ("memory-efficient-fp16", FLOAT32),
-    ("min-loss-scale", NO_SCALE),
     ("profile", "use a profiler of the system, such as `perf record`"),
     (
         "quantization-config-path",
@@ -36,7 +35,6 @@ pub const COMMON: &[Refused] = &[
         "look at the exit code: 0 success, 1 the run failed, 2 wrong usage",
     ),
     ("tensorboard-logdir", LOG),
-    ("threshold-loss-scale", NO_SCALE),
     ("tpu", "leave it out; there is no TPU support"),
     (
         "user-dir",
@@ -50,13 +48,18 @@ const LOG: &str = "read the log with any tracker: `train --log-format json` writ
 /// Precision.
 const FLOAT32: &str = "use --bf16 or --fp16; parameters and optimiser stay in float32";
 /// What half precision needs.
-const NO_SCALE: &str = "leave it out; without half precision no loss is scaled";
+const NO_SCALE: &str = "leave it out; the loss is scaled in training only";
 
 /// Options of training that every tool of fairseq takes without using them.
 pub const TRAINING: &[Refused] = &[
     ("criterion", "leave it out; it is an option of `train`"),
+    ("fp16-init-scale", NO_SCALE),
+    ("fp16-scale-tolerance", NO_SCALE),
+    ("fp16-scale-window", NO_SCALE),
     ("lr-scheduler", "leave it out; it is an option of `train`"),
+    ("min-loss-scale", NO_SCALE),
     ("optimizer", "leave it out; it is an option of `train`"),
+    ("threshold-loss-scale", NO_SCALE),
 ];
 
 /// What the command line of a binary takes beside the flags that its clap struct declares.

@@ -7,7 +7,8 @@ use clap::{Args, Parser, ValueEnum};
 use crate::compute::ComputeArgs;
 
 use super::flags::{
-    CheckpointArgs, DatasetArgs, EmaArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs, ValidationArgs,
+    CheckpointArgs, DatasetArgs, EmaArgs, LossScalingArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs,
+    ValidationArgs,
 };
 
 /// Train a translation model on the dataset that `preprocess` wrote.
@@ -50,6 +51,8 @@ pub struct TrainArgs {
     pub checkpoint: CheckpointArgs,
     #[command(flatten)]
     pub ema: EmaArgs,
+    #[command(flatten)]
+    pub loss_scaling: LossScalingArgs,
     #[command(flatten)]
     pub benchmark: BenchmarkArgs,
 }

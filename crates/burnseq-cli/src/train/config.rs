@@ -61,6 +61,7 @@ impl Request {
         args.validation.overlay(&mut train.validation);
         args.checkpoint.overlay(&mut train.checkpoint);
         args.ema.overlay(&mut train)?;
+        args.loss_scaling.overlay(&mut train, run.compute.is_fp16())?;
 
         if let Some(data) = &args.data {
             task.data.clone_from(data);
@@ -88,7 +89,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burnseq_train::{OptimizerConfig, StopRule};
+    use burnseq_train::{LossScalingConfig, OptimizerConfig, StopRule};
 
     use crate::train::GRAMMAR;
 
@@ -295,6 +296,7 @@ mod tests {
     #[test]
     fn flags_that_would_be_ignored_are_refused() {
         assert!(problem("--amp").contains("float32"));
+        assert!(problem("--bf16 --min-loss-scale 1").contains("--min-loss-scale needs --fp16"));
         assert!(problem("--momentum 0.9").contains("--optimizer nag"));
         assert!(problem("--optimizer sgd --adam-eps 1e-9").contains("--optimizer adam"));
         assert!(problem("--ema-decay 0.9").contains("--store-ema"));
@@ -304,6 +306,23 @@ mod tests {
         assert!(problem("--power 2").contains("polynomial_decay"));
         assert!(problem("--eval-bleu-print-samples").contains("--eval-bleu"));
         assert!(problem("--arch transformer_iwslt_de").contains("choose one of: transformer_iwslt"));
+    }
+
+    #[test]
+    fn half_precision_scales_the_loss_and_no_other_does() {
+        let scaling = |flags| request(flags).unwrap().train.loss_scaling;
+        assert_eq!(scaling("--fp16"), Some(LossScalingConfig::default()));
+        let changed = LossScalingConfig {
+            fp16_init_scale: 4.0,
+            fp16_scale_window: Some(7),
+            fp16_scale_tolerance: 0.25,
+            min_loss_scale: 0.5,
+            threshold_loss_scale: Some(1.0),
+        };
+        let flags = "--fp16-init-scale 4 --fp16-scale-window 7 --fp16-scale-tolerance 0.25 --min-loss-scale 0.5 \
+            --threshold-loss-scale 1 --precision fp16";
+        assert_eq!(scaling(flags), Some(changed));
+        assert_eq!((scaling(""), scaling("--bf16")), (None, None));
     }
 
     #[test]

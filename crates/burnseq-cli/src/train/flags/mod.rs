@@ -4,6 +4,7 @@
 mod checkpoint;
 mod dataset;
 mod ema;
+mod loss_scaling;
 mod model;
 mod optim;
 mod schedule;
@@ -13,6 +14,7 @@ mod validation;
 pub use checkpoint::CheckpointArgs;
 pub use dataset::DatasetArgs;
 pub use ema::EmaArgs;
+pub use loss_scaling::LossScalingArgs;
 pub use model::ModelArgs;
 pub use optim::OptimArgs;
 pub use schedule::ScheduleArgs;
