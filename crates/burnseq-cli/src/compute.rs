@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use burn::tensor::Device;
-use burnseq_model::device::parse_device;
+use burnseq_model::device::{DeviceName, parse_device};
 use burnseq_model::{Compute, Precision};
 use clap::Args;
 
@@ -47,6 +47,27 @@ impl ComputeArgs {
         let device = parse_device(self.device_name()).map_err(|error| usage(anyhow!(error)))?;
         let precision = self.precision_on(&device);
         Ok(Compute { device, precision })
+    }
+
+    /// The devices of further replicas, `world_size` with the first one: the processor again, or the GPUs whose numbers
+    /// follow.
+    ///
+    /// # Errors
+    /// A GPU that is not there or cannot be used, as wrong usage.
+    pub fn open_replicas(&self, first: &Device, world_size: usize) -> Result<Vec<Device>> {
+        if *first == Device::flex() {
+            return Ok(vec![first.clone(); world_size.saturating_sub(1)]);
+        }
+        let number = match self.device_name().parse() {
+            Ok(DeviceName::Cuda(number)) => number,
+            _ => 0, // `auto` is the first
+        };
+        (number + 1..number + world_size)
+            .map(|number| {
+                let device = DeviceName::Cuda(number).open();
+                device.map_err(|error| usage(anyhow!("--distributed-world-size {world_size}: {error}")))
+            })
+            .collect()
     }
 
     /// Whether half precision is asked for; it is never the default.

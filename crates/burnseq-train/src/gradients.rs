@@ -4,9 +4,11 @@
 //! Dividing and clipping only change one factor; the optimiser applies it when it reads a gradient,
 //! so neither costs a pass over the gradients.
 
+use std::collections::HashSet;
+
 use burn::{
     backend::Flex,
-    module::{Module, ModuleVisitor, Param},
+    module::{Module, ModuleVisitor, Param, ParamId},
     optim::GradientsParams,
     tensor::{DType, Device, Tensor, TensorData},
 };
@@ -79,6 +81,59 @@ impl Accumulated {
             }
         }
         model.visit(&mut Add(&mut self.sum, grads));
+    }
+
+    /// The parameters that have a gradient, in module order.
+    pub(crate) fn params<M: Module>(&self, model: &M) -> Vec<ParamId> {
+        struct Params<'a>(&'a GradientsParams, Vec<ParamId>);
+        impl ModuleVisitor for Params<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if self.0.get::<D>(param.id).is_some() {
+                    self.1.push(param.id);
+                }
+            }
+        }
+        let mut params = Params(&self.sum, Vec::new());
+        model.visit(&mut params);
+        params.1
+    }
+
+    /// Replaces the gradients of `params`, one tensor after the other in module order and each as one row, by what `map`
+    /// makes of them; one that is missing is zeros.
+    pub(crate) fn map_flat<M: Module>(
+        &mut self,
+        model: &M,
+        params: &HashSet<ParamId>,
+        map: impl FnOnce(Vec<Tensor<1>>) -> Vec<Tensor<1>>,
+    ) {
+        struct Take<'a>(&'a mut GradientsParams, &'a HashSet<ParamId>, Vec<Tensor<1>>);
+        impl ModuleVisitor for Take<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if self.1.contains(&param.id) {
+                    let grad = self.0.remove::<D>(param.id);
+                    let grad = grad.unwrap_or_else(|| param.val().inner().zeros_like());
+                    self.2.push(grad.reshape([-1]));
+                }
+            }
+        }
+        struct Put<'a, I>(&'a mut GradientsParams, &'a HashSet<ParamId>, I);
+        impl<I: Iterator<Item = Tensor<1>>> ModuleVisitor for Put<'_, I> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if self.1.contains(&param.id) {
+                    let grad = self.2.next().expect("as many as were taken");
+                    self.0.register(param.id, grad.reshape(param.val().dims()));
+                }
+            }
+        }
+        let mut taken = Take(&mut self.sum, params, Vec::new());
+        model.visit(&mut taken);
+        let mapped = map(taken.2).into_iter();
+        model.visit(&mut Put(&mut self.sum, params, mapped));
+    }
+
+    /// What every gradient is still to be multiplied by.
+    pub(crate) fn factor(&self) -> f64 {
+        self.factor
     }
 
     /// Multiplies every gradient by `factor`: 1 / sample size.
@@ -228,8 +283,6 @@ fn square_sum<const D: usize>(tensor: Tensor<D>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::ParamId;
-
     use super::*;
 
     #[derive(Module, Debug)]
@@ -322,6 +375,19 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_gradient_that_is_missing_counts_as_zeros_where_it_is_asked_for() {
+        let model = pair();
+        let mut sum = Accumulated::new();
+        sum.add(&model, grads(&model, [1.0, 2.0], None));
+        assert_eq!(sum.params(&model), [model.a.id]);
+        let double = |flat: Vec<Tensor<1>>| flat.into_iter().map(|grad| grad * 2.0 + 1.0).collect();
+        sum.map_flat(&model, &HashSet::from([model.a.id]), double);
+        assert_eq!(values(&sum, &model), [3.0, 5.0]);
+        sum.map_flat(&model, &HashSet::from([model.a.id, model.b.id]), double);
+        assert_eq!(values(&sum, &model), [7.0, 11.0, 1.0]);
     }
 
     #[test]

@@ -235,7 +235,7 @@ const EMA: &[FairseqOption] = &[
 ];
 
 const DISTRIBUTED: &[FairseqOption] = &[
-    option("--distributed-world-size", "1"),
+    option("--distributed-world-size", "2"),
     option("--distributed-rank", "0"),
     option("--distributed-port", "1234"),
     option("--distributed-init-method", "tcp://localhost:1234"),

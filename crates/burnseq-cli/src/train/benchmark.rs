@@ -76,6 +76,9 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
     request.model.validate(&vocab).map_err(usage)?;
     let ModelConfig::Transformer(transformer) = &request.model;
     let model = transformer.init(&vocab, u64::from(config.seed), &compute);
+    let replicas = request
+        .compute
+        .open_replicas(&compute.device, config.distributed_world_size)?;
     let mut trainer = Trainer::new(
         config,
         context,
@@ -84,16 +87,16 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         Box::new(LossOnly),
         &compute.device,
         Interrupt::default(),
-    )?;
+    )?
+    .with_replicas(replicas);
 
     let mut epochs = trainer.epochs().clone();
     let mut batches: Vec<Vec<usize>> = Vec::new();
-    let update_freq = |epoch| trainer.config().optimization.update_freq_in(epoch);
     for update in 0..warmup + updates {
         if epochs.is_end_of_epoch() {
             epochs.advance_epoch();
         }
-        for _ in 0..update_freq(epochs.epoch()) {
+        for _ in 0..trainer.config().batches_per_update(epochs.epoch()) {
             let Some(batch) = epochs.next_batch() else { break };
             if update >= warmup {
                 batches.push(batch.to_vec());

@@ -44,6 +44,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     // Settings are checked before anything is opened.
     request.train.validate(&request.task.metrics()).map_err(coded)?;
     let compute = request.compute.open()?;
+    let replicas = request
+        .compute
+        .open_replicas(&compute.device, request.train.distributed_world_size)?;
     let task = TranslationTask::open(request.task).map_err(coded)?;
     let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
     reporter.say(&format!(
@@ -71,9 +74,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let no_save = request.train.checkpoint.no_save;
     let reporter = RefCell::new(reporter);
     let reason = task
-        .train(request.train, &request.model, &compute, interrupt, &mut |event| {
-            reporter.borrow_mut().event(event)
-        })
+        .train(
+            request.train,
+            &request.model,
+            &compute,
+            &replicas,
+            interrupt,
+            &mut |event| reporter.borrow_mut().event(event),
+        )
         .map_err(coded)?;
     if reason == StopReason::Interrupted {
         // An error, so that what follows in a script does not run on a half-trained model.

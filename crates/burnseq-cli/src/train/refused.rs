@@ -12,34 +12,39 @@ const REFUSED: &[Refused] = &[
         "bpe",
         "leave it out; `preprocess --bpe` segments the text, and the data folder remembers how",
     ),
-    ("bucket-cap-mb", ONE_DEVICE),
+    ("bucket-cap-mb", ONE_PROCESS),
     (
         "checkpoint-activations",
         "leave it out, and lower --max-tokens and raise --update-freq to save memory",
     ),
-    ("cpu-offload", ONE_DEVICE),
-    ("ddp-backend", ONE_DEVICE),
+    ("cpu-offload", ONE_PROCESS),
+    ("ddp-backend", ONE_PROCESS),
     ("decoder-layers-to-keep", KEEP_LAYERS),
-    ("distributed-backend", ONE_DEVICE),
-    ("distributed-init-method", ONE_DEVICE),
-    ("distributed-no-spawn", ONE_DEVICE),
-    ("distributed-port", ONE_DEVICE),
-    ("distributed-rank", ONE_DEVICE),
-    ("distributed-world-size", ONE_DEVICE),
+    ("distributed-backend", ONE_PROCESS),
+    ("distributed-init-method", ONE_PROCESS),
+    ("distributed-no-spawn", ONE_PROCESS),
+    ("distributed-port", ONE_PROCESS),
+    ("distributed-rank", ONE_PROCESS),
     ("ema-fp32", "leave it out; the average is always kept in float32"),
     ("encoder-layers-to-keep", KEEP_LAYERS),
     (
         "eval-bleu-detok-args",
         "leave it out; the detokenizer takes its language from the data",
     ),
-    ("find-unused-parameters", ONE_DEVICE),
-    ("fix-batches-to-gpus", ONE_DEVICE),
+    ("find-unused-parameters", ONE_PROCESS),
+    (
+        "fix-batches-to-gpus",
+        "leave it out; every epoch shuffles its batches over all devices",
+    ),
     (
         "fixed-validation-seed",
         "leave it out; validation draws nothing at random",
     ),
     ("fp16-adam-stats", "leave it out; the moments of Adam are float32"),
-    ("grouped-shuffling", ONE_DEVICE),
+    (
+        "grouped-shuffling",
+        "leave it out; batches are shuffled one by one",
+    ),
     ("load-alignments", "leave it out; no loss learns from alignments"),
     ("lr-patience", PLATEAU),
     ("lr-threshold", PLATEAU),
@@ -72,13 +77,12 @@ const REFUSED: &[Refused] = &[
         "leave it out; there is one Adam, which has the arithmetic of that one",
     ),
     ("write-checkpoints-asynchronously", ASYNC),
-    ("zero-sharding", ONE_DEVICE),
+    ("zero-sharding", ONE_PROCESS),
 ];
 
 const ASYNC: &str = "leave it out; a checkpoint is complete on the disk before training goes on";
 const KEEP_LAYERS: &str = "train with fewer layers: --encoder-layers N, --decoder-layers N";
-const ONE_DEVICE: &str =
-    "leave it out; training uses one device, and --update-freq N makes batches N times as large";
+const ONE_PROCESS: &str = "leave it out; one process trains on all devices of --distributed-world-size, each with a copy of the model";
 const PLATEAU: &str = "use --lr-scheduler inverse_sqrt, fixed, polynomial_decay, cosine or tri_stage";
 const QUANT_NOISE: &str = "leave it out; weights are not quantised";
 const SOFTMAX: &str = "leave it out; the softmax is over the whole dictionary, which subwords keep small";

@@ -207,10 +207,13 @@ fn start_lines(summary: &RunSummary) -> Vec<String> {
         "data: {} training sentences{dropped}",
         thousands(summary.sentences)
     ));
-    let accumulated = match summary.update_freq {
+    let mut accumulated = match summary.update_freq * summary.replicas {
         1 => String::new(),
         count => format!(" in {count} batches"),
     };
+    if summary.replicas > 1 {
+        accumulated.push_str(&format!(" on {} devices", summary.replicas));
+    }
     lines.push(format!(
         "batch: {:.0} source + {:.0} target tokens, {:.0} sentences per update{accumulated}; {:.1} % padding, {} shapes",
         summary.src_tokens_per_update,
@@ -266,6 +269,7 @@ mod tests {
             batches: 483,
             updates_per_epoch: 242,
             update_freq: 2,
+            replicas: 2,
             src_tokens_per_update: 1900.4,
             tgt_tokens_per_update: 1842.0,
             sentences_per_update: 120.0,
@@ -281,7 +285,7 @@ mod tests {
             [
                 "model: 6,005,760 parameters",
                 "data: 29,000 training sentences (3 too long, left out)",
-                "batch: 1900 source + 1842 target tokens, 120 sentences per update in 2 batches; 3.1 % padding, 57 shapes",
+                "batch: 1900 source + 1842 target tokens, 120 sentences per update in 4 batches on 2 devices; 3.1 % padding, 57 shapes",
                 "epoch: 242 updates",
                 "stop: after 10 validations without improvement",
                 "resuming after update 10 in epoch 1",

@@ -442,6 +442,22 @@ fn a_run_that_diverges_skips_updates_then_stops_and_names_the_sentences() {
 }
 
 #[test]
+fn replicas_write_the_checkpoints_of_one_device_with_all_their_batches() {
+    let toy = Toy::new();
+    let flags = "--max-tokens 64 --max-epoch 2 --dropout 0.2 --clip-norm 1.0";
+    succeed(toy.run("one", &format!("{flags} --update-freq 2")));
+    let output = succeed(toy.run("two", &format!("{flags} --distributed-world-size 2")));
+    assert!(
+        stderr(&output).contains("in 2 batches on 2 devices"),
+        "{}",
+        stderr(&output)
+    );
+    let last = |name: &str| weights(&toy.save_dir(name).join("checkpoint_last"));
+    assert!(last("one") == last("two"), "the weights differ");
+    assert_eq!(toy.checkpoints("one"), toy.checkpoints("two"));
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_noticed_before_training() {
     let toy = Toy::new();
     fs::write(toy.save_dir("file"), "in the way").unwrap();
@@ -512,6 +528,21 @@ fn narrow_precision_learns_nearly_the_same_and_a_run_goes_on_in_another() {
             weights(&toy.save_dir(&format!("{precision}/checkpoint_last")))[0]
         );
     }
+    let config = |name: &str| {
+        let json = fs::read(toy.save_dir(name).join("checkpoint_last/checkpoint.json")).unwrap();
+        let mut meta: Value = serde_json::from_slice(&json).unwrap();
+        meta["train_state"]["config"]["checkpoint"]["save_dir"] = Value::Null;
+        (
+            meta["train_state"]["config"].take(),
+            meta["model_config"].take(),
+            meta["train_state"]["task"].take(),
+        )
+    };
+    assert_eq!(
+        config("fp32"),
+        config("bf16"),
+        "no checkpoint tells of a precision or device"
+    );
     let whole = last_loss(&succeed(toy.run("fp32", &format!("{flags} 3"))));
     let resumed = last_loss(&succeed(toy.run("bf16", &format!("{flags} 3 --precision fp32"))));
     assert!(

@@ -4,6 +4,7 @@
 use std::f64::consts::LN_2;
 
 use burn::tensor::{Int, Tensor};
+use burnseq_data::Batch;
 use serde::{Deserialize, Serialize};
 
 use crate::criterions::Correct;
@@ -40,6 +41,26 @@ pub struct UpdateStats {
 }
 
 impl UpdateStats {
+    /// Takes in the size of a batch.
+    pub(crate) fn add_batch(&mut self, batch: &Batch) {
+        self.ntokens += batch.ntokens;
+        self.src_ntokens += batch.src_ntokens();
+        self.places += batch.places();
+        self.nsentences += batch.nsentences;
+    }
+
+    /// Takes in the sums over another share of the batches of the same update.
+    pub(crate) fn add_share(&mut self, share: &Self) {
+        self.loss += share.loss;
+        self.nll_loss += share.nll_loss;
+        self.ntokens += share.ntokens;
+        self.src_ntokens += share.src_ntokens;
+        self.places += share.places;
+        self.nsentences += share.nsentences;
+        self.n_correct += share.n_correct;
+        self.counted += share.counted;
+    }
+
     /// Takes in how many target tokens of a batch are ranked first.
     pub(crate) fn add_correct(&mut self, correct: Correct) {
         let count = |count: Tensor<1, Int>| count.into_scalar::<i64>() as usize;

@@ -46,13 +46,10 @@ impl EpochBatches {
         }
     }
 
-    /// Up to `count` batches; fewer at the end of the epoch, and more where some come in parts.
-    pub(super) fn take(&mut self, count: usize) -> Result<Vec<Batch>> {
-        let mut taken = Vec::new();
-        for batch in (0..count).map_while(|_| self.next()) {
-            taken.append(&mut batch?);
-        }
-        Ok(taken)
+    /// Up to `count` batches, fewer at the end of the epoch; each may come in parts.
+    pub(super) fn take(&mut self, count: usize) -> Result<Vec<Vec<Batch>>> {
+        let taken = (0..count).map_while(|_| self.next());
+        Ok(taken.collect::<burnseq_data::Result<_>>()?)
     }
 
     fn next(&mut self) -> Option<burnseq_data::Result<Vec<Batch>>> {

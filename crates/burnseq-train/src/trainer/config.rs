@@ -40,6 +40,8 @@ pub struct TrainConfig {
     pub ema: Option<EmaConfig>,
     /// Dynamic loss scaling, which half precision (float16) needs; `None`: the loss is not scaled.
     pub loss_scaling: Option<LossScalingConfig>,
+    /// Devices that share the batches of an update, each with a replica of the model; `update_freq` is for each of them.
+    pub distributed_world_size: usize,
     /// Updates between two log lines; 0: only one line per epoch.
     pub log_interval: u64,
 }
@@ -66,6 +68,7 @@ impl Default for TrainConfig {
             checkpoint: CheckpointConfig::default(),
             ema: None,
             loss_scaling: None,
+            distributed_world_size: 1,
             log_interval: 100,
         }
     }
@@ -86,7 +89,8 @@ pub struct OptimizationConfig {
     pub sentence_avg: bool,
     /// Leave out the last update of an epoch when it has fewer than `update_freq` batches.
     pub skip_remainder_batch: bool,
-    /// Updates in a row that may be skipped because their loss or gradient is not finite; the next one ends the run.
+    /// Updates in a row that may be skipped because their loss or gradient is not finite; the next one ends the run,
+    /// unless it lowers the loss scale.
     pub max_nonfinite: u64,
 }
 
@@ -336,6 +340,11 @@ impl TrainConfig {
         self.validate_metric(task_metrics)
     }
 
+    /// Batches per update in `epoch`, counted from 1, over all replicas.
+    pub fn batches_per_update(&self, epoch: u32) -> usize {
+        self.optimization.update_freq_in(epoch) * self.distributed_world_size
+    }
+
     fn validate_optimization(&self) -> Result<()> {
         let optimization = &self.optimization;
         if optimization.update_freq.is_empty() || optimization.update_freq.contains(&0) {
@@ -343,6 +352,9 @@ impl TrainConfig {
                 "--update-freq must list numbers of at least 1, got {:?}",
                 optimization.update_freq
             ));
+        }
+        if self.distributed_world_size == 0 {
+            return refuse("--distributed-world-size must be at least 1, got 0".to_owned());
         }
         if !(optimization.clip_norm >= 0.0 && optimization.clip_norm.is_finite()) {
             return refuse(format!(
@@ -493,6 +505,7 @@ mod tests {
     #[test]
     fn values_out_of_range_are_named() {
         assert!(problem(|c| c.optimization.update_freq = vec![1, 0]).contains("--update-freq"));
+        assert!(problem(|c| c.distributed_world_size = 0).contains("--distributed-world-size"));
         assert!(problem(|c| c.optimization.clip_norm = -1.0).contains("got -1"));
         assert!(problem(|c| c.dataset.max_tokens = Some(0)).contains("--max-tokens"));
         assert!(problem(|c| c.dataset.max_tokens = None).contains("need a limit"));

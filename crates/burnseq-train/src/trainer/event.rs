@@ -55,8 +55,10 @@ pub struct RunSummary {
     pub batches: usize,
     /// Updates in the epoch at hand.
     pub updates_per_epoch: usize,
-    /// Batches per update in the epoch at hand.
+    /// Batches per update and replica in the epoch at hand.
     pub update_freq: usize,
+    /// Replicas of the model.
+    pub replicas: usize,
     /// Mean source tokens per update, padding excluded.
     pub src_tokens_per_update: f64,
     /// Mean target tokens per update, padding excluded.

@@ -19,6 +19,9 @@ use crate::{Interrupt, StopRule};
 /// Token of a source that makes the loss of [`Poisonable`] NaN.
 const POISON: u32 = 11;
 
+/// Token of a source that makes [`Poisonable`] panic.
+pub(super) const FATAL: u32 = 3;
+
 /// Four sentences of different lengths, the longest last.
 pub(super) fn clean() -> Vec<Vec<u32>> {
     vec![vec![6, 2], vec![4, 5, 2], vec![7, 4, 9, 2], vec![8, 5, 10, 6, 2]]
@@ -47,10 +50,20 @@ pub(super) fn config() -> TrainConfig {
     config
 }
 
-/// A run that learns to copy `sentences`, with a model made of a tiny Transformer.
+/// A run that learns to copy `sentences` without dropout, with a model made of a tiny Transformer.
 pub(super) fn trainer<M: EncoderDecoder>(
     config: TrainConfig,
     sentences: Vec<Vec<u32>>,
+    model: impl FnOnce(Transformer) -> M,
+) -> Result<Trainer<M>> {
+    trainer_with(config, sentences, 0.0, model)
+}
+
+/// [`trainer`] with dropout.
+pub(super) fn trainer_with<M: EncoderDecoder>(
+    config: TrainConfig,
+    sentences: Vec<Vec<u32>>,
+    dropout: f64,
     model: impl FnOnce(Transformer) -> M,
 ) -> Result<Trainer<M>> {
     let [src, tgt] = [(); 2].map(|()| Sentences::Memory(sentences.clone()));
@@ -70,7 +83,7 @@ pub(super) fn trainer<M: EncoderDecoder>(
         decoder_attention_heads: 2,
         encoder_layers: 1,
         decoder_layers: 1,
-        dropout: 0.0,
+        dropout,
         ..TransformerConfig::default()
     };
     let device = Device::flex();
@@ -89,7 +102,8 @@ pub(super) fn trainer<M: EncoderDecoder>(
         valid: Vec::new(),
     };
     let model = model(transformer.init(&vocab, 1, &device));
-    Trainer::new(
+    let replicas = vec![device.clone(); config.distributed_world_size.saturating_sub(1)];
+    let trainer = Trainer::new(
         config,
         context,
         model,
@@ -97,7 +111,8 @@ pub(super) fn trainer<M: EncoderDecoder>(
         Box::new(LossOnly),
         &device,
         Interrupt::default(),
-    )
+    )?;
+    Ok(trainer.with_replicas(replicas))
 }
 
 /// Values of the first parameter, the source embeddings.
@@ -106,7 +121,7 @@ pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
     weights.try_to_vec().unwrap()
 }
 
-/// A Transformer whose logits are NaN for a batch with [`POISON`].
+/// A Transformer whose logits are NaN for a batch with [`POISON`], and that panics at one with [`FATAL`].
 #[derive(Module, Debug)]
 pub(super) struct Poisonable {
     inner: Transformer,
@@ -127,11 +142,12 @@ impl EncoderDecoder for Poisonable {
         prev_output_tokens: Tensor<2, Int>,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        let is_poisoned = src_tokens
-            .clone()
-            .equal_elem(i64::from(POISON))
-            .any()
-            .into_scalar::<bool>();
+        let has = |token: u32| {
+            let tokens = src_tokens.clone().equal_elem(i64::from(token));
+            tokens.any().into_scalar::<bool>()
+        };
+        assert!(!has(FATAL), "a fatal token");
+        let is_poisoned = has(POISON);
         let logits = self.inner.forward(src_tokens, prev_output_tokens, dropout);
         if is_poisoned { logits * f32::NAN } else { logits }
     }

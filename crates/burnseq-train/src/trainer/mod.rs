@@ -1,10 +1,12 @@
 //! The training loop: batches in, updates out, with validation, checkpoints, logs and an end.
 
+mod all_reduce;
 mod batches;
 mod config;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod replicas;
 mod resume;
 mod run;
 mod saving;
@@ -26,8 +28,9 @@ pub use run::Observer;
 pub use saving::TrainingRecord;
 pub use state::TrainState;
 
+use replicas::{Learner, Replicas};
+
 use crate::checkpoint::TaskInfo;
-use crate::criterions::Criterion;
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
@@ -68,12 +71,14 @@ pub struct Trainer<M: EncoderDecoder> {
     model: Option<M>,
     /// Moving average of the weights.
     ema: Option<Ema<M>>,
-    criterion: Criterion,
+    learner: Learner,
     optimizer: Optimizer,
     scheduler: LrScheduler,
     loss_scaler: Option<LossScaler>,
-    pad: usize,
-    device: Device,
+    /// Devices of the replicas beside the one of `learner`.
+    devices: Vec<Device>,
+    /// The replicas on them, while the run goes on.
+    replicas: Option<Replicas>,
     data: Arc<LanguagePairDataset>,
     resampling: Option<Arc<Resampling>>,
     dropped: usize,
@@ -135,7 +140,7 @@ impl<M: EncoderDecoder> Trainer<M> {
         };
         let shortest = (1..)
             .zip(data.train.shards())
-            .map(|(epoch, _)| epochs.len_in(epoch));
+            .map(|(epoch, _)| epochs.len_in(epoch).div_ceil(config.distributed_world_size));
         if config.optimization.skip_remainder_batch
             && let Some(most) = config.optimization.update_freq.iter().max()
             && let Some(shortest) = shortest.min().filter(|shortest| most > shortest)
@@ -146,7 +151,11 @@ impl<M: EncoderDecoder> Trainer<M> {
         }
         let mut trainer = Self {
             ema: config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
-            criterion: config.criterion.init()?,
+            learner: Learner {
+                criterion: config.criterion.init()?,
+                pad: vocab.pad,
+                device: device.clone().autodiff(),
+            },
             optimizer: config.optimizer.init(&model)?,
             scheduler: config
                 .lr_scheduler
@@ -154,9 +163,9 @@ impl<M: EncoderDecoder> Trainer<M> {
             loss_scaler: config
                 .loss_scaling
                 .clone()
-                .map(|scaling| LossScaler::new(scaling, config.optimization.update_freq_in(1))),
-            pad: vocab.pad,
-            device: device.clone().autodiff(),
+                .map(|scaling| LossScaler::new(scaling, config.batches_per_update(1))),
+            devices: Vec::new(),
+            replicas: None,
             data: data.train,
             resampling: data.resampling.map(Arc::new),
             dropped,
@@ -173,6 +182,13 @@ impl<M: EncoderDecoder> Trainer<M> {
         trainer.resume()?;
         trainer.started = (Instant::now(), trainer.state.wall);
         Ok(trainer)
+    }
+
+    /// The devices of the replicas beside the first one, which share the batches of every update with it: one less than
+    /// [`TrainConfig::distributed_world_size`]. On the processor, they may be that device again.
+    pub fn with_replicas(mut self, devices: Vec<Device>) -> Self {
+        self.devices = devices;
+        self
     }
 
     /// The model as it is now, on the autodiff device.
@@ -218,6 +234,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             batches: stats.batches,
             updates_per_epoch: updates,
             update_freq: self.config.optimization.update_freq_in(epoch),
+            replicas: self.config.distributed_world_size,
             src_tokens_per_update: per_update(stats.src_tokens),
             tgt_tokens_per_update: per_update(stats.tgt_tokens),
             sentences_per_update: per_update(stats.sentences),
@@ -232,10 +249,12 @@ impl<M: EncoderDecoder> Trainer<M> {
 
     /// Updates in an epoch.
     fn updates_in(&self, epoch: u32) -> usize {
-        let (batches, freq) = (
-            self.epochs.len_in(epoch),
-            self.config.optimization.update_freq_in(epoch),
-        );
+        // Of each replica; some may have one less than others.
+        let batches = self
+            .epochs
+            .len_in(epoch)
+            .div_ceil(self.config.distributed_world_size);
+        let freq = self.config.optimization.update_freq_in(epoch);
         if self.config.optimization.skip_remainder_batch {
             batches / freq
         } else {

@@ -8,6 +8,7 @@ use burnseq_model::EncoderDecoder;
 use super::Trainer;
 use super::batches::EpochBatches;
 use super::event::Event;
+use super::replicas::{Learner, Replicas};
 use crate::error::{Error, Result};
 use crate::log::{Meters, TrainRecord, ValidRecord};
 use crate::loss_scaler::LossScaler;
@@ -25,6 +26,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// loss scale; a validation that fails; a checkpoint that cannot
     /// be written, in which case the earlier ones are untouched.
     pub fn run(&mut self, observe: Observer<'_>) -> Result<StopReason> {
+        self.start_replicas()?;
         observe(Event::Start(&self.summary()));
         let reason = loop {
             if let Some(reason) = self.stop_before_epoch() {
@@ -39,7 +41,24 @@ impl<M: EncoderDecoder> Trainer<M> {
             }
         };
         observe(Event::Stop(reason));
+        self.replicas = None;
         Ok(reason)
+    }
+
+    /// Starts the replicas beside this one, with the weights and the state of the optimiser as they are now.
+    fn start_replicas(&mut self) -> Result<()> {
+        let (world_size, devices) = (self.config.distributed_world_size, 1 + self.devices.len());
+        if world_size != devices {
+            return Err(Error::Config(format!(
+                "--distributed-world-size {world_size} needs as many devices, got {devices}"
+            )));
+        }
+        if world_size > 1 {
+            let (optimizer, config) = (&self.optimizer, &self.config.optimizer);
+            let replicas = Replicas::start(&self.learner, self.model(), optimizer, config, &self.devices)?;
+            self.replicas = Some(replicas);
+        }
+        Ok(())
     }
 
     /// Stop rules that hold at the beginning of an epoch, or when a finished run is resumed.
@@ -84,6 +103,8 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Trains on what is left of the epoch; gives a reason when the run ends in it.
     fn train_epoch(&mut self, observe: Observer<'_>) -> Result<Option<StopReason>> {
         let update_freq = self.config.optimization.update_freq_in(self.epochs.epoch());
+        let world_size = self.config.distributed_world_size;
+        let per_update = update_freq * world_size;
         let skip_remainder = self.config.optimization.skip_remainder_batch;
         let mut source = EpochBatches::new(
             &self.data,
@@ -93,11 +114,11 @@ impl<M: EncoderDecoder> Trainer<M> {
         );
         while !self.epochs.is_end_of_epoch() {
             let started = Instant::now();
-            let batches = source.take(update_freq)?;
-            let skipped = self.update(&batches, started)?;
-            self.epochs.skip(update_freq);
+            let batches = source.take(per_update)?;
+            let skipped = self.update(batches, started)?;
+            self.epochs.skip(per_update);
             let left = self.epochs.len() - self.epochs.offset();
-            if skip_remainder && left < update_freq {
+            if skip_remainder && left.div_ceil(world_size) < update_freq {
                 self.epochs.skip(left);
             }
             match &skipped {
@@ -177,14 +198,19 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Validates on every set; gives the value of the metric that chooses the best checkpoint.
     fn validate(&mut self, observe: Observer<'_>) -> Result<f64> {
         let model = self.valid_model();
-        let device = self.device.clone().without_autodiff();
+        let Learner {
+            criterion,
+            pad,
+            device,
+        } = self.learner.clone();
+        let device = device.without_autodiff();
         let mut watched = f64::NAN;
         let metric = self.config.validation.best_checkpoint_metric.clone();
         for number in 0..self.valid.len() {
             let set = &self.valid[number];
             observe(Event::Validating { subset: &set.name });
             let sentence_avg = self.config.optimization.sentence_avg;
-            let meters = validation_loss(&model, &self.criterion, self.pad, set, &device, sentence_avg)?;
+            let meters = validation_loss(&model, &criterion, pad, set, &device, sentence_avg)?;
             let found = self.validator.evaluate(&model, set).map_err(Error::Validator)?;
             for sample in &found.samples {
                 observe(Event::Sample(sample));
@@ -213,9 +239,9 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// A log record with the averages of `meters`.
     fn record(&self, meters: Meters) -> TrainRecord {
         let epoch = self.epochs.epoch();
-        let update_freq = self.config.optimization.update_freq_in(epoch);
+        let per_update = self.config.batches_per_update(epoch);
         let updates_per_epoch = self.updates_in(epoch);
-        let epoch_updates = self.epochs.offset().div_ceil(update_freq).min(updates_per_epoch);
+        let epoch_updates = self.epochs.offset().div_ceil(per_update).min(updates_per_epoch);
         // Without a last update, the time to the end of the epoch is what can be known.
         let left = match self.last_update() {
             Some(last) => last.saturating_sub(self.state.num_updates),

@@ -18,7 +18,7 @@ pub struct TrainState {
     pub schedule_start: u64,
     /// Position in the training data.
     pub data: EpochState,
-    /// Updates skipped since the last one that was applied or that lowered the loss scale.
+    /// Updates skipped since the last one that was applied.
     #[serde(default)]
     pub skipped_in_a_row: u64,
     /// State of the loss scaler, where there is one.

@@ -2,17 +2,15 @@
 
 use std::time::Instant;
 
-use burn::optim::GradientsParams;
 use burnseq_data::Batch;
-use burnseq_model::{Dropout, EncoderDecoder};
+use burnseq_model::EncoderDecoder;
 
 use super::Trainer;
-use super::state::dropout_seed;
+use super::replicas::{Pass, share_out};
 use crate::error::{Error, Result, numbers};
 use crate::gradients::Accumulated;
 use crate::log::UpdateStats;
 use crate::loss_scaler::LossScaler;
-use crate::validation::BatchTensors;
 
 impl<M: EncoderDecoder> Trainer<M> {
     /// Learning rate of the next update.
@@ -21,46 +19,21 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.scheduler.lr_at(update, self.epochs.epoch() as usize)
     }
 
-    /// Learns from `batches`, whose gradients are summed; gives the reason when the update is skipped because the loss
-    /// or a gradient is not finite, in which case model, optimiser and number of updates stay as they are.
+    /// Learns from `batches`, each in one or more parts, whose gradients are summed; gives the reason when the update is
+    /// skipped because the loss or a gradient is not finite, in which case model, optimiser and number of updates stay as
+    /// they are.
     ///
     /// # Errors
     /// When no more updates may be skipped.
-    pub(super) fn update(&mut self, batches: &[Batch], started: Instant) -> Result<Option<String>> {
+    pub(super) fn update(&mut self, batches: Vec<Vec<Batch>>, started: Instant) -> Result<Option<String>> {
+        let sentences: Vec<usize> = batches
+            .iter()
+            .flatten()
+            .flat_map(|batch| batch.ids.clone())
+            .collect();
         let loss_scale = self.loss_scaler.as_ref().map_or(1.0, LossScaler::loss_scale);
-        let mut stats = UpdateStats {
-            lr: self.lr(),
-            ..UpdateStats::default()
-        };
-        let mut gradients = Accumulated::new();
-        for (number, batch) in batches.iter().enumerate() {
-            let seed = dropout_seed(self.config.seed, self.state.num_updates, number);
-            let tensors = BatchTensors::new(batch, &self.device);
-            let model = self.model();
-            let logits = model.forward(
-                tensors.src_tokens,
-                tensors.prev_output_tokens,
-                &Dropout::seeded(seed),
-            );
-            let output = self.criterion.forward(logits, tensors.target, self.pad);
-            let loss = output.loss.clone().detach();
-            let scaled = if loss_scale == 1.0 {
-                output.loss
-            } else {
-                output.loss * loss_scale
-            };
-            gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
-            // Read last: a GPU would wait for every value that is read earlier.
-            stats.loss += f64::from(loss.into_scalar::<f32>());
-            stats.nll_loss += f64::from(output.nll_loss.into_scalar::<f32>());
-            if let Some(correct) = output.correct {
-                stats.add_correct(correct);
-            }
-            stats.ntokens += batch.ntokens;
-            stats.src_ntokens += batch.src_ntokens();
-            stats.places += batch.places();
-            stats.nsentences += batch.nsentences;
-        }
+        let (mut gradients, mut stats) = self.gradients(batches, loss_scale);
+        stats.lr = self.lr();
         stats.sample_size = if self.config.optimization.sentence_avg {
             stats.nsentences
         } else {
@@ -70,9 +43,13 @@ impl<M: EncoderDecoder> Trainer<M> {
         let norm = match gradients.clip(self.model(), self.config.optimization.clip_norm) {
             _ if !stats.loss.is_finite() => {
                 let what = format!("the loss is {}", stats.loss);
-                return self.skip(what, stats.lr, batches, started).map(Some);
+                return self.skip(what, stats.lr, sentences, started).map(Some);
             }
-            Err(error) => return self.skip(error.to_string(), stats.lr, batches, started).map(Some),
+            Err(error) => {
+                return self
+                    .skip(error.to_string(), stats.lr, sentences, started)
+                    .map(Some);
+            }
             Ok(norm) => norm,
         };
         stats.gnorm = f64::from(norm.norm);
@@ -80,6 +57,9 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.state.skipped_in_a_row = 0;
         if let Some(scaler) = &mut self.loss_scaler {
             scaler.applied();
+        }
+        if let Some(replicas) = &mut self.replicas {
+            replicas.step(gradients.factor(), stats.lr);
         }
         let model = self
             .model
@@ -100,11 +80,29 @@ impl<M: EncoderDecoder> Trainer<M> {
         Ok(None)
     }
 
+    /// Gradients of an update, summed over its batches and all replicas, and what the batches add up to.
+    fn gradients(&mut self, batches: Vec<Vec<Batch>>, loss_scale: f64) -> (Accumulated, UpdateStats) {
+        let pass = Pass {
+            seed: self.config.seed,
+            num_updates: self.state.num_updates,
+            loss_scale,
+        };
+        let model = self
+            .model
+            .as_ref()
+            .expect("the model is only away during an update");
+        let shares = share_out(batches, self.config.distributed_world_size);
+        match &mut self.replicas {
+            Some(replicas) => replicas.gradients(&self.learner, model, shares, pass),
+            None => self.learner.gradients(model, &shares[0], pass),
+        }
+    }
+
     /// Counts an update that is not applied because of `what`; gives a line that says so.
     ///
     /// # Errors
-    /// When there were too many in a row, not counting those that lowered the loss scale, or when that is at its minimum.
-    fn skip(&mut self, what: String, lr: f64, batches: &[Batch], started: Instant) -> Result<String> {
+    /// When it is one too many in a row, unless it lowers the loss scale; when that is at its minimum.
+    fn skip(&mut self, what: String, lr: f64, sentences: Vec<usize>, started: Instant) -> Result<String> {
         let seconds = started.elapsed().as_secs_f64();
         self.state.train_wall += seconds;
         self.state.interval.skip(seconds);
@@ -112,8 +110,6 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.state.skipped_in_a_row += 1;
 
         let update = self.state.num_updates + 1;
-        let ids = batches.iter().flat_map(|batch| batch.ids.iter().copied());
-        let sentences: Vec<usize> = ids.collect();
         let in_a_row = self.state.skipped_in_a_row;
         let stop = |what, sentences| Error::Diverged {
             update,
@@ -126,7 +122,6 @@ impl<M: EncoderDecoder> Trainer<M> {
             match scaler.overflowed() {
                 Err(minimum) => return Err(stop(minimum, sentences)),
                 Ok(true) => {
-                    self.state.skipped_in_a_row = 0;
                     return Ok(format!(
                         "gradient overflow: update {update} is skipped, and the loss scale falls to {}",
                         scaler.loss_scale()
@@ -330,7 +325,10 @@ mod tests {
             let expected = train(whole.path(), 9);
             assert_eq!(expected.1.loss_scaler.is_some(), loss_scaling.is_some());
             assert!(expected.1.interval.skipped > 2, "{:?}", expected.1);
-            let found = (1..=9).map(|update| train(parts.path(), update)).last().unwrap();
+            for update in 1..9 {
+                train(parts.path(), update);
+            }
+            let found = train(parts.path(), 9);
             assert!(found == expected, "{:?} {:?}", found.1, expected.1);
         }
     }

@@ -52,6 +52,7 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
         checkpoint: checkpoint(options)?,
         ema: None,
         loss_scaling: None,
+        distributed_world_size: 1,
         log_interval: number(options, "common", "log_interval")?
             .map_or(defaults.log_interval, |count| count as u64),
     })

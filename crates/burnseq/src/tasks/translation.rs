@@ -312,7 +312,8 @@ impl TranslationTask {
         Ok(files)
     }
 
-    /// Trains a model on this task until a stop rule applies, taking up the checkpoint that the configuration names.
+    /// Trains a model on this task until a stop rule applies, taking up the checkpoint that the configuration names;
+    /// `replicas` are the devices beside the first, where [`TrainConfig::distributed_world_size`] asks for some.
     ///
     /// # Errors
     /// Settings that make no sense, before any work; data or checkpoints that cannot be used; a run that diverges.
@@ -321,6 +322,7 @@ impl TranslationTask {
         config: TrainConfig,
         model: &ModelConfig,
         compute: &Compute,
+        replicas: &[Device],
         interrupt: Interrupt,
         observe: Observer<'_>,
     ) -> Result<StopReason> {
@@ -346,7 +348,8 @@ impl TranslationTask {
                     validator,
                     &compute.device,
                     interrupt,
-                )?;
+                )?
+                .with_replicas(replicas.to_vec());
                 Ok(trainer.run(observe)?)
             }
         }

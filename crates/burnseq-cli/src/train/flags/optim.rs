@@ -56,6 +56,10 @@ pub struct OptimArgs {
     /// [default: 10; fairseq: 0]
     #[arg(long, value_name = "N")]
     pub max_nonfinite: Option<u64>,
+    /// Devices that share the batches of an update, each with a copy of the model: the GPUs from --device on
+    /// [default: 1; fairseq: all GPUs]
+    #[arg(long, value_name = "N")]
+    pub distributed_world_size: Option<usize>,
 }
 
 impl OptimArgs {
@@ -74,6 +78,7 @@ impl OptimArgs {
         set(update_freq, self.update_freq.as_ref().map(|list| list.0.clone()));
         set(clip_norm, self.clip_norm);
         set(max_nonfinite, self.max_nonfinite);
+        set(&mut config.distributed_world_size, self.distributed_world_size);
         *sentence_avg |= self.sentence_avg;
         *skip_remainder_batch |= self.skip_remainder_batch;
         Ok(())

@@ -1,0 +1,445 @@
+//! Data parallelism: replicas of the model, each of which computes the gradients of its share of an update.
+//!
+//! The first replica is the trainer's own; each of the others is a thread with a model and an optimiser on its device. All
+//! of them apply the same updates to the same weights, so that the first one's are those of the run: it alone validates,
+//! logs and saves, and a checkpoint does not tell how many replicas there were.
+//!
+//! The batches of an update, their order and their dropout masks are those of one replica that has all of them, which
+//! `--update-freq` can do as well; only the order of the additions differs. (fairseq draws the same masks on every replica.)
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use burn::module::ParamId;
+use burn::optim::GradientsParams;
+use burn::tensor::Device;
+use burnseq_data::Batch;
+use burnseq_model::{Dropout, EncoderDecoder};
+
+use super::all_reduce::{self, AllReduce};
+use super::state::dropout_seed;
+use crate::criterions::Criterion;
+use crate::error::Result;
+use crate::gradients::Accumulated;
+use crate::log::UpdateStats;
+use crate::optim::{Optimizer, OptimizerConfig};
+use crate::validation::BatchTensors;
+
+/// A batch, or a part of one, and its number within the update, on which its dropout masks depend.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub(super) number: usize,
+    pub(super) batch: Batch,
+}
+
+/// Shares the batches of an update, each in one or more parts, out to replicas: number `r` gets every `replicas`-th of
+/// them, beginning with the `r`-th, as in fairseq. At the end of an epoch there may be none left for some.
+pub(super) fn share_out(batches: Vec<Vec<Batch>>, replicas: usize) -> Vec<Vec<Part>> {
+    let mut shares: Vec<Vec<Part>> = (0..replicas).map(|_| Vec::new()).collect();
+    let mut number = 0;
+    for (position, parts) in batches.into_iter().enumerate() {
+        for batch in parts {
+            shares[position % replicas].push(Part { number, batch });
+            number += 1;
+        }
+    }
+    shares
+}
+
+/// What all shares of an update have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pass {
+    /// Seed of the run.
+    pub(super) seed: u32,
+    /// Updates before this one.
+    pub(super) num_updates: u64,
+    /// Factor of the loss.
+    pub(super) loss_scale: f64,
+}
+
+/// From batches to gradients, on one device.
+#[derive(Debug, Clone)]
+pub(super) struct Learner {
+    pub(super) criterion: Criterion,
+    /// Id of the padding.
+    pub(super) pad: usize,
+    /// The autodiff side of the device.
+    pub(super) device: Device,
+}
+
+impl Learner {
+    /// Gradients of a share, summed and with the factor of the loss, and what its batches add up to.
+    pub(super) fn gradients<M: EncoderDecoder>(
+        &self,
+        model: &M,
+        share: &[Part],
+        pass: Pass,
+    ) -> (Accumulated, UpdateStats) {
+        let mut gradients = Accumulated::new();
+        let mut stats = UpdateStats::default();
+        for Part { number, batch } in share {
+            let seed = dropout_seed(pass.seed, pass.num_updates, *number);
+            let tensors = BatchTensors::new(batch, &self.device);
+            let logits = model.forward(
+                tensors.src_tokens,
+                tensors.prev_output_tokens,
+                &Dropout::seeded(seed),
+            );
+            let output = self.criterion.forward(logits, tensors.target, self.pad);
+            let loss = output.loss.clone().detach();
+            let scaled = if pass.loss_scale == 1.0 {
+                output.loss
+            } else {
+                output.loss * pass.loss_scale
+            };
+            gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
+            // Read last: a GPU would wait for every value that is read earlier.
+            stats.loss += f64::from(loss.into_scalar::<f32>());
+            stats.nll_loss += f64::from(output.nll_loss.into_scalar::<f32>());
+            if let Some(correct) = output.correct {
+                stats.add_correct(correct);
+            }
+            stats.add_batch(batch);
+        }
+        (gradients, stats)
+    }
+}
+
+/// What a replica is told to do.
+enum Order {
+    /// Compute the gradients of a share, and tell when they are there.
+    Gradients(Vec<Part>, Pass),
+    /// Replace the gradients of these parameters by their sums over all replicas.
+    Sum(Arc<HashSet<ParamId>>),
+    /// Apply them, multiplied by a factor.
+    Step { factor: f64, lr: f64 },
+}
+
+/// That a replica has the gradients of its share.
+struct Done {
+    stats: UpdateStats,
+    /// Parameters that have a gradient.
+    params: Vec<ParamId>,
+}
+
+/// The replicas beside the trainer's own, and its end of the sums.
+pub(super) struct Replicas {
+    // Dropped before the workers, so that none of them waits for a sum while it is waited for.
+    all_reduce: Box<dyn AllReduce>,
+    workers: Vec<Worker>,
+}
+
+impl Replicas {
+    /// Starts a replica of `model` and `optimizer` on each of `devices`.
+    ///
+    /// # Errors
+    /// When the state of the optimiser cannot be copied.
+    pub(super) fn start<M: EncoderDecoder>(
+        learner: &Learner,
+        model: &M,
+        optimizer: &Optimizer,
+        config: &OptimizerConfig,
+        devices: &[Device],
+    ) -> Result<Self> {
+        let mut all_devices = vec![learner.device.clone().without_autodiff()];
+        all_devices.extend_from_slice(devices);
+        let mut ends = all_reduce::ends(&all_devices).into_iter();
+        let own = ends.next().expect("there is an end for each device");
+        let mut workers = Vec::new();
+        for (device, all_reduce) in devices.iter().zip(ends) {
+            let learner = Learner {
+                device: device.clone().autodiff(),
+                ..learner.clone()
+            };
+            let copy = model.clone().fork(&learner.device);
+            let mut own_optimizer = config.init(&copy)?;
+            own_optimizer.load_state_dict(&copy, optimizer.state_dict(model))?;
+            workers.push(Worker::start(learner, copy, own_optimizer, all_reduce));
+        }
+        Ok(Self {
+            all_reduce: own,
+            workers,
+        })
+    }
+
+    /// Gradients of all shares, the first of which is the trainer's own, summed on every replica.
+    ///
+    /// A parameter that has a gradient on some replica has one on all, as in fairseq.
+    ///
+    /// # Panics
+    /// When a replica panics.
+    pub(super) fn gradients<M: EncoderDecoder>(
+        &mut self,
+        learner: &Learner,
+        model: &M,
+        shares: Vec<Vec<Part>>,
+        pass: Pass,
+    ) -> (Accumulated, UpdateStats) {
+        let mut shares = shares.into_iter();
+        let own = shares.next().expect("there is a share for each replica");
+        for (worker, share) in self.workers.iter_mut().zip(shares) {
+            worker.order(Order::Gradients(share, pass));
+        }
+        let (mut gradients, mut stats) = learner.gradients(model, &own, pass);
+        let mut params: HashSet<ParamId> = gradients.params(model).into_iter().collect();
+        for worker in &mut self.workers {
+            let done = worker.done();
+            stats.add_share(&done.stats);
+            params.extend(done.params);
+        }
+        // Only now: a replica that had failed would leave the others waiting for its gradients.
+        let params = Arc::new(params);
+        for worker in &mut self.workers {
+            worker.order(Order::Sum(Arc::clone(&params)));
+        }
+        gradients.map_flat(model, &params, |flat| self.all_reduce.sum(flat));
+        (gradients, stats)
+    }
+
+    /// Applies the gradients on the replicas beside the trainer's own; `factor` is that of [`Accumulated::factor`].
+    pub(super) fn step(&mut self, factor: f64, lr: f64) {
+        for worker in &mut self.workers {
+            worker.order(Order::Step { factor, lr });
+        }
+    }
+}
+
+/// The thread of a replica.
+struct Worker {
+    /// `None` once dropped, which tells the thread to end.
+    orders: Option<Sender<Order>>,
+    done: Receiver<Done>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    fn start<M: EncoderDecoder>(
+        learner: Learner,
+        model: M,
+        optimizer: Optimizer,
+        all_reduce: Box<dyn AllReduce>,
+    ) -> Self {
+        let (orders, received) = channel();
+        let (sender, done) = channel();
+        let thread =
+            std::thread::spawn(move || work(&learner, model, optimizer, all_reduce, received, &sender));
+        Self {
+            orders: Some(orders),
+            done,
+            thread: Some(thread),
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        let orders = self.orders.as_ref().expect("it is only taken when dropped");
+        if orders.send(order).is_err() {
+            self.raise();
+        }
+    }
+
+    fn done(&mut self) -> Done {
+        match self.done.recv() {
+            Ok(done) => done,
+            Err(_) => self.raise(),
+        }
+    }
+
+    /// Raises the panic that ended the thread.
+    fn raise(&mut self) -> ! {
+        let thread = self.thread.take().expect("a panic is raised once");
+        match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => unreachable!("the thread ends when it is told to, or with a panic"),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread was raised by `order` or `done`, or the run ends without it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Follows orders until there are no more.
+fn work<M: EncoderDecoder>(
+    learner: &Learner,
+    mut model: M,
+    mut optimizer: Optimizer,
+    mut all_reduce: Box<dyn AllReduce>,
+    orders: Receiver<Order>,
+    done: &Sender<Done>,
+) {
+    let mut gradients = Accumulated::new();
+    for order in orders {
+        match order {
+            Order::Gradients(share, pass) => {
+                let stats;
+                (gradients, stats) = learner.gradients(&model, &share, pass);
+                let params = gradients.params(&model);
+                if done.send(Done { stats, params }).is_err() {
+                    return;
+                }
+            }
+            Order::Sum(params) => gradients.map_flat(&model, &params, |flat| all_reduce.sum(flat)),
+            Order::Step { factor, lr } => {
+                let mut sums = std::mem::take(&mut gradients);
+                sums.scale(factor);
+                model = optimizer.step(model, sums, lr);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burnseq_data::{EpochIterator, EpochOptions, Mt19937};
+
+    use super::*;
+    use crate::trainer::TrainConfig;
+    use crate::trainer::fixture::{FATAL, Poisonable, clean, config, poisoned, trainer_with, weights};
+
+    /// Batches that are told apart by their one sentence.
+    fn batches(ids: impl Iterator<Item = usize>) -> Vec<Vec<Batch>> {
+        let batch = |id| Batch {
+            ids: vec![id],
+            ..Batch::default()
+        };
+        ids.map(|id| vec![batch(id)]).collect()
+    }
+
+    #[test]
+    fn replicas_get_the_batches_that_workers_of_fairseq_get() {
+        for (count, replicas, update_freq) in [(7, 3, 2), (8, 2, 3), (5, 4, 1), (1, 2, 1)] {
+            let ids: Vec<Vec<usize>> = (0..count).map(|id| vec![id]).collect();
+            let order: Vec<usize> = EpochIterator::new(ids.clone(), EpochOptions::default())
+                .unwrap()
+                .epoch_order(1);
+            let mut found: Vec<Vec<Vec<usize>>> = vec![Vec::new(); replicas];
+            for update in order.chunks(replicas * update_freq) {
+                let shares = share_out(batches(update.iter().copied()), replicas);
+                for (found, share) in found.iter_mut().zip(shares) {
+                    found.push(share.iter().map(|part| part.batch.ids[0]).collect());
+                }
+            }
+            for (shard_id, found) in found.into_iter().enumerate() {
+                let options = EpochOptions {
+                    num_shards: replicas,
+                    shard_id,
+                    ..EpochOptions::default()
+                };
+                let mut worker = EpochIterator::new(ids.clone(), options).unwrap();
+                let taken: Vec<Vec<usize>> =
+                    std::iter::from_fn(|| worker.next_batch().map(<[usize]>::to_vec)).collect();
+                let expected: Vec<Vec<usize>> = taken.chunks(update_freq).map(<[_]>::concat).collect();
+                assert_eq!(
+                    found, expected,
+                    "{count} batches, replica {shard_id} of {replicas}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_batch_stay_together_and_are_numbered_through() {
+        let mut batches = batches(0..4);
+        batches[1].push(Batch::default());
+        let shares = share_out(batches, 2);
+        let numbers = |share: &[Part]| share.iter().map(|part| part.number).collect::<Vec<_>>();
+        assert_eq!(
+            (numbers(&shares[0]), numbers(&shares[1])),
+            (vec![0, 3], vec![1, 2, 4])
+        );
+    }
+
+    /// Twenty updates with dropout on batches of one sentence, some of which are poisoned; weights and state.
+    fn train(
+        replicas: usize,
+        update_freq: usize,
+        change: impl FnOnce(&mut TrainConfig),
+    ) -> (Vec<f32>, serde_json::Value) {
+        let mut config = config();
+        config.distributed_world_size = replicas;
+        config.optimization.update_freq = vec![update_freq];
+        config.dataset.batch_size = Some(1);
+        config.stop.max_epoch = None;
+        config.stop.max_update = Some(20);
+        change(&mut config);
+        let mut rng = Mt19937::new(1);
+        let mut sentences = [clean(), poisoned()].concat();
+        sentences.extend((0..15).map(|_| {
+            let words = (0..=rng.interval(6)).map(|_| 4 + rng.interval(6) as u32);
+            let mut sentence: Vec<u32> = words.collect();
+            sentence.push(2);
+            sentence
+        }));
+        let mut trainer = trainer_with(config, sentences, 0.2, Poisonable::new).unwrap();
+        trainer.run(&mut |_| ()).unwrap();
+        let mut state = trainer.state().clone();
+        (state.wall, state.train_wall) = (0.0, 0.0);
+        (state.interval.seconds, state.epoch.seconds) = (0.0, 0.0);
+        (weights(&trainer), serde_json::to_value(state).unwrap())
+    }
+
+    fn distance(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    }
+
+    #[test]
+    fn replicas_learn_what_one_learns_from_all_their_batches() {
+        // Two terms are added in either order with the same result; more are not.
+        let (alone, state) = train(1, 2, |_| ());
+        assert_ne!(state["interval"]["skipped"], 0, "some updates are skipped");
+        assert!(train(2, 1, |_| ()) == (alone, state));
+        let (alone, _) = train(1, 6, |_| ());
+        let (shared, _) = train(3, 2, |_| ());
+        let far = distance(&alone, &shared);
+        assert!(far > 0.0 && far < 1e-5, "{far}");
+    }
+
+    #[test]
+    fn a_checkpoint_is_taken_up_by_any_number_of_replicas() {
+        let to = |updates, folder: &tempfile::TempDir| {
+            let folder = folder.path().to_owned();
+            move |config: &mut TrainConfig| {
+                config.stop.max_update = Some(updates);
+                config.checkpoint.no_save = false;
+                config.checkpoint.restore_file = "checkpoint_last".to_owned();
+                config.checkpoint.save_dir = folder;
+            }
+        };
+        let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        train(2, 1, to(7, &parts));
+        train(1, 2, to(13, &parts));
+        assert!(train(2, 1, to(20, &parts)) == train(1, 2, to(20, &whole)));
+    }
+
+    #[test]
+    #[should_panic(expected = "a fatal token")]
+    fn the_panic_of_a_replica_ends_the_run() {
+        let mut config = config();
+        config.distributed_world_size = 2;
+        config.dataset.batch_size = Some(1);
+        config.dataset.curriculum = u32::MAX;
+        // The second batch is for the second replica.
+        let sentences = vec![vec![4, 2], vec![FATAL, 5, 2]];
+        let mut trainer = trainer_with(config, sentences, 0.0, Poisonable::new).unwrap();
+        trainer.run(&mut |_| ()).unwrap();
+    }
+
+    #[test]
+    fn as_many_devices_are_needed_as_replicas() {
+        let mut config = config();
+        config.distributed_world_size = 2;
+        let mut trainer = trainer_with(config, clean(), 0.0, |model| model)
+            .unwrap()
+            .with_replicas(Vec::new());
+        let error = trainer.run(&mut |_| ()).unwrap_err();
+        assert!(error.is_usage() && error.to_string().contains("--distributed-world-size 2"));
+    }
+}
