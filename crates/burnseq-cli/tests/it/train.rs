@@ -143,8 +143,14 @@ fn folders_with_colons_between_are_learnt_from_in_turn() {
 
 #[test]
 fn a_signal_ends_the_run_with_a_checkpoint_from_which_it_goes_on() {
+    end_by_signal("--num-workers 0");
+    end_by_signal("--distributed-world-size 2");
+}
+
+/// Ends a run by SIGTERM, and compares it with one that was not interrupted.
+fn end_by_signal(flags: &str) {
     let toy = Toy::new();
-    let flags = format!("{RESUME_FLAGS} --num-workers 0");
+    let flags = format!("{RESUME_FLAGS} {flags}");
     succeed(toy.run("whole", &flags));
     let mut child = toy
         .command("stopped", &flags)

@@ -61,6 +61,19 @@ impl UpdateStats {
         self.counted += share.counted;
     }
 
+    /// Takes in `loss` and `nll_loss` of batches, each `[1]`, which are read from their device together.
+    pub(crate) fn add_losses(&mut self, losses: Vec<[Tensor<1>; 2]>) {
+        if losses.is_empty() {
+            return;
+        }
+        let losses = Tensor::cat(losses.into_iter().flatten().collect(), 0).into_data();
+        let losses: Vec<f64> = losses.iter().collect();
+        for [loss, nll_loss] in losses.as_chunks().0 {
+            self.loss += loss;
+            self.nll_loss += nll_loss;
+        }
+    }
+
     /// Takes in how many target tokens of a batch are ranked first.
     pub(crate) fn add_correct(&mut self, correct: Correct) {
         let count = |count: Tensor<1, Int>| count.into_scalar::<i64>() as usize;

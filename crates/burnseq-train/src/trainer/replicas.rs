@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 
 use burn::module::ParamId;
 use burn::optim::GradientsParams;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use burnseq_data::Batch;
 use burnseq_model::{Dropout, EncoderDecoder};
 
@@ -79,6 +79,7 @@ impl Learner {
     ) -> (Accumulated, UpdateStats) {
         let mut gradients = Accumulated::new();
         let mut stats = UpdateStats::default();
+        let (mut losses, mut correct) = (Vec::new(), Vec::new());
         for Part { number, batch } in share {
             let seed = dropout_seed(pass.seed, pass.num_updates, *number);
             let tensors = BatchTensors::new(batch, &self.device);
@@ -88,21 +89,19 @@ impl Learner {
                 &Dropout::seeded(seed),
             );
             let output = self.criterion.forward(logits, tensors.target, self.pad);
-            let loss = output.loss.clone().detach();
+            losses.push([output.loss.clone(), output.nll_loss].map(Tensor::without_autodiff));
+            correct.extend(output.correct);
             let scaled = if pass.loss_scale == 1.0 {
                 output.loss
             } else {
                 output.loss * pass.loss_scale
             };
             gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
-            // Read last: a GPU would wait for every value that is read earlier.
-            stats.loss += f64::from(loss.into_scalar::<f32>());
-            stats.nll_loss += f64::from(output.nll_loss.into_scalar::<f32>());
-            if let Some(correct) = output.correct {
-                stats.add_correct(correct);
-            }
             stats.add_batch(batch);
         }
+        // Read last and at once: a GPU is waited for whenever something is read.
+        stats.add_losses(losses);
+        correct.into_iter().for_each(|correct| stats.add_correct(correct));
         (gradients, stats)
     }
 }
