@@ -31,6 +31,7 @@
 
 pub mod checkpoint;
 pub mod criterions;
+pub mod device_check;
 mod ema;
 mod error;
 pub mod gradients;

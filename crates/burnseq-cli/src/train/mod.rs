@@ -3,6 +3,7 @@
 
 mod args;
 mod benchmark;
+mod check_device;
 mod config;
 mod config_file;
 pub mod flags;
@@ -32,6 +33,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let request = Request::new(args).map_err(usage)?;
     if let Some(updates) = args.benchmark.benchmark {
         return benchmark::run(&args.benchmark, updates, request);
+    }
+    if args.benchmark.check_device {
+        return check_device::run(&args.benchmark, &request);
     }
     let format = args
         .run
