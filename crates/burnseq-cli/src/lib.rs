@@ -2,6 +2,7 @@
 //! goes through one library call, the result is reported.
 //!
 //! - [`exit`]: exit codes and the one block that an error prints.
+//! - [`memory`]: what the allocator does with freed memory.
 //! - [`refused`]: command lines in fairseq's spelling, and flags of fairseq that are refused.
 //! - [`compute`]: flags of device and precision.
 //! - [`decoding`]: what `generate` and `interactive` share.
@@ -27,6 +28,7 @@ pub mod exit;
 pub mod fairseq_options;
 pub mod generate;
 pub mod interactive;
+pub mod memory;
 pub mod preprocess;
 pub mod refused;
 pub mod score;
