@@ -348,6 +348,18 @@ impl LanguagePairDataset {
         Ok(BatchPlan { batches, dropped })
     }
 
+    /// Rows, source width and target width of the batch that the pairs `indices` make.
+    pub fn shape(&self, indices: &[usize]) -> [usize; 3] {
+        let width = |len: &dyn Fn(usize) -> usize| {
+            self.width(indices.iter().map(|&index| len(index)).max().unwrap_or(0))
+        };
+        let (src_len, tgt_len) = (
+            width(&|index| self.src_len(index)),
+            width(&|index| self.tgt_len(index)),
+        );
+        [indices.len(), src_len, tgt_len]
+    }
+
     /// Tokens and padding of some batches.
     pub fn stats(&self, batches: &[Vec<usize>]) -> PlanStats {
         let mut stats = PlanStats {
@@ -356,17 +368,11 @@ impl LanguagePairDataset {
         };
         let mut shapes = HashSet::new();
         for batch in batches {
-            let width = |len: &dyn Fn(usize) -> usize| {
-                self.width(batch.iter().map(|&index| len(index)).max().unwrap_or(0))
-            };
-            stats.sentences += batch.len();
-            let (src_len, tgt_len) = (
-                width(&|index| self.src_len(index)),
-                width(&|index| self.tgt_len(index)),
-            );
-            stats.src_places += batch.len() * src_len;
-            stats.tgt_places += batch.len() * tgt_len;
-            shapes.insert((batch.len(), src_len, tgt_len));
+            let [rows, src_len, tgt_len] = self.shape(batch);
+            stats.sentences += rows;
+            stats.src_places += rows * src_len;
+            stats.tgt_places += rows * tgt_len;
+            shapes.insert([rows, src_len, tgt_len]);
             for &index in batch {
                 stats.src_tokens += self.src_len(index);
                 stats.tgt_tokens += self.tgt_len(index);

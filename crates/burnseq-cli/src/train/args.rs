@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use burnseq_model::Vocab;
 use clap::{Args, Parser, ValueEnum};
 
 use crate::compute::ComputeArgs;
@@ -109,25 +110,43 @@ pub struct RunArgs {
     pub no_progress_bar: bool,
 }
 
-/// Measuring speed instead of training.
+/// Measuring speed or exactness instead of training.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Measuring speed")]
+#[command(next_help_heading = "Measuring")]
 pub struct BenchmarkArgs {
     /// Time N updates on random tokens and print one JSON line, instead of training
-    #[arg(long, value_name = "N", requires = "lengths")]
+    #[arg(long, value_name = "N", requires = "lengths", group = "measuring")]
     pub benchmark: Option<usize>,
+    /// Compare one pass forward and backward and one update on the device with the processor, instead of training
+    #[arg(long, group = "measuring")]
+    pub check_device: bool,
     /// Updates before the clock starts [default: 5]
     #[arg(long, value_name = "N", requires = "benchmark")]
     pub benchmark_warmup: Option<usize>,
     /// Source and target .idx (or .idx.gz) whose sentence lengths make the batches
     #[arg(long, value_names = ["SRC.idx", "TGT.idx"], num_args = 2, requires = "benchmark")]
     pub lengths: Option<Vec<PathBuf>>,
+    /// File of batches to take in its order, one a line as sentence numbers counted from 0 [default: as in training]
+    #[arg(long, value_name = "FILE", requires = "benchmark")]
+    pub benchmark_batches: Option<PathBuf>,
     /// Size of the source dictionary [default: 8848]
-    #[arg(long, value_name = "N", requires = "benchmark")]
+    #[arg(long, value_name = "N", requires = "measuring")]
     pub src_vocab: Option<usize>,
     /// Size of the target dictionary [default: 6632]
-    #[arg(long, value_name = "N", requires = "benchmark")]
+    #[arg(long, value_name = "N", requires = "measuring")]
     pub tgt_vocab: Option<usize>,
+}
+
+impl BenchmarkArgs {
+    /// Sizes of the dictionaries, those of IWSLT14 unless the flags say otherwise.
+    pub(super) fn vocab(&self) -> Vocab {
+        Vocab {
+            src: self.src_vocab.unwrap_or(8848),
+            tgt: self.tgt_vocab.unwrap_or(6632),
+            pad: 1,
+            eos: 2,
+        }
+    }
 }
 
 #[cfg(test)]

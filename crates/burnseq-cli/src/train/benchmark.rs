@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burnseq_data::{LanguagePairDataset, Mt19937, PairOptions, Sentences};
-use burnseq_model::{ModelConfig, Vocab};
+use burnseq_model::{ModelConfig, TransformerConfig, Vocab};
 use burnseq_train::{Event, Interrupt, LossOnly, StopRule, TaskInfo, TrainContext, TrainData, Trainer};
 use flate2::read::GzDecoder;
 use serde_json::json;
@@ -36,12 +36,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
     let Some([src, tgt]) = args.lengths.as_deref() else {
         bail!("--benchmark needs --lengths SRC.idx TGT.idx")
     };
-    let vocab = Vocab {
-        src: args.src_vocab.unwrap_or(8848),
-        tgt: args.tgt_vocab.unwrap_or(6632),
-        pad: 1,
-        eos: EOS as usize,
-    };
+    let vocab = args.vocab();
     let compute = request.compute.open()?;
     let mut config = request.train;
     config.stop = StopRule {
@@ -89,6 +84,9 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         Interrupt::default(),
     )?
     .with_replicas(replicas);
+    if let Some(path) = &args.benchmark_batches {
+        trainer = trainer.with_batches(read_batches(path, pairs.len())?)?;
+    }
 
     let mut epochs = trainer.epochs().clone();
     let mut batches: Vec<Vec<usize>> = Vec::new();
@@ -143,11 +141,64 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         "updates_per_s": rate(updates, 3),
         "tgt_tokens_per_s": rate(stats.tgt_tokens, 1),
         "src_tgt_tokens_per_s": rate(stats.src_tokens + stats.tgt_tokens, 1),
+        "tflops": (flops(transformer, &vocab, &pairs, &batches) / seconds / 1e12 * 1e3).round() / 1e3,
         "padding": (stats.padding_share() * 1e4).round() / 1e4,
         "last_loss": (last_loss * 1e4).round() / 1e4,
         "peak_mem_gib": peak_memory_gib(),
     });
     writeln!(std::io::stdout(), "{result}").context("cannot write to standard output")
+}
+
+/// Batches of numbers below `sentences`, one a line.
+fn read_batches(path: &Path, sentences: usize) -> Result<Vec<Vec<usize>>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let number = |word: &str| word.parse().ok().filter(|&number: &usize| number < sentences);
+    let batch = |(line, text): (usize, &str)| {
+        text.split_whitespace()
+            .map(|word| {
+                number(word).with_context(|| {
+                    format!(
+                        "{}, line {line}: `{word}` is not the number of a sentence\nhint: numbers go from 0 to {}, as in \
+                         the files of --lengths",
+                        path.display(),
+                        sentences.saturating_sub(1)
+                    )
+                })
+            })
+            .collect()
+    };
+    let batches: Vec<Vec<usize>> = (1..).zip(text.lines()).map(batch).collect::<Result<_>>()?;
+    if batches.is_empty() {
+        bail!(
+            "{} holds no batch\nhint: write the numbers of its sentences, one batch a line",
+            path.display()
+        );
+    }
+    Ok(batches)
+}
+
+/// Multiplications and additions in the matrix products of forward and backward passes, padding included.
+///
+/// A backward pass has twice the products of a forward pass.
+fn flops(
+    config: &TransformerConfig,
+    vocab: &Vocab,
+    pairs: &LanguagePairDataset,
+    batches: &[Vec<usize>],
+) -> f64 {
+    let (enc, dec) = (config.encoder_embed_dim, config.decoder_embed_dim);
+    let of_batch = |[rows, src_len, tgt_len]: [usize; 3]| {
+        let (src, tgt) = (rows * src_len, rows * tgt_len);
+        // Queries, keys, values, output and feed-forward; scores and weighted sums.
+        let encoder =
+            src * (4 * enc * enc + 2 * enc * config.encoder_ffn_embed_dim) + 2 * src * src_len * enc;
+        let decoder = tgt * (6 * dec * dec + 2 * dec * config.decoder_ffn_embed_dim)
+            + 2 * src * enc * dec
+            + 2 * tgt * (tgt_len + src_len) * dec;
+        let output = tgt * dec * vocab.tgt;
+        3.0 * 2.0 * (config.encoder_layers * encoder + config.decoder_layers * decoder + output) as f64
+    };
+    batches.iter().map(|batch| of_batch(pairs.shape(batch))).sum()
 }
 
 /// Sentence lengths of a fairseq mmap `.idx`, compressed or not.

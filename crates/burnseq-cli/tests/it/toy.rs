@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use burnseq_data::{Dtype, IndexedWriter, Mt19937};
+use burnseq_data::{Dtype, IndexedDataset, IndexedWriter, Mt19937};
 use burnseq_text::Dictionary;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -60,6 +60,14 @@ impl Toy {
         let dir = TempDir::new().unwrap();
         let data = toy_data(dir.path(), 240);
         Self { dir, data }
+    }
+
+    /// Tokens of the targets of training, `</s>` included.
+    pub fn target_lengths(&self) -> Vec<usize> {
+        let targets = IndexedDataset::open(self.data.join("train.xx-yy.yy")).unwrap();
+        (0..targets.len())
+            .map(|index| targets.sentence(index).len())
+            .collect()
     }
 
     /// Where the run called `name` saves.

@@ -191,6 +191,30 @@ impl<M: EncoderDecoder> Trainer<M> {
         self
     }
 
+    /// Learns from these batches of sentence numbers, in this order in every epoch, instead of those cut from the data.
+    ///
+    /// # Errors
+    /// No batches.
+    ///
+    /// # Panics
+    /// When the run has begun.
+    pub fn with_batches(mut self, batches: Vec<Vec<usize>>) -> Result<Self> {
+        assert_eq!(
+            self.state.num_updates, 0,
+            "the position of a run is one in its own batches"
+        );
+        if batches.is_empty() {
+            return Err(Error::Config("there is no batch to learn from".to_owned()));
+        }
+        let options = EpochOptions {
+            shuffle: false,
+            ..EpochOptions::default()
+        };
+        self.epochs = EpochIterator::new(batches, options)?;
+        self.state.data = self.epochs.state();
+        Ok(self)
+    }
+
     /// The model as it is now, on the autodiff device.
     pub fn model(&self) -> &M {
         self.model

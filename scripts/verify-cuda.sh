@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# All that is to be measured on a GPU, in one run: exactness, speed beside PyTorch, and the BLEU of a short training.
+#
+# usage: scripts/verify-cuda.sh --bin DIR --data DATA-BIN --yardstick FILE.py --lengths SRC.idx TGT.idx --out DIR [options]
+#   --bin DIR             the binaries train, generate and average-checkpoints, built with --features cuda
+#   --data DATA-BIN       IWSLT14 as `examples/iwslt14/prepare.sh` makes it
+#   --yardstick FILE.py   the PyTorch program that scripts/bench.sh takes
+#   --lengths SRC TGT     whose sentence lengths make the batches of the comparison
+#   --out DIR             logs, tables and translations; must not exist
+#   --minutes N           time for training [default: 8]
+#   --device NAME         cuda, cuda:N, or cpu to try the script itself [default: cuda]
+#   --python FILE         python3 with torch and numpy [default: python3]
+#   --skip NAME           leave a part out: check, bench, train; may be given several times
+#
+# A part that fails is reported, and the others run nevertheless.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+fail() {
+    printf 'verify-cuda: %s\n' "$1" >&2
+    exit 2
+}
+
+bin="" data="" yardstick="" lengths=() out="" minutes=8 device=cuda python=python3 skip=" "
+while [ "$#" -gt 0 ]; do
+    case "$1" in
+    -h | --help) sed -n '2,16s/^# \{0,1\}//p' scripts/verify-cuda.sh && exit ;;
+    --lengths) [ "$#" -ge 3 ] || fail "--lengths needs two files" ;;
+    --*) [ "$#" -ge 2 ] || fail "$1 needs a value" ;;
+    esac
+    case "$1" in
+    --bin) bin="$2" ;;
+    --data) data="$2" ;;
+    --yardstick) yardstick="$2" ;;
+    --lengths) lengths=("$2" "$3") && shift ;;
+    --out) out="$2" ;;
+    --minutes) minutes="$2" ;;
+    --device) device="$2" ;;
+    --python) python="$2" ;;
+    --skip) skip="$skip$2 " ;;
+    *) fail "unknown option $1; --help lists what there is" ;;
+    esac
+    shift 2
+done
+for value in "$bin" "$data" "$yardstick" "${lengths[0]:-}" "$out"; do
+    [ -n "$value" ] || fail "--bin, --data, --yardstick, --lengths and --out are needed; --help tells what they are"
+done
+[ ! -e "$out" ] || fail "$out is there already; name another folder"
+mkdir -p "$out"
+case "$device" in cpu) kind=cpu ;; *) kind=cuda ;; esac
+
+# The kernels are compiled while they are first used, by NVRTC with the headers of a toolkit. pip's packages of PyTorch bring both.
+if [ "$kind" = cuda ]; then
+    packages="$("$python" -c 'import importlib.util as u; print(list(u.find_spec("nvidia").submodule_search_locations)[0])' 2>/dev/null || true)"
+    for folder in "$packages"/*/lib /usr/local/cuda/lib64; do
+        [ ! -d "$folder" ] || LD_LIBRARY_PATH="$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+    done
+    export LD_LIBRARY_PATH
+    for folder in "${CUDA_PATH:-}" /usr/local/cuda "$packages"/*; do
+        if [ -f "$folder/include/cuda_fp16.h" ]; then
+            export CUDA_PATH="$folder"
+            break
+        fi
+    done
+    nvidia-smi >"$out/nvidia-smi.txt" 2>&1
+fi
+
+failed=0
+# Runs a part, keeps what it prints, and says how long it took.
+part() {
+    local name="$1" started="$SECONDS" code=0
+    shift
+    "$@" >"$out/$name.out" 2>"$out/$name.err" || code=$?
+    printf '%-28s exit code %s, %s s\n' "$name" "$code" "$((SECONDS - started))" | tee -a "$out/summary.txt"
+    [ "$code" -eq 0 ] || failed=1
+    return "$code"
+}
+
+wanted() { case "$skip" in *" $1 "*) return 1 ;; esac }
+
+if wanted check; then
+    for precision in fp32 bf16 fp16; do
+        part "check-$precision" "$bin/train" --check-device --device "$device" --precision "$precision"
+        sort -g -r "$out/check-$precision.out" | head -n 3 | tee -a "$out/summary.txt"
+    done
+fi
+
+if wanted bench; then
+    if part bench scripts/bench.sh "$kind" "$yardstick" "${lengths[@]}" --train "$bin/train" --python "$python"; then
+        tee -a "$out/summary.txt" <"$out/bench.out"
+    fi
+fi
+
+if wanted train; then
+    checkpoints="$out/checkpoints"
+    hours="$(awk -v m="$minutes" 'BEGIN { print m / 60 }')"
+    part train "$bin/train" "$data" --recipe iwslt14_de_en --device "$device" --save-dir "$checkpoints" --log-format json \
+        --stop-time-hours "$hours" --keep-last-epochs 5
+    grep -h valid_bleu "$out/train.out" "$out/train.err" >"$out/curve.txt"
+    [ ! -d "$checkpoints" ] ||
+        part average "$bin/average-checkpoints" --inputs "$checkpoints" --num-epoch-checkpoints 5 --output "$checkpoints/average"
+    for checkpoint in checkpoint_best average; do
+        for beam in 1 5; do
+            [ -d "$checkpoints/$checkpoint" ] || continue
+            part "test-$checkpoint-beam$beam" "$bin/generate" "$data" --path "$checkpoints/$checkpoint" --device "$device" \
+                --beam "$beam" --max-tokens 16000 --remove-bpe
+            grep -h -E '^(Generate|Translated|sacreBLEU)' "$out/test-$checkpoint-beam$beam.out" "$out/test-$checkpoint-beam$beam.err" |
+                tee -a "$out/summary.txt"
+        done
+    done
+fi
+exit "$failed"
