@@ -1,13 +1,12 @@
 //! Lines as they come.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::BufRead;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burnseq_text::LineReader;
 
 use crate::decoding::{coded, format};
@@ -20,30 +19,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A line, or what went wrong while it was read.
 type Line = Result<Vec<u8>>;
 
-/// Lines of a file or of standard input, read by a thread of their own, so that a pause in the input is noticed.
+/// Lines of a reader, taken by a thread of their own, so that a pause in the input is noticed.
 #[derive(Debug)]
 pub(super) struct Input {
     lines: Receiver<Line>,
 }
 
 impl Input {
-    /// Reads `path`, or standard input when it is `-`.
-    ///
-    /// # Errors
-    /// The file cannot be opened.
-    pub fn open(path: &Path) -> Result<Self> {
-        if path == Path::new("-") {
-            return Ok(Self::new(|| BufReader::new(io::stdin()), Path::new("stdin")));
-        }
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Self::new(|| BufReader::new(file), path))
-    }
-
-    fn new<R: BufRead>(reader: impl FnOnce() -> R + Send + 'static, name: &Path) -> Self {
+    /// Reads `reader`; `name` stands for it in messages.
+    pub fn new(reader: impl BufRead + Send + 'static, name: &Path) -> Self {
         let (sender, lines) = sync_channel(AHEAD);
         let name = name.to_owned();
         // It ends with the input, or with the process.
-        thread::spawn(move || read(LineReader::new(reader(), name), &sender));
+        thread::spawn(move || read(LineReader::new(reader, name), &sender));
         Self { lines }
     }
 
@@ -90,11 +78,13 @@ fn read<R: BufRead>(mut reader: LineReader<R>, lines: &SyncSender<Line>) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, BufReader};
+
     use super::*;
 
     #[test]
     fn lines_come_in_buffers_and_the_last_may_lack_its_end() {
-        let mut input = Input::new(|| &b"a\r\n\n\xff\0\nb\nc"[..], Path::new("x"));
+        let mut input = Input::new(&b"a\r\n\n\xff\0\nb\nc"[..], Path::new("x"));
         assert_eq!(input.next(2).unwrap(), [&b"a"[..], b""]);
         assert_eq!(input.next(3).unwrap(), [&b"\xff\0"[..], b"b", b"c"]);
         assert!(input.next(2).unwrap().is_empty());
@@ -103,7 +93,7 @@ mod tests {
     #[test]
     fn a_pause_hands_over_what_there_is() {
         let (reader, mut writer) = io::pipe().unwrap();
-        let mut input = Input::new(|| BufReader::new(reader), Path::new("x"));
+        let mut input = Input::new(BufReader::new(reader), Path::new("x"));
         io::Write::write_all(&mut writer, b"a\nb\nhalf").unwrap();
         assert_eq!(input.next(100).unwrap(), [b"a", b"b"]);
         drop(writer);
