@@ -21,6 +21,17 @@ pub enum ModelError {
         /// The rule it breaks, with the remedy.
         rule: String,
     },
+    /// The configuration describes a far larger model than the weights are of.
+    #[error(
+        "the model needs {needed} weights, {held} are there\nhint: {}",
+        Self::OTHER_ARCH
+    )]
+    TooFewWeights {
+        /// Parameters of the model.
+        needed: u128,
+        /// Numbers in the file.
+        held: u128,
+    },
     /// The weights lack a tensor the model needs.
     #[error("weight `{name}` is missing\nhint: {}", Self::OTHER_ARCH)]
     MissingTensor {

@@ -16,6 +16,9 @@ pub enum ActivationFn {
     Gelu,
 }
 
+/// Longest sentence that a model can be made for: sinusoids are computed for every position.
+const MAX_POSITIONS: usize = 1_000_000;
+
 /// Encoder-decoder Transformer (Vaswani et al. 2017).
 ///
 /// Field names are fairseq's; the default is its `transformer`, the base model of the paper.
@@ -212,6 +215,22 @@ impl TransformerConfig {
         for (field, value) in sizes {
             check(value > 0, field, value, || "must be at least 1".into())?;
         }
+        for (field, value) in [
+            ("max-source-positions", self.max_source_positions),
+            ("max-target-positions", self.max_target_positions),
+        ] {
+            check(value <= MAX_POSITIONS, field, value, || {
+                format!("must be at most {MAX_POSITIONS}")
+            })?;
+        }
+        for (field, id) in [("pad", vocab.pad), ("eos", vocab.eos)] {
+            check(id < vocab.src.min(vocab.tgt), field, id, || {
+                format!(
+                    "must be an id of both dictionaries, which have {} and {} types",
+                    vocab.src, vocab.tgt
+                )
+            })?;
+        }
         for (field, heads, side, width) in [
             (
                 "encoder-attention-heads",
@@ -333,6 +352,25 @@ mod tests {
         pad: 1,
         eos: 2,
     };
+
+    #[test]
+    fn positions_and_ids_beyond_all_bounds_are_refused() {
+        let endless = TransformerConfig {
+            max_target_positions: usize::MAX,
+            ..TransformerConfig::tiny()
+        };
+        let error = endless.validate(&VOCAB).unwrap_err().to_string();
+        assert!(error.contains("must be at most 1000000"), "{error}");
+        let vocab = Vocab { eos: 12, ..VOCAB };
+        let error = TransformerConfig::tiny()
+            .validate(&vocab)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "eos = 12: must be an id of both dictionaries, which have 12 and 12 types"
+        );
+    }
 
     #[test]
     fn heads_that_do_not_divide_the_width_are_refused_with_those_that_do() {

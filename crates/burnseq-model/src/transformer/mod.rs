@@ -4,6 +4,7 @@ mod config;
 mod decoder;
 mod encoder;
 mod inputs;
+mod load;
 #[cfg(test)]
 mod precision_tests;
 mod state;

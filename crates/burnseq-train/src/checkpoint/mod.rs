@@ -35,11 +35,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use burn::{
-    module::Module,
-    tensor::{Device, TensorData},
-};
-use burnseq_model::{ModelConfig, ModelError, Transformer, Vocab, load_state_dict};
+use burn::tensor::{Device, TensorData};
+use burnseq_model::{Compute, ModelConfig, ModelError, Transformer, Vocab};
 use serde::Deserialize;
 
 use self::folder::Staging;
@@ -239,21 +236,24 @@ impl Checkpoint {
         Ok(contents.tensors.into_iter().collect())
     }
 
-    /// `model` with these weights.
-    ///
-    /// # Errors
-    /// See [`Self::model_tensors`]; a tensor that is missing, superfluous or of another shape.
-    pub fn load_into<M: Module>(&self, model: M) -> Result<M> {
-        load_state_dict(model, &self.model_tensors()?).map_err(|problem| self.misfit(problem))
-    }
-
     /// The model, built from its configuration, with its weights.
     ///
     /// # Errors
-    /// See [`Self::load_into`].
+    /// See [`Self::model_tensors`]; a tensor that is missing, superfluous or of another shape.
     pub fn model(&self, device: &Device) -> Result<Transformer> {
-        let ModelConfig::Transformer(config) = &self.meta.model_config;
-        self.load_into(config.init(&self.meta.vocab, 0, device))
+        self.model_as(&self.meta.model_config, device)
+    }
+
+    /// As [`Self::model`], with another configuration that was validated.
+    ///
+    /// # Errors
+    /// See [`Self::model`].
+    pub fn model_as(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<Transformer> {
+        let ModelConfig::Transformer(config) = config;
+        let tensors = self.model_tensors()?;
+        config
+            .load(&self.meta.vocab, &tensors, compute)
+            .map_err(|problem| self.misfit(problem))
     }
 
     /// The state of the optimiser, if it was saved.

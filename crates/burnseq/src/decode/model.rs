@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict};
+use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::{Checkpoint, TaskInfo};
 use safetensors::{Dtype, SafeTensors};
@@ -87,10 +87,9 @@ impl TranslationModel {
         };
         let config = overlaid(&meta.model_config, overrides)?;
         config.validate(&meta.vocab)?;
-        let ModelConfig::Transformer(config) = config;
         let compute = compute.into();
         Ok(Self {
-            models: vec![checkpoint.load_into(config.init(&meta.vocab, 0, &compute))?],
+            models: vec![checkpoint.model_as(&config, &compute)?],
             device: compute.device,
             task: meta.task.clone(),
             src_text: pipeline(&meta.task.source_lang)?,
@@ -123,11 +122,10 @@ impl TranslationModel {
         let tensors = read_safetensors(path)?;
         let ModelConfig::Transformer(transformer) = config;
         let compute = compute.into();
-        let model = load_state_dict(transformer.init(&vocab, 0, &compute), &tensors).map_err(|problem| {
-            Error::Weights {
-                path: path.to_owned(),
-                problem: problem.to_string(),
-            }
+        let model = transformer.load(&vocab, &tensors, &compute);
+        let model = model.map_err(|problem| Error::Weights {
+            path: path.to_owned(),
+            problem: problem.to_string(),
         })?;
         let task = TaskInfo {
             source_lang: data.src_lang().to_owned(),
