@@ -1,6 +1,7 @@
 //! Optimisers: parameters and gradients -> new parameters.
 
 mod adam;
+mod momentum;
 mod nag;
 mod sgd;
 mod states;
@@ -8,7 +9,7 @@ mod states;
 use burn::{module::Module, tensor::TensorData};
 use serde::{Deserialize, Serialize};
 
-use crate::{Accumulated, Error, Result};
+use crate::{Accumulated, Result};
 
 pub use adam::{Adam, AdamConfig};
 pub use nag::{Nag, NagConfig};
@@ -103,21 +104,6 @@ pub struct OptimizerState {
     pub step: u64,
     /// Tensors by `<parameter name>.<state name>`, in module order.
     pub tensors: Vec<(String, TensorData)>,
-}
-
-/// Checks the options that [`Nag`] and [`Sgd`] share.
-fn validate_momentum(momentum: f64, weight_decay: f64) -> Result<()> {
-    if !(0.0..1.0).contains(&momentum) {
-        return Err(Error::Config(format!(
-            "--momentum must be at least 0 and below 1, got {momentum}"
-        )));
-    }
-    if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
-        return Err(Error::Config(format!(
-            "--weight-decay must be a number of at least 0, got {weight_decay}"
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Gradient descent with Nesterov's momentum (Sutskever et al. 2013, section 2.1), in fairseq's arithmetic.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::states::{Rule, States};
-use super::{OptimizerState, validate_momentum};
-use crate::{Accumulated, Result};
+use super::momentum::{self, Descent, Momentum};
+use super::states::Rule;
+use crate::Result;
 
 /// Configuration of [`Nag`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,16 +32,12 @@ impl NagConfig {
     /// # Errors
     /// The first option out of range.
     pub fn validate(&self) -> Result<()> {
-        validate_momentum(self.momentum, self.weight_decay)
+        momentum::validate(self.momentum, self.weight_decay)
     }
 }
 
-/// The optimiser. A parameter that has no gradient in a step is left as it is.
-#[derive(Debug)]
-pub struct Nag {
-    config: NagConfig,
-    velocity: States<1>,
-}
+/// Gradient descent with Nesterov's momentum; its state is `<parameter>.velocity`.
+pub type Nag = Momentum<NagConfig>;
 
 /// One step. The velocity is that of fairseq divided by the learning rate: fairseq corrects it by the ratio of the
 /// new rate to the old one, which then is no longer needed.
@@ -66,40 +62,16 @@ impl Rule<1> for NagStep {
     }
 }
 
-impl Nag {
-    /// Before the first step.
-    pub fn new<M: Module>(config: NagConfig, model: &M) -> Self {
-        Self {
-            config,
-            velocity: States::zeros(["velocity"], model),
-        }
-    }
+impl Descent for NagConfig {
+    const VELOCITY: &'static str = "velocity";
 
-    /// One update of every parameter that has a gradient.
-    pub fn step<M: Module>(&mut self, model: M, grads: Accumulated, lr: f64) -> M {
-        let NagConfig {
-            momentum,
-            weight_decay,
-        } = self.config;
-        self.velocity.step(model, grads, |grad_factor| NagStep {
+    fn rule(&self, lr: f64, grad_factor: f64) -> impl Rule<1> {
+        NagStep {
             lr,
-            momentum,
-            decay: 1.0 - lr * weight_decay,
+            momentum: self.momentum,
+            decay: 1.0 - lr * self.weight_decay,
             grad_factor,
-        })
-    }
-
-    /// Step count and velocities, `<parameter>.velocity`.
-    pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
-        self.velocity.state_dict(model)
-    }
-
-    /// Takes over a state.
-    ///
-    /// # Errors
-    /// A tensor that is missing, superfluous, of another shape or not finite; nothing is changed then.
-    pub fn load_state_dict<M: Module>(&mut self, model: &M, state: OptimizerState) -> Result<()> {
-        self.velocity.load_state_dict(model, state)
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Stochastic gradient descent, with momentum on request, in the arithmetic of PyTorch.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::states::{Rule, States};
-use super::{OptimizerState, validate_momentum};
-use crate::{Accumulated, Result};
+use super::momentum::{self, Descent, Momentum};
+use super::states::Rule;
+use crate::Result;
 
 /// Configuration of [`Sgd`].
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -23,16 +23,12 @@ impl SgdConfig {
     /// # Errors
     /// The first option out of range.
     pub fn validate(&self) -> Result<()> {
-        validate_momentum(self.momentum, self.weight_decay)
+        momentum::validate(self.momentum, self.weight_decay)
     }
 }
 
-/// The optimiser. A parameter that has no gradient in a step is left as it is.
-#[derive(Debug)]
-pub struct Sgd {
-    config: SgdConfig,
-    velocity: States<1>,
-}
+/// Stochastic gradient descent; its state is `<parameter>.momentum_buffer`.
+pub type Sgd = Momentum<SgdConfig>;
 
 struct SgdStep {
     lr: f64,
@@ -54,40 +50,16 @@ impl Rule<1> for SgdStep {
     }
 }
 
-impl Sgd {
-    /// Before the first step.
-    pub fn new<M: Module>(config: SgdConfig, model: &M) -> Self {
-        Self {
-            config,
-            velocity: States::zeros(["momentum_buffer"], model),
-        }
-    }
+impl Descent for SgdConfig {
+    const VELOCITY: &'static str = "momentum_buffer";
 
-    /// One update of every parameter that has a gradient.
-    pub fn step<M: Module>(&mut self, model: M, grads: Accumulated, lr: f64) -> M {
-        let SgdConfig {
-            momentum,
-            weight_decay,
-        } = self.config;
-        self.velocity.step(model, grads, |grad_factor| SgdStep {
+    fn rule(&self, lr: f64, grad_factor: f64) -> impl Rule<1> {
+        SgdStep {
             lr,
-            momentum,
-            weight_decay,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
             grad_factor,
-        })
-    }
-
-    /// Step count and velocities, `<parameter>.momentum_buffer`.
-    pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
-        self.velocity.state_dict(model)
-    }
-
-    /// Takes over a state.
-    ///
-    /// # Errors
-    /// A tensor that is missing, superfluous, of another shape or not finite; nothing is changed then.
-    pub fn load_state_dict<M: Module>(&mut self, model: &M, state: OptimizerState) -> Result<()> {
-        self.velocity.load_state_dict(model, state)
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::OptimizerState;
 use crate::{Accumulated, Error, Result};
 
 /// How one parameter changes in a step.
-pub(super) trait Rule<const N: usize> {
+pub trait Rule<const N: usize> {
     /// New value and states of a parameter from its value, its gradient and its states, all off the tape.
     fn apply<const D: usize>(
         &self,
