@@ -18,6 +18,7 @@ mod staging;
 pub(crate) mod stats;
 pub(crate) mod subwords;
 mod survey;
+mod validate;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -31,12 +32,12 @@ use crate::binarize::{Aligned, BinarizeSide, binarize};
 use crate::dataset_impl::DatasetImpl;
 use crate::error::{Error, Result};
 use alignment::{alignment_dictionary, alignments_of};
-use config::ALIGNED_TEXT_IS_SEGMENTED;
 use dictionaries::{Dictionaries, dict_name};
 use pairs::PairReader;
 use staging::Staging;
 use subwords::Subwords;
 use survey::SplitSurvey;
+use validate::ALIGNED_TEXT_IS_SEGMENTED;
 
 /// Notes go to the observer at once and to the report at the end.
 pub(crate) struct Notes<'a> {

@@ -1,7 +1,11 @@
 //! Integration tests of the data stage.
 
+mod alignments;
+mod bad_text;
 mod batching;
+mod corpus;
 mod dataset_dir;
+mod golden_preprocess;
 mod indexed;
 mod preprocess;
 mod shared;

@@ -1,0 +1,401 @@
+//! The checks of a configuration of `preprocess` that need no file.
+
+use super::config::{BpeKind, PreprocessConfig, TokenizerKind};
+use crate::dataset_impl::DatasetImpl;
+use crate::error::{Error, Result};
+
+/// What is wrong with alignments of text that is segmented here.
+pub(super) const ALIGNED_TEXT_IS_SEGMENTED: &str = "--align-suffix and --alignfile count the tokens of the text as \
+    it is given, but a tokenizer, lower case or subwords are applied to it here\nhint: segment the text first, align \
+    the result, and give --bpe none";
+
+impl PreprocessConfig {
+    /// Checks ranges and combinations; no file is touched.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is wrong and what to do.
+    pub fn validate(&self) -> Result<()> {
+        self.problem()
+            .map_or(Ok(()), |problem| Err(Error::Config(problem)))
+    }
+
+    fn problem(&self) -> Option<String> {
+        self.language_problem()
+            .or_else(|| self.input_problem())
+            .or_else(|| self.dictionary_problem())
+            .or_else(|| self.tokenizer_problem())
+            .or_else(|| self.bpe_problem())
+            .or_else(|| self.bpe_vocabulary_problem())
+            .or_else(|| self.alignment_problem())
+            .or_else(|| self.format_problem())
+            .or_else(|| self.range_problem())
+    }
+
+    fn language_problem(&self) -> Option<String> {
+        let (src, tgt) = (&self.source_lang, &self.target_lang);
+        if !self.only_source {
+            if src.is_none() {
+                return Some("--source-lang is missing, for example `--source-lang de`".into());
+            }
+            if tgt.is_none() {
+                return Some(
+                    "--target-lang is missing, for example `--target-lang en`\n\
+                     hint: for text without a target side give --only-source"
+                        .into(),
+                );
+            }
+        }
+        if src.is_some() && src == tgt {
+            return Some(format!(
+                "--source-lang and --target-lang are both {:?}; the two sides need two suffixes",
+                src.as_deref().unwrap_or_default()
+            ));
+        }
+        for (flag, lang) in [("--source-lang", src), ("--target-lang", tgt)] {
+            if let Some(lang) = lang
+                && (lang.is_empty() || lang.contains(['/', '\\']) || lang.contains(char::is_whitespace))
+            {
+                return Some(format!("{flag} {lang:?} must be a file suffix, such as `de`"));
+            }
+        }
+        None
+    }
+
+    fn input_problem(&self) -> Option<String> {
+        if self.trainpref.is_none() {
+            let sides = if self.only_source || self.joined_dictionary {
+                self.srcdict.is_some() || (self.joined_dictionary && self.tgtdict.is_some())
+            } else {
+                self.srcdict.is_some() && self.tgtdict.is_some()
+            };
+            if !sides {
+                return Some(
+                    "--trainpref is missing, and without training text the dictionaries must be \
+                     given (--srcdict, --tgtdict)"
+                        .into(),
+                );
+            }
+            if self.validpref.is_empty() && self.testpref.is_empty() && !self.dict_only {
+                return Some("there is nothing to do: give --trainpref, --validpref or --testpref".into());
+            }
+        }
+        None
+    }
+
+    fn dictionary_problem(&self) -> Option<String> {
+        if self.joined_dictionary && self.srcdict.is_some() && self.tgtdict.is_some() {
+            return Some(
+                "--joined-dictionary takes --srcdict or --tgtdict, not both, since both sides \
+                 share one dictionary"
+                    .into(),
+            );
+        }
+        if self.only_source && self.tgtdict.is_some() {
+            return Some("--tgtdict needs a target side, but --only-source is given".into());
+        }
+        if self.only_source && self.joined_dictionary {
+            return Some("--joined-dictionary needs two sides, but --only-source is given".into());
+        }
+        let given_src = self.srcdict.is_some() || (self.joined_dictionary && self.tgtdict.is_some());
+        if given_src && (self.thresholdsrc > 0 || self.nwordssrc.is_some()) {
+            return Some(
+                "--thresholdsrc and --nwordssrc shape a new dictionary and do not go with an \
+                 existing one"
+                    .into(),
+            );
+        }
+        if self.tgtdict.is_some() && (self.thresholdtgt > 0 || self.nwordstgt.is_some()) {
+            return Some(
+                "--thresholdtgt and --nwordstgt shape a new dictionary and do not go with an \
+                 existing one"
+                    .into(),
+            );
+        }
+        None
+    }
+
+    fn tokenizer_problem(&self) -> Option<String> {
+        if self.tokenizer != TokenizerKind::Moses {
+            for (flag, given) in [
+                ("--moses-no-dash-splits", self.moses_no_dash_splits),
+                ("--moses-no-escape", self.moses_no_escape),
+                ("--nonbreaking-prefixes", !self.nonbreaking_prefixes.is_empty()),
+            ] {
+                if given {
+                    return Some(format!("{flag} needs --tokenizer moses"));
+                }
+            }
+        }
+        if self.tokenizer == TokenizerKind::Moses && self.source_lang.is_none() {
+            return Some("--tokenizer moses needs the language of the text (--source-lang)".into());
+        }
+        let sides = self.langs().len();
+        if !self.nonbreaking_prefixes.is_empty() && self.nonbreaking_prefixes.len() != sides {
+            return Some(format!(
+                "--nonbreaking-prefixes takes a file for each side ({sides}), got {}",
+                self.nonbreaking_prefixes.len()
+            ));
+        }
+        let subwords = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
+            || !self.bpe_model.is_empty()
+            || !self.bpe_codes.is_empty();
+        if self.tokenizer == TokenizerKind::Character && subwords {
+            return Some("--tokenizer character goes without subwords (--bpe none)".into());
+        }
+        None
+    }
+
+    fn bpe_problem(&self) -> Option<String> {
+        if !self.bpe_model.is_empty() && !self.bpe_codes.is_empty() {
+            return Some("--bpe-model and --bpe-codes exclude each other".into());
+        }
+        for (flag, files, kind) in [
+            ("--bpe-model", &self.bpe_model, BpeKind::Sentencepiece),
+            ("--bpe-codes", &self.bpe_codes, BpeKind::SubwordNmt),
+        ] {
+            if files.len() > 2 || (self.only_source && files.len() > 1) {
+                return Some(format!("{flag} takes one file, or one for each side"));
+            }
+            if !files.is_empty() && !matches!(self.bpe, BpeKind::Auto) && self.bpe != kind {
+                return Some(format!("{flag} does not go with another kind of --bpe"));
+            }
+            if !files.is_empty() && (self.bpe_size.is_some() || self.bpe_per_side) {
+                return Some(format!(
+                    "--bpe-size and --bpe-per-side are about learning, which {flag} makes \
+                     unnecessary"
+                ));
+            }
+        }
+        if self.bpe == BpeKind::None && (self.bpe_size.is_some() || self.bpe_per_side) {
+            return Some("--bpe none learns nothing, so --bpe-size and --bpe-per-side do not apply".into());
+        }
+        let learns = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
+            && self.bpe_model.is_empty()
+            && self.bpe_codes.is_empty();
+        if learns && self.trainpref.is_none() {
+            return Some("learning subwords needs --trainpref".into());
+        }
+        None
+    }
+
+    fn bpe_vocabulary_problem(&self) -> Option<String> {
+        if self.bpe_vocabulary.is_empty() && self.bpe_vocab_threshold.is_none() {
+            return None;
+        }
+        if self.bpe != BpeKind::SubwordNmt && self.bpe_codes.is_empty() {
+            return Some(
+                "--bpe-vocabulary and --bpe-vocab-threshold are about subword-nmt\n\
+                 hint: add --bpe subword_nmt or --bpe-codes"
+                    .into(),
+            );
+        }
+        if self.bpe_vocabulary.len() > 2 || (self.only_source && self.bpe_vocabulary.len() > 1) {
+            return Some("--bpe-vocabulary takes one file, or one for each side".into());
+        }
+        if !self.bpe_vocabulary.is_empty() && self.bpe_codes.is_empty() {
+            return Some("--bpe-vocabulary goes with --bpe-codes: codes learnt here have none yet".into());
+        }
+        if self.bpe_vocabulary.is_empty() && self.trainpref.is_none() {
+            return Some(
+                "--bpe-vocab-threshold counts the pieces of --trainpref, which is missing\n\
+                 hint: give the vocabularies with --bpe-vocabulary"
+                    .into(),
+            );
+        }
+        None
+    }
+
+    fn alignment_problem(&self) -> Option<String> {
+        let flag = match (&self.align_suffix, &self.alignfile) {
+            (Some(_), _) => "--align-suffix",
+            (None, Some(_)) => "--alignfile",
+            (None, None) => return None,
+        };
+        if self.only_source {
+            return Some(format!("{flag} needs two sides, but --only-source is given"));
+        }
+        if self.alignfile.is_some() && self.trainpref.is_none() {
+            return Some("--alignfile aligns the text of --trainpref, which is missing".into());
+        }
+        if self.align_suffix.is_some() && self.dataset_impl == DatasetImpl::Raw {
+            return Some(
+                "--align-suffix goes with --dataset-impl mmap; alignments have no text format".into(),
+            );
+        }
+        let applies = !matches!(self.bpe, BpeKind::Auto | BpeKind::None);
+        if applies || !self.bpe_model.is_empty() || !self.bpe_codes.is_empty() {
+            return Some(ALIGNED_TEXT_IS_SEGMENTED.into());
+        }
+        None
+    }
+
+    fn format_problem(&self) -> Option<String> {
+        match self.dataset_impl {
+            DatasetImpl::Mmap | DatasetImpl::Raw => None,
+            other => Some(format!(
+                "--dataset-impl {other} is not written, only read\nhint: leave it out; fairseq reads `mmap` as well"
+            )),
+        }
+    }
+
+    fn range_problem(&self) -> Option<String> {
+        if self.padding_factor == 0 {
+            return Some("--padding-factor must be at least 1 (1 adds nothing)".into());
+        }
+        if self.workers == Some(0) {
+            return Some("--workers must be at least 1".into());
+        }
+        if self.bpe_size == Some(0) {
+            return Some("--bpe-size must be at least 1".into());
+        }
+        if self.max_line_tokens == 0 {
+            return Some("--max-line-tokens must be at least 1".into());
+        }
+        if !(self.character_coverage > 0.0 && self.character_coverage <= 1.0) {
+            return Some(format!(
+                "--character-coverage must be above 0 and at most 1, got {}",
+                self.character_coverage
+            ));
+        }
+        for (flag, nwords) in [("--nwordssrc", self.nwordssrc), ("--nwordstgt", self.nwordstgt)] {
+            if nwords.is_some_and(|nwords| nwords <= 4) {
+                return Some(format!(
+                    "{flag} counts the 4 special symbols, so it must be above 4"
+                ));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn pair() -> PreprocessConfig {
+        PreprocessConfig {
+            source_lang: Some("de".into()),
+            target_lang: Some("en".into()),
+            trainpref: Some("train".into()),
+            ..PreprocessConfig::default()
+        }
+    }
+
+    fn problem(change: impl FnOnce(&mut PreprocessConfig)) -> String {
+        let mut config = pair();
+        change(&mut config);
+        let error = config.validate().expect_err("the settings contradict each other");
+        assert!(error.is_usage());
+        error.to_string()
+    }
+
+    #[test]
+    fn a_plain_pair_is_fine() {
+        pair().validate().unwrap();
+    }
+
+    #[test]
+    fn contradictions_are_named_before_any_work() {
+        let some = || Some(PathBuf::from("x"));
+        assert!(problem(|c| c.target_lang = None).contains("--target-lang is missing"));
+        assert!(problem(|c| c.target_lang = Some("de".into())).contains("both \"de\""));
+        assert!(problem(|c| c.source_lang = Some("a/b".into())).contains("--source-lang \"a/b\""));
+        assert!(problem(|c| c.trainpref = None).contains("--trainpref is missing"));
+        assert!(problem(|c| c.padding_factor = 0).contains("--padding-factor"));
+        assert!(problem(|c| c.workers = Some(0)).contains("--workers"));
+        assert!(problem(|c| c.nwordssrc = Some(4)).contains("--nwordssrc"));
+        assert!(problem(|c| c.character_coverage = f64::NAN).contains("--character-coverage"));
+        assert!(
+            problem(|c| {
+                c.joined_dictionary = true;
+                (c.srcdict, c.tgtdict) = (some(), some());
+            })
+            .contains("not both")
+        );
+        assert!(
+            problem(|c| {
+                c.bpe = BpeKind::SubwordNmt;
+                c.bpe_model = vec!["m".into()];
+            })
+            .contains("--bpe-model")
+        );
+        assert!(
+            problem(|c| {
+                c.bpe = BpeKind::None;
+                c.bpe_size = Some(5);
+            })
+            .contains("learns nothing")
+        );
+    }
+
+    #[test]
+    fn vocabularies_alignments_and_formats_have_their_places() {
+        assert!(problem(|c| c.bpe_vocab_threshold = Some(5)).contains("are about subword-nmt"));
+        assert!(
+            problem(|c| {
+                c.bpe = BpeKind::SubwordNmt;
+                c.bpe_vocabulary = vec!["v".into()];
+            })
+            .contains("goes with --bpe-codes")
+        );
+        assert!(problem(|c| c.dataset_impl = DatasetImpl::Lazy).contains("lazy is not written"));
+        let aligned = |change: fn(&mut PreprocessConfig)| {
+            problem(|c| {
+                c.align_suffix = Some("align".into());
+                change(c);
+            })
+        };
+        assert!(aligned(|c| c.dataset_impl = DatasetImpl::Raw).contains("no text format"));
+        assert!(aligned(|c| c.bpe = BpeKind::Sentencepiece).contains("subwords are applied"));
+        assert!(aligned(|c| c.bpe_codes = vec!["x".into()]).contains("subwords are applied"));
+        assert!(aligned(|c| (c.only_source, c.target_lang) = (true, None)).contains("needs two sides"));
+    }
+
+    #[test]
+    fn flags_of_moses_need_moses() {
+        assert!(problem(|c| c.moses_no_escape = true).contains("--moses-no-escape needs --tokenizer moses"));
+        assert!(problem(|c| c.moses_no_dash_splits = true).contains("--moses-no-dash-splits needs"));
+        assert!(problem(|c| c.nonbreaking_prefixes = vec!["x".into()]).contains("needs --tokenizer moses"));
+        let moses = |c: &mut PreprocessConfig| c.tokenizer = TokenizerKind::Moses;
+        assert!(
+            problem(|c| {
+                moses(c);
+                c.nonbreaking_prefixes = vec!["x".into()];
+            })
+            .contains("a file for each side (2), got 1")
+        );
+        assert!(
+            problem(|c| {
+                moses(c);
+                (c.only_source, c.source_lang, c.target_lang) = (true, None, None);
+            })
+            .contains("needs the language")
+        );
+        assert!(
+            problem(|c| {
+                c.tokenizer = TokenizerKind::Character;
+                c.bpe = BpeKind::SubwordNmt;
+            })
+            .contains("without subwords")
+        );
+        let mut config = pair();
+        moses(&mut config);
+        config.nonbreaking_prefixes = vec!["x".into(), "y".into()];
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn text_without_training_needs_both_dictionaries() {
+        let mut config = PreprocessConfig {
+            trainpref: None,
+            testpref: vec!["test".into()],
+            srcdict: Some("a".into()),
+            ..pair()
+        };
+        assert!(config.validate().is_err());
+        config.tgtdict = Some("b".into());
+        config.validate().unwrap();
+    }
+}
