@@ -34,6 +34,10 @@ pub const RECIPES: &[(&str, &str)] = &[
     ),
 ];
 
+/// What a configuration looks like.
+const EXAMPLE: &str =
+    r#"{"arch": "transformer_iwslt_de_en", "model": {"dropout": 0.3}, "train": {"stop": {"max_epoch": 30}}}"#;
+
 /// A configuration, complete or in part: what is left out has its default.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -76,7 +80,8 @@ impl ConfigFile {
     }
 
     fn parse(json: &str) -> Result<Self> {
-        let value: Value = serde_json::from_str(json).map_err(|error| usage(anyhow!("not JSON: {error}")))?;
+        let value: Value = serde_json::from_str(json)
+            .map_err(|error| usage(anyhow!("not JSON: {error}\nhint: write it like {EXAMPLE}")))?;
         if value.get("format_version").is_some() {
             return Self::of_checkpoint(value);
         }
@@ -155,6 +160,11 @@ mod tests {
 
     fn problem(json: &str) -> String {
         crate::exit::describe(&ConfigFile::parse(json).unwrap_err())
+    }
+
+    #[test]
+    fn the_example_is_one() {
+        assert_eq!(ConfigFile::parse(EXAMPLE).unwrap().train.stop.max_epoch, Some(30));
     }
 
     #[test]

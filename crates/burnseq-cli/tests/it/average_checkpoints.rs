@@ -110,7 +110,18 @@ fn what_does_not_belong_together_is_not_averaged_and_nothing_is_overwritten() {
     refused(
         &average("--inputs run --num-epoch-checkpoints 2 --output x"),
         2,
-        &["run holds 0 checkpointN, 2 were asked for"],
+        &[
+            "run holds 0 checkpointN, 2 were asked for",
+            "hint: `train` writes them unless",
+        ],
+    );
+    refused(
+        &average("--inputs deeper --num-best-checkpoints 2 --output x"),
+        2,
+        &[
+            "deeper holds 1 validated checkpoints, 2 were",
+            "hint: ask for 1 to 1",
+        ],
     );
     refused(&average("--inputs run/absent --output x"), 1, &["run/absent"]);
     refused(

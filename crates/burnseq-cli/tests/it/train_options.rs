@@ -135,6 +135,29 @@ fn the_weights_of_another_run_are_taken_once() {
 }
 
 #[test]
+fn the_learning_rate_can_start_anew() {
+    let toy = Toy::new();
+    let train = |name: &str, flags: &str| {
+        let flags = format!("--warmup-updates 5 --max-tokens 200 --log-interval 1 {flags}");
+        logged(&succeed(toy.run(name, &flags)), "lr")
+    };
+    let first = train("run", "--max-epoch 1");
+    let on = train("run", "--max-epoch 2");
+    assert_eq!(first.len(), on.len());
+    assert_ne!(first, on);
+
+    train("anew", "--max-epoch 1");
+    assert_eq!(train("anew", "--max-epoch 2 --reset-lr-scheduler"), first);
+    assert_eq!(train("anew", "--max-epoch 3"), on, "once is enough");
+    let second = |name: &str| {
+        let state = fs::read(toy.save_dir(name).join("checkpoint2/checkpoint.json")).unwrap();
+        let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        state["train_state"]["state"]["num_updates"].as_u64()
+    };
+    assert_eq!(second("run"), second("anew"), "updates are counted on");
+}
+
+#[test]
 fn embeddings_start_as_in_their_files() {
     let toy = Toy::new();
     let vector = |value: f32| format!("{value} ").repeat(64);
@@ -286,7 +309,16 @@ fn a_configuration_that_cannot_be_used_is_wrong_usage() {
         fs::write(toy.dir.path().join("my.json"), content).unwrap();
         toy.run("run", "--config my.json")
     };
-    refused(&wrong("{"), 2, &["my.json", "not JSON"]);
+    refused(
+        &wrong("arch: transformer"),
+        2,
+        &[
+            "my.json",
+            "not JSON",
+            "line 1 column 1",
+            "hint: write it like {\"arch\"",
+        ],
+    );
     refused(
         &wrong("{\n\"train\": {\"stopp\": {}}}"),
         2,

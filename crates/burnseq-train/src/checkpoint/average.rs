@@ -51,26 +51,41 @@ pub fn select(save_dir: &Path, selection: Selection) -> Result<Vec<PathBuf>> {
             kinds.push((kind, save_dir.join(name)));
         }
     }
-    let (count, what, found) = match selection {
+    let (count, what, source, found) = match selection {
         Selection::Epochs { count, upper_bound } => {
             let number = |kind: &Kind| match kind {
                 Kind::Epoch(epoch) => Some(*epoch as u64),
                 _ => None,
             };
-            (count, "checkpointN", latest(kinds, number, upper_bound))
+            let source = "`train` writes them unless --no-epoch-checkpoints is given";
+            (count, "checkpointN", source, latest(kinds, number, upper_bound))
         }
         Selection::Updates { count, upper_bound } => {
             let number = |kind: &Kind| match kind {
                 Kind::Updates(updates) => Some(*updates),
                 _ => None,
             };
-            (count, "checkpoint_E_U", latest(kinds, number, upper_bound))
+            let source = "`train` writes them with --save-interval-updates";
+            (
+                count,
+                "checkpoint_E_U",
+                source,
+                latest(kinds, number, upper_bound),
+            )
         }
-        Selection::Best { count } => (count, "validated checkpoints", best(kinds)?),
+        Selection::Best { count } => {
+            let source =
+                "`train` judges checkpointN and checkpoint_E_U where it validates before it writes them";
+            (count, "validated checkpoints", source, best(kinds)?)
+        }
     };
     if found.len() < count || count == 0 {
+        let hint = match found.len() {
+            0 => source.to_owned(),
+            most => format!("ask for 1 to {most}"),
+        };
         return Err(Error::Config(format!(
-            "{} holds {} {what}, {count} were asked for",
+            "{} holds {} {what}, {count} were asked for\nhint: {hint}",
             save_dir.display(),
             found.len()
         )));

@@ -33,7 +33,8 @@ pub struct CheckpointArgs {
     /// Start with a fresh optimiser
     #[arg(long)]
     pub reset_optimizer: bool,
-    /// Start the learning rate at the beginning of its schedule
+    /// Start the learning rate at the beginning of its schedule (in fairseq it goes on, as its schedules follow the
+    /// number of updates)
     #[arg(long)]
     pub reset_lr_scheduler: bool,
     /// Start at the first epoch
