@@ -6,6 +6,7 @@
 //! - [`refused`]: command lines in fairseq's spelling, and flags of fairseq that are refused.
 //! - [`compute`]: flags of device and precision.
 //! - [`decoding`]: what `generate` and `interactive` share.
+//! - [`task`]: the flags of task and languages.
 //! - [`fairseq_options`]: what becomes of every option of fairseq.
 //!
 //! The binaries:
@@ -32,6 +33,7 @@ pub mod memory;
 pub mod preprocess;
 pub mod refused;
 pub mod score;
+pub mod task;
 pub mod text;
 pub mod train;
 pub mod validate;

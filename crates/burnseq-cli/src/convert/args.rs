@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::overrides::{self, Overrides};
+use crate::task::LanguageArgs;
 
 /// Convert a checkpoint of fairseq to one of burnseq, or back.
 ///
@@ -51,24 +52,9 @@ pub struct ConvertArgs {
         help_heading = "From fairseq"
     )]
     pub tgtdict: Option<PathBuf>,
-    /// Source language [default: as the checkpoint or the data tell]
-    #[arg(
-        short = 's',
-        long,
-        visible_alias = "src",
-        value_name = "LANG",
-        help_heading = "From fairseq"
-    )]
-    pub source_lang: Option<String>,
-    /// Target language [default: as the checkpoint or the data tell]
-    #[arg(
-        short = 't',
-        long,
-        visible_alias = "tgt",
-        value_name = "LANG",
-        help_heading = "From fairseq"
-    )]
-    pub target_lang: Option<String>,
+    /// Languages.
+    #[command(flatten, next_help_heading = "From fairseq")]
+    pub languages: LanguageArgs,
     /// Take over the state of Adam and the position in the training data of --data, so that `train` continues
     #[arg(long, help_heading = "From fairseq")]
     pub with_optimizer: bool,
@@ -154,12 +140,12 @@ impl ConvertArgs {
             ("--srcdict", self.srcdict.is_some(), &[FromFairseq, FromWeights]),
             (
                 "--source-lang",
-                self.source_lang.is_some(),
+                self.languages.source_lang.is_some(),
                 &[FromFairseq, FromWeights],
             ),
             (
                 "--target-lang",
-                self.target_lang.is_some(),
+                self.languages.target_lang.is_some(),
                 &[FromFairseq, FromWeights],
             ),
             ("--with-optimizer", self.with_optimizer, &[FromFairseq]),

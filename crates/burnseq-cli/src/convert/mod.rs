@@ -61,8 +61,8 @@ fn dictionaries(args: &ConvertArgs) -> Dictionaries {
 
 fn import(args: &ConvertArgs) -> ImportOptions {
     ImportOptions {
-        source_lang: args.source_lang.clone(),
-        target_lang: args.target_lang.clone(),
+        source_lang: args.languages.source_lang.clone(),
+        target_lang: args.languages.target_lang.clone(),
         with_optimizer: args.with_optimizer,
         ignore: args.ignore.clone(),
     }

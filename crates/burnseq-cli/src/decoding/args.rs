@@ -1,6 +1,6 @@
 //! The flags that `generate` and `interactive` share, with fairseq's names and meanings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
@@ -13,6 +13,7 @@ use super::overrides::{self, Overrides};
 use super::text::TextArgs;
 use crate::compute::ComputeArgs;
 use crate::exit::usage;
+use crate::task::LanguageArgs;
 
 /// Checkpoints that are taken when none is named: the first one that is there.
 pub(crate) const DEFAULT_PATHS: [&str; 2] = ["checkpoints/checkpoint_best", "checkpoints/checkpoint_last"];
@@ -280,6 +281,20 @@ impl DecodingArgs {
         };
         limits.validate().map_err(usage)?;
         Ok(limits)
+    }
+
+    /// Refuses languages where nothing is opened that they could choose: a checkpoint has a direction.
+    ///
+    /// # Errors
+    /// Languages with neither a dataset nor a weights file.
+    pub(crate) fn check_direction(&self, languages: &LanguageArgs, data: Option<&Path>) -> Result<()> {
+        let is_weights = |path: &str| path.ends_with(".safetensors");
+        if languages.is_given() && data.is_none() && !self.path.as_deref().is_some_and(is_weights) {
+            bail!(
+                "a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
+            );
+        }
+        Ok(())
     }
 
     /// What `--remove-bpe` asks for.

@@ -10,6 +10,7 @@ use burnseq_model::ModelConfig;
 use super::args::{DEFAULT_PATHS, DecodingArgs};
 use super::{coded, format};
 use crate::exit::usage;
+use crate::task::LanguageArgs;
 
 /// Folder of the dataset when none is named.
 const DEFAULT_DATA: &str = "data-bin";
@@ -19,10 +20,8 @@ const DEFAULT_DATA: &str = "data-bin";
 pub(crate) struct DataArgs<'a> {
     /// Its folder, where it is named.
     pub path: Option<&'a Path>,
-    /// Source language, where it is named.
-    pub source_lang: Option<&'a str>,
-    /// Target language, where it is named.
-    pub target_lang: Option<&'a str>,
+    /// Its languages, where they are named.
+    pub languages: &'a LanguageArgs,
     /// The dataset is needed, even where nobody names its folder.
     pub needed: bool,
 }
@@ -118,9 +117,15 @@ fn is_weights(path: &Path) -> bool {
 /// Opens the dataset; languages that are not given are those of the model.
 fn open_data(data: &DataArgs<'_>, model: Option<&TranslationModel>) -> Result<DatasetDir> {
     let path = data.path.unwrap_or(Path::new(DEFAULT_DATA));
-    let task = model.map(|model| &model.task);
-    let src = data.source_lang.or(task.map(|task| task.source_lang.as_str()));
-    let tgt = data.target_lang.or(task.map(|task| task.target_lang.as_str()));
+    let (languages, task) = (data.languages, model.map(|model| &model.task));
+    let src = languages
+        .source_lang
+        .as_deref()
+        .or(task.map(|task| task.source_lang.as_str()));
+    let tgt = languages
+        .target_lang
+        .as_deref()
+        .or(task.map(|task| task.target_lang.as_str()));
     let data = DatasetDir::open(path, src, tgt).map_err(coded)?;
     if let Some(model) = model {
         model.check_dictionaries(&data).map_err(coded)?;

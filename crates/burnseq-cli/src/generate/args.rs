@@ -7,6 +7,7 @@ use burnseq_data::DatasetImpl;
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::DecodingArgs;
+use crate::task::TaskArgs;
 
 /// Translate with a trained model: a part of a dataset, a text file, or standard input.
 ///
@@ -27,24 +28,9 @@ pub struct GenerateArgs {
     /// Lines of --input are tokens of the dictionary already
     #[arg(long, requires = "input", help_heading = "Input")]
     pub tokenized: bool,
-    /// Source language [default: that of the model]
-    #[arg(
-        short = 's',
-        long,
-        visible_alias = "src",
-        value_name = "LANG",
-        help_heading = "Input"
-    )]
-    pub source_lang: Option<String>,
-    /// Target language [default: that of the model]
-    #[arg(
-        short = 't',
-        long,
-        visible_alias = "tgt",
-        value_name = "LANG",
-        help_heading = "Input"
-    )]
-    pub target_lang: Option<String>,
+    /// Task and languages.
+    #[command(flatten, next_help_heading = "Input")]
+    pub task: TaskArgs,
     /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     pub dataset_impl: Option<DatasetImpl>,
@@ -63,9 +49,6 @@ pub struct GenerateArgs {
     /// Number of this process, from 0 [default: 0]
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub shard_id: Option<usize>,
-    /// Task of the model; `translation` is the only one
-    #[arg(long, value_name = "TASK", value_parser = ["translation"], help_heading = "Input")]
-    pub task: Option<String>,
 
     /// What it shares with `interactive`.
     #[command(flatten)]
@@ -175,16 +158,8 @@ impl GenerateArgs {
         if let Some((flag, _)) = dataset_only.iter().find(|(_, given)| *given) {
             bail!("{flag} goes with a dataset; --input gives one line of text for each line, in order");
         }
-        let weights = self
-            .decoding
-            .path
-            .as_deref()
-            .is_some_and(|path| path.ends_with(".safetensors"));
-        if (self.source_lang.is_some() || self.target_lang.is_some()) && self.data.is_none() && !weights {
-            bail!(
-                "--input with a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
-            );
-        }
+        self.decoding
+            .check_direction(&self.task.languages, self.data.as_deref())?;
         let lines_only = [
             ("--nbest", self.decoding.nbest.is_some_and(|nbest| nbest != 1)),
             ("--print-alignment", self.decoding.print_alignment.is_some()),

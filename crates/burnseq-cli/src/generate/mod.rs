@@ -35,8 +35,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     })?;
     let data = DataArgs {
         path: args.data.as_deref(),
-        source_lang: args.source_lang.as_deref(),
-        target_lang: args.target_lang.as_deref(),
+        languages: &args.task.languages,
         needed: args.input.is_none(),
     };
     let (model, data) = models::load(&args.decoding, &data)?;

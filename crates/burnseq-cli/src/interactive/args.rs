@@ -8,6 +8,7 @@ use clap::Parser;
 
 use crate::decoding::{DecodingArgs, OPTIONAL_VALUES, REFUSED};
 use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+use crate::task::TaskArgs;
 
 /// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
 const DEFAULT_MAX_TOKENS: usize = 12_000;
@@ -36,27 +37,9 @@ pub struct InteractiveArgs {
     /// Lines are tokens of the dictionary already
     #[arg(long, help_heading = "Input")]
     pub tokenized: bool,
-    /// Source language of the dataset [default: that of the model]
-    #[arg(
-        short = 's',
-        long,
-        visible_alias = "src",
-        value_name = "LANG",
-        help_heading = "Input"
-    )]
-    pub source_lang: Option<String>,
-    /// Target language of the dataset [default: that of the model]
-    #[arg(
-        short = 't',
-        long,
-        visible_alias = "tgt",
-        value_name = "LANG",
-        help_heading = "Input"
-    )]
-    pub target_lang: Option<String>,
-    /// Task of the model; `translation` is the only one
-    #[arg(long, value_name = "TASK", value_parser = ["translation"], help_heading = "Input")]
-    pub task: Option<String>,
+    /// Task and languages.
+    #[command(flatten, next_help_heading = "Input")]
+    pub task: TaskArgs,
 
     /// What it shares with `generate`.
     #[command(flatten)]
@@ -110,17 +93,8 @@ impl InteractiveArgs {
                  --buffer-size {batch}"
             );
         }
-        let weights = self
-            .decoding
-            .path
-            .as_deref()
-            .is_some_and(|path| path.ends_with(".safetensors"));
-        if (self.source_lang.is_some() || self.target_lang.is_some()) && self.data.is_none() && !weights {
-            bail!(
-                "a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
-            );
-        }
-        Ok(())
+        self.decoding
+            .check_direction(&self.task.languages, self.data.as_deref())
     }
 
     /// The limits of batches.

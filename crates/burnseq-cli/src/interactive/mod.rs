@@ -30,8 +30,7 @@ pub fn run(args: &InteractiveArgs) -> Result<()> {
     settings(args)?; // before any file is opened
     let data = DataArgs {
         path: args.data.as_deref(),
-        source_lang: args.source_lang.as_deref(),
-        target_lang: args.target_lang.as_deref(),
+        languages: &args.task.languages,
         needed: false,
     };
     let (model, _) = models::load(&args.decoding, &data)?;

@@ -170,7 +170,7 @@ pub struct PreprocessArgs {
     #[arg(long, value_name = "N", help_heading = "Output")]
     pub workers: Option<usize>,
     /// Format of the dataset: mmap (ids), or raw (text, which --replace-unk of fairseq needs) [default: mmap]
-    #[arg(long, value_name = "IMPL", value_parser = dataset_impl, help_heading = "Output")]
+    #[arg(long, value_name = "IMPL", help_heading = "Output")]
     pub dataset_impl: Option<DatasetImpl>,
     /// Word alignments lie in PREFIX.SUFFIX, as `0-0 1-2`; they become the datasets SPLIT.align.SRC-TGT
     #[arg(long, value_name = "SUFFIX", help_heading = "Output")]
@@ -179,7 +179,7 @@ pub struct PreprocessArgs {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub alignfile: Option<PathBuf>,
     /// Task that the data is for; `translation` is the only one
-    #[arg(long, value_name = "TASK", value_parser = task, help_heading = "Output")]
+    #[arg(long, value_name = "TASK", value_parser = ["translation"], help_heading = "Output")]
     pub task: Option<String>,
     /// How progress and results are shown [default: tqdm on a terminal, else simple]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
@@ -227,20 +227,6 @@ pub enum LogFormat {
     Json,
     /// Nothing but errors
     None,
-}
-
-fn dataset_impl(value: &str) -> Result<DatasetImpl, String> {
-    value
-        .parse()
-        .map_err(|error: burnseq_data::Error| error.to_string())
-}
-
-fn task(value: &str) -> Result<String, String> {
-    if value == "translation" {
-        Ok(value.to_owned())
-    } else {
-        Err("expected `translation`".to_owned())
-    }
 }
 
 /// A config, and what the user should know about how it came about.
@@ -457,7 +443,7 @@ mod tests {
                 ["--dataset-impl", "huffman"],
                 "`huffman` (compressed ids) is not supported",
             ),
-            (["--task", "denoising"], "expected `translation`"),
+            (["--task", "denoising"], "possible values: translation"),
             (["--nwordssrc", "-2"], "--nwordssrc must be -1"),
         ] {
             let error = resolve(&flags).unwrap_err().to_string();

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use burnseq_model::Vocab;
 use clap::{Args, Parser, ValueEnum};
 
-use crate::compute::ComputeArgs;
-
 use super::flags::{
     CheckpointArgs, DatasetArgs, EmaArgs, LossScalingArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs,
     ValidationArgs,
 };
+use crate::compute::ComputeArgs;
+use crate::task::TaskArgs;
 
 /// Train a translation model on the dataset that `preprocess` wrote.
 ///
@@ -81,15 +81,9 @@ pub struct RunArgs {
     /// Start from a configuration in JSON, complete or in part: a recipe of your own, or the checkpoint.json of a run
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What is learned; only `translation` is there yet
-    #[arg(long, value_name = "NAME", value_parser = ["translation"])]
-    pub task: Option<String>,
-    /// Source language [default: as in the dataset]
-    #[arg(short = 's', long, visible_alias = "src", value_name = "LANG")]
-    pub source_lang: Option<String>,
-    /// Target language [default: as in the dataset]
-    #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG")]
-    pub target_lang: Option<String>,
+    /// Task and languages.
+    #[command(flatten)]
+    pub task: TaskArgs,
     /// Device and precision.
     #[command(flatten)]
     pub compute: ComputeArgs,

@@ -66,9 +66,10 @@ impl Request {
         if let Some(data) = &args.data {
             task.data.clone_from(data);
         }
+        let languages = &run.task.languages;
         for (field, flag) in [
-            (&mut task.source_lang, &run.source_lang),
-            (&mut task.target_lang, &run.target_lang),
+            (&mut task.source_lang, &languages.source_lang),
+            (&mut task.target_lang, &languages.target_lang),
         ] {
             if flag.is_some() {
                 field.clone_from(flag);

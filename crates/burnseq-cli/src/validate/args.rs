@@ -10,6 +10,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::compute::ComputeArgs;
 use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+use crate::task::TaskArgs;
 use crate::train::flags::EvalBleuArgs;
 use crate::train::values::MARKS;
 
@@ -37,18 +38,12 @@ pub struct ValidateArgs {
         default_value = "valid"
     )]
     pub valid_subset: Vec<String>,
-    /// Source language [default: as in the dataset]
-    #[arg(short = 's', long, visible_alias = "src", value_name = "LANG")]
-    pub source_lang: Option<String>,
-    /// Target language [default: as in the dataset]
-    #[arg(short = 't', long, visible_alias = "tgt", value_name = "LANG")]
-    pub target_lang: Option<String>,
+    /// Task and languages.
+    #[command(flatten)]
+    pub task: TaskArgs,
     /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
     #[arg(long, value_name = "NAME")]
     pub dataset_impl: Option<DatasetImpl>,
-    /// Task of the model; `translation` is the only one
-    #[arg(long, value_name = "TASK", value_parser = ["translation"])]
-    pub task: Option<String>,
     /// Device and precision.
     #[command(flatten)]
     pub compute: ComputeArgs,
@@ -160,8 +155,8 @@ impl Request {
     pub fn new(args: &ValidateArgs) -> Result<Self> {
         let mut task = TranslationConfig {
             data: args.data.clone(),
-            source_lang: args.source_lang.clone(),
-            target_lang: args.target_lang.clone(),
+            source_lang: args.task.languages.source_lang.clone(),
+            target_lang: args.task.languages.target_lang.clone(),
             dataset_impl: args.dataset_impl,
             valid_subset: args.valid_subset.clone(),
             ..TranslationConfig::default()
