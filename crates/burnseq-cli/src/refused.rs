@@ -62,6 +62,18 @@ pub const TRAINING: &[Refused] = &[
     ("threshold-loss-scale", NO_SCALE),
 ];
 
+/// Post-processing that a flag may name as the next word; any other mark goes behind an equals sign.
+pub(crate) const MARKS: &[&str] = &[
+    "@@ ",
+    "subword_nmt",
+    "sentencepiece",
+    "wordpiece",
+    "letter",
+    "silence",
+    "_EOW",
+    "none",
+];
+
 /// What the command line of a binary takes beside the flags that its clap struct declares.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Grammar {

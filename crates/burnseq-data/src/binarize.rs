@@ -5,11 +5,10 @@ use std::path::Path;
 
 use burnseq_text::{Dictionary, SPECIAL_SYMBOLS};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::indexed::{Dtype, EncodedChunk, IndexedWriter};
-use crate::parallel::ordered_map;
 use crate::preprocess::observer::Observer;
-use crate::preprocess::pairs::{Chunk, PairReader};
+use crate::preprocess::pairs::{Chunk, PairReader, for_each_chunk};
 use crate::preprocess::segment::{Segmenter, segment_pair};
 use crate::preprocess::stats::{ChunkStats, Encoded, SplitStats};
 use crate::side_writer::{SideChunk, SideWriter};
@@ -61,24 +60,16 @@ pub(crate) fn binarize(
         None => None,
     };
     let mut stats = ChunkStats::new(&vocabs);
-    ordered_map(
+    for_each_chunk(
+        &mut reader,
         workers,
-        || {
-            if observer.interrupted() {
-                Err(Error::Interrupted)
-            } else {
-                reader.next_chunk()
-            }
-        },
+        observer,
         || {
             let segmenters: Vec<Segmenter> = sides.iter().map(|side| side.segmenter.clone()).collect();
             let vocabs = &vocabs;
-            move |chunk| {
-                let encoded = encode_chunk(&chunk, sides, &segmenters, aligned, vocabs, limit)?;
-                Ok((chunk.len() as u64, encoded))
-            }
+            move |chunk: &Chunk| encode_chunk(chunk, sides, &segmenters, aligned, vocabs, limit)
         },
-        |(lines, encoded)| {
+        |encoded| {
             for (writer, chunk) in writers.iter_mut().zip(&encoded.sides) {
                 writer.append(chunk)?;
             }
@@ -86,7 +77,6 @@ pub(crate) fn binarize(
                 writer.append(&encoded.alignments)?;
             }
             stats.merge(&encoded.stats);
-            observer.advance(lines);
             Ok(())
         },
     )?;

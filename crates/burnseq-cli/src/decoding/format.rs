@@ -114,7 +114,12 @@ mod tests {
         for (number, expected) in cases {
             assert_eq!(python_float(number), expected);
         }
-        assert_eq!(thousands(1_234_567), "1,234,567");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        let shown: Vec<_> = [7, 999, 1000, 39_469_056].map(thousands).into();
+        assert_eq!(shown, ["7", "999", "1,000", "39,469,056"]);
     }
 
     #[test]

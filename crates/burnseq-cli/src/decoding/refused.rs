@@ -1,6 +1,6 @@
 //! Flags of fairseq-generate and fairseq-interactive that neither binary takes, and what to do instead.
 
-use crate::refused::Refused;
+use crate::refused::{MARKS, Refused};
 
 /// Flags that are refused.
 pub(crate) const REFUSED: &[Refused] = &[
@@ -65,18 +65,6 @@ const PADDING: &str = "leave it out; results do not depend on padding";
 const PROGRESS: &str = "leave it out; progress is a bar on the terminal, which --no-progress-bar hides";
 const SCORE: &str = "score the D- lines with `score`, which has all settings of sacreBLEU";
 const TRAINING: &str = "leave it out; it is for training";
-
-/// Post-processing that `--remove-bpe` may name as the next word; any other mark goes behind an equals sign.
-const MARKS: &[&str] = &[
-    "@@ ",
-    "subword_nmt",
-    "sentencepiece",
-    "wordpiece",
-    "letter",
-    "silence",
-    "_EOW",
-    "none",
-];
 
 /// Flags whose value may be left out, and the values that they take from the next word.
 pub(crate) const OPTIONAL_VALUES: &[(&str, &[&str])] = &[

@@ -1,7 +1,6 @@
 //! Flags of fairseq-train that are refused.
 
-use super::values::MARKS;
-use crate::refused::{COMMON, Grammar, Refused};
+use crate::refused::{COMMON, Grammar, MARKS, Refused};
 
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[

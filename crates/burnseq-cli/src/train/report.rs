@@ -13,6 +13,7 @@ use burnseq_train::{Event, RunSummary, StopReason, TrainRecord};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::LogFormat;
+use crate::decoding::format::thousands;
 
 /// Prints what a run tells.
 pub struct Reporter {
@@ -236,29 +237,10 @@ fn start_lines(summary: &RunSummary) -> Vec<String> {
     lines
 }
 
-/// `39469056` as `39,469,056`.
-fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use burnseq_train::StopRule;
-
-    #[test]
-    fn numbers_are_grouped() {
-        let shown: Vec<_> = [7, 999, 1000, 39_469_056].map(thousands).into();
-        assert_eq!(shown, ["7", "999", "1,000", "39,469,056"]);
-    }
 
     #[test]
     fn the_start_tells_sizes_padding_and_the_end() {

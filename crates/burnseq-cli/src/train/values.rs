@@ -3,18 +3,6 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// Post-processing that a flag may name as the next word; any other mark goes behind an equals sign.
-pub(crate) const MARKS: &[&str] = &[
-    "@@ ",
-    "subword_nmt",
-    "sentencepiece",
-    "wordpiece",
-    "letter",
-    "silence",
-    "_EOW",
-    "none",
-];
-
 /// A list of values: `5e-4`, `5e-4,1e-4`, `[5e-4, 1e-4]` or `(0.9, 0.98)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List<T>(pub Vec<T>);

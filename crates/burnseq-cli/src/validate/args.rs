@@ -9,10 +9,9 @@ use burnseq_train::DatasetConfig;
 use clap::{Parser, ValueEnum};
 
 use crate::compute::ComputeArgs;
-use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+use crate::refused::{COMMON, Grammar, MARKS, Refused, TRAINING};
 use crate::task::TaskArgs;
 use crate::train::flags::EvalBleuArgs;
-use crate::train::values::MARKS;
 
 /// Compute the loss of a trained model on parts of a dataset, and BLEU with --eval-bleu: one line for each part.
 ///

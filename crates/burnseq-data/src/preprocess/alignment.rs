@@ -10,10 +10,9 @@ use burnseq_text::Dictionary;
 use super::config::PreprocessConfig;
 use super::dictionaries::Dictionaries;
 use super::observer::Observer;
-use super::pairs::{Chunk, PairReader};
+use super::pairs::{Chunk, PairReader, for_each_chunk};
 use super::segment::{Segmenter, segment_pair};
-use crate::error::{Error, Result};
-use crate::parallel::ordered_map;
+use crate::error::Result;
 
 /// Pairs of source and target token of a line, after each other: `0 0 1 2`.
 ///
@@ -95,26 +94,19 @@ pub(crate) fn alignment_dictionary(
     let mut reader = PairReader::open(prefix, &config.langs())?.with_alignments(alignments)?;
     let (src_dict, tgt_dict) = (&dictionaries.sides[0], &dictionaries.sides[1]);
     let mut counts = AlignmentCounts::default();
-    ordered_map(
+    for_each_chunk(
+        &mut reader,
         config.worker_count(),
-        || {
-            if observer.interrupted() {
-                Err(Error::Interrupted)
-            } else {
-                reader.next_chunk()
-            }
-        },
+        observer,
         || {
             let segmenters = segmenters.to_vec();
-            move |chunk| {
+            move |chunk: &Chunk| {
                 let limit = config.max_line_tokens;
-                let links = aligned_ids(&chunk, alignments, [src_dict, tgt_dict], &segmenters, limit)?;
-                Ok((chunk.len() as u64, links))
+                aligned_ids(chunk, alignments, [src_dict, tgt_dict], &segmenters, limit)
             }
         },
-        |(lines, links)| {
+        |links| {
             links.into_iter().for_each(|(src, tgt)| counts.add(src, tgt));
-            observer.advance(lines);
             Ok(())
         },
     )?;

@@ -3,9 +3,8 @@
 use std::sync::Mutex;
 
 use super::observer::Observer;
-use super::pairs::{Chunk, PairReader};
-use crate::error::{Error, Result};
-use crate::parallel::ordered_map;
+use super::pairs::{Chunk, PairReader, for_each_chunk};
+use crate::error::Result;
 
 /// Hands every chunk of the text to `add`, with one of the states that `make` makes: workers
 /// borrow them in turn, so the sum of all states is fixed but not who counted what.
@@ -21,28 +20,20 @@ pub(crate) fn gather<S: Send>(
 ) -> Result<Vec<S>> {
     let pool: Mutex<Vec<S>> = Mutex::default();
     let lock = || pool.lock().expect("no thread panics while it holds the lock");
-    ordered_map(
+    for_each_chunk(
+        &mut reader,
         workers,
+        observer,
         || {
-            if observer.interrupted() {
-                Err(Error::Interrupted)
-            } else {
-                reader.next_chunk()
-            }
-        },
-        || {
-            |chunk: Chunk| {
+            |chunk: &Chunk| {
                 let free = lock().pop();
                 let mut state = free.unwrap_or_else(&make);
-                add(&mut state, &chunk)?;
+                add(&mut state, chunk)?;
                 lock().push(state);
-                Ok(chunk.len() as u64)
+                Ok(())
             }
         },
-        |lines| {
-            observer.advance(lines);
-            Ok(())
-        },
+        |()| Ok(()),
     )?;
     Ok(pool
         .into_inner()

@@ -8,7 +8,9 @@ use burnseq_text::LineReader;
 
 use crate::error::{Error, Result};
 use crate::lines::Lines;
+use crate::parallel::ordered_map;
 use crate::preprocess::alignment;
+use crate::preprocess::observer::Observer;
 
 /// A chunk ends at this many lines or bytes, whichever comes first.
 const CHUNK_LINES: usize = 1000;
@@ -160,6 +162,39 @@ pub(crate) fn text_path(prefix: &Path, lang: Option<&str>) -> PathBuf {
     lang.map_or_else(
         || prefix.to_owned(),
         |lang| crate::indexed::with_suffix(prefix, &format!(".{lang}")),
+    )
+}
+
+/// Reads text once: looks at its chunks on `workers` threads, each with its own closure of `make_work`, and hands what they
+/// give to `take`, in the order of the text. The observer hears of the lines that are done.
+///
+/// # Errors
+/// When the text cannot be read, one of the closures fails, or the observer asks to stop.
+pub(crate) fn for_each_chunk<T: Send, Work: FnMut(&Chunk) -> Result<T>>(
+    reader: &mut PairReader,
+    workers: usize,
+    observer: &dyn Observer,
+    make_work: impl Fn() -> Work + Sync,
+    mut take: impl FnMut(T) -> Result<()>,
+) -> Result<()> {
+    ordered_map(
+        workers,
+        || {
+            if observer.interrupted() {
+                Err(Error::Interrupted)
+            } else {
+                reader.next_chunk()
+            }
+        },
+        || {
+            let mut work = make_work();
+            move |chunk: Chunk| Ok((chunk.len() as u64, work(&chunk)?))
+        },
+        |(lines, done)| {
+            take(done)?;
+            observer.advance(lines);
+            Ok(())
+        },
     )
 }
 

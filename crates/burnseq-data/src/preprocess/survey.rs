@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use burnseq_text::tokenize_line;
 
 use super::observer::Observer;
-use super::pairs::{Chunk, PairReader};
+use super::pairs::{Chunk, PairReader, for_each_chunk};
 use super::segment::is_pair_over;
 use crate::error::{Error, Result};
-use crate::parallel::ordered_map;
 
 /// Marks that a subword model leaves in text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,18 +92,13 @@ impl SplitSurvey {
         let paths = reader.paths().to_vec();
         let mut files = vec![FileSurvey::default(); langs.len()];
         let mut lines = 0;
-        ordered_map(
+        for_each_chunk(
+            &mut reader,
             workers,
+            observer,
             || {
-                if observer.interrupted() {
-                    Err(Error::Interrupted)
-                } else {
-                    reader.next_chunk()
-                }
-            },
-            || {
-                |chunk: Chunk| {
-                    let survey = |side| FileSurvey::of(&chunk, side, limit);
+                |chunk: &Chunk| {
+                    let survey = |side| FileSurvey::of(chunk, side, limit);
                     Ok((
                         chunk.len() as u64,
                         (0..langs.len()).map(survey).collect::<Vec<_>>(),
@@ -117,7 +111,6 @@ impl SplitSurvey {
                     .iter_mut()
                     .zip(&surveys)
                     .for_each(|(file, survey)| file.merge(survey));
-                observer.advance(chunk_lines);
                 Ok(())
             },
         )?;

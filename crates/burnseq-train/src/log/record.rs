@@ -75,15 +75,21 @@ fn count(key: &str, value: u64) -> (String, Value) {
     (key.to_owned(), Value::from(value))
 }
 
+/// What training and validation tell first.
+fn losses(meters: &Meters) -> Fields {
+    let mut fields = vec![
+        field("loss", meters.loss_bits(), 3),
+        field("nll_loss", meters.nll_bits(), 3),
+        field("ppl", perplexity(meters.nll_bits()), 2),
+    ];
+    fields.extend(meters.accuracy().map(|accuracy| field("accuracy", accuracy, 3)));
+    fields
+}
+
 impl TrainRecord {
     fn fields(&self) -> Fields {
         let meters = &self.meters;
-        let mut fields = vec![
-            field("loss", meters.loss_bits(), 3),
-            field("nll_loss", meters.nll_bits(), 3),
-            field("ppl", perplexity(meters.nll_bits()), 2),
-        ];
-        fields.extend(meters.accuracy().map(|accuracy| field("accuracy", accuracy, 3)));
+        let mut fields = losses(meters);
         fields.extend([
             field("wps", meters.wps(), 1),
             field("ups", meters.ups(), 2),
@@ -186,12 +192,7 @@ impl ValidRecord {
 
     fn fields(&self) -> Fields {
         let meters = &self.meters;
-        let mut fields = vec![
-            field("loss", meters.loss_bits(), 3),
-            field("nll_loss", meters.nll_bits(), 3),
-            field("ppl", perplexity(meters.nll_bits()), 2),
-        ];
-        fields.extend(meters.accuracy().map(|accuracy| field("accuracy", accuracy, 3)));
+        let mut fields = losses(meters);
         for (key, value) in &self.metrics {
             fields.push(field(key, *value, 2));
         }
