@@ -18,7 +18,7 @@ lines = (here / "text.txt").read_text(encoding="utf-8").splitlines()
 def train(**options):
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        input=str(here / "text.txt"), model_writer=model, minloglevel=2, **options
+        sentence_iterator=iter(lines), model_writer=model, minloglevel=2, **options
     )
     return model.getvalue()
 
