@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor};
 
-use super::{Transformer, TransformerConfig};
+use super::{ActivationFn, Transformer, TransformerConfig};
 use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Vocab, named_parameters, ops};
 
 const VOCAB: Vocab = Vocab {
@@ -22,7 +22,12 @@ fn model(precision: Precision, activations: DType) -> Transformer {
         precision,
     };
     let init = Init::new(3, &compute).with_activations(activations);
-    TransformerConfig::tiny().init_from(&VOCAB, init)
+    // Not ReLU: where its input is close to zero, rounding decides whether a token takes part at all.
+    let config = TransformerConfig {
+        activation_fn: ActivationFn::Gelu,
+        ..TransformerConfig::tiny()
+    };
+    config.init_from(&VOCAB, init)
 }
 
 /// Loss, and the gradients by parameter.
@@ -62,8 +67,8 @@ fn relative(a: &[f32], b: &[f32]) -> f32 {
 fn narrow_formats_learn_nearly_the_same() {
     let (loss, gradients) = learn(&model(Precision::Fp32, DType::F32));
     for (precision, activations, tolerance) in [
-        (Precision::Bf16, DType::F32, 8e-2),  // products only, as on the processor
-        (Precision::Bf16, DType::BF16, 8e-2), // everything, as on other devices
+        (Precision::Bf16, DType::F32, 5e-2),  // products only, as on the processor
+        (Precision::Bf16, DType::BF16, 7e-2), // everything, as on other devices
         (Precision::Fp16, DType::F16, 1.5e-2),
     ] {
         let (narrow_loss, narrow) = learn(&model(precision, activations));
