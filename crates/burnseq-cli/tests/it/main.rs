@@ -8,6 +8,7 @@ mod fixture;
 mod generate;
 mod golden_generate;
 mod interactive;
+mod measuring;
 mod preprocess;
 mod score;
 mod text;

@@ -472,44 +472,6 @@ fn a_folder_that_cannot_be_written_is_noticed_before_training() {
     assert!(output.stdout.is_empty());
 }
 
-#[test]
-fn the_benchmark_prints_one_line_with_the_fields_of_the_yardstick() {
-    let toy = Toy::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-    let lengths = ["xx", "yy"].map(|lang| toy.data.join(format!("train.xx-yy.{lang}.idx")));
-    command
-        .current_dir(toy.dir.path())
-        .args([
-            "--benchmark",
-            "4",
-            "--benchmark-warmup",
-            "1",
-            "--src-vocab",
-            "40",
-            "--tgt-vocab",
-            "48",
-            "--cpu",
-        ])
-        .args(["--arch", "transformer_tiny", "--max-tokens", "128", "--lengths"])
-        .args(lengths);
-    let output = succeed(command.output().unwrap());
-    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
-    for key in [
-        "updates_per_s",
-        "tgt_tokens_per_s",
-        "src_tgt_tokens_per_s",
-        "last_loss",
-        "params",
-    ] {
-        assert!(line[key].as_f64().unwrap() > 0.0, "{key} in {line}");
-    }
-    assert_eq!(
-        (line["updates"].as_u64(), line["max_tokens"].as_u64()),
-        (Some(4), Some(128))
-    );
-    assert!(!toy.dir.path().join("checkpoints").exists());
-}
-
 /// Training loss of the last epoch.
 fn last_loss(output: &std::process::Output) -> f64 {
     let lines = std::str::from_utf8(&output.stdout).unwrap().lines();
@@ -555,64 +517,4 @@ fn narrow_precision_learns_nearly_the_same_and_a_run_goes_on_in_another() {
         (resumed - whole).abs() / whole < 0.01,
         "{resumed} instead of {whole}"
     );
-}
-
-#[test]
-fn the_benchmark_takes_the_batches_of_a_file_in_their_order() {
-    let toy = Toy::new();
-    let benchmark = |batches: &str| {
-        fs::write(toy.dir.path().join("batches"), batches).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        let lengths = ["xx", "yy"].map(|lang| toy.data.join(format!("train.xx-yy.{lang}.idx")));
-        let flags = "--benchmark 2 --benchmark-warmup 1 --benchmark-batches batches --cpu --arch transformer_tiny --lengths";
-        command
-            .current_dir(toy.dir.path())
-            .args(flags.split(' '))
-            .args(lengths);
-        command.output().unwrap()
-    };
-    let line: Value = serde_json::from_slice(&succeed(benchmark("0 1 2\n3 4\n5\n")).stdout).unwrap();
-    // The words of sentences 3, 4 and 5, and the time they took.
-    let lengths = toy.target_lengths();
-    let tokens = lengths[3] + lengths[4] + lengths[5];
-    let updates_per_token =
-        line["updates_per_s"].as_f64().unwrap() / line["tgt_tokens_per_s"].as_f64().unwrap();
-    assert!(
-        (updates_per_token * tokens as f64 - 2.0).abs() < 0.05,
-        "{line}, {tokens} tokens"
-    );
-    assert!(line["tflops"].as_f64().is_some());
-    refused(
-        &benchmark("0 1\n2 240\n"),
-        1,
-        &["batches, line 2: `240` is not the number", "0 to 239"],
-    );
-    refused(&benchmark(""), 1, &["batches holds no batch"]);
-}
-
-#[test]
-fn the_device_is_compared_with_the_processor() {
-    let toy = Toy::new();
-    let check = |flags: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
-        command
-            .current_dir(toy.dir.path())
-            .args("--check-device --cpu --arch transformer_tiny --src-vocab 40 --tgt-vocab 48".split(' '))
-            .args(flags.split_whitespace());
-        command.output().unwrap()
-    };
-    let errors = |output: std::process::Output| -> Vec<f64> {
-        let out = String::from_utf8(succeed(output).stdout).unwrap();
-        let error = |line: &str| line.split_once(' ').unwrap().0.parse().unwrap();
-        out.lines().map(error).collect()
-    };
-    let full = errors(check(""));
-    assert!(
-        full.len() > 100 && full.iter().all(|error| *error == 0.0),
-        "{full:?}"
-    );
-    let narrow = errors(check("--bf16"));
-    assert_eq!(narrow.len(), full.len());
-    assert!(narrow.iter().any(|error| *error > 1e-4), "{narrow:?}");
-    refused(&check("--benchmark 3"), 2, &["--check-device"]);
 }
