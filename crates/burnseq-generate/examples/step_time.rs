@@ -1,16 +1,20 @@
 //! How long a decoding step takes as the prefix grows, and what of it the search takes.
 //!
 //! With key/value caches a step costs the same at every length, but for the attention over the prefix itself. Run it
-//! with `cargo run --release -p burnseq-generate --example step_time [ARCH] [BATCH] [BEAM]`.
+//! with `cargo run --release -p burnseq-generate --example step_time [ARCH] [BATCH] [BEAM] [DEVICE] [STEPPING]`. DEVICE
+//! is a name as `--device` takes it, by default `cpu`; for `cuda` add `--features cuda` before `--example`. STEPPING is
+//! `processor` or `device`, by default what suits the device. What a GPU has yet to do when reordering returns is
+//! counted in the next step of the model.
 
 use std::error::Error;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use burnseq_generate::search::Beam;
 use burnseq_generate::{BatchSearch, GenerateOptions, ModelNextToken, NextToken, Request, Search, Source};
-use burnseq_model::{Dropout, ModelConfig, Vocab};
+use burnseq_model::device::parse_device;
+use burnseq_model::{Dropout, ModelConfig, Stepping, Vocab};
 
 /// Steps that are measured, and how many share a line of the table.
 const STEPS: usize = 200;
@@ -33,6 +37,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .unwrap_or_else(|| "transformer_iwslt_de_en".to_owned());
     let batch = args.next().map_or(Ok(32), |n| n.parse())?;
     let beam = args.next().map_or(Ok(5), |n| n.parse())?;
+    let device = parse_device(args.next().as_deref().unwrap_or("cpu"))?;
+    let stepping = match args.next().as_deref() {
+        None => Stepping::on(&device),
+        Some("processor") => Stepping::Processor,
+        Some("device") => Stepping::Device,
+        Some(other) => return Err(format!("`{other}` is neither `processor` nor `device`").into()),
+    };
 
     let vocab = Vocab {
         src: 8000,
@@ -41,10 +52,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         eos: 2,
     };
     let ModelConfig::Transformer(config) = ModelConfig::from_arch(&arch)?;
-    let device = Device::flex();
     let model = config.init(&vocab, 1, &device);
     let src_tokens = Tensor::<2, burn::tensor::Int>::full([batch, SRC_LEN], 7, &device);
-    let mut model = ModelNextToken::new(&model, src_tokens, 1.0, Dropout::off());
+    let mut model = ModelNextToken::new(&model, src_tokens, 1.0, Dropout::off(), stepping);
     // No hypothesis may end before the last step, so the batch stays full.
     let options = GenerateOptions {
         beam,
@@ -75,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "{arch}, {batch} sentences, beam {beam}: milliseconds per step"
+        "{arch}, {batch} sentences, beam {beam}, {stepping:?}: milliseconds per step"
     )?;
     writeln!(
         out,

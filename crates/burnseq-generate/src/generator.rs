@@ -1,7 +1,7 @@
 //! A batch of sources through the models and the search.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_model::{EncoderDecoder, Vocab};
+use burnseq_model::{EncoderDecoder, Stepping, Vocab};
 
 use crate::search::{self, Request};
 use crate::{
@@ -155,7 +155,13 @@ impl Generator {
         let src_tokens = left_padded(sources, models[0].vocab().pad, device);
         let member = |(number, model)| {
             let dropout = self.options.dropout(sources[0].id, number);
-            ModelNextToken::new(model, src_tokens.clone(), self.options.temperature, dropout)
+            ModelNextToken::new(
+                model,
+                src_tokens.clone(),
+                self.options.temperature,
+                dropout,
+                Stepping::on(device),
+            )
         };
         Ensemble::new(models.iter().enumerate().map(member).collect())
     }

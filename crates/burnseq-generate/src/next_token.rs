@@ -1,7 +1,7 @@
 //! What a search knows of a model.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq_model::{Dropout, EncoderDecoder};
+use burnseq_model::{Dropout, EncoderDecoder, Stepping};
 
 use crate::LogProbs;
 
@@ -32,11 +32,17 @@ pub struct ModelNextToken<'a, M: EncoderDecoder> {
 impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
     /// Encodes the sources `[batch, src_len]`; one row per sentence. Logits are divided by `temperature`, and `dropout`
     /// is [off](Dropout::off) unless samples of the model are wanted.
-    pub fn new(model: &'a M, src_tokens: Tensor<2, Int>, temperature: f64, dropout: Dropout) -> Self {
+    pub fn new(
+        model: &'a M,
+        src_tokens: Tensor<2, Int>,
+        temperature: f64,
+        dropout: Dropout,
+        stepping: Stepping,
+    ) -> Self {
         let device = src_tokens.device();
         Self {
             model,
-            state: model.start(src_tokens, dropout),
+            state: model.start(src_tokens, dropout, stepping),
             temperature: temperature as f32,
             device,
         }

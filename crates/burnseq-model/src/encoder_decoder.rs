@@ -5,7 +5,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-use crate::{Dropout, Vocab};
+use crate::{Dropout, Stepping, Vocab};
 
 /// An encoder-decoder that can be trained on whole sentences and decoded token by token.
 ///
@@ -43,7 +43,7 @@ pub trait EncoderDecoder: Module + 'static {
 
     /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence; `dropout` gives the
     /// masks of the encoder and of every step, which are [off](Dropout::off) unless samples of the model are wanted.
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout) -> Self::State;
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> Self::State;
 
     /// Feeds one token per row and gives the logits of the next one.
     ///

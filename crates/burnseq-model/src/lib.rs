@@ -30,6 +30,7 @@ pub mod ops;
 #[doc(hidden)]
 pub mod simd;
 mod state_dict;
+mod stepping;
 pub mod transformer;
 mod vocab;
 
@@ -40,5 +41,6 @@ pub use encoder_decoder::EncoderDecoder;
 pub use error::ModelError;
 pub use init::Init;
 pub use state_dict::{load_state_dict, named_parameters, state_dict};
+pub use stepping::Stepping;
 pub use transformer::{ActivationFn, Transformer, TransformerConfig};
 pub use vocab::Vocab;

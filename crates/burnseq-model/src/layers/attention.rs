@@ -5,7 +5,7 @@ use burn::{
     tensor::{Bool, Tensor},
 };
 
-use super::Linear;
+use super::{KeyValueCache, Linear};
 use crate::{Dropout, DropoutModule, Mask, init::Init, ops};
 
 /// Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2.2).
@@ -85,43 +85,26 @@ impl MultiheadAttention {
             .squeeze_dim(1)
     }
 
-    /// What the one query of every row finds in the row's past.
+    /// What the one query of every row finds in the row's past; the step itself becomes part of it.
     ///
     /// # Shapes
-    /// - `x`: `[rows, 1, d_model]`
-    /// - `ancestors[step][row]`: which row of step `step` row `row` descends from
+    /// - `x` and the result: `[rows, 1, d_model]`
+    /// - `cache`: where the [step has begun](KeyValueCache::begin_step); this is the attention of its layer `layer`
     pub fn attend_cached(
         &self,
         x: Tensor<3>,
-        cache: &KeyValueCache,
-        ancestors: &[Vec<u32>],
+        cache: &mut KeyValueCache,
+        layer: usize,
         dropout: &Dropout,
     ) -> Tensor<3> {
+        let keys_values = self.keys_values(x.clone());
         let queries = self.q_proj.forward(x);
         let mask = self.draw(dropout);
-        let found = ops::cached_attention(queries, &cache.keys, &cache.values, ancestors, self.heads, mask);
+        let found = cache.attend(layer, queries, keys_values, self.heads, mask);
         self.out_proj.forward(found)
     }
 
     fn draw(&self, dropout: &Dropout) -> Option<Mask> {
         dropout.draw(DropoutModule::MultiheadAttention, self.attention_dropout)
-    }
-}
-
-/// Keys and values of a self-attention, step by step, each as it was computed: `[rows, d_model]`.
-///
-/// Beam search reorders rows at every step. Copying the past along would make a step cost as much as the past is long;
-/// here it stays in place, and whoever reads it is told where every row's past lies.
-#[derive(Debug, Clone, Default)]
-pub struct KeyValueCache {
-    keys: Vec<Tensor<2>>,
-    values: Vec<Tensor<2>>,
-}
-
-impl KeyValueCache {
-    /// Appends the keys and values of one step, each `[rows, 1, d_model]`.
-    pub fn push(&mut self, (keys, values): (Tensor<3>, Tensor<3>)) {
-        self.keys.push(keys.squeeze_dim(1));
-        self.values.push(values.squeeze_dim(1));
     }
 }

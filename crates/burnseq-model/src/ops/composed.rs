@@ -61,18 +61,34 @@ pub(super) fn attention(
     drop: Option<Mask>,
 ) -> Tensor<3> {
     let [batch, query_len, d_model] = queries.dims();
-    let mut probabilities = attention_probabilities(queries, keys, heads, is_pad, causal);
-    if let Some(mask) = drop {
-        probabilities = dropout(probabilities, mask);
-    }
-    let found = probabilities.matmul(split_heads(values, heads)); // [batch, heads, query_len, head_dim]
+    let probabilities = attention_probabilities(queries, keys, heads, is_pad, causal);
+    let found = weighted(probabilities, split_heads(values, heads), drop); // [batch, heads, query_len, head_dim]
     found.swap_dims(1, 2).reshape([batch, query_len, d_model])
+}
+
+pub(super) fn attention_of_heads(
+    queries: Tensor<4>,
+    keys: Tensor<4>,
+    values: Tensor<4>,
+    unseen: Tensor<1, Bool>,
+    drop: Option<Mask>,
+) -> Tensor<4> {
+    weighted(probabilities(queries, keys, [unseen.unsqueeze()]), values, drop)
 }
 
 /// `[batch, len, d_model]` to `[batch, heads, len, head_dim]`.
 fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
     let [batch, len, d_model] = x.dims();
     x.reshape([batch, len, heads, d_model / heads]).swap_dims(1, 2)
+}
+
+/// The sums of `values` `[batch, heads, key_len, head_dim]` by probabilities `[batch, heads, query_len, key_len]`.
+fn weighted(probabilities: Tensor<4>, values: Tensor<4>, drop: Option<Mask>) -> Tensor<4> {
+    let probabilities = match drop {
+        Some(mask) => dropout(probabilities, mask),
+        None => probabilities,
+    };
+    probabilities.matmul(values)
 }
 
 pub(super) fn attention_probabilities(
@@ -82,26 +98,31 @@ pub(super) fn attention_probabilities(
     is_pad: Option<Tensor<2, Bool>>,
     causal: bool,
 ) -> Tensor<4> {
-    let [batch, query_len, d_model] = queries.dims();
+    let [batch, query_len, _] = queries.dims();
     let [_, key_len, _] = keys.dims();
-    let head_dim = d_model / heads;
-    let dtype = queries.dtype();
+    let later = causal.then(|| {
+        let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &queries.device());
+        later.unsqueeze()
+    });
+    let is_pad = is_pad.map(|is_pad| is_pad.reshape([batch, 1, 1, key_len]));
+    let unseen = [later, is_pad].into_iter().flatten();
+    probabilities(split_heads(queries, heads), split_heads(keys, heads), unseen)
+}
 
-    let queries = split_heads(queries, heads) * (head_dim as f64).powf(-0.5); // [batch, heads, query_len, head_dim]
-    let scores = queries.matmul(split_heads(keys, heads).transpose()); // [batch, heads, query_len, key_len]
-    let mut scores = as_type(scores, DType::F32);
-    if causal {
-        let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &scores.device());
-        scores = scores.mask_fill(
-            later.unsqueeze::<4>().expand([batch, heads, query_len, key_len]),
-            MASKED,
-        );
-    }
-    if let Some(is_pad) = is_pad {
-        let is_pad = is_pad
-            .reshape([batch, 1, 1, key_len])
-            .expand([batch, heads, query_len, key_len]);
-        scores = scores.mask_fill(is_pad, MASKED);
+/// `softmax(queries keysᵀ / sqrt(head_dim))` over the keys that none of `unseen` is true for; the shapes of these
+/// broadcast to `[batch, heads, query_len, key_len]`.
+fn probabilities(
+    queries: Tensor<4>,
+    keys: Tensor<4>,
+    unseen: impl IntoIterator<Item = Tensor<4, Bool>>,
+) -> Tensor<4> {
+    let [_, _, _, head_dim] = queries.dims();
+    let dtype = queries.dtype();
+    let queries = queries * (head_dim as f64).powf(-0.5);
+    let mut scores = as_type(queries.matmul(keys.transpose()), DType::F32); // [batch, heads, query_len, key_len]
+    for unseen in unseen {
+        let unseen = unseen.expand(scores.shape());
+        scores = scores.mask_fill(unseen, MASKED);
     }
     as_type(softmax(scores, 3), dtype)
 }

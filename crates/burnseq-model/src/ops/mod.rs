@@ -147,6 +147,24 @@ pub fn attention_probabilities(
     composed::attention_probabilities(queries, keys, heads, is_pad, causal)
 }
 
+/// [`attention`] over keys and values whose heads are split, from Burn's own operations on every device.
+///
+/// # Shapes
+/// - `queries`: `[batch, heads, query_len, head_dim]`
+/// - `keys`, `values`: `[batch, heads, key_len, head_dim]`
+/// - `unseen`: `[key_len]`, true where no query sees the key
+/// - `dropout`: mask over `[batch, heads, query_len, key_len]` probabilities
+/// - result: `[batch, heads, query_len, head_dim]`
+pub fn attention_of_heads(
+    queries: Tensor<4>,
+    keys: Tensor<4>,
+    values: Tensor<4>,
+    unseen: Tensor<1, Bool>,
+    dropout: Option<Mask>,
+) -> Tensor<4> {
+    composed::attention_of_heads(queries, keys, values, unseen, dropout)
+}
+
 /// Attention of one query per row over the row's past, which lies scattered over the rows of earlier steps.
 ///
 /// # Shapes

@@ -9,10 +9,9 @@ use super::{
     ActivationFn, DecoderState, EncoderOut, TransformerConfig,
     encoder::Residual,
     inputs::{InputParams, InputSettings, Inputs},
-    state::LayerState,
 };
 use crate::{
-    Dropout, DropoutModule, Init, Vocab,
+    Dropout, DropoutModule, Init, Stepping, Vocab,
     layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention},
 };
 
@@ -137,21 +136,16 @@ impl DecoderLayer {
         self.sublayers(x, dropout, self_attention, cross_attention)
     }
 
-    /// One more token: `x` `[rows, 1, d_model]` to the same shape; source padding `is_pad` `[batch, src_len]`.
-    fn step(
-        &self,
-        x: Tensor<3>,
-        is_pad: &Tensor<2, Bool>,
-        ancestors: &[Vec<u32>],
-        dropout: &Dropout,
-        state: &mut LayerState,
-    ) -> Tensor<3> {
-        let own = &mut state.own;
-        let self_attention = |x: Tensor<3>| {
-            own.push(self.self_attn.keys_values(x.clone()));
-            self.self_attn.attend_cached(x, own, ancestors, dropout)
-        };
-        let (keys, values) = state.cross.clone();
+    /// One more token, in layer `number` (from 0): `x` `[rows, 1, d_model]` to the same shape.
+    fn step(&self, x: Tensor<3>, number: usize, state: &mut DecoderState) -> Tensor<3> {
+        let DecoderState {
+            past,
+            cross,
+            is_pad,
+            dropout,
+        } = state;
+        let self_attention = |x: Tensor<3>| self.self_attn.attend_cached(x, past, number, dropout);
+        let (keys, values) = cross[number].clone();
         let cross_attention = |x: Tensor<3>| {
             // The rows of a sentence are so many queries to its one set of keys.
             let [rows, _, d_model] = x.dims();
@@ -282,20 +276,17 @@ impl Decoder {
     }
 
     /// Caches before the first step: the keys and values of the source. `dropout` gives the masks of all steps.
-    pub(super) fn start(&self, encoder_out: EncoderOut, dropout: Dropout) -> DecoderState {
+    pub(super) fn start(
+        &self,
+        encoder_out: EncoderOut,
+        dropout: Dropout,
+        stepping: Stepping,
+    ) -> DecoderState {
         let cross = |layer: &DecoderLayer| layer.encoder_attn.keys_values(encoder_out.x.clone());
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| LayerState {
-                own: KeyValueCache::default(),
-                cross: cross(layer),
-            })
-            .collect();
         DecoderState {
-            layers,
+            past: KeyValueCache::new(self.layers.len(), stepping),
+            cross: self.layers.iter().map(cross).collect(),
             is_pad: encoder_out.is_pad,
-            ancestors: Vec::new(),
             dropout,
         }
     }
@@ -311,10 +302,10 @@ impl Decoder {
         let [rows] = prev_output_tokens.dims();
         let mut x = self
             .inputs
-            .embed_step(prev_output_tokens, state.ancestors.len(), params, &state.dropout);
-        state.ancestors.push((0..rows as u32).collect());
-        for (layer, layer_state) in self.layers.iter().zip(&mut state.layers) {
-            x = layer.step(x, &state.is_pad, &state.ancestors, &state.dropout, layer_state);
+            .embed_step(prev_output_tokens, state.past.steps(), params, &state.dropout);
+        state.past.begin_step(rows, &x.device());
+        for (number, layer) in self.layers.iter().enumerate() {
+            x = layer.step(x, number, state);
         }
         self.finish(x)
     }

@@ -20,7 +20,7 @@ pub use encoder::{Encoder, EncoderLayer};
 pub use inputs::Inputs;
 pub use state::{DecoderState, EncoderOut};
 
-use crate::{Dropout, EncoderDecoder, Vocab, layers::Embedding};
+use crate::{Dropout, EncoderDecoder, Stepping, Vocab, layers::Embedding};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]
@@ -122,9 +122,9 @@ impl EncoderDecoder for Transformer {
         (self.project(features), attention)
     }
 
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout) -> DecoderState {
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> DecoderState {
         let encoder_out = self.encode(src_tokens, &dropout);
-        self.decoder.start(encoder_out, dropout)
+        self.decoder.start(encoder_out, dropout, stepping)
     }
 
     fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut DecoderState) -> Tensor<2> {

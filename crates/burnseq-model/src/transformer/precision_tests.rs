@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor};
 
 use super::{ActivationFn, Transformer, TransformerConfig};
-use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Vocab, named_parameters, ops};
+use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Stepping, Vocab, named_parameters, ops};
 
 const VOCAB: Vocab = Vocab {
     src: 40,
@@ -88,6 +88,38 @@ fn narrow_formats_learn_nearly_the_same() {
                 off < tolerance,
                 "{precision} {activations:?}: gradient of {name} is off by {off:e}"
             );
+        }
+    }
+}
+
+#[test]
+fn stepping_through_a_target_in_a_narrow_format_gives_nearly_the_logits_of_the_whole_pass() {
+    let device = Device::flex();
+    let src = Tensor::<2, Int>::from_ints([[1, 1, 5, 7, 2], [9, 8, 7, 6, 2]], &device);
+    let prev = Tensor::<2, Int>::from_ints([[2, 9, 10, 11], [2, 12, 8, 5]], &device);
+    let whole =
+        model(Precision::Fp32, DType::F32)
+            .valid()
+            .forward(src.clone(), prev.clone(), &Dropout::off());
+    for (precision, activations, tolerance) in [
+        (Precision::Bf16, DType::BF16, 3e-2),
+        (Precision::Fp16, DType::F16, 4e-3),
+    ] {
+        let model = model(precision, activations).valid();
+        let mut state = model.start(src.clone(), Dropout::off(), Stepping::Device);
+        for step in 0..4 {
+            let token = prev.clone().slice([0..2, step..step + 1]).squeeze_dim(1);
+            let logits = model.step(token, &mut state);
+            assert_eq!(logits.dtype(), activations);
+            let expected = whole.clone().slice([0..2, step..step + 1]).squeeze_dim(1);
+            let values =
+                |logits: Tensor<2>| -> Vec<f32> { logits.cast(DType::F32).into_data().try_to_vec().unwrap() };
+            let off = relative(&values(logits), &values(expected));
+            assert!(
+                off > 0.0 && off < tolerance,
+                "{precision}: step {step} is off by {off:e}"
+            );
+            model.reorder(&mut state, &[0, 1], &[0, 1]);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_model::{
-    Dropout, DropoutModule, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab,
+    Dropout, DropoutModule, EncoderDecoder, ModelConfig, Stepping, Transformer, TransformerConfig, Vocab,
 };
 
 const VOCAB: Vocab = Vocab {
@@ -11,6 +11,8 @@ const VOCAB: Vocab = Vocab {
     pad: 1,
     eos: 2,
 };
+
+const STEPPINGS: [Stepping; 2] = [Stepping::Processor, Stepping::Device];
 
 fn tiny(change: impl FnOnce(&mut TransformerConfig)) -> Transformer {
     let ModelConfig::Transformer(mut config) = ModelConfig::from_arch("transformer_tiny").unwrap();
@@ -41,15 +43,17 @@ fn steps_equal_the_whole_pass() {
         let src_tokens = ints([[1, 1, 5, 9, 2], [4, 8, 7, 6, 2]]);
         let prev_output_tokens = ints::<2>([[2, 4, 9, 11], [2, 20, 5, 6]]);
         let whole = model.forward(src_tokens.clone(), prev_output_tokens.clone(), &Dropout::off());
-        let mut state = model.start(src_tokens, Dropout::off());
-        for step in 0..4 {
-            let token = prev_output_tokens
-                .clone()
-                .slice([0..2, step..step + 1])
-                .squeeze_dim(1);
-            let logits = model.step(token, &mut state);
-            let off = largest(logits - whole.clone().slice([0..2, step..step + 1]).squeeze_dim(1));
-            assert!(off < 1e-5, "step {step} differs by {off:e}");
+        for stepping in STEPPINGS {
+            let mut state = model.start(src_tokens.clone(), Dropout::off(), stepping);
+            for step in 0..4 {
+                let token = prev_output_tokens
+                    .clone()
+                    .slice([0..2, step..step + 1])
+                    .squeeze_dim(1);
+                let logits = model.step(token, &mut state);
+                let off = largest(logits - whole.clone().slice([0..2, step..step + 1]).squeeze_dim(1));
+                assert!(off < 1e-5, "step {step} differs by {off:e} for {stepping:?}");
+            }
         }
     }
 }
@@ -58,17 +62,50 @@ fn steps_equal_the_whole_pass() {
 fn reordered_rows_go_on_as_if_they_had_been_there_from_the_start() {
     let model = tiny(|_| ());
     let (first, second) = ([5, 9, 2], [8, 7, 2]);
-    let mut state = model.start(ints([first, second]), Dropout::off());
-    model.step(ints([2, 2]), &mut state);
-    model.reorder(&mut state, &[0, 0, 1, 1], &[0, 1]); // two rows per sentence
-    model.step(ints([4, 5, 6, 7]), &mut state);
-    model.reorder(&mut state, &[3, 3], &[1]); // the second sentence stays, with its second row twice
-    let logits = model.step(ints([9, 10]), &mut state);
-
     let prefixes = ints([[2, 7, 9], [2, 7, 10]]);
     let whole = model.forward(ints([second, second]), prefixes, &Dropout::off());
-    let off = largest(logits - whole.slice([0..2, 2..3]).squeeze_dim(1));
-    assert!(off < 1e-5, "differs by {off:e}");
+    for stepping in STEPPINGS {
+        let mut state = model.start(ints([first, second]), Dropout::off(), stepping);
+        model.step(ints([2, 2]), &mut state);
+        model.reorder(&mut state, &[0, 0, 1, 1], &[0, 1]); // two rows per sentence
+        model.step(ints([4, 5, 6, 7]), &mut state);
+        model.reorder(&mut state, &[3, 3], &[1]); // the second sentence stays, with its second row twice
+        let logits = model.step(ints([9, 10]), &mut state);
+        let off = largest(logits - whole.clone().slice([0..2, 2..3]).squeeze_dim(1));
+        assert!(off < 1e-5, "differs by {off:e} for {stepping:?}");
+    }
+}
+
+#[test]
+fn long_targets_are_stepped_through_alike_on_every_device() {
+    let model = tiny(|_| ());
+    let start = |stepping| model.start(ints([[5, 9, 2], [8, 7, 2]]), Dropout::off(), stepping);
+    let mut states = STEPPINGS.map(start);
+    let mut rows: usize = 2;
+    // Some numbers of tokens between which tensors grow, and rows that come, change places and go.
+    for step in 0..70 {
+        let tokens: Vec<i32> = (0..rows)
+            .map(|row| 4 + ((step * 7 + row * 5) % 20) as i32)
+            .collect();
+        let [processor, device] = states
+            .each_mut()
+            .map(|state| model.step(ints(tokens.as_slice()), state));
+        let off = largest(processor - device);
+        assert!(off < 1e-5, "step {step} differs by {off:e}");
+        let (order, sentences): (Vec<usize>, Vec<usize>) = match step {
+            0 => (vec![0, 0, 0, 1, 1, 1], vec![0, 1]),
+            40 => (vec![5, 3, 4], vec![1]),
+            1..40 => (
+                (0..6).map(|row| row / 3 * 3 + (row * step) % 3).collect(),
+                vec![0, 1],
+            ),
+            _ => ((0..3).map(|row| (row + step / 2) % 3).collect(), vec![0]),
+        };
+        for state in &mut states {
+            model.reorder(state, &order, &sentences);
+        }
+        rows = order.len();
+    }
 }
 
 #[test]
@@ -120,7 +157,7 @@ fn steps_drop_values_where_they_are_told_to() {
         config.attention_dropout = 0.3;
     });
     let run = |dropout| {
-        let mut state = model.start(ints([[5, 9, 2]]), dropout);
+        let mut state = model.start(ints([[5, 9, 2]]), dropout, Stepping::Processor);
         let first = model.step(ints([2]), &mut state);
         Tensor::cat(vec![first, model.step(ints([4]), &mut state)], 0)
     };

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 use burnseq_model::{
-    Dropout, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab, state_dict,
+    Dropout, EncoderDecoder, ModelConfig, Stepping, Transformer, TransformerConfig, Vocab, state_dict,
 };
 
 use super::{TrainConfig, TrainContext, TrainData, Trainer};
@@ -162,8 +162,8 @@ impl EncoderDecoder for Poisonable {
             .forward_with_attention(src_tokens, prev_output_tokens, dropout)
     }
 
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout) -> Self::State {
-        self.inner.start(src_tokens, dropout)
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> Self::State {
+        self.inner.start(src_tokens, dropout, stepping)
     }
 
     fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut Self::State) -> Tensor<2> {

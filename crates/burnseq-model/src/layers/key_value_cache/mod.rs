@@ -1,0 +1,87 @@
+//! What self-attention remembers while a batch is decoded step by step.
+
+mod contiguous;
+mod scattered;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::{Mask, Stepping};
+use contiguous::ContiguousCache;
+use scattered::ScatteredCache;
+
+/// Keys and values of the target so far, in the self-attention of every layer.
+#[derive(Debug, Clone)]
+pub struct KeyValueCache(Layout);
+
+/// How keys and values lie in memory; see [`Stepping`].
+#[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a batch has one of them, which is not moved")]
+enum Layout {
+    /// For [`Stepping::Processor`].
+    Scattered(ScatteredCache),
+    /// For [`Stepping::Device`].
+    Contiguous(ContiguousCache),
+}
+
+impl KeyValueCache {
+    /// An empty cache for a decoder of `layers` layers.
+    pub fn new(layers: usize, stepping: Stepping) -> Self {
+        Self(match stepping {
+            Stepping::Processor => Layout::Scattered(ScatteredCache::new(layers)),
+            Stepping::Device => Layout::Contiguous(ContiguousCache::new(layers)),
+        })
+    }
+
+    /// Tokens fed so far, the same for every row.
+    pub fn steps(&self) -> usize {
+        match &self.0 {
+            Layout::Scattered(cache) => cache.steps(),
+            Layout::Contiguous(cache) => cache.steps(),
+        }
+    }
+
+    /// Makes place for one more token of each of `rows` rows. Each layer then [attends](Self::attend) once.
+    pub fn begin_step(&mut self, rows: usize, device: &Device) {
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.begin_step(rows),
+            Layout::Contiguous(cache) => cache.begin_step(rows, device),
+        }
+    }
+
+    /// Takes in the keys and values of this step in layer `layer`, and gives what the queries find in the past of their
+    /// rows, this step included.
+    ///
+    /// # Shapes
+    /// - `queries`, `keys`, `values` and the result: `[rows, 1, d_model]`
+    /// - `dropout`: mask over `[rows, heads, 1, places]` probabilities, where the places are the steps so far or more
+    pub fn attend(
+        &mut self,
+        layer: usize,
+        queries: Tensor<3>,
+        (keys, values): (Tensor<3>, Tensor<3>),
+        heads: usize,
+        dropout: Option<Mask>,
+    ) -> Tensor<3> {
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.attend(layer, queries, keys, values, heads, dropout),
+            Layout::Contiguous(cache) => cache.attend(layer, queries, keys, values, heads, dropout),
+        }
+    }
+
+    /// Makes new row `r` continue old row `rows[r]`.
+    pub fn reorder(&mut self, rows: &[usize]) {
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.reorder(rows),
+            Layout::Contiguous(cache) => cache.reorder(rows),
+        }
+    }
+}
+
+/// The index by which `select` brings `len` things into `order`; none where each stays in its place.
+pub(crate) fn selection(order: &[usize], len: usize, device: &Device) -> Option<Tensor<1, Int>> {
+    if order.len() == len && order.iter().enumerate().all(|(i, &from)| i == from) {
+        return None;
+    }
+    let index: Vec<i32> = order.iter().map(|&i| i as i32).collect();
+    Some(Tensor::from_data(TensorData::new(index, [order.len()]), device))
+}
