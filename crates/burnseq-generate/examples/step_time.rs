@@ -72,10 +72,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut times = vec![Times::default(); STEPS];
     for times in &mut times {
         let started = Instant::now();
-        let log_probs = model.log_probs(search.prev_output_tokens());
+        let predictions = model.predict(search.prev_output_tokens(), search.wanted());
         times.model = started.elapsed();
         let started = Instant::now();
-        let next = search.step(log_probs);
+        let next = search.step(predictions);
         times.search = started.elapsed();
         let started = Instant::now();
         model.reorder(&next.rows, &next.sentences);

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{LogProbs, NextToken};
+use crate::{LogProbs, NextToken, Predictions, Wanted};
 
 /// An ensemble: the probability of a token is the mean of what the members give it.
 ///
@@ -54,6 +54,13 @@ impl<N: NextToken> NextToken for Ensemble<N> {
             }
         });
         mean
+    }
+
+    fn predict(&mut self, prev_output_tokens: &[u32], wanted: Option<&Wanted>) -> Predictions {
+        match self.members.as_mut_slice() {
+            [alone] => alone.predict(prev_output_tokens, wanted),
+            _ => self.log_probs(prev_output_tokens).into(),
+        }
     }
 
     fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {

@@ -4,7 +4,8 @@
 //! - [`NextToken`] is all that a search knows of a model: log-probabilities of every row's next token, and rows that
 //!   change places. [`ModelNextToken`] gives it to every [`EncoderDecoder`](burnseq_model::EncoderDecoder),
 //!   [`Ensemble`] to several models, [`ShallowFusion`] to models beside a language model.
-//! - [`LogProbs`] holds those of one step on the host, and normalises a row when the search comes to it.
+//! - [`LogProbs`] holds those of one step on the host, and normalises a row when the search comes to it. A search that
+//!   says which tokens are [`Wanted`] is content with [`SparseLogProbs`], which a GPU chooses itself.
 //! - [`Rule`]s edit them: lengths, forced prefixes, repeated n-grams, unknown-word penalty, padding.
 //! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over. [`BatchSearch`]
 //!   is that for all [strategies](search): beam search, with a beam of one greedy search, diverse beams, lexical
@@ -45,6 +46,7 @@ pub mod rules;
 mod scorer;
 pub mod search;
 mod source;
+mod sparse_log_probs;
 
 pub use attention::Attention;
 pub use ensemble::Ensemble;
@@ -53,9 +55,10 @@ pub use fusion::ShallowFusion;
 pub use generator::Generator;
 pub use hypothesis::Hypothesis;
 pub use log_probs::{LogProbs, Row};
-pub use next_token::{ModelNextToken, NextToken};
+pub use next_token::{ModelNextToken, NextToken, Predictions};
 pub use options::{ConstraintOrder, GenerateOptions};
 pub use rules::{Position, Rule};
 pub use scorer::Scorer;
 pub use search::{BatchSearch, Reorder, Request, Search, Strategy};
 pub use source::Source;
+pub use sparse_log_probs::{SparseLogProbs, Wanted};

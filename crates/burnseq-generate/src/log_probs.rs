@@ -138,8 +138,17 @@ impl SentenceRows<'_> {
 #[derive(Debug)]
 pub struct Row<'a> {
     /// Log-probabilities plus `normaliser`.
-    values: &'a mut [f32],
+    values: Values<'a>,
     normaliser: f32,
+}
+
+/// A number for each token that is possible.
+#[derive(Debug)]
+enum Values<'a> {
+    /// For every token, by its id; negative infinity where it is impossible.
+    Dense(&'a mut [f32]),
+    /// For some tokens, in order of their ids; the others of the `vocab` are not looked at.
+    Sparse { values: Vec<(usize, f32)>, vocab: usize },
 }
 
 impl<'a> Row<'a> {
@@ -156,46 +165,113 @@ impl<'a> Row<'a> {
             values.fill(f32::NEG_INFINITY);
             normaliser = 0.0;
         }
-        Self { values, normaliser }
+        Self {
+            values: Values::Dense(values),
+            normaliser,
+        }
+    }
+
+    /// Of the logits of some tokens, in order of their ids, and the normaliser of the logits of all `vocab`.
+    pub(crate) fn sparse(mut logits: Vec<(usize, f32)>, mut normaliser: f32, vocab: usize) -> Self {
+        if !normaliser.is_finite() {
+            // No distribution, as above.
+            logits.clear();
+            normaliser = 0.0;
+        }
+        Self {
+            values: Values::Sparse {
+                values: logits,
+                vocab,
+            },
+            normaliser,
+        }
     }
 
     /// Target types.
     pub fn vocab(&self) -> usize {
-        self.values.len()
+        match &self.values {
+            Values::Dense(values) => values.len(),
+            Values::Sparse { vocab, .. } => *vocab,
+        }
     }
 
-    /// Log-probability of `token` in nats; negative infinity when it is forbidden.
+    /// Log-probability of `token` in nats; negative infinity when it is forbidden, or not looked at.
     pub fn log_prob(&self, token: usize) -> f32 {
-        self.values[token] - self.normaliser
+        self.values.get(token) - self.normaliser
     }
 
     /// Makes `token` impossible.
     pub fn forbid(&mut self, token: usize) {
-        self.values[token] = f32::NEG_INFINITY;
+        if let Some(value) = self.values.get_mut(token) {
+            *value = f32::NEG_INFINITY;
+        }
     }
 
     /// Makes every token but `token` impossible; its own log-probability stays.
     pub fn force(&mut self, token: usize) {
-        let kept = self.values[token];
-        self.values.fill(f32::NEG_INFINITY);
-        self.values[token] = kept;
+        self.values.keep(token, self.values.get(token));
     }
 
     /// Makes `token` certain, at no cost; every other one is impossible then.
     pub fn decide(&mut self, token: usize) {
-        self.values.fill(f32::NEG_INFINITY);
-        self.values[token] = self.normaliser;
+        self.values.keep(token, self.normaliser);
     }
 
     /// Adds `nats` to the log-probability of `token`.
     pub fn add(&mut self, token: usize, nats: f32) {
-        self.values[token] += nats;
+        if let Some(value) = self.values.get_mut(token) {
+            *value += nats;
+        }
     }
 
     /// Calls `found(token, score)` for every token whose log-probability plus `before` is above `threshold`, in order
     /// of tokens; `found` returns the threshold from then on, which must not fall.
-    pub fn for_each_above(&self, before: f32, threshold: f32, mut found: impl FnMut(usize, f32) -> f32) {
-        kernels::for_each_above(self.values, self.normaliser, before, threshold, &mut found);
+    pub fn for_each_above(&self, before: f32, mut threshold: f32, mut found: impl FnMut(usize, f32) -> f32) {
+        match &self.values {
+            Values::Dense(values) => {
+                kernels::for_each_above(values, self.normaliser, before, threshold, &mut found);
+            }
+            Values::Sparse { values, .. } => {
+                for &(token, value) in values {
+                    let score = (value - self.normaliser) + before;
+                    if score > threshold {
+                        threshold = found(token, score);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Values<'_> {
+    fn get(&self, token: usize) -> f32 {
+        match self {
+            Self::Dense(values) => values[token],
+            Self::Sparse { values, .. } => values
+                .binary_search_by_key(&token, |&(id, _)| id)
+                .map_or(f32::NEG_INFINITY, |place| values[place].1),
+        }
+    }
+
+    fn get_mut(&mut self, token: usize) -> Option<&mut f32> {
+        match self {
+            Self::Dense(values) => Some(&mut values[token]),
+            Self::Sparse { values, .. } => {
+                let place = values.binary_search_by_key(&token, |&(id, _)| id).ok()?;
+                Some(&mut values[place].1)
+            }
+        }
+    }
+
+    /// Leaves `token` alone, with `value`.
+    fn keep(&mut self, token: usize, value: f32) {
+        match self {
+            Self::Dense(values) => {
+                values.fill(f32::NEG_INFINITY);
+                values[token] = value;
+            }
+            Self::Sparse { values, .. } => *values = vec![(token, value)],
+        }
     }
 }
 

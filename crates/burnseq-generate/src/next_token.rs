@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{Dropout, EncoderDecoder, Stepping};
 
-use crate::LogProbs;
+use crate::{LogProbs, SparseLogProbs, Wanted};
 
 /// A model in the middle of decoding a batch: it takes one token per row and tells what may follow.
 ///
@@ -13,11 +13,44 @@ pub trait NextToken {
     /// Feeds `prev_output_tokens[row]` to every row and gives the log-probabilities of the token after it.
     fn log_probs(&mut self, prev_output_tokens: &[u32]) -> LogProbs;
 
+    /// As [`log_probs`](Self::log_probs) for a search that looks at what is `wanted` of every row, or at everything.
+    ///
+    /// A model on a device from which reading takes long gives what is wanted alone; others need not care.
+    #[expect(unused_variables, reason = "everything is more than what is wanted")]
+    fn predict(&mut self, prev_output_tokens: &[u32], wanted: Option<&Wanted>) -> Predictions {
+        Predictions::Dense(self.log_probs(prev_output_tokens))
+    }
+
     /// Makes new row `r` continue old row `rows[r]`, and new sentence `s` be old sentence `sentences[s]`.
     ///
     /// `rows.len()` is a multiple of `sentences.len()`; row `r` belongs to new sentence
     /// `r / (rows.len() / sentences.len())`, and `rows[r]` to the same sentence.
     fn reorder(&mut self, rows: &[usize], sentences: &[usize]);
+}
+
+/// What a model says of the next token of every row.
+#[derive(Debug, Clone)]
+pub enum Predictions {
+    /// Log-probabilities of all tokens.
+    Dense(LogProbs),
+    /// Log-probabilities of the tokens that a search looks at.
+    Sparse(SparseLogProbs),
+}
+
+impl Predictions {
+    /// Hypotheses.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Dense(log_probs) => log_probs.rows(),
+            Self::Sparse(log_probs) => log_probs.rows(),
+        }
+    }
+}
+
+impl From<LogProbs> for Predictions {
+    fn from(log_probs: LogProbs) -> Self {
+        Self::Dense(log_probs)
+    }
 }
 
 /// Any encoder-decoder as a [`NextToken`].
@@ -27,6 +60,7 @@ pub struct ModelNextToken<'a, M: EncoderDecoder> {
     state: M::State,
     temperature: f32,
     device: Device,
+    stepping: Stepping,
 }
 
 impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
@@ -45,21 +79,42 @@ impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
             state: model.start(src_tokens, dropout, stepping),
             temperature: temperature as f32,
             device,
+            stepping,
         }
+    }
+
+    /// Whether the device chooses what is `wanted`, rather than the host from all logits.
+    fn chooses(&self, wanted: &Wanted) -> bool {
+        self.stepping == Stepping::Device && wanted.best <= SparseLogProbs::MOST
+    }
+
+    /// Feeds a token to every row: logits `[rows, vocab]`.
+    fn step(&mut self, prev_output_tokens: &[u32]) -> Tensor<2> {
+        let tokens: Vec<i32> = prev_output_tokens.iter().map(|&token| token as i32).collect();
+        let tokens = Tensor::from_data(TensorData::new(tokens, [prev_output_tokens.len()]), &self.device);
+        self.model.step(tokens, &mut self.state)
     }
 }
 
 impl<M: EncoderDecoder> NextToken for ModelNextToken<'_, M> {
     fn log_probs(&mut self, prev_output_tokens: &[u32]) -> LogProbs {
-        let tokens: Vec<i32> = prev_output_tokens.iter().map(|&token| token as i32).collect();
-        let tokens = Tensor::from_data(TensorData::new(tokens, [prev_output_tokens.len()]), &self.device);
-        let logits = self.model.step(tokens, &mut self.state); // [rows, vocab]
+        let logits = self.step(prev_output_tokens);
         let [_, vocab] = logits.dims();
         let logits = logits
             .into_data_dtype(DType::F32)
             .try_into_vec()
             .expect("the data was asked for as f32");
         LogProbs::from_logits(logits, vocab, self.temperature)
+    }
+
+    fn predict(&mut self, prev_output_tokens: &[u32], wanted: Option<&Wanted>) -> Predictions {
+        match wanted {
+            Some(wanted) if self.chooses(wanted) => {
+                let logits = self.step(prev_output_tokens);
+                Predictions::Sparse(SparseLogProbs::from_logits(logits, self.temperature, wanted))
+            }
+            _ => self.log_probs(prev_output_tokens).into(),
+        }
     }
 
     fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {

@@ -13,6 +13,10 @@ impl Rule for Forbidden {
     fn apply(&self, _position: &Position<'_>, row: &mut Row<'_>) {
         row.forbid(self.token);
     }
+
+    fn token(&self) -> Option<usize> {
+        Some(self.token)
+    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ impl Rule for MaxLength {
             row.force(self.eos);
         }
     }
+
+    fn token(&self) -> Option<usize> {
+        Some(self.eos)
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,10 @@ impl Rule for MinLength {
             row.forbid(self.eos);
         }
     }
+
+    fn token(&self) -> Option<usize> {
+        Some(self.eos)
+    }
 }
 
 #[cfg(test)]

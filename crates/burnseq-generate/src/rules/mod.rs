@@ -48,10 +48,17 @@ impl Position<'_> {
 pub trait Rule: std::fmt::Debug + Send + Sync {
     /// Changes what `row` offers as continuation of the hypothesis at `position`.
     fn apply(&self, position: &Position<'_>, row: &mut Row<'_>);
+
+    /// The token that it changes, or leaves alone possible, where that is the same one everywhere. A search with another
+    /// rule has to see all tokens.
+    fn token(&self) -> Option<usize> {
+        None
+    }
 }
 
-/// The rules that `options` ask for, in the order in which fairseq applies them.
-pub fn from_options(options: &GenerateOptions, vocab: &Vocab) -> Vec<Box<dyn Rule>> {
+/// The rules that `options` ask for, in the order in which fairseq applies them; `prefixes` tells whether any sentence
+/// has one.
+pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) -> Vec<Box<dyn Rule>> {
     let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Forbidden { token: vocab.pad })];
     if options.unkpen != 0.0 && vocab.tgt > UNK {
         rules.push(Box::new(UnkPenalty {
@@ -71,7 +78,9 @@ pub fn from_options(options: &GenerateOptions, vocab: &Vocab) -> Vec<Box<dyn Rul
         }
         rules.push(Box::new(MaxLength { eos }));
     }
-    rules.push(Box::new(ForcedPrefix));
+    if prefixes {
+        rules.push(Box::new(ForcedPrefix));
+    }
     if options.no_repeat_ngram_size > 0 {
         rules.push(Box::new(NoRepeatNgram {
             eos,

@@ -15,6 +15,10 @@ impl Rule for UnkPenalty {
     fn apply(&self, _position: &Position<'_>, row: &mut Row<'_>) {
         row.add(self.unk, -self.nats);
     }
+
+    fn token(&self) -> Option<usize> {
+        Some(self.unk)
+    }
 }
 
 #[cfg(test)]

@@ -3,18 +3,23 @@
 use std::fmt::Debug;
 
 use burnseq_model::Vocab;
-use rayon::prelude::*;
+use rayon::{iter::Either, prelude::*};
 
 use super::candidates::Candidate;
 use super::{Reorder, Search};
 use crate::log_probs::{Row, SentenceRows};
 use crate::rules::{self, Position, Rule};
-use crate::{GenerateOptions, Hypothesis, LogProbs, Source};
+use crate::{GenerateOptions, Hypothesis, Predictions, Source, SparseLogProbs, Wanted};
 
 /// How the continuations of a sentence are chosen: what makes one search differ from another.
 pub trait Strategy: Debug + Sync {
     /// What it keeps of a sentence from step to step, besides the hypotheses.
     type Memory: Default + Debug + Send;
+
+    /// How many of the best continuations of each row suffice to choose from; none when it looks at all of them.
+    fn best_per_row(&self) -> Option<usize> {
+        None
+    }
 
     /// The continuations of a sentence in the order in which they count. Among the first `beam` an end finishes a
     /// hypothesis; the first `beam` others go on.
@@ -38,6 +43,7 @@ pub struct BatchSearch<'a, S: Strategy> {
     nbest: usize,
     lenpen: Option<f64>,
     rules: Vec<Box<dyn Rule>>,
+    wanted: Option<Wanted>,
     /// Sentences that are still decoded, in the order of the model's rows.
     live: Vec<(Sentence<'a>, S::Memory)>,
     /// Tokens so far, the same for every live row.
@@ -120,18 +126,33 @@ impl Live {
 pub struct Offers<'a> {
     sentence: &'a Sentence<'a>,
     rules: &'a [Box<dyn Rule>],
-    rows: SentenceRows<'a>,
+    rows: OfferedRows<'a>,
+}
+
+/// Where the rows of a sentence come from.
+#[derive(Debug)]
+enum OfferedRows<'a> {
+    /// All tokens.
+    Dense(SentenceRows<'a>),
+    /// Some tokens of the rows from `first` on.
+    Sparse { rows: &'a SparseLogProbs, first: usize },
 }
 
 impl Offers<'_> {
     /// Target types.
     pub fn vocab(&self) -> usize {
-        self.rows.vocab()
+        match &self.rows {
+            OfferedRows::Dense(rows) => rows.vocab(),
+            OfferedRows::Sparse { rows, .. } => rows.vocab(),
+        }
     }
 
     /// Row `number`, in which the rules leave `wanted` tokens possible where they can; take every row at most once.
     pub fn row(&mut self, number: usize, wanted: &[u32]) -> Row<'_> {
-        let mut row = self.rows.row(number);
+        let mut row = match &mut self.rows {
+            OfferedRows::Dense(rows) => rows.row(number),
+            OfferedRows::Sparse { rows, first } => rows.row(*first + number),
+        };
         let position = Position {
             tokens: &self.sentence.rows[number].tokens,
             max_len: self.sentence.max_len,
@@ -156,13 +177,16 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
             };
             (sentence, S::Memory::default())
         };
+        let prefixes = requests.iter().any(|request| !request.source.prefix.is_empty());
+        let rules = rules::from_options(options, vocab, prefixes);
         Self {
+            wanted: wanted(&strategy, &rules),
             strategy,
             beam: options.beam,
             eos: vocab.eos,
             nbest: options.nbest,
             lenpen: (!options.unnormalized).then_some(options.lenpen),
-            rules: rules::from_options(options, vocab),
+            rules,
             live: requests.iter().enumerate().map(sentence).collect(),
             step: 0,
             prev_output_tokens: vec![vocab.eos as u32; requests.len()],
@@ -209,21 +233,51 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
     }
 }
 
+/// What `strategy` looks at in each row when `rules` have edited it. Rules make so many of a row's best tokens worse as
+/// they change tokens, and may make those better, so that these are wanted whatever their place.
+fn wanted(strategy: &impl Strategy, rules: &[Box<dyn Rule>]) -> Option<Wanted> {
+    let mut tokens = rules
+        .iter()
+        .map(|rule| rule.token())
+        .collect::<Option<Vec<_>>>()?;
+    tokens.sort_unstable();
+    tokens.dedup();
+    Some(Wanted {
+        best: strategy.best_per_row()? + tokens.len(),
+        tokens,
+    })
+}
+
 impl<S: Strategy> Search for BatchSearch<'_, S> {
     fn prev_output_tokens(&self) -> &[u32] {
         &self.prev_output_tokens
     }
 
-    fn step(&mut self, mut log_probs: LogProbs) -> Reorder {
+    fn wanted(&self) -> Option<&Wanted> {
+        self.wanted.as_ref()
+    }
+
+    fn step(&mut self, mut predictions: Predictions) -> Reorder {
         let rows_per_sentence = self.live.first().map_or(1, |(sentence, _)| sentence.rows.len());
         assert_eq!(
-            log_probs.rows(),
+            predictions.rows(),
             self.live.len() * rows_per_sentence,
             "one row of log-probabilities per token fed"
         );
+        let rows = match &mut predictions {
+            Predictions::Dense(rows) => {
+                Either::Left(rows.par_sentences(rows_per_sentence).map(OfferedRows::Dense))
+            }
+            Predictions::Sparse(rows) => {
+                let rows = &*rows;
+                Either::Right((0..self.live.len()).into_par_iter().map(move |sentence| {
+                    let first = sentence * rows_per_sentence;
+                    OfferedRows::Sparse { rows, first }
+                }))
+            }
+        };
         let (strategy, rules) = (&self.strategy, self.rules.as_slice());
-        let candidates: Vec<Vec<Candidate>> = log_probs
-            .par_sentences(rows_per_sentence)
+        let candidates: Vec<Vec<Candidate>> = rows
             .zip(self.live.par_iter_mut())
             .map(|(rows, (sentence, memory))| {
                 let sentence = &*sentence;

@@ -26,6 +26,10 @@ impl Beam {
 impl Strategy for Beam {
     type Memory = ();
 
+    fn best_per_row(&self) -> Option<usize> {
+        Some(2 * self.beam)
+    }
+
     fn candidates(
         &self,
         sentence: &Sentence<'_>,

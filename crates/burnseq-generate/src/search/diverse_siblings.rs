@@ -27,6 +27,10 @@ impl DiverseSiblings {
 impl Strategy for DiverseSiblings {
     type Memory = ();
 
+    fn best_per_row(&self) -> Option<usize> {
+        self.beam.best_per_row()
+    }
+
     fn candidates(&self, sentence: &Sentence<'_>, mut offers: Offers<'_>, memory: &mut ()) -> Vec<Candidate> {
         if sentence.is_first_step() {
             return self.beam.candidates(sentence, offers, memory);

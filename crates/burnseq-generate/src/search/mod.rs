@@ -27,7 +27,7 @@ pub use sampling::Sampling;
 
 use burnseq_model::Vocab;
 
-use crate::{GenerateOptions, Hypothesis, LogProbs, NextToken};
+use crate::{GenerateOptions, Hypothesis, NextToken, Predictions, Wanted};
 
 /// How a model's rows continue after a step; see [`NextToken::reorder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +43,15 @@ pub trait Search {
     /// Last token of each row: what the model is fed next. One row per sentence before the first step.
     fn prev_output_tokens(&self) -> &[u32];
 
-    /// Takes what the model says to [`prev_output_tokens`](Search::prev_output_tokens), chooses, and tells how rows
-    /// go on; nothing goes on once the search is [finished](Search::finished).
-    fn step(&mut self, log_probs: LogProbs) -> Reorder;
+    /// What it looks at of each row, where that is not everything.
+    fn wanted(&self) -> Option<&Wanted> {
+        None
+    }
+
+    /// Takes what the model says to [`prev_output_tokens`](Search::prev_output_tokens), of all tokens or of those that
+    /// are [wanted](Search::wanted), chooses, and tells how rows go on; nothing goes on once the search is
+    /// [finished](Search::finished).
+    fn step(&mut self, predictions: Predictions) -> Reorder;
 
     /// Whether every sentence has its hypotheses.
     fn finished(&self) -> bool;
@@ -57,8 +63,8 @@ pub trait Search {
 /// Runs `search` to its end on `model`.
 pub fn run<S: Search>(mut search: S, model: &mut impl NextToken) -> Vec<Vec<Hypothesis>> {
     while !search.finished() {
-        let log_probs = model.log_probs(search.prev_output_tokens());
-        let next = search.step(log_probs);
+        let predictions = model.predict(search.prev_output_tokens(), search.wanted());
+        let next = search.step(predictions);
         if !search.finished() {
             model.reorder(&next.rows, &next.sentences);
         }

@@ -1,6 +1,7 @@
 //! Decoding with real models: what must hold for any, and what fairseq found with a trained one.
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
+mod device;
 mod fusion;
 mod golden;
 mod options;

@@ -4,10 +4,11 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use burnseq_generate::{ConstraintOrder, GenerateError, GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_model::{
-    Dropout, EncoderDecoder, Transformer, TransformerConfig, Vocab, load_state_dict, state_dict,
+    Compute, Dropout, EncoderDecoder, Precision, Transformer, TransformerConfig, Vocab, load_state_dict,
+    state_dict,
 };
 
-const VOCAB: Vocab = Vocab {
+pub const VOCAB: Vocab = Vocab {
     src: 29,
     tgt: 31,
     pad: 1,
@@ -16,6 +17,11 @@ const VOCAB: Vocab = Vocab {
 
 /// A small model whose weights are large enough that sources and prefixes matter.
 pub fn model(seed: u64) -> Transformer {
+    model_in(Precision::Fp32, seed)
+}
+
+/// The same in another precision.
+pub fn model_in(precision: Precision, seed: u64) -> Transformer {
     let config = TransformerConfig {
         encoder_embed_dim: 16,
         encoder_ffn_embed_dim: 32,
@@ -30,7 +36,11 @@ pub fn model(seed: u64) -> Transformer {
         max_target_positions: 40,
         ..TransformerConfig::default()
     };
-    let model = config.init(&VOCAB, seed, &Device::flex());
+    let compute = Compute {
+        device: Device::flex(),
+        precision,
+    };
+    let model = config.init(&VOCAB, seed, &compute);
     let tensors = state_dict(&model).into_iter().map(|(name, data)| {
         let scale = if name.contains("norm") { 1.0 } else { 1.7 };
         let shape = data.shape().clone();
@@ -67,7 +77,7 @@ fn generate(model: &Transformer, sources: &[Vec<u32>], options: &GenerateOptions
 }
 
 /// Log-probabilities of `tokens` after `source` by one pass over the whole sentence.
-fn forced(model: &Transformer, source: &[u32], tokens: &[u32]) -> Vec<f64> {
+pub fn forced(model: &Transformer, source: &[u32], tokens: &[u32]) -> Vec<f64> {
     let device = Device::flex();
     let ids = |ids: Vec<i32>| {
         let shape = [1, ids.len()];

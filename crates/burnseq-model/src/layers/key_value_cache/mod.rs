@@ -15,7 +15,10 @@ pub struct KeyValueCache(Layout);
 
 /// How keys and values lie in memory; see [`Stepping`].
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "a batch has one of them, which is not moved")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a batch has one of them, which is not moved"
+)]
 enum Layout {
     /// For [`Stepping::Processor`].
     Scattered(ScatteredCache),
