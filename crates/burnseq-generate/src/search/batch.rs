@@ -328,3 +328,49 @@ impl<S: Strategy> Search for BatchSearch<'_, S> {
         self.finished
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::search::markov::VOCAB;
+    use crate::search::{Beam, Sampling};
+
+    fn wanted_by<S: Strategy>(strategy: S, options: &GenerateOptions, prefix: &[u32]) -> Option<Wanted> {
+        let source = Source {
+            prefix: prefix.to_vec(),
+            ..Source::default()
+        };
+        let request = Request {
+            source: &source,
+            max_len: 9,
+        };
+        let search = BatchSearch::new(strategy, options, &VOCAB, &[request]);
+        search.wanted().cloned()
+    }
+
+    #[test]
+    fn what_is_wanted_of_a_row_leaves_room_for_the_tokens_that_rules_change() {
+        let plain = GenerateOptions::default();
+        let wanted = wanted_by(Beam::new(&plain), &plain, &[]).unwrap();
+        assert_eq!((wanted.best, wanted.tokens), (2 * 5 + 2, vec![1, 2]));
+        let unk = GenerateOptions {
+            beam: 3,
+            unkpen: -1.0,
+            ..plain
+        };
+        let wanted = wanted_by(Beam::new(&unk), &unk, &[]).unwrap();
+        assert_eq!((wanted.best, wanted.tokens), (2 * 3 + 3, vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn everything_is_wanted_where_rules_or_search_may_need_any_token() {
+        let plain = GenerateOptions::default();
+        let ngrams = GenerateOptions {
+            no_repeat_ngram_size: 2,
+            ..plain.clone()
+        };
+        assert_eq!(wanted_by(Beam::new(&plain), &plain, &[5]), None);
+        assert_eq!(wanted_by(Beam::new(&ngrams), &ngrams, &[]), None);
+        assert_eq!(wanted_by(Sampling::new(&plain), &plain, &[]), None);
+    }
+}
