@@ -42,6 +42,7 @@ mod dataset_dir;
 mod dataset_impl;
 mod epoch;
 mod error;
+mod halves;
 mod indexed;
 mod lines;
 mod mt19937;

@@ -37,6 +37,13 @@ impl Default for PairOptions {
     }
 }
 
+impl PairOptions {
+    /// Width of a batch whose longest sentence has this many tokens.
+    pub(crate) fn width(&self, longest: usize) -> usize {
+        longest.next_multiple_of(self.required_seq_len_multiple)
+    }
+}
+
 /// Sentences of a source language, and of a target language unless there is nothing to compare
 /// with.
 #[derive(Debug)]
@@ -351,7 +358,8 @@ impl LanguagePairDataset {
     /// Rows, source width and target width of the batch that the pairs `indices` make.
     pub fn shape(&self, indices: &[usize]) -> [usize; 3] {
         let width = |len: &dyn Fn(usize) -> usize| {
-            self.width(indices.iter().map(|&index| len(index)).max().unwrap_or(0))
+            self.options
+                .width(indices.iter().map(|&index| len(index)).max().unwrap_or(0))
         };
         let (src_len, tgt_len) = (
             width(&|index| self.src_len(index)),
@@ -435,7 +443,7 @@ impl LanguagePairDataset {
         vocab: usize,
         name: &str,
     ) -> Result<(Vec<i64>, usize)> {
-        let width = self.width(sizes.iter().copied().max().unwrap_or(0));
+        let width = self.options.width(sizes.iter().copied().max().unwrap_or(0));
         let mut rows = vec![i64::from(self.options.pad); ids.len() * width];
         for ((row, &index), &size) in rows.chunks_exact_mut(width.max(1)).zip(ids).zip(sizes) {
             let start = if left_pad { width - size } else { 0 };
@@ -463,10 +471,6 @@ impl LanguagePairDataset {
             }
         }
         shifted
-    }
-
-    fn width(&self, longest: usize) -> usize {
-        longest.next_multiple_of(self.options.required_seq_len_multiple)
     }
 }
 

@@ -96,6 +96,29 @@ pub enum Error {
         /// Training sentences of its batches, counted from 0.
         sentences: Vec<usize>,
     },
+    /// A sentence does not fit in the memory of its device, even alone.
+    #[error(
+        "{sentences} sentence {number} (counted from 0; {src_len} source and {tgt_len} target tokens) does not fit in \
+         the memory of the device\nhint: leave longer ones out with --max-source-positions and --max-target-positions, \
+         compute in half precision (--bf16), or take a smaller model"
+    )]
+    SentenceOutOfMemory {
+        /// What it is for: `training`, or the name of a validation set.
+        sentences: String,
+        /// Its number in the data, counted from 0.
+        number: usize,
+        /// Source tokens.
+        src_len: usize,
+        /// Target tokens.
+        tgt_len: usize,
+    },
+    /// The weights were lost in an update for which the memory of their device did not suffice.
+    #[error(
+        "the memory of the device does not hold the weights, their gradients and the state of the optimiser\n\
+         hint: take a smaller model or another optimiser (--optimizer), or end what else uses the device; checkpoints \
+         of earlier updates are unharmed"
+    )]
+    UpdateOutOfMemory,
     /// A run cannot be taken up from this checkpoint.
     #[error("cannot resume from {path}: {problem}")]
     Restore {

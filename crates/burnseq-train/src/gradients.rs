@@ -15,6 +15,7 @@ use burn::{
 use burnseq_model::named_parameters;
 use rayon::prelude::*;
 
+use crate::out_of_memory::{OutOfMemory, read};
 use crate::{Error, Result};
 
 /// Gradients summed over the micro-batches of an update, with a common factor.
@@ -22,6 +23,8 @@ use crate::{Error, Result};
 pub struct Accumulated {
     sum: GradientsParams,
     factor: f64,
+    /// Sum of squares of each gradient of `sum`, once it is known.
+    squares: Option<Vec<(usize, f64)>>,
 }
 
 /// Global norm of an update's gradients.
@@ -45,6 +48,7 @@ impl Accumulated {
         Self {
             sum: GradientsParams::new(),
             factor: 1.0,
+            squares: None,
         }
     }
 
@@ -63,6 +67,7 @@ impl Accumulated {
             "micro-batches are summed before they are scaled, by {}",
             self.factor
         );
+        self.squares = None;
         if self.is_empty() {
             self.sum = grads;
             return;
@@ -125,6 +130,7 @@ impl Accumulated {
                 }
             }
         }
+        self.squares = None;
         let mut taken = Take(&mut self.sum, params, Vec::new());
         model.visit(&mut taken);
         let mapped = map(taken.2).into_iter();
@@ -141,9 +147,26 @@ impl Accumulated {
         self.factor *= factor;
     }
 
+    /// Finds out how long the gradients are, unless that is known, for the norms that are asked for later.
+    ///
+    /// # Errors
+    /// When something that a gradient depends on did not fit in memory.
+    pub(crate) fn measure_once<M: Module>(&mut self, model: &M) -> Result<(), OutOfMemory> {
+        if self.squares.is_none() {
+            self.squares = Some(self.squares(model)?);
+        }
+        Ok(())
+    }
+
+    /// Adds the gradients of other micro-batches.
+    pub(crate) fn add_sum<M: Module>(&mut self, model: &M, other: Self) {
+        assert!(other.factor == 1.0, "sums are added before they are scaled");
+        self.add(model, other.sum);
+    }
+
     /// L2 norm over all parameters (norm of the norms of the tensors).
     pub fn norm<M: Module>(&self, model: &M) -> f32 {
-        let squares = self.squares(model).into_iter().map(|(_, square)| square);
+        let squares = self.known_squares(model).into_iter().map(|(_, square)| square);
         (squares.sum::<f64>().sqrt() * self.factor.abs()) as f32
     }
 
@@ -152,7 +175,7 @@ impl Accumulated {
         let names = named_parameters(model);
         let name = |index: usize| names[index].0.clone();
         let norm = |square: f64| (square.sqrt() * self.factor.abs()) as f32;
-        self.squares(model)
+        self.known_squares(model)
             .into_iter()
             .map(|(index, square)| (name(index), norm(square)))
             .collect()
@@ -205,9 +228,15 @@ impl Accumulated {
         (self.sum, self.factor)
     }
 
+    /// What [`Self::measure_once`] has found, or would find.
+    fn known_squares<M: Module>(&self, model: &M) -> Vec<(usize, f64)> {
+        let squares = || self.squares(model).expect("the gradients fit in memory");
+        self.squares.clone().unwrap_or_else(squares)
+    }
+
     /// Sum of squares of each raw sum, with the parameter's index in module order. On a GPU all are
     /// computed before the first is read, so that it is waited for once.
-    fn squares<M: Module>(&self, model: &M) -> Vec<(usize, f64)> {
+    fn squares<M: Module>(&self, model: &M) -> Result<Vec<(usize, f64)>, OutOfMemory> {
         struct Squares<'a> {
             sum: &'a GradientsParams,
             index: usize,
@@ -238,7 +267,7 @@ impl Accumulated {
         model.visit(&mut squares);
         let mut values = squares.known;
         if !squares.computed.is_empty() {
-            let computed = Tensor::cat(squares.computed, 0).into_data();
+            let computed = read(Tensor::cat(squares.computed, 0))?;
             values.extend(computed.iter::<f64>());
         }
         assert_eq!(
@@ -246,7 +275,7 @@ impl Accumulated {
             squares.found.len(),
             "the parameters of a model are on one device"
         );
-        squares.found.into_iter().zip(values).collect()
+        Ok(squares.found.into_iter().zip(values).collect())
     }
 }
 

@@ -39,6 +39,7 @@ pub mod log;
 mod loss_scaler;
 pub mod lr_scheduler;
 pub mod optim;
+mod out_of_memory;
 mod stop;
 mod trainer;
 mod validation;
@@ -52,6 +53,7 @@ pub use log::{Meters, TrainRecord, UpdateStats, ValidRecord};
 pub use loss_scaler::{LossScaler, LossScalerState, LossScalingConfig};
 pub use lr_scheduler::{LrScheduler, LrSchedulerConfig};
 pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
+pub use out_of_memory::DeviceMemory;
 pub use stop::{DEFAULT_PATIENCE, Interrupt, PatienceState, StopReason, StopRule};
 pub use trainer::{
     CheckpointConfig, DatasetConfig, Event, Observer, OptimizationConfig, RunSummary, StartFrom, TrainConfig,

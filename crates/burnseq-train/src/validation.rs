@@ -9,6 +9,7 @@ use burnseq_model::{Dropout, EncoderDecoder};
 use crate::criterions::Criterion;
 use crate::error::Result;
 use crate::log::{Meters, UpdateStats};
+use crate::out_of_memory::{DeviceMemory, OutOfMemory, Part};
 use crate::trainer::DatasetConfig;
 
 /// Batches that are made ahead of the device.
@@ -70,6 +71,8 @@ pub struct ValidationMetrics {
     pub values: Vec<(String, f64)>,
     /// Translations to show.
     pub samples: Vec<Sample>,
+    /// What else there is to say to the user.
+    pub notes: Vec<String>,
 }
 
 /// Error of a [`Validator`].
@@ -103,18 +106,34 @@ impl<M> Validator<M> for LossOnly {
 
 /// Sums of the loss over all sentences of a set; every sentence counts, the last batch too.
 ///
-/// `model` is off the autodiff device; `sentence_avg` makes the loss one per sentence.
+/// `model` is off the autodiff device, on that of `memory`; `sentence_avg` makes the loss one per sentence. A batch that
+/// does not fit in memory is computed in parts, and noted in `memory`.
 ///
 /// # Errors
-/// When a sentence holds a token that is not in the dictionary.
+/// When a sentence holds a token that is not in the dictionary, or does not fit in memory.
 pub fn validation_loss<M: EncoderDecoder>(
     model: &M,
     criterion: &Criterion,
     pad: usize,
     set: &ValidSet,
-    device: &Device,
+    memory: &mut DeviceMemory,
     sentence_avg: bool,
 ) -> Result<Meters> {
+    let device = memory.device().clone();
+    let at_once = |parts: &[Part]| -> Result<UpdateStats, OutOfMemory> {
+        let mut stats = UpdateStats::default();
+        for Part { batch, .. } in parts {
+            let tensors = BatchTensors::new(batch, &device);
+            let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
+            let output = criterion.forward(logits, tensors.target, pad);
+            stats.add_batch(batch);
+            stats.add_losses(vec![[output.loss, output.nll_loss]])?;
+            if let Some(correct) = output.correct {
+                stats.add_correct(correct);
+            }
+        }
+        Ok(stats)
+    };
     let mut meters = Meters::default();
     let dataset = Arc::clone(&set.dataset);
     let collate = move |indices: &[usize]| dataset.collate(indices);
@@ -124,24 +143,15 @@ pub fn validation_loss<M: EncoderDecoder>(
         let Some(batch) = batches.next().transpose()? else {
             return Ok(meters);
         };
-        let tensors = BatchTensors::new(&batch, device);
-        let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
-        let output = criterion.forward(logits, tensors.target, pad);
-        let mut stats = UpdateStats {
-            loss: f64::from(output.loss.into_scalar::<f32>()),
-            nll_loss: f64::from(output.nll_loss.into_scalar::<f32>()),
-            ntokens: batch.ntokens,
-            nsentences: batch.nsentences,
-            sample_size: if sentence_avg {
-                batch.nsentences
-            } else {
-                batch.ntokens
-            },
-            ..UpdateStats::default()
+        let mut stats = UpdateStats::default();
+        memory.compute(model, vec![Part::whole(0, batch)], at_once, |part| {
+            stats.add_share(&part);
+        })?;
+        stats.sample_size = if sentence_avg {
+            stats.nsentences
+        } else {
+            stats.ntokens
         };
-        if let Some(correct) = output.correct {
-            stats.add_correct(correct);
-        }
         stats.seconds = started.elapsed().as_secs_f64();
         meters.add(&stats);
     }

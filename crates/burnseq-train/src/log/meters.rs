@@ -8,6 +8,7 @@ use burnseq_data::Batch;
 use serde::{Deserialize, Serialize};
 
 use crate::criterions::Correct;
+use crate::out_of_memory::{OutOfMemory, read};
 
 /// What one update reports.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -62,16 +63,20 @@ impl UpdateStats {
     }
 
     /// Takes in `loss` and `nll_loss` of batches, each `[1]`, which are read from their device together.
-    pub(crate) fn add_losses(&mut self, losses: Vec<[Tensor<1>; 2]>) {
+    ///
+    /// # Errors
+    /// When a batch did not fit in memory.
+    pub(crate) fn add_losses(&mut self, losses: Vec<[Tensor<1>; 2]>) -> Result<(), OutOfMemory> {
         if losses.is_empty() {
-            return;
+            return Ok(());
         }
-        let losses = Tensor::cat(losses.into_iter().flatten().collect(), 0).into_data();
+        let losses = read(Tensor::cat(losses.into_iter().flatten().collect(), 0))?;
         let losses: Vec<f64> = losses.iter().collect();
         for [loss, nll_loss] in losses.as_chunks().0 {
             self.loss += loss;
             self.nll_loss += nll_loss;
         }
+        Ok(())
     }
 
     /// Takes in how many target tokens of a batch are ranked first.

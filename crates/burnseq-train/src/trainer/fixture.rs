@@ -121,15 +121,23 @@ pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
     weights.try_to_vec().unwrap()
 }
 
-/// A Transformer whose logits are NaN for a batch with [`POISON`], and that panics at one with [`FATAL`].
+/// A Transformer whose logits are NaN for a batch with [`POISON`], and that panics at one with [`FATAL`], or, as Burn
+/// does when memory runs out, at one of too many places.
 #[derive(Module, Debug)]
 pub(super) struct Poisonable {
     inner: Transformer,
+    /// Most places of a batch, both sides and padding included.
+    places: usize,
 }
 
 impl Poisonable {
     pub(super) fn new(inner: Transformer) -> Self {
-        Self { inner }
+        Self::with_memory(inner, usize::MAX)
+    }
+
+    /// One whose device holds batches of at most so many places.
+    pub(super) fn with_memory(inner: Transformer, places: usize) -> Self {
+        Self { inner, places }
     }
 }
 
@@ -147,6 +155,14 @@ impl EncoderDecoder for Poisonable {
             tokens.any().into_scalar::<bool>()
         };
         assert!(!has(FATAL), "a fatal token");
+        let places: usize = [src_tokens.dims(), prev_output_tokens.dims()]
+            .iter()
+            .map(|[rows, width]| rows * width)
+            .sum();
+        assert!(
+            places <= self.places,
+            "out of device memory allocating {places} bytes"
+        );
         let is_poisoned = has(POISON);
         let logits = self.inner.forward(src_tokens, prev_output_tokens, dropout);
         if is_poisoned { logits * f32::NAN } else { logits }

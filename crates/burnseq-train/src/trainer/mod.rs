@@ -6,6 +6,8 @@ mod config;
 mod event;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod memory_tests;
 mod replicas;
 mod resume;
 mod run;
@@ -36,6 +38,7 @@ use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
 use crate::lr_scheduler::LrScheduler;
 use crate::optim::Optimizer;
+use crate::out_of_memory::DeviceMemory;
 use crate::stop::Interrupt;
 use crate::validation::{ValidSet, Validator};
 
@@ -83,6 +86,8 @@ pub struct Trainer<M: EncoderDecoder> {
     resampling: Option<Arc<Resampling>>,
     dropped: usize,
     valid: Vec<ValidSet>,
+    /// What is known of the device's memory, for each of `valid`.
+    valid_memory: Vec<DeviceMemory>,
     validator: Box<dyn Validator<M>>,
     epochs: EpochIterator,
     state: TrainState,
@@ -122,6 +127,9 @@ impl<M: EncoderDecoder> Trainer<M> {
             };
             data.valid.into_iter().map(cut).collect::<Result<_>>()?
         };
+        let memory_for =
+            |set: &ValidSet| DeviceMemory::new(device.clone(), &set.name, set.dataset.options().clone());
+        let valid_memory = valid.iter().map(memory_for).collect();
         let vocab = model.vocab();
         let model = model.train();
         let state = TrainState {
@@ -155,6 +163,7 @@ impl<M: EncoderDecoder> Trainer<M> {
                 criterion: config.criterion.init()?,
                 pad: vocab.pad,
                 device: device.clone().autodiff(),
+                memory: DeviceMemory::new(device.clone(), "training", data.train.options().clone()),
             },
             optimizer: config.optimizer.init(&model)?,
             scheduler: config
@@ -174,6 +183,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             config,
             context,
             valid,
+            valid_memory,
             validator,
             epochs,
             state,

@@ -21,18 +21,12 @@ use burnseq_model::{Dropout, EncoderDecoder};
 use super::all_reduce::{self, AllReduce};
 use super::state::dropout_seed;
 use crate::criterions::Criterion;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gradients::Accumulated;
 use crate::log::UpdateStats;
 use crate::optim::{Optimizer, OptimizerConfig};
+use crate::out_of_memory::{DeviceMemory, OutOfMemory, Part};
 use crate::validation::BatchTensors;
-
-/// A batch, or a part of one, and its number within the update, on which its dropout masks depend.
-#[derive(Debug)]
-pub(super) struct Part {
-    pub(super) number: usize,
-    pub(super) batch: Batch,
-}
 
 /// Shares the batches of an update, each in one or more parts, out to replicas: number `r` gets every `replicas`-th of
 /// them, beginning with the `r`-th, as in fairseq. At the end of an epoch there may be none left for some.
@@ -41,7 +35,7 @@ pub(super) fn share_out(batches: Vec<Vec<Batch>>, replicas: usize) -> Vec<Vec<Pa
     let mut number = 0;
     for (position, parts) in batches.into_iter().enumerate() {
         for batch in parts {
-            shares[position % replicas].push(Part { number, batch });
+            shares[position % replicas].push(Part::whole(number, batch));
             number += 1;
         }
     }
@@ -60,50 +54,96 @@ pub(super) struct Pass {
 }
 
 /// From batches to gradients, on one device.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Learner {
     pub(super) criterion: Criterion,
     /// Id of the padding.
     pub(super) pad: usize,
     /// The autodiff side of the device.
     pub(super) device: Device,
+    pub(super) memory: DeviceMemory,
 }
 
 impl Learner {
-    /// Gradients of a share, summed and with the factor of the loss, and what its batches add up to.
-    pub(super) fn gradients<M: EncoderDecoder>(
-        &self,
-        model: &M,
-        share: &[Part],
-        pass: Pass,
-    ) -> (Accumulated, UpdateStats) {
-        let mut gradients = Accumulated::new();
-        let mut stats = UpdateStats::default();
-        let (mut losses, mut correct) = (Vec::new(), Vec::new());
-        for Part { number, batch } in share {
-            let seed = dropout_seed(pass.seed, pass.num_updates, *number);
-            let tensors = BatchTensors::new(batch, &self.device);
-            let logits = model.forward(
-                tensors.src_tokens,
-                tensors.prev_output_tokens,
-                &Dropout::seeded(seed),
-            );
-            let output = self.criterion.forward(logits, tensors.target, self.pad);
-            losses.push([output.loss.clone(), output.nll_loss].map(Tensor::without_autodiff));
-            correct.extend(output.correct);
-            let scaled = if pass.loss_scale == 1.0 {
-                output.loss
-            } else {
-                output.loss * pass.loss_scale
-            };
-            gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
-            stats.add_batch(batch);
+    /// The same on another device.
+    fn on(&self, device: &Device) -> Self {
+        Self {
+            criterion: self.criterion.clone(),
+            pad: self.pad,
+            device: device.clone().autodiff(),
+            memory: self.memory.of(device),
         }
-        // Read last and at once: a GPU is waited for whenever something is read.
-        stats.add_losses(losses);
-        correct.into_iter().for_each(|correct| stats.add_correct(correct));
-        (gradients, stats)
     }
+
+    /// Gradients of a share, summed and with the factor of the loss, and what its batches add up to; what does not fit
+    /// in memory is computed in parts.
+    ///
+    /// # Errors
+    /// A single sentence that does not fit, or a model that was lost in an update that did not fit.
+    pub(super) fn gradients<M: EncoderDecoder>(
+        &mut self,
+        model: &M,
+        share: Vec<Part>,
+        pass: Pass,
+    ) -> Result<(Accumulated, UpdateStats)> {
+        let Self {
+            criterion,
+            pad,
+            device,
+            memory,
+        } = self;
+        let at_once = |parts: &[Part]| at_once(criterion, *pad, device, model, parts, pass);
+        let mut sum: Option<(Accumulated, UpdateStats)> = None;
+        memory.compute(model, share, at_once, |(gradients, stats)| match &mut sum {
+            None => sum = Some((gradients, stats)),
+            Some((all_gradients, all_stats)) => {
+                all_gradients.add_sum(model, gradients);
+                all_stats.add_share(&stats);
+            }
+        })?;
+        if let Some((gradients, _)) = &mut sum {
+            let measured = gradients.measure_once(model);
+            measured.map_err(|OutOfMemory| Error::UpdateOutOfMemory)?;
+        }
+        Ok(sum.unwrap_or_default())
+    }
+}
+
+/// Gradients of `parts`, summed, and what they add up to.
+///
+/// # Errors
+/// When they do not fit in memory together.
+fn at_once<M: EncoderDecoder>(
+    criterion: &Criterion,
+    pad: usize,
+    device: &Device,
+    model: &M,
+    parts: &[Part],
+    pass: Pass,
+) -> Result<(Accumulated, UpdateStats), OutOfMemory> {
+    let mut gradients = Accumulated::new();
+    let mut stats = UpdateStats::default();
+    let (mut losses, mut correct) = (Vec::new(), Vec::new());
+    for part in parts {
+        let dropout = Dropout::seeded(dropout_seed(pass.seed, pass.num_updates, part));
+        let tensors = BatchTensors::new(&part.batch, device);
+        let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &dropout);
+        let output = criterion.forward(logits, tensors.target, pad);
+        losses.push([output.loss.clone(), output.nll_loss].map(Tensor::without_autodiff));
+        correct.extend(output.correct);
+        let scaled = if pass.loss_scale == 1.0 {
+            output.loss
+        } else {
+            output.loss * pass.loss_scale
+        };
+        gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
+        stats.add_batch(&part.batch);
+    }
+    // Read last and at once: a GPU is waited for whenever something is read.
+    stats.add_losses(losses)?;
+    correct.into_iter().for_each(|correct| stats.add_correct(correct));
+    gradients.measure_once(model)?;
+    Ok((gradients, stats))
 }
 
 /// What a replica is told to do.
@@ -119,6 +159,8 @@ enum Order {
 /// That a replica has the gradients of its share.
 struct Done {
     stats: UpdateStats,
+    /// What there is to say to the user.
+    notes: Vec<String>,
     /// Parameters that have a gradient.
     params: Vec<ParamId>,
 }
@@ -148,10 +190,7 @@ impl Replicas {
         let own = ends.next().expect("there is an end for each device");
         let mut workers = Vec::new();
         for (device, all_reduce) in devices.iter().zip(ends) {
-            let learner = Learner {
-                device: device.clone().autodiff(),
-                ..learner.clone()
-            };
+            let learner = learner.on(device);
             let copy = model.clone().fork(&learner.device);
             let mut own_optimizer = config.init(&copy)?;
             own_optimizer.load_state_dict(&copy, optimizer.state_dict(model))?;
@@ -167,25 +206,29 @@ impl Replicas {
     ///
     /// A parameter that has a gradient on some replica has one on all, as in fairseq.
     ///
+    /// # Errors
+    /// When what a replica has to compute does not fit in the memory of its device; see [`Learner::gradients`].
+    ///
     /// # Panics
     /// When a replica panics.
     pub(super) fn gradients<M: EncoderDecoder>(
         &mut self,
-        learner: &Learner,
+        learner: &mut Learner,
         model: &M,
         shares: Vec<Vec<Part>>,
         pass: Pass,
-    ) -> (Accumulated, UpdateStats) {
+    ) -> Result<(Accumulated, UpdateStats)> {
         let mut shares = shares.into_iter();
         let own = shares.next().expect("there is a share for each replica");
         for (worker, share) in self.workers.iter_mut().zip(shares) {
             worker.order(Order::Gradients(share, pass));
         }
-        let (mut gradients, mut stats) = learner.gradients(model, &own, pass);
+        let (mut gradients, mut stats) = learner.gradients(model, own, pass)?;
         let mut params: HashSet<ParamId> = gradients.params(model).into_iter().collect();
         for worker in &mut self.workers {
-            let done = worker.done();
+            let done = worker.done()?;
             stats.add_share(&done.stats);
+            learner.memory.add_notes(done.notes);
             params.extend(done.params);
         }
         // Only now: a replica that had failed would leave the others waiting for its gradients.
@@ -194,7 +237,7 @@ impl Replicas {
             worker.order(Order::Sum(Arc::clone(&params)));
         }
         gradients.map_flat(model, &params, |flat| self.all_reduce.sum(flat));
-        (gradients, stats)
+        Ok((gradients, stats))
     }
 
     /// Applies the gradients on the replicas beside the trainer's own; `factor` is that of [`Accumulated::factor`].
@@ -209,7 +252,7 @@ impl Replicas {
 struct Worker {
     /// `None` once dropped, which tells the thread to end.
     orders: Option<Sender<Order>>,
-    done: Receiver<Done>,
+    done: Receiver<Result<Done>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -223,7 +266,7 @@ impl Worker {
         let (orders, received) = channel();
         let (sender, done) = channel();
         let thread =
-            std::thread::spawn(move || work(&learner, model, optimizer, all_reduce, received, &sender));
+            std::thread::spawn(move || work(learner, model, optimizer, all_reduce, received, &sender));
         Self {
             orders: Some(orders),
             done,
@@ -238,7 +281,7 @@ impl Worker {
         }
     }
 
-    fn done(&mut self) -> Done {
+    fn done(&mut self) -> Result<Done> {
         match self.done.recv() {
             Ok(done) => done,
             Err(_) => self.raise(),
@@ -267,21 +310,26 @@ impl Drop for Worker {
 
 /// Follows orders until there are no more.
 fn work<M: EncoderDecoder>(
-    learner: &Learner,
+    mut learner: Learner,
     mut model: M,
     mut optimizer: Optimizer,
     mut all_reduce: Box<dyn AllReduce>,
     orders: Receiver<Order>,
-    done: &Sender<Done>,
+    done: &Sender<Result<Done>>,
 ) {
     let mut gradients = Accumulated::new();
     for order in orders {
         match order {
             Order::Gradients(share, pass) => {
-                let stats;
-                (gradients, stats) = learner.gradients(&model, &share, pass);
-                let params = gradients.params(&model);
-                if done.send(Done { stats, params }).is_err() {
+                let computed = learner.gradients(&model, share, pass).map(|(computed, stats)| {
+                    gradients = computed;
+                    Done {
+                        stats,
+                        notes: learner.memory.take_notes(),
+                        params: gradients.params(&model),
+                    }
+                });
+                if done.send(computed).is_err() {
                     return;
                 }
             }

@@ -116,6 +116,9 @@ impl<M: EncoderDecoder> Trainer<M> {
             let started = Instant::now();
             let batches = source.take(per_update)?;
             let skipped = self.update(batches, started)?;
+            for note in self.learner.memory.take_notes() {
+                observe(Event::Note(&note));
+            }
             self.epochs.skip(per_update);
             let left = self.epochs.len() - self.epochs.offset();
             if skip_remainder && left.div_ceil(world_size) < update_freq {
@@ -198,20 +201,22 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Validates on every set; gives the value of the metric that chooses the best checkpoint.
     fn validate(&mut self, observe: Observer<'_>) -> Result<f64> {
         let model = self.valid_model();
-        let Learner {
-            criterion,
-            pad,
-            device,
-        } = self.learner.clone();
-        let device = device.without_autodiff();
         let mut watched = f64::NAN;
         let metric = self.config.validation.best_checkpoint_metric.clone();
         for number in 0..self.valid.len() {
             let set = &self.valid[number];
             observe(Event::Validating { subset: &set.name });
             let sentence_avg = self.config.optimization.sentence_avg;
-            let meters = validation_loss(&model, &criterion, pad, set, &device, sentence_avg)?;
+            let Learner { criterion, pad, .. } = &self.learner;
+            let memory = &mut self.valid_memory[number];
+            let meters = validation_loss(&model, criterion, *pad, set, memory, sentence_avg)?;
+            for note in memory.take_notes() {
+                observe(Event::Note(&note));
+            }
             let found = self.validator.evaluate(&model, set).map_err(Error::Validator)?;
+            for note in &found.notes {
+                observe(Event::Note(note));
+            }
             for sample in &found.samples {
                 observe(Event::Sample(sample));
             }

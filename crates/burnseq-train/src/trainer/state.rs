@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::Meters;
 use crate::loss_scaler::LossScalerState;
+use crate::out_of_memory::Part;
 use crate::stop::PatienceState;
 
 /// Progress of a run.
@@ -41,9 +42,12 @@ pub struct TrainState {
 }
 
 /// Seed of the dropout masks of one batch: depends on the run's seed, the update and the number
-/// of the batch within the update alone, so that a resumed run draws the same masks.
-pub(super) fn dropout_seed(seed: u32, num_updates: u64, micro_batch: usize) -> u64 {
-    [u64::from(seed), num_updates, micro_batch as u64]
+/// of the batch within the update alone, so that a resumed run draws the same masks. The pieces of a batch that does
+/// not fit in memory have masks of their own.
+pub(super) fn dropout_seed(seed: u32, num_updates: u64, part: &Part) -> u64 {
+    // The whole is piece 1, so that the number alone counts.
+    let micro_batch = part.number as u64 ^ (part.piece - 1).rotate_right(32);
+    [u64::from(seed), num_updates, micro_batch]
         .into_iter()
         .fold(0, |hash, value| {
             // SplitMix64 (Steele et al. 2014, figure 18).
@@ -57,6 +61,7 @@ pub(super) fn dropout_seed(seed: u32, num_updates: u64, micro_batch: usize) -> u
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burnseq_data::Batch;
     use std::collections::HashSet;
 
     #[test]
@@ -64,11 +69,17 @@ mod tests {
         let mut seeds = HashSet::new();
         for seed in 1..4 {
             for update in 0..100 {
-                for micro_batch in 0..3 {
-                    seeds.insert(dropout_seed(seed, update, micro_batch));
+                for number in 0..3 {
+                    for piece in 1..4 {
+                        let part = Part {
+                            piece,
+                            ..Part::whole(number, Batch::default())
+                        };
+                        seeds.insert(dropout_seed(seed, update, &part));
+                    }
                 }
             }
         }
-        assert_eq!(seeds.len(), 900);
+        assert_eq!(seeds.len(), 2700);
     }
 }

@@ -24,7 +24,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// they are.
     ///
     /// # Errors
-    /// When no more updates may be skipped.
+    /// When no more updates may be skipped, or a sentence does not fit in memory.
     pub(super) fn update(&mut self, batches: Vec<Vec<Batch>>, started: Instant) -> Result<Option<String>> {
         let sentences: Vec<usize> = batches
             .iter()
@@ -32,7 +32,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             .flat_map(|batch| batch.ids.clone())
             .collect();
         let loss_scale = self.loss_scaler.as_ref().map_or(1.0, LossScaler::loss_scale);
-        let (mut gradients, mut stats) = self.gradients(batches, loss_scale);
+        let (mut gradients, mut stats) = self.gradients(batches, loss_scale)?;
         stats.lr = self.lr();
         stats.sample_size = if self.config.optimization.sentence_avg {
             stats.nsentences
@@ -81,7 +81,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     }
 
     /// Gradients of an update, summed over its batches and all replicas, and what the batches add up to.
-    fn gradients(&mut self, batches: Vec<Vec<Batch>>, loss_scale: f64) -> (Accumulated, UpdateStats) {
+    fn gradients(&mut self, batches: Vec<Vec<Batch>>, loss_scale: f64) -> Result<(Accumulated, UpdateStats)> {
         let pass = Pass {
             seed: self.config.seed,
             num_updates: self.state.num_updates,
@@ -91,10 +91,10 @@ impl<M: EncoderDecoder> Trainer<M> {
             .model
             .as_ref()
             .expect("the model is only away during an update");
-        let shares = share_out(batches, self.config.distributed_world_size);
+        let mut shares = share_out(batches, self.config.distributed_world_size);
         match &mut self.replicas {
-            Some(replicas) => replicas.gradients(&self.learner, model, shares, pass),
-            None => self.learner.gradients(model, &shares[0], pass),
+            Some(replicas) => replicas.gradients(&mut self.learner, model, shares, pass),
+            None => self.learner.gradients(model, shares.remove(0), pass),
         }
     }
 

@@ -1,14 +1,16 @@
 //! BLEU of a validation set by real beam search: `--eval-bleu`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use burnseq_generate::{GenerateOptions, Generator, Source};
+use burnseq_data::Batch;
+use burnseq_generate::{GenerateError, GenerateOptions, Generator, Source};
 use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
 use burnseq_model::EncoderDecoder;
 use burnseq_text::moses::MosesDetokenizer;
 use burnseq_text::{Dictionary, RemoveBpe, TextPipeline};
-use burnseq_train::{Sample, ValidSet, ValidationMetrics, Validator, ValidatorError};
+use burnseq_train::{DeviceMemory, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError};
 use serde::{Deserialize, Serialize};
 
 use crate::decode::TargetText;
@@ -82,6 +84,8 @@ pub struct BleuValidator {
     detokenizer: Option<MosesDetokenizer>,
     print_samples: bool,
     device: Device,
+    /// What is known of the device's memory when it translates a set, by its name.
+    memory: HashMap<String, DeviceMemory>,
 }
 
 impl BleuValidator {
@@ -124,6 +128,7 @@ impl BleuValidator {
                 .then(|| MosesDetokenizer::new(tgt_lang)),
             print_samples: config.print_samples,
             device: device.clone(),
+            memory: HashMap::new(),
         })
     }
 }
@@ -136,6 +141,37 @@ impl BleuValidator {
             Some(detokenizer) => detokenizer.detokenize(&text),
             None => text,
         }
+    }
+
+    /// Numbers and best hypotheses of the sentences `batch`; in parts, where the search does not fit in memory.
+    fn translate<M: EncoderDecoder>(
+        &mut self,
+        model: &M,
+        set: &ValidSet,
+        batch: &[usize],
+    ) -> Result<Vec<(usize, Vec<u32>)>, ValidatorError> {
+        let (generator, device) = (&self.generator, &self.device);
+        let translate = |piece: &Batch| -> Result<Vec<(usize, Vec<u32>)>, GenerateError> {
+            let ids: Vec<usize> = batch
+                .iter()
+                .copied()
+                .filter(|id| piece.ids.contains(id))
+                .collect();
+            let source = |&id: &usize| Source::new(id as u64, set.dataset.source(id));
+            let sources: Vec<Source> = ids.iter().map(source).collect();
+            let found = generator.generate(std::slice::from_ref(model), &sources, device)?;
+            let best = found.into_iter().map(|hypotheses| {
+                let best = hypotheses.into_iter().next();
+                best.map_or_else(Vec::new, |hypothesis| hypothesis.tokens)
+            });
+            Ok(ids.into_iter().zip(best).collect())
+        };
+        let memory = self
+            .memory
+            .entry(set.name.clone())
+            .or_insert_with(|| DeviceMemory::new(device.clone(), &set.name, set.dataset.options().clone()));
+        let pieces = memory.compute_batch(model, set.dataset.collate(batch)?, translate)?;
+        Ok(pieces.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
     }
 }
 
@@ -150,24 +186,14 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
         // Batches go from short to long sentences; one of middle length is shown.
         let middle = set.batches.len() / 2;
         for (number, batch) in set.batches.iter().enumerate() {
-            let sources: Vec<Source> = batch
-                .iter()
-                .map(|&index| Source::new(index as u64, set.dataset.source(index)))
-                .collect();
-            let translations =
-                self.generator
-                    .generate(std::slice::from_ref(model), &sources, &self.device)?;
-            for (&index, translations) in batch.iter().zip(&translations) {
-                let best = translations
-                    .first()
-                    .map_or(&[][..], |hypothesis| &hypothesis.tokens);
+            for (index, best) in self.translate(model, set, batch)? {
                 let reference = set.dataset.example(index).target.unwrap_or_default();
-                hypotheses.push(self.text(best, UNK_IN_HYPOTHESIS));
+                hypotheses.push(self.text(&best, UNK_IN_HYPOTHESIS));
                 references.push(self.text(&reference, UNK_IN_REFERENCE));
                 if self.print_samples && number == middle && samples.is_empty() {
                     samples.push(Sample {
                         id: index,
-                        hypothesis: self.text(best, UNK),
+                        hypothesis: self.text(&best, UNK),
                         reference: self.text(&reference, UNK),
                     });
                 }
@@ -180,6 +206,11 @@ impl<M: EncoderDecoder> Validator<M> for BleuValidator {
         Ok(ValidationMetrics {
             values: vec![("bleu".to_owned(), score.score)],
             samples,
+            notes: self
+                .memory
+                .values_mut()
+                .flat_map(DeviceMemory::take_notes)
+                .collect(),
         })
     }
 }

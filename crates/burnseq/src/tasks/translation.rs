@@ -11,8 +11,9 @@ use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
 use burnseq_train::{
-    Checkpoint, DatasetConfig, Event, Interrupt, LossOnly, Observer, StopReason, TaskInfo, TrainConfig,
-    TrainContext, TrainData, Trainer, TrainingRecord, ValidRecord, ValidSet, Validator, validation_loss,
+    Checkpoint, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Observer, StopReason, TaskInfo,
+    TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord, ValidRecord, ValidSet, Validator,
+    validation_loss,
 };
 use serde::{Deserialize, Serialize};
 
@@ -218,10 +219,24 @@ impl TranslationTask {
             observe(Event::Validating { subset: split });
             let pairs = self.checked(split, self.dir.load(split, false, options.clone())?)?;
             let set = ValidSet::new(split.clone(), pairs, dataset, max_steps, model.max_positions())?;
-            let meters = validation_loss(model, &criterion, self.vocab().pad, &set, device, sentence_avg)?;
+            let mut memory = DeviceMemory::new(device.clone(), split, options.clone());
+            let meters = validation_loss(
+                model,
+                &criterion,
+                self.vocab().pad,
+                &set,
+                &mut memory,
+                sentence_avg,
+            )?;
+            for note in memory.take_notes() {
+                observe(Event::Note(&note));
+            }
             let found = validator
                 .evaluate(model, &set)
                 .map_err(burnseq_train::Error::Validator)?;
+            for note in &found.notes {
+                observe(Event::Note(note));
+            }
             for sample in &found.samples {
                 observe(Event::Sample(sample));
             }
