@@ -49,6 +49,12 @@ impl ComputeArgs {
         Ok(Compute { device, precision })
     }
 
+    /// What the device is: the name that the driver gives a GPU, and its memory.
+    pub fn hardware_name(&self) -> String {
+        let name: DeviceName = self.device_name().parse().unwrap_or_default();
+        name.hardware_name()
+    }
+
     /// The devices of further replicas, `world_size` with the first one: the processor again, or the GPUs whose numbers
     /// follow.
     ///

@@ -113,6 +113,16 @@ impl DeviceName {
             Self::Auto => Ok(open_cuda(0).unwrap_or_else(|_| Device::flex())),
         }
     }
+
+    /// What the driver calls the device, with its memory; `processor` where the name does not stand for a GPU.
+    pub fn hardware_name(self) -> String {
+        let index = match self {
+            Self::Cpu => None,
+            Self::Cuda(index) => Some(index),
+            Self::Auto => cuda_available(0).is_ok().then_some(0),
+        };
+        index.map_or_else(|| "processor".to_owned(), cuda_hardware_name)
+    }
 }
 
 impl FromStr for DeviceName {
@@ -173,6 +183,16 @@ pub fn cuda_available(index: usize) -> Result<(), CudaUnavailable> {
 #[cfg(not(feature = "cuda"))]
 pub fn cuda_available(_index: usize) -> Result<(), CudaUnavailable> {
     Err(CudaUnavailable::NotBuilt)
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_hardware_name(index: usize) -> String {
+    cuda::hardware_name(index).unwrap_or_else(|| format!("cuda:{index}"))
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_hardware_name(index: usize) -> String {
+    format!("cuda:{index}")
 }
 
 #[cfg(feature = "cuda")]
@@ -241,6 +261,15 @@ mod cuda {
         unsafe { driver::primary_ctx::retain(device) }
             .map_err(|error| refused("cuDevicePrimaryCtxRetain", error))?;
         Ok(())
+    }
+
+    /// Name and memory of a device that has passed [`check`].
+    pub(super) fn hardware_name(index: usize) -> Option<String> {
+        let device = driver::device::get(i32::try_from(index).ok()?).ok()?;
+        let name = driver::device::get_name(device).ok()?;
+        // SAFETY: `device` comes from the driver.
+        let bytes = unsafe { driver::device::total_mem(device) }.ok()?;
+        Some(format!("{name}, {} MiB", bytes >> 20))
     }
 
     /// A driver loads code of its own CUDA version and older ones only.

@@ -112,6 +112,17 @@ pub enum Error {
         /// Target tokens.
         tgt_len: usize,
     },
+    /// `--max-tokens auto` finds nothing.
+    #[error(
+        "--max-tokens auto: the memory of the device does not even hold an update with batches of {max_tokens} tokens, \
+         as the longest sentences need\nhint: leave longer ones out with --max-source-positions and \
+         --max-target-positions, compute in half precision (--bf16), take a smaller model, or end what else uses the \
+         device"
+    )]
+    NoBatchFits {
+        /// The smallest number of tokens that was tried.
+        max_tokens: usize,
+    },
     /// The weights were lost in an update for which the memory of their device did not suffice.
     #[error(
         "the memory of the device does not hold the weights, their gradients and the state of the optimiser\n\

@@ -24,7 +24,32 @@ pub struct Accumulated {
     sum: GradientsParams,
     factor: f64,
     /// Sum of squares of each gradient of `sum`, once it is known.
-    squares: Option<Vec<(usize, f64)>>,
+    squares: Option<Squares>,
+}
+
+/// Sums of squares of the gradients.
+#[derive(Debug)]
+struct Squares {
+    /// Index of each parameter that has a gradient, in module order.
+    found: Vec<usize>,
+    /// On the processor the sums.
+    known: Vec<f64>,
+    /// On a GPU the sums, which it is waited for when they are looked at.
+    computed: Option<TensorData>,
+}
+
+impl Squares {
+    /// Index and sum of each parameter.
+    fn values(&self) -> Vec<(usize, f64)> {
+        let mut values = self.known.clone();
+        values.extend(self.computed.iter().flat_map(|data| data.iter::<f64>()));
+        assert_eq!(
+            values.len(),
+            self.found.len(),
+            "the parameters of a model are on one device"
+        );
+        self.found.iter().copied().zip(values).collect()
+    }
 }
 
 /// Global norm of an update's gradients.
@@ -147,7 +172,8 @@ impl Accumulated {
         self.factor *= factor;
     }
 
-    /// Finds out how long the gradients are, unless that is known, for the norms that are asked for later.
+    /// Has the lengths of the gradients computed, unless they are, for the norms that are asked for later; a GPU is not
+    /// waited for.
     ///
     /// # Errors
     /// When something that a gradient depends on did not fit in memory.
@@ -230,21 +256,23 @@ impl Accumulated {
 
     /// What [`Self::measure_once`] has found, or would find.
     fn known_squares<M: Module>(&self, model: &M) -> Vec<(usize, f64)> {
-        let squares = || self.squares(model).expect("the gradients fit in memory");
-        self.squares.clone().unwrap_or_else(squares)
+        match &self.squares {
+            Some(squares) => squares.values(),
+            None => self.squares(model).expect("the gradients fit in memory").values(),
+        }
     }
 
     /// Sum of squares of each raw sum, with the parameter's index in module order. On a GPU all are
     /// computed before the first is read, so that it is waited for once.
-    fn squares<M: Module>(&self, model: &M) -> Result<Vec<(usize, f64)>, OutOfMemory> {
-        struct Squares<'a> {
+    fn squares<M: Module>(&self, model: &M) -> Result<Squares, OutOfMemory> {
+        struct Visitor<'a> {
             sum: &'a GradientsParams,
             index: usize,
             found: Vec<usize>,
             known: Vec<f64>,
             computed: Vec<Tensor<1>>,
         }
-        impl ModuleVisitor for Squares<'_> {
+        impl ModuleVisitor for Visitor<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
                 if let Some(grad) = self.sum.get::<D>(param.id) {
                     self.found.push(self.index);
@@ -257,7 +285,7 @@ impl Accumulated {
                 self.index += 1;
             }
         }
-        let mut squares = Squares {
+        let mut squares = Visitor {
             sum: &self.sum,
             index: 0,
             found: Vec::new(),
@@ -265,17 +293,16 @@ impl Accumulated {
             computed: Vec::new(),
         };
         model.visit(&mut squares);
-        let mut values = squares.known;
-        if !squares.computed.is_empty() {
-            let computed = read(Tensor::cat(squares.computed, 0))?;
-            values.extend(computed.iter::<f64>());
-        }
-        assert_eq!(
-            values.len(),
-            squares.found.len(),
-            "the parameters of a model are on one device"
-        );
-        Ok(squares.found.into_iter().zip(values).collect())
+        let computed = if squares.computed.is_empty() {
+            None
+        } else {
+            Some(read(Tensor::cat(squares.computed, 0))?)
+        };
+        Ok(Squares {
+            found: squares.found,
+            known: squares.known,
+            computed,
+        })
     }
 }
 

@@ -38,6 +38,7 @@ pub mod gradients;
 pub mod log;
 mod loss_scaler;
 pub mod lr_scheduler;
+mod memory_usage;
 pub mod optim;
 mod out_of_memory;
 mod stop;
@@ -52,12 +53,14 @@ pub use gradients::{Accumulated, GradNorm};
 pub use log::{Meters, TrainRecord, UpdateStats, ValidRecord};
 pub use loss_scaler::{LossScaler, LossScalerState, LossScalingConfig};
 pub use lr_scheduler::{LrScheduler, LrSchedulerConfig};
+pub use memory_usage::peak_device_memory;
 pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
 pub use out_of_memory::DeviceMemory;
 pub use stop::{DEFAULT_PATIENCE, Interrupt, PatienceState, StopReason, StopRule};
 pub use trainer::{
-    CheckpointConfig, DatasetConfig, Event, Observer, OptimizationConfig, RunSummary, StartFrom, TrainConfig,
-    TrainContext, TrainData, TrainState, Trainer, TrainingRecord, ValidationConfig, training_epochs,
+    CheckpointConfig, DatasetConfig, Event, FoundMaxTokens, Observer, OptimizationConfig, RunSummary,
+    StartFrom, TrainConfig, TrainContext, TrainData, TrainState, Trainer, TrainingRecord, ValidationConfig,
+    find_max_tokens, longest_sentences, saved_max_tokens, training_epochs,
 };
 pub use validation::{
     LossOnly, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError, validation_loss,

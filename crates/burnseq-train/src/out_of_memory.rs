@@ -51,7 +51,7 @@ pub(crate) fn catch<T>(compute: impl FnOnce() -> Result<T, OutOfMemory>) -> Resu
     }
 }
 
-/// The values of a tensor.
+/// The values of a tensor. On a GPU this finds out whether they can be computed; it is waited for when they are looked at.
 ///
 /// # Errors
 /// When something that they depend on did not fit in memory.
@@ -67,7 +67,7 @@ pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<TensorData, OutO
 }
 
 /// Whether all parameters have their values, rather than being the result of an update that did not fit in memory.
-fn is_intact<M: Module>(model: &M) -> bool {
+pub(crate) fn is_intact<M: Module>(model: &M) -> bool {
     struct Intact(bool);
     impl ModuleVisitor for Intact {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -200,7 +200,7 @@ impl DeviceMemory {
         match catch(|| at_once(&parts)) {
             Ok(result) => add(result),
             Err(OutOfMemory) => {
-                self.free();
+                free(&self.device);
                 if !is_intact(model) {
                     return Err(Error::UpdateOutOfMemory);
                 }
@@ -225,7 +225,7 @@ impl DeviceMemory {
                     add(result);
                     continue;
                 }
-                self.free();
+                free(&self.device);
             }
             let [first, second] = self.halves(&part)?;
             left.push_front(second);
@@ -280,13 +280,13 @@ impl DeviceMemory {
         }
         fitting
     }
+}
 
-    /// Gives back the memory of what is no longer used.
-    fn free(&self) {
-        // What waits to be launched holds memory. An error of it belongs to its results, which nothing uses.
-        let _ = self.device.sync();
-        self.device.memory_cleanup();
-    }
+/// Gives back the memory of `device` that is no longer used.
+pub(crate) fn free(device: &Device) {
+    // What waits to be launched holds memory. An error of it belongs to its results, which nothing uses.
+    let _ = device.sync();
+    device.memory_cleanup();
 }
 
 #[cfg(test)]

@@ -12,23 +12,31 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burnseq_data::{LanguagePairDataset, Mt19937, PairOptions, Sentences};
 use burnseq_model::{ModelConfig, TransformerConfig, Vocab};
-use burnseq_train::{Event, Interrupt, LossOnly, StopRule, TaskInfo, TrainContext, TrainData, Trainer};
+use burnseq_train::{
+    Event, Interrupt, LossOnly, StopRule, TaskInfo, TrainContext, TrainData, Trainer, peak_device_memory,
+};
 use flate2::read::GzDecoder;
 use serde_json::json;
 
 use super::args::BenchmarkArgs;
 use super::config::Request;
+use super::max_tokens;
 use crate::exit::usage;
 
 /// First id that is no special symbol.
 const FIRST_WORD: u32 = 4;
 const EOS: u32 = 2;
 
-/// Times `updates` updates and prints the result.
+/// Times `updates` updates and prints the result; `auto_max_tokens` asks for the largest batches that fit.
 ///
 /// # Errors
 /// Lengths that cannot be read, or settings that make no sense.
-pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Result<()> {
+pub(super) fn run(
+    args: &BenchmarkArgs,
+    updates: usize,
+    request: Request,
+    auto_max_tokens: bool,
+) -> Result<()> {
     let warmup = args.benchmark_warmup.unwrap_or(5);
     if updates == 0 {
         return Err(usage(anyhow::anyhow!("--benchmark must be at least 1")));
@@ -47,13 +55,31 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
     config.checkpoint.no_save = true;
     config.checkpoint.restore_file = String::new();
     config.log_interval = 0;
-    let max_tokens = config.dataset.max_tokens;
     let options = PairOptions {
         required_seq_len_multiple: config.dataset.seq_len_multiple(&compute.device),
         ..PairOptions::default()
     };
     let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;
     let pairs = Arc::new(pairs);
+    request.model.validate(&vocab).map_err(usage)?;
+    if auto_max_tokens {
+        let say = &mut |line: &str| {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        };
+        let saved = max_tokens::of_checkpoint(&config, &compute.device, say)?;
+        let search = || {
+            let search = max_tokens::Search {
+                data: &pairs,
+                model: &request.model,
+                vocab: &vocab,
+                compute: &compute,
+                hardware: request.compute.hardware_name(),
+            };
+            search.run(&config, say)
+        };
+        config.dataset.max_tokens = Some(saved.map_or_else(search, Ok)?);
+    }
+    let max_tokens = config.dataset.max_tokens;
     let data = TrainData {
         train: Arc::clone(&pairs),
         resampling: None,
@@ -68,7 +94,6 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         task_config: serde_json::Value::Null,
         files: Vec::new(),
     };
-    request.model.validate(&vocab).map_err(usage)?;
     let ModelConfig::Transformer(transformer) = &request.model;
     let model = transformer.init(&vocab, u64::from(config.seed), &compute);
     let replicas = request
@@ -121,6 +146,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         }
     })?;
     let seconds = (end - start).as_secs_f64();
+    let (device_memory, host_memory) = (peak_device_memory(&compute.device), peak_host_memory());
     let rate = |count: usize, digits: i32| {
         let scale = 10_f64.powi(digits);
         (count as f64 / seconds * scale).round() / scale
@@ -144,7 +170,9 @@ pub(super) fn run(args: &BenchmarkArgs, updates: usize, request: Request) -> Res
         "tflops": (flops(transformer, &vocab, &pairs, &batches) / seconds / 1e12 * 1e3).round() / 1e3,
         "padding": (stats.padding_share() * 1e4).round() / 1e4,
         "last_loss": (last_loss * 1e4).round() / 1e4,
-        "peak_mem_gib": peak_memory_gib(),
+        // The memory of the GPU where there is one, as in the yardstick; with what Burn keeps for reuse.
+        "peak_mem_gib": device_memory.or(host_memory).map(gib),
+        "peak_host_mem_gib": host_memory.map(gib),
     });
     writeln!(std::io::stdout(), "{result}").context("cannot write to standard output")
 }
@@ -263,12 +291,17 @@ fn random_pairs(
     )?)
 }
 
-/// Largest resident memory of this process so far; `None` where the system does not tell.
-fn peak_memory_gib() -> Option<f64> {
+/// Bytes in GiB, to two digits.
+fn gib(bytes: u64) -> f64 {
+    (bytes as f64 / (1_u64 << 30) as f64 * 100.0).round() / 100.0
+}
+
+/// Largest resident memory of this process so far, bytes; `None` where the system does not tell.
+fn peak_host_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some((kib / 1024.0 / 1024.0 * 100.0).round() / 100.0)
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib << 10)
 }
 
 #[cfg(test)]

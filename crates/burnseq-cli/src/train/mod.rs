@@ -7,6 +7,7 @@ mod check_device;
 mod config;
 mod config_file;
 pub mod flags;
+pub(crate) mod max_tokens;
 mod refused;
 mod report;
 pub(crate) mod values;
@@ -30,9 +31,9 @@ use report::Reporter;
 /// # Errors
 /// Wrong usage, data or checkpoints that cannot be used, a run that diverges.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let request = Request::new(args).map_err(usage)?;
+    let mut request = Request::new(args).map_err(usage)?;
     if let Some(updates) = args.benchmark.benchmark {
-        return benchmark::run(&args.benchmark, updates, request);
+        return benchmark::run(&args.benchmark, updates, request, args.dataset.is_auto());
     }
     if args.benchmark.check_device {
         return check_device::run(&args.benchmark, &request);
@@ -71,6 +72,25 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             "note: this processor only imitates {}, more slowly than fp32",
             compute.precision
         ));
+    }
+    if args.dataset.is_auto() {
+        let say = &mut |line: &str| reporter.say(line);
+        let saved = max_tokens::of_checkpoint(&request.train, &compute.device, say)?;
+        let search = || {
+            let data = task
+                .data(&request.train, &request.model, &compute.device)
+                .map_err(coded)?;
+            request.model.validate(&task.vocab()).map_err(usage)?;
+            let search = max_tokens::Search {
+                data: &data.train,
+                model: &request.model,
+                vocab: &task.vocab(),
+                compute: &compute,
+                hardware: request.compute.hardware_name(),
+            };
+            search.run(&request.train, say)
+        };
+        request.train.dataset.max_tokens = Some(saved.map_or_else(search, Ok)?);
     }
     let interrupt = Interrupt::default();
     stop_on_signals(&interrupt)?;

@@ -44,6 +44,22 @@ fn a_resumed_run_with_a_moving_average_ends_with_the_same_bits() {
 }
 
 #[test]
+fn batches_as_large_as_memory_allows_are_for_gpus_but_a_run_keeps_those_it_began_with() {
+    let toy = Toy::new();
+    let auto = "--max-tokens auto --max-epoch";
+    let expected = ["--max-tokens auto", "memory of a GPU", "give a number"];
+    refused(&toy.run("parts", &format!("{auto} 2")), 2, &expected);
+
+    succeed(toy.run("whole", "--max-tokens 64 --max-epoch 2"));
+    succeed(toy.run("parts", "--max-tokens 64 --max-epoch 1"));
+    let rest = succeed(toy.run("parts", &format!("{auto} 2")));
+    assert!(stderr(&rest).contains("--max-tokens auto: 64 tokens, as the run began"));
+    let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
+    let model = |name: &str| file(&last(name), "model.safetensors");
+    assert!(model("whole") == model("parts"));
+}
+
+#[test]
 fn every_optimiser_learns_and_resumes_exactly() {
     for flags in [
         "--optimizer sgd --momentum 0.9 --lr 0.3",

@@ -25,6 +25,8 @@ pub struct TrainRecord {
     pub wall: f64,
     /// Factor of the loss, where it is scaled.
     pub loss_scale: Option<f64>,
+    /// Largest memory of the device so far, bytes; only at the end of an epoch on a GPU.
+    pub device_memory: Option<u64>,
     /// Seconds until the run is over, at the present speed; see [`crate::StopRule`].
     pub eta: Option<f64>,
 }
@@ -127,6 +129,11 @@ impl TrainRecord {
     fn epoch_fields(&self) -> Fields {
         let mut fields = self.fields();
         fields.push(field("padding", self.meters.padding_percent(), 1));
+        let gib = |bytes: u64| bytes as f64 / (1_u64 << 30) as f64;
+        fields.extend(
+            self.device_memory
+                .map(|bytes| field("peak_device_mem_gib", gib(bytes), 2)),
+        );
         fields
     }
 
@@ -301,6 +308,7 @@ mod tests {
             train_wall: 38.2,
             wall: 40.4,
             loss_scale: None,
+            device_memory: None,
             eta: Some(3723.0),
         }
     }
@@ -392,6 +400,20 @@ mod tests {
                 .interval_json()
                 .contains(r#""clip":0.0,"skipped":1,"loss_scale":64.0,"train_wall""#)
         );
+    }
+
+    #[test]
+    fn the_memory_of_a_gpu_is_shown_once_an_epoch() {
+        let on_gpu = TrainRecord {
+            device_memory: Some(5 << 29), // 2.5 GiB
+            ..record()
+        };
+        assert!(
+            on_gpu
+                .epoch_line()
+                .ends_with(" | padding 37.5 | peak_device_mem_gib 2.5")
+        );
+        assert_eq!(on_gpu.interval_line(), record().interval_line());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod config;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod max_tokens;
 #[cfg(test)]
 mod memory_tests;
 mod replicas;
@@ -26,6 +27,8 @@ pub use config::{
     CheckpointConfig, DatasetConfig, OptimizationConfig, StartFrom, TrainConfig, ValidationConfig,
 };
 pub use event::{Event, RunSummary};
+pub use max_tokens::{FoundMaxTokens, find_max_tokens, longest_sentences};
+pub use resume::saved_max_tokens;
 pub use run::Observer;
 pub use saving::TrainingRecord;
 pub use state::TrainState;

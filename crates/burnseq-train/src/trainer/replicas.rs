@@ -113,7 +113,7 @@ impl Learner {
 ///
 /// # Errors
 /// When they do not fit in memory together.
-fn at_once<M: EncoderDecoder>(
+pub(super) fn at_once<M: EncoderDecoder>(
     criterion: &Criterion,
     pad: usize,
     device: &Device,

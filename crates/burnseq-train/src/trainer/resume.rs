@@ -102,8 +102,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             path: path.to_owned(),
             problem,
         };
-        let record: TrainingRecord = serde_json::from_value(train_state)
-            .map_err(|error| refuse(format!("its training state cannot be read: {error}")))?;
+        let record = training_record(train_state, path)?;
         let saved = record.state;
         if !config.reset_optimizer {
             let state = checkpoint.optimizer_state()?.ok_or_else(|| {
@@ -150,6 +149,34 @@ impl<M: EncoderDecoder> Trainer<M> {
     }
 }
 
+/// The `--max-tokens` of the run that a configuration goes on with; `None` where a run begins, or had none.
+///
+/// # Errors
+/// A checkpoint that cannot be read.
+pub fn saved_max_tokens(config: &CheckpointConfig) -> Result<Option<usize>> {
+    if !config.no_save && config.save_dir.is_dir() {
+        checkpoint::recover(&config.save_dir)?;
+    }
+    let path = match (restore_path(config)?, &config.start_from) {
+        (Some(path), _) => path,
+        (None, Some(StartFrom::Run { path })) => path.clone(),
+        (None, _) => return Ok(None),
+    };
+    let train_state = Checkpoint::open(&path)?.meta().train_state.clone();
+    if train_state.is_null() {
+        return Ok(None);
+    }
+    Ok(training_record(train_state, &path)?.config.dataset.max_tokens)
+}
+
+/// What the checkpoint at `path` says of its training.
+fn training_record(train_state: serde_json::Value, path: &Path) -> Result<TrainingRecord> {
+    serde_json::from_value(train_state).map_err(|error| Error::Restore {
+        path: path.to_owned(),
+        problem: format!("its training state cannot be read: {error}"),
+    })
+}
+
 /// The checkpoint to resume from; `None` when there is nothing to resume.
 ///
 /// # Errors
@@ -181,6 +208,7 @@ fn restore_path(config: &CheckpointConfig) -> Result<Option<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trainer::fixture::{clean, trainer};
 
     fn config(save_dir: &Path, restore_file: &str) -> CheckpointConfig {
         CheckpointConfig {
@@ -188,6 +216,32 @@ mod tests {
             restore_file: restore_file.to_owned(),
             ..CheckpointConfig::default()
         }
+    }
+
+    #[test]
+    fn a_run_that_goes_on_tells_the_size_of_its_batches() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = |save_dir: &Path| {
+            let mut config = crate::trainer::fixture::config();
+            config.dataset.max_tokens = Some(24);
+            config.checkpoint = CheckpointConfig {
+                save_dir: save_dir.to_owned(),
+                ..CheckpointConfig::default()
+            };
+            config
+        };
+        let own = config(dir.path());
+        assert_eq!(saved_max_tokens(&own.checkpoint).unwrap(), None);
+        let mut trainer = trainer(own.clone(), clean(), |model| model).unwrap();
+        trainer.run(&mut |_| ()).unwrap();
+        assert_eq!(saved_max_tokens(&own.checkpoint).unwrap(), Some(24));
+
+        let path = dir.path().join("checkpoint_last");
+        let mut other = config(&dir.path().join("other")).checkpoint;
+        other.start_from = Some(StartFrom::Weights { path: path.clone() });
+        assert_eq!(saved_max_tokens(&other).unwrap(), None, "a run of its own");
+        other.start_from = Some(StartFrom::Run { path });
+        assert_eq!(saved_max_tokens(&other).unwrap(), Some(24));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::replicas::{Learner, Replicas};
 use crate::error::{Error, Result};
 use crate::log::{Meters, TrainRecord, ValidRecord};
 use crate::loss_scaler::LossScaler;
+use crate::memory_usage::peak_device_memory;
 use crate::stop::StopReason;
 use crate::validation::validation_loss;
 
@@ -130,7 +131,10 @@ impl<M: EncoderDecoder> Trainer<M> {
             }
             let end_of_epoch = self.epochs.is_end_of_epoch();
             if end_of_epoch {
-                observe(Event::Epoch(&self.record(self.state.epoch)));
+                observe(Event::Epoch(&TrainRecord {
+                    device_memory: peak_device_memory(&self.learner.device),
+                    ..self.record(self.state.epoch)
+                }));
             }
             if let Some(reason) = self.validate_and_save(end_of_epoch, skipped.is_none(), observe)? {
                 return Ok(Some(reason));
@@ -260,6 +264,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             num_updates: self.state.num_updates,
             meters,
             loss_scale: self.loss_scaler.as_ref().map(LossScaler::loss_scale),
+            device_memory: None,
             train_wall: self.state.train_wall,
             wall: self.wall(),
             eta: (ups > 0.0).then(|| left as f64 / ups),

@@ -8,15 +8,17 @@ use burnseq_train::DatasetConfig;
 use clap::Args;
 
 use super::set;
+use crate::train::max_tokens::MaxTokens;
 
 /// Batches.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Batches")]
 pub struct DatasetArgs {
-    /// Most tokens in a batch, padding included: sentences times the longest one of either side
-    /// [default: 4096 unless --batch-size is given]
-    #[arg(long, value_name = "N")]
-    pub max_tokens: Option<usize>,
+    /// Most tokens in a batch, padding included: sentences times the longest one of either side; auto: what the memory
+    /// of the GPU allows, found by trying and kept in ~/.cache/burnseq; a batch that does not fit after all is computed in
+    /// halves [default: 4096 unless --batch-size is given]
+    #[arg(long, value_name = "N|auto")]
+    pub max_tokens: Option<MaxTokens>,
     /// Most sentences in a batch
     #[arg(long, visible_alias = "max-sentences", value_name = "N")]
     pub batch_size: Option<usize>,
@@ -80,7 +82,13 @@ impl DatasetArgs {
     pub(crate) fn overlay(&self, config: &mut DatasetConfig) {
         // Who asks for sentences alone gets batches of sentences, not of the default tokens.
         if self.max_tokens.is_some() || self.batch_size.is_some() {
-            (config.max_tokens, config.batch_size) = (self.max_tokens, self.batch_size);
+            config.batch_size = self.batch_size;
+            config.max_tokens = match self.max_tokens {
+                Some(MaxTokens::Tokens(number)) => Some(number),
+                // Until the device is open.
+                Some(MaxTokens::Auto) => DatasetConfig::default().max_tokens,
+                None => None,
+            };
         }
         config.max_tokens_valid = self.max_tokens_valid.or(config.max_tokens_valid);
         config.batch_size_valid = self.batch_size_valid.or(config.batch_size_valid);
@@ -95,6 +103,11 @@ impl DatasetArgs {
         set(&mut config.curriculum, self.curriculum);
         set(&mut config.num_workers, self.num_workers);
         set(&mut config.data_buffer_size, self.data_buffer_size);
+    }
+
+    /// Whether the largest batches are asked for that the device allows.
+    pub(crate) fn is_auto(&self) -> bool {
+        self.max_tokens == Some(MaxTokens::Auto)
     }
 
     /// Lays the flags over the sets of sentences.
