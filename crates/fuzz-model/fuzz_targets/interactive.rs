@@ -21,7 +21,7 @@ const FLAGS: [&str; 4] = [
     "--buffer-size 3 --print-alignment --print-step",
     "--tokenized --nbest 2 --replace-unk --remove-bpe",
     "--constraints --buffer-size 2",
-    "--constraints --tokenized --sampling --seed 1",
+    "--tokenized --sampling --sampling-topk 3 --seed 1",
 ];
 
 struct Setup {
