@@ -2,6 +2,7 @@
 
 use burn::{
     module::Module,
+    optim::GradientsParams,
     tensor::{Int, Tensor},
 };
 
@@ -27,6 +28,21 @@ pub trait EncoderDecoder: Module + 'static {
         prev_output_tokens: Tensor<2, Int>,
         dropout: &Dropout,
     ) -> Tensor<3>;
+
+    /// [`forward`](Self::forward) and the gradients of what `loss` makes of the logits, in little memory: what happens in
+    /// a block is forgotten, and computed once more for its gradients. The gradients are those that the whole graph
+    /// would give, up to the order in which they are added.
+    ///
+    /// `loss` gives a scalar and whatever else is wanted of the logits; `add` gets gradients of some parameters at a
+    /// time, those of a parameter more than once where it is used more than once, to be summed.
+    fn backward_recomputing<T>(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
+        add: &mut dyn FnMut(GradientsParams),
+    ) -> T;
 
     /// [`forward`](Self::forward), and how much each target position looks at each source position: the probabilities
     /// of the last cross-attention, averaged over its heads.

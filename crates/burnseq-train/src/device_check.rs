@@ -52,8 +52,8 @@ const GRADIENTS: f64 = 5.0;
 
 /// Compares logits, loss, gradients and an update of Adam on the device with those of the processor in `f32`.
 ///
-/// Both start from the same weights and learn from the same batch of random sentences, without dropout, whose masks
-/// are drawn differently on every device. The update is made from the processor's gradients on both: Adam divides a
+/// Both start from the same weights and learn from the same batch of random sentences with the same dropout masks. The
+/// update is made from the processor's gradients on both: Adam divides a
 /// gradient by its own size, so that rounding in a tiny one would show in full.
 ///
 /// # Errors
@@ -123,7 +123,7 @@ impl Run {
         let model = config.init(vocab, seed, compute).train();
         let device = compute.device.clone().autodiff();
         let [src_tokens, prev_output_tokens, target] = batch(config, vocab, &device);
-        let logits = model.forward(src_tokens, prev_output_tokens, &Dropout::off());
+        let logits = model.forward(src_tokens, prev_output_tokens, &Dropout::seeded(seed));
         let (loss, _) =
             label_smoothed_cross_entropy(logits.clone().flatten(0, 1), target.flatten(0, 1), vocab.pad, 0.1);
         let mut gradients = Accumulated::new();
@@ -253,6 +253,8 @@ mod tests {
             decoder_ffn_embed_dim: 64,
             encoder_attention_heads: 4,
             decoder_attention_heads: 4,
+            attention_dropout: 0.1,
+            activation_dropout: 0.1,
             ..TransformerConfig::default()
         };
         let compute = Compute {

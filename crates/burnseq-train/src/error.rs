@@ -100,7 +100,7 @@ pub enum Error {
     #[error(
         "{sentences} sentence {number} (counted from 0; {src_len} source and {tgt_len} target tokens) does not fit in \
          the memory of the device\nhint: leave longer ones out with --max-source-positions and --max-target-positions, \
-         compute in half precision (--bf16), or take a smaller model"
+         compute in half precision (--bf16), add --checkpoint-activations, or take a smaller model"
     )]
     SentenceOutOfMemory {
         /// What it is for: `training`, or the name of a validation set.
@@ -116,8 +116,8 @@ pub enum Error {
     #[error(
         "--max-tokens auto: the memory of the device does not even hold an update with batches of {max_tokens} tokens, \
          as the longest sentences need\nhint: leave longer ones out with --max-source-positions and \
-         --max-target-positions, compute in half precision (--bf16), take a smaller model, or end what else uses the \
-         device"
+         --max-target-positions, compute in half precision (--bf16), add --checkpoint-activations, take a smaller \
+         model, or end what else uses the device"
     )]
     NoBatchFits {
         /// The smallest number of tokens that was tried.

@@ -135,6 +135,7 @@ impl Search<'_> {
             "criterion": config.criterion,
             "optimizer": config.optimizer,
             "ema": config.ema.is_some(),
+            "checkpoint_activations": config.optimization.checkpoint_activations,
             "accumulates": config.optimization.update_freq.iter().any(|&freq| freq > 1),
             "batch_size": config.dataset.batch_size,
             "required_batch_size_multiple": config.dataset.required_batch_size_multiple,

@@ -12,10 +12,6 @@ const REFUSED: &[Refused] = &[
         "leave it out; `preprocess --bpe` segments the text, and the data folder remembers how",
     ),
     ("bucket-cap-mb", ONE_PROCESS),
-    (
-        "checkpoint-activations",
-        "leave it out, and lower --max-tokens and raise --update-freq to save memory",
-    ),
     ("cpu-offload", ONE_PROCESS),
     ("ddp-backend", ONE_PROCESS),
     ("decoder-layers-to-keep", KEEP_LAYERS),

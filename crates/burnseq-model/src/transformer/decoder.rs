@@ -176,7 +176,7 @@ pub struct Decoder {
     /// Rows are types; none where the embeddings serve.
     pub output_projection: Option<Embedding>,
     inputs: Inputs,
-    layerdrop: f64,
+    pub(super) layerdrop: f64,
 }
 
 impl Decoder {
@@ -223,7 +223,21 @@ impl Decoder {
         }
     }
 
-    fn finish(&self, x: Tensor<3>) -> Tensor<3> {
+    /// The input of the first block `[batch, tgt_len, d_model]`, and where padding is `[batch, tgt_len]`.
+    pub(super) fn embed(
+        &self,
+        prev_output_tokens: Tensor<2, Int>,
+        embed_tokens: &Embedding,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<2, Bool>) {
+        let is_pad = self.inputs.is_pad(prev_output_tokens.clone());
+        let params = self.input_params(embed_tokens);
+        let x = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
+        (x, is_pad)
+    }
+
+    /// What the last block gave to what the output projection reads.
+    pub(super) fn finish(&self, x: Tensor<3>) -> Tensor<3> {
         match &self.layer_norm {
             Some(norm) => norm.forward(x),
             None => x,
@@ -240,9 +254,7 @@ impl Decoder {
         dropout: &Dropout,
         observe: &mut dyn FnMut(&Tensor<3>),
     ) -> Tensor<3> {
-        let is_pad = self.inputs.is_pad(prev_output_tokens.clone());
-        let params = self.input_params(embed_tokens);
-        let mut x = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
+        let (mut x, is_pad) = self.embed(prev_output_tokens, embed_tokens, dropout);
         observe(&x);
         for layer in &self.layers {
             if !dropout.drops_layer(self.layerdrop) {
@@ -261,9 +273,7 @@ impl Decoder {
         embed_tokens: &Embedding,
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>) {
-        let is_pad = self.inputs.is_pad(prev_output_tokens.clone());
-        let params = self.input_params(embed_tokens);
-        let mut x = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
+        let (mut x, is_pad) = self.embed(prev_output_tokens, embed_tokens, dropout);
         let (last, others) = self
             .layers
             .split_last()

@@ -123,7 +123,7 @@ pub struct Encoder {
     /// After the last block of a pre-norm stack.
     pub layer_norm: Option<LayerNorm>,
     inputs: Inputs,
-    layerdrop: f64,
+    pub(super) layerdrop: f64,
 }
 
 impl Encoder {
@@ -166,6 +166,26 @@ impl Encoder {
         dropout: &Dropout,
         observe: &mut dyn FnMut(&Tensor<3>),
     ) -> EncoderOut {
+        let (mut x, is_pad) = self.embed(src_tokens, dropout);
+        observe(&x);
+        for layer in &self.layers {
+            if !dropout.drops_layer(self.layerdrop) {
+                x = layer.forward(x, is_pad.clone(), dropout);
+            }
+            observe(&x);
+        }
+        EncoderOut {
+            x: self.finish(x),
+            is_pad,
+        }
+    }
+
+    /// The input of the first block `[batch, src_len, d_model]`, and where padding is `[batch, src_len]`.
+    pub(super) fn embed(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<2, Bool>) {
         let is_pad = self.inputs.is_pad(src_tokens.clone());
         let params = InputParams {
             embed_tokens: &self.embed_tokens,
@@ -175,23 +195,21 @@ impl Encoder {
         let x = self.inputs.embed(src_tokens, &is_pad, params, dropout);
         let [batch, src_len, d_model] = x.dims();
         // fairseq clears padding once, here; the blocks then only keep others from seeing it.
-        let mut x = x.mask_fill(
+        let x = x.mask_fill(
             is_pad
                 .clone()
                 .unsqueeze_dim::<3>(2)
                 .expand([batch, src_len, d_model]),
             0.0,
         );
-        observe(&x);
-        for layer in &self.layers {
-            if !dropout.drops_layer(self.layerdrop) {
-                x = layer.forward(x, is_pad.clone(), dropout);
-            }
-            observe(&x);
+        (x, is_pad)
+    }
+
+    /// What the last block gave to what the decoder attends to.
+    pub(super) fn finish(&self, x: Tensor<3>) -> Tensor<3> {
+        match &self.layer_norm {
+            Some(norm) => norm.forward(x),
+            None => x,
         }
-        if let Some(norm) = &self.layer_norm {
-            x = norm.forward(x);
-        }
-        EncoderOut { x, is_pad }
     }
 }

@@ -7,10 +7,12 @@ mod inputs;
 mod load;
 #[cfg(test)]
 mod precision_tests;
+mod recomputation;
 mod state;
 
 use burn::{
     module::Module,
+    optim::GradientsParams,
     tensor::{Int, Tensor},
 };
 
@@ -106,6 +108,17 @@ impl EncoderDecoder for Transformer {
             self.decoder
                 .forward(prev_output_tokens, &encoder_out, embedding, dropout, &mut |_| ());
         self.project(features)
+    }
+
+    fn backward_recomputing<T>(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
+        add: &mut dyn FnMut(GradientsParams),
+    ) -> T {
+        recomputation::backward(self, src_tokens, prev_output_tokens, dropout, loss, add)
     }
 
     fn forward_with_attention(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use burn::module::Module;
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 use burnseq_model::{
@@ -139,6 +140,32 @@ impl Poisonable {
     pub(super) fn with_memory(inner: Transformer, places: usize) -> Self {
         Self { inner, places }
     }
+
+    /// # Panics
+    /// As Burn does where memory runs out.
+    fn check_places(&self, src_tokens: &Tensor<2, Int>, prev_output_tokens: &Tensor<2, Int>) {
+        let places: usize = [src_tokens.dims(), prev_output_tokens.dims()]
+            .iter()
+            .map(|[rows, width]| rows * width)
+            .sum();
+        assert!(
+            places <= self.places,
+            "out of device memory allocating {places} bytes"
+        );
+    }
+
+    /// Whether the logits of a batch are to be NaN.
+    ///
+    /// # Panics
+    /// At [`FATAL`].
+    fn is_poisoned(src_tokens: &Tensor<2, Int>) -> bool {
+        let has = |token: u32| {
+            let tokens = src_tokens.clone().equal_elem(i64::from(token));
+            tokens.any().into_scalar::<bool>()
+        };
+        assert!(!has(FATAL), "a fatal token");
+        has(POISON)
+    }
 }
 
 impl EncoderDecoder for Poisonable {
@@ -150,22 +177,29 @@ impl EncoderDecoder for Poisonable {
         prev_output_tokens: Tensor<2, Int>,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        let has = |token: u32| {
-            let tokens = src_tokens.clone().equal_elem(i64::from(token));
-            tokens.any().into_scalar::<bool>()
-        };
-        assert!(!has(FATAL), "a fatal token");
-        let places: usize = [src_tokens.dims(), prev_output_tokens.dims()]
-            .iter()
-            .map(|[rows, width]| rows * width)
-            .sum();
-        assert!(
-            places <= self.places,
-            "out of device memory allocating {places} bytes"
-        );
-        let is_poisoned = has(POISON);
+        self.check_places(&src_tokens, &prev_output_tokens);
+        let is_poisoned = Self::is_poisoned(&src_tokens);
         let logits = self.inner.forward(src_tokens, prev_output_tokens, dropout);
         if is_poisoned { logits * f32::NAN } else { logits }
+    }
+
+    fn backward_recomputing<T>(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
+        add: &mut dyn FnMut(GradientsParams),
+    ) -> T {
+        self.check_places(&src_tokens, &prev_output_tokens);
+        let factor = if Self::is_poisoned(&src_tokens) {
+            f32::NAN
+        } else {
+            1.0
+        };
+        let loss = |logits: Tensor<3>| loss(logits * factor);
+        self.inner
+            .backward_recomputing(src_tokens, prev_output_tokens, dropout, loss, add)
     }
 
     fn forward_with_attention(

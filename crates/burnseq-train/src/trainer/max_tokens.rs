@@ -11,9 +11,8 @@ use burnseq_data::LanguagePairDataset;
 use burnseq_model::EncoderDecoder;
 
 use super::config::TrainConfig;
-use super::replicas::{Pass, at_once};
+use super::replicas::{Backprop, Pass};
 use super::training_epochs;
-use crate::criterions::Criterion;
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
@@ -139,10 +138,8 @@ struct Trial<'a, M: EncoderDecoder, F> {
     init: F,
     data: &'a LanguagePairDataset,
     config: TrainConfig,
-    criterion: Criterion,
+    backprop: Backprop,
     max_positions: (usize, usize),
-    /// Off autodiff.
-    device: Device,
     /// What stays in memory between updates; `None` after an update that did not fit.
     state: Option<State<M>>,
 }
@@ -154,29 +151,27 @@ struct State<M: EncoderDecoder> {
     _ema: Option<Ema<M>>,
 }
 
+impl<M: EncoderDecoder> State<M> {
+    fn new(init: impl Fn() -> M, config: &TrainConfig) -> Result<Self> {
+        let model = init().train();
+        Ok(Self {
+            optimizer: config.optimizer.init(&model)?,
+            _ema: config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
+            model,
+        })
+    }
+}
+
 impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
     fn new(init: F, data: &'a LanguagePairDataset, config: &TrainConfig, device: &Device) -> Result<Self> {
-        let mut trial = Self {
+        let state = State::new(&init, config)?;
+        Ok(Self {
             init,
             data,
             config: config.clone(),
-            criterion: config.criterion.init()?,
-            max_positions: (0, 0),
-            device: device.clone(),
-            state: None,
-        };
-        let state = trial.fresh()?;
-        trial.max_positions = state.model.max_positions();
-        trial.state = Some(state);
-        Ok(trial)
-    }
-
-    fn fresh(&self) -> Result<State<M>> {
-        let model = (self.init)().train();
-        Ok(State {
-            optimizer: self.config.optimizer.init(&model)?,
-            _ema: self.config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
-            model,
+            backprop: Backprop::new(config, state.model.vocab().pad, device)?,
+            max_positions: state.model.max_positions(),
+            state: Some(state),
         })
     }
 
@@ -195,7 +190,7 @@ impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
     fn update_fits(&mut self, batch: &[usize]) -> Result<bool> {
         let mut state = match self.state.take() {
             Some(state) => state,
-            None => self.fresh()?,
+            None => State::new(&self.init, &self.config)?,
         };
         let part = Part::whole(0, self.data.collate(batch)?);
         // While the gradients of a second batch are computed, those of the first are kept.
@@ -206,8 +201,7 @@ impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
             num_updates: 0,
             loss_scale: 1.0,
         };
-        let (pad, device) = (state.model.vocab().pad, self.device.clone().autodiff());
-        let computed = catch(|| at_once(&self.criterion, pad, &device, &state.model, &parts, pass));
+        let computed = catch(|| self.backprop.at_once(&state.model, &parts, pass));
         let Ok((gradients, _)) = computed else {
             self.state = Some(state);
             return Ok(false);

@@ -138,10 +138,16 @@ fn validation_batches_that_do_not_fit_are_computed_in_parts() {
             (99, 99),
         )?;
         let learner = &trainer.learner;
-        let mut memory = DeviceMemory::new(learner.device.clone(), "valid", PairOptions::default());
+        let mut memory = DeviceMemory::new(learner.backprop.device.clone(), "valid", PairOptions::default());
         let model = trainer.valid_model();
-        let mut meters =
-            crate::validation_loss(&model, &learner.criterion, learner.pad, &set, &mut memory, false)?;
+        let mut meters = crate::validation_loss(
+            &model,
+            &learner.backprop.criterion,
+            learner.backprop.pad,
+            &set,
+            &mut memory,
+            false,
+        )?;
         meters.seconds = 0.0;
         Ok((meters, memory.take_notes()))
     };
@@ -169,7 +175,7 @@ fn a_run_with_validation_notes_each_size_once() {
     };
     let set = ValidSet::new("valid".to_owned(), Arc::new(pairs), &dataset, None, (99, 99)).unwrap();
     trainer.valid_memory = vec![DeviceMemory::new(
-        trainer.learner.device.clone(),
+        trainer.learner.backprop.device.clone(),
         "valid",
         PairOptions::default(),
     )];

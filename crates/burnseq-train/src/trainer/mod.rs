@@ -33,7 +33,7 @@ pub use run::Observer;
 pub use saving::TrainingRecord;
 pub use state::TrainState;
 
-use replicas::{Learner, Replicas};
+use replicas::{Backprop, Learner, Replicas};
 
 use crate::checkpoint::TaskInfo;
 use crate::ema::Ema;
@@ -163,9 +163,7 @@ impl<M: EncoderDecoder> Trainer<M> {
         let mut trainer = Self {
             ema: config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
             learner: Learner {
-                criterion: config.criterion.init()?,
-                pad: vocab.pad,
-                device: device.clone().autodiff(),
+                backprop: Backprop::new(&config, vocab.pad, device)?,
                 memory: DeviceMemory::new(device.clone(), "training", data.train.options().clone()),
             },
             optimizer: config.optimizer.init(&model)?,

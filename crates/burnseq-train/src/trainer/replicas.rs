@@ -19,6 +19,7 @@ use burnseq_data::Batch;
 use burnseq_model::{Dropout, EncoderDecoder};
 
 use super::all_reduce::{self, AllReduce};
+use super::config::TrainConfig;
 use super::state::dropout_seed;
 use crate::criterions::Criterion;
 use crate::error::{Error, Result};
@@ -53,14 +54,84 @@ pub(super) struct Pass {
     pub(super) loss_scale: f64,
 }
 
-/// From batches to gradients, on one device.
-#[derive(Debug)]
-pub(super) struct Learner {
+/// How batches become gradients.
+#[derive(Debug, Clone)]
+pub(super) struct Backprop {
     pub(super) criterion: Criterion,
     /// Id of the padding.
     pub(super) pad: usize,
     /// The autodiff side of the device.
     pub(super) device: Device,
+    /// Compute what happens inside the model's blocks once more for its gradients.
+    checkpoint_activations: bool,
+}
+
+impl Backprop {
+    /// # Errors
+    /// A criterion whose options are out of range.
+    pub(super) fn new(config: &TrainConfig, pad: usize, device: &Device) -> Result<Self> {
+        Ok(Self {
+            criterion: config.criterion.init()?,
+            pad,
+            device: device.clone().autodiff(),
+            checkpoint_activations: config.optimization.checkpoint_activations,
+        })
+    }
+
+    /// Gradients of `parts`, summed and with the factor of the loss, and what they add up to.
+    ///
+    /// # Errors
+    /// When they do not fit in memory together.
+    pub(super) fn at_once<M: EncoderDecoder>(
+        &self,
+        model: &M,
+        parts: &[Part],
+        pass: Pass,
+    ) -> Result<(Accumulated, UpdateStats), OutOfMemory> {
+        let mut gradients = Accumulated::new();
+        let mut stats = UpdateStats::default();
+        let (mut losses, mut correct) = (Vec::new(), Vec::new());
+        for part in parts {
+            let BatchTensors {
+                src_tokens,
+                prev_output_tokens,
+                target,
+            } = BatchTensors::new(&part.batch, &self.device);
+            let dropout = Dropout::seeded(dropout_seed(pass.seed, pass.num_updates, part));
+            let loss = |logits| {
+                let output = self.criterion.forward(logits, target, self.pad);
+                let scaled = if pass.loss_scale == 1.0 {
+                    output.loss.clone()
+                } else {
+                    output.loss.clone() * pass.loss_scale
+                };
+                let sums = [output.loss, output.nll_loss].map(Tensor::without_autodiff);
+                (scaled, (sums, output.correct))
+            };
+            let add = &mut |grads| gradients.add(model, grads);
+            let (sums, count) = if self.checkpoint_activations {
+                model.backward_recomputing(src_tokens, prev_output_tokens, &dropout, loss, add)
+            } else {
+                let (loss, rest) = loss(model.forward(src_tokens, prev_output_tokens, &dropout));
+                add(GradientsParams::from_grads(loss.backward(), model));
+                rest
+            };
+            losses.push(sums);
+            correct.extend(count);
+            stats.add_batch(&part.batch);
+        }
+        // Read last and at once: a GPU is waited for whenever something is read.
+        stats.add_losses(losses)?;
+        correct.into_iter().for_each(|correct| stats.add_correct(correct));
+        gradients.measure_once(model)?;
+        Ok((gradients, stats))
+    }
+}
+
+/// From batches to gradients, on one device.
+#[derive(Debug)]
+pub(super) struct Learner {
+    pub(super) backprop: Backprop,
     pub(super) memory: DeviceMemory,
 }
 
@@ -68,9 +139,10 @@ impl Learner {
     /// The same on another device.
     fn on(&self, device: &Device) -> Self {
         Self {
-            criterion: self.criterion.clone(),
-            pad: self.pad,
-            device: device.clone().autodiff(),
+            backprop: Backprop {
+                device: device.clone().autodiff(),
+                ..self.backprop.clone()
+            },
             memory: self.memory.of(device),
         }
     }
@@ -86,13 +158,8 @@ impl Learner {
         share: Vec<Part>,
         pass: Pass,
     ) -> Result<(Accumulated, UpdateStats)> {
-        let Self {
-            criterion,
-            pad,
-            device,
-            memory,
-        } = self;
-        let at_once = |parts: &[Part]| at_once(criterion, *pad, device, model, parts, pass);
+        let Self { backprop, memory } = self;
+        let at_once = |parts: &[Part]| backprop.at_once(model, parts, pass);
         let mut sum: Option<(Accumulated, UpdateStats)> = None;
         memory.compute(model, share, at_once, |(gradients, stats)| match &mut sum {
             None => sum = Some((gradients, stats)),
@@ -107,43 +174,6 @@ impl Learner {
         }
         Ok(sum.unwrap_or_default())
     }
-}
-
-/// Gradients of `parts`, summed, and what they add up to.
-///
-/// # Errors
-/// When they do not fit in memory together.
-pub(super) fn at_once<M: EncoderDecoder>(
-    criterion: &Criterion,
-    pad: usize,
-    device: &Device,
-    model: &M,
-    parts: &[Part],
-    pass: Pass,
-) -> Result<(Accumulated, UpdateStats), OutOfMemory> {
-    let mut gradients = Accumulated::new();
-    let mut stats = UpdateStats::default();
-    let (mut losses, mut correct) = (Vec::new(), Vec::new());
-    for part in parts {
-        let dropout = Dropout::seeded(dropout_seed(pass.seed, pass.num_updates, part));
-        let tensors = BatchTensors::new(&part.batch, device);
-        let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &dropout);
-        let output = criterion.forward(logits, tensors.target, pad);
-        losses.push([output.loss.clone(), output.nll_loss].map(Tensor::without_autodiff));
-        correct.extend(output.correct);
-        let scaled = if pass.loss_scale == 1.0 {
-            output.loss
-        } else {
-            output.loss * pass.loss_scale
-        };
-        gradients.add(model, GradientsParams::from_grads(scaled.backward(), model));
-        stats.add_batch(&part.batch);
-    }
-    // Read last and at once: a GPU is waited for whenever something is read.
-    stats.add_losses(losses)?;
-    correct.into_iter().for_each(|correct| stats.add_correct(correct));
-    gradients.measure_once(model)?;
-    Ok((gradients, stats))
 }
 
 /// What a replica is told to do.
@@ -184,14 +214,14 @@ impl Replicas {
         config: &OptimizerConfig,
         devices: &[Device],
     ) -> Result<Self> {
-        let mut all_devices = vec![learner.device.clone().without_autodiff()];
+        let mut all_devices = vec![learner.backprop.device.clone().without_autodiff()];
         all_devices.extend_from_slice(devices);
         let mut ends = all_reduce::ends(&all_devices).into_iter();
         let own = ends.next().expect("there is an end for each device");
         let mut workers = Vec::new();
         for (device, all_reduce) in devices.iter().zip(ends) {
             let learner = learner.on(device);
-            let copy = model.clone().fork(&learner.device);
+            let copy = model.clone().fork(&learner.backprop.device);
             let mut own_optimizer = config.init(&copy)?;
             own_optimizer.load_state_dict(&copy, optimizer.state_dict(model))?;
             workers.push(Worker::start(learner, copy, own_optimizer, all_reduce));

@@ -8,7 +8,7 @@ use burnseq_model::EncoderDecoder;
 use super::Trainer;
 use super::batches::EpochBatches;
 use super::event::Event;
-use super::replicas::{Learner, Replicas};
+use super::replicas::{Backprop, Replicas};
 use crate::error::{Error, Result};
 use crate::log::{Meters, TrainRecord, ValidRecord};
 use crate::loss_scaler::LossScaler;
@@ -132,7 +132,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             let end_of_epoch = self.epochs.is_end_of_epoch();
             if end_of_epoch {
                 observe(Event::Epoch(&TrainRecord {
-                    device_memory: peak_device_memory(&self.learner.device),
+                    device_memory: peak_device_memory(&self.learner.backprop.device),
                     ..self.record(self.state.epoch)
                 }));
             }
@@ -211,7 +211,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             let set = &self.valid[number];
             observe(Event::Validating { subset: &set.name });
             let sentence_avg = self.config.optimization.sentence_avg;
-            let Learner { criterion, pad, .. } = &self.learner;
+            let Backprop { criterion, pad, .. } = &self.learner.backprop;
             let memory = &mut self.valid_memory[number];
             let meters = validation_loss(&model, criterion, *pad, set, memory, sentence_avg)?;
             for note in memory.take_notes() {

@@ -145,7 +145,7 @@ impl<M: EncoderDecoder> Trainer<M> {
 mod tests {
     use crate::Error;
     use crate::loss_scaler::LossScalingConfig;
-    use crate::trainer::fixture::{Poisonable, clean, config, poisoned, trainer, weights};
+    use crate::trainer::fixture::{Poisonable, clean, config, poisoned, trainer, trainer_with, weights};
     use crate::trainer::{Event, TrainConfig, Trainer};
 
     /// Three epochs on four sentences; the weights and how many updates there were.
@@ -174,6 +174,23 @@ mod tests {
         let (alone, updates) = train(|config| config.dataset.batch_size = Some(2));
         assert_eq!(updates, 6);
         assert!(distance(&whole, &alone) > 1e-3);
+    }
+
+    #[test]
+    fn blocks_that_are_computed_again_learn_the_same() {
+        let train = |checkpoint_activations| {
+            let mut config = config();
+            config.optimization.checkpoint_activations = checkpoint_activations;
+            config.optimization.update_freq = vec![2];
+            config.dataset.batch_size = Some(1);
+            let sentences = [clean(), poisoned()].concat();
+            let mut trainer = trainer_with(config, sentences, 0.2, Poisonable::new).unwrap();
+            trainer.run(&mut |_| ()).unwrap();
+            (weights(&trainer), trainer.state().epoch.skipped)
+        };
+        let (whole, recomputed) = (train(false), train(true));
+        assert!(distance(&whole.0, &recomputed.0) < 1e-5);
+        assert!(whole.1 > 0 && whole.1 == recomputed.1);
     }
 
     #[test]

@@ -56,6 +56,10 @@ pub struct OptimArgs {
     /// [default: 10; fairseq: 0]
     #[arg(long, value_name = "N")]
     pub max_nonfinite: Option<u64>,
+    /// Keep only the inputs of the model's blocks and compute what happens inside once more for its gradients: less memory
+    /// for a third more work
+    #[arg(long)]
+    pub checkpoint_activations: bool,
     /// Devices that share the batches of an update, each with a copy of the model: the GPUs from --device on
     /// [default: 1; fairseq: all GPUs]
     #[arg(long, value_name = "N")]
@@ -73,6 +77,7 @@ impl OptimArgs {
             sentence_avg,
             skip_remainder_batch,
             max_nonfinite,
+            checkpoint_activations,
             lr: _, // a flag of the schedule
         } = &mut config.optimization;
         set(update_freq, self.update_freq.as_ref().map(|list| list.0.clone()));
@@ -81,6 +86,7 @@ impl OptimArgs {
         set(&mut config.distributed_world_size, self.distributed_world_size);
         *sentence_avg |= self.sentence_avg;
         *skip_remainder_batch |= self.skip_remainder_batch;
+        *checkpoint_activations |= self.checkpoint_activations;
         Ok(())
     }
 
