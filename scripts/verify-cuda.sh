@@ -7,10 +7,11 @@
 #   --yardstick FILE.py   the PyTorch program that scripts/bench.sh takes
 #   --lengths SRC TGT     whose sentence lengths make the batches of the comparison
 #   --out DIR             logs, tables and translations; must not exist
+#   --curve DATA-BIN      Multi30k as `examples/multi30k` makes it: 500 updates on the device and on the processor are compared
 #   --minutes N           time for training [default: 8]
 #   --device NAME         cuda, cuda:N, or cpu to try the script itself [default: cuda]
 #   --python FILE         python3 with torch and numpy [default: python3]
-#   --skip NAME           leave a part out: check, bench, train; may be given several times
+#   --skip NAME           leave a part out: check, curve, bench, train; may be given several times
 #
 # A part that fails is reported, and the others run nevertheless.
 set -uo pipefail
@@ -21,10 +22,10 @@ fail() {
     exit 2
 }
 
-bin="" data="" yardstick="" lengths=() out="" minutes=8 device=cuda python=python3 skip=" "
+bin="" data="" yardstick="" lengths=() out="" curve="" minutes=8 device=cuda python=python3 skip=" "
 while [ "$#" -gt 0 ]; do
     case "$1" in
-    -h | --help) sed -n '2,16s/^# \{0,1\}//p' scripts/verify-cuda.sh && exit ;;
+    -h | --help) sed -n '2,17s/^# \{0,1\}//p' scripts/verify-cuda.sh && exit ;;
     --lengths) [ "$#" -ge 3 ] || fail "--lengths needs two files" ;;
     --*) [ "$#" -ge 2 ] || fail "$1 needs a value" ;;
     esac
@@ -34,6 +35,7 @@ while [ "$#" -gt 0 ]; do
     --yardstick) yardstick="$2" ;;
     --lengths) lengths=("$2" "$3") && shift ;;
     --out) out="$2" ;;
+    --curve) curve="$2" ;;
     --minutes) minutes="$2" ;;
     --device) device="$2" ;;
     --python) python="$2" ;;
@@ -82,6 +84,30 @@ if wanted check; then
     for precision in fp32 bf16 fp16; do
         part "check-$precision" "$bin/train" --check-device --device "$device" --precision "$precision"
         sort -g -r "$out/check-$precision.out" | head -n 3 | tee -a "$out/summary.txt"
+    done
+fi
+
+if [ -n "$curve" ] && wanted curve; then
+    # Masks, batches and weights are the same on both, so that the losses differ by rounding alone.
+    learn() {
+        "$bin/train" "$curve" --recipe multi30k --device "$1" --precision "$2" --max-update 500 --log-interval 50 \
+            --log-format json --no-save --disable-validation --required-seq-len-multiple 8
+    }
+    part curve-processor learn cpu fp32
+    for precision in fp32 bf16; do
+        part "curve-$precision" learn "$device" "$precision" && "$python" - "$out/curve-processor" "$out/curve-$precision" <<'PYTHON' | tee -a "$out/summary.txt"
+import json, re, sys
+
+def losses(run):
+    text = open(run + ".out").read() + open(run + ".err").read()
+    lines = re.findall(r"train_inner.*?({.*})", text)
+    return [float(json.loads(line)["loss"]) for line in lines]
+
+expected, found = map(losses, sys.argv[1:])
+assert expected and len(expected) == len(found), (len(expected), len(found))
+off = max(abs(f - e) / e for f, e in zip(found, expected))
+print(f"{len(found)} losses of {sys.argv[2].rsplit('/', 1)[-1]}: at most {100 * off:.3f} % off the processor's")
+PYTHON
     done
 fi
 
