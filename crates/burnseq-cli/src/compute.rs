@@ -1,8 +1,8 @@
 //! Where to compute, and in which number format: flags of every binary that runs a model.
 
 use anyhow::{Result, anyhow};
-use burn::tensor::Device;
-use burnseq_model::device::{DeviceName, parse_device};
+use burn::tensor::{DType, Device};
+use burnseq_model::device::{DeviceError, DeviceName, collectives_available, parse_device};
 use burnseq_model::{Compute, Precision};
 use clap::Args;
 
@@ -18,7 +18,7 @@ pub struct ComputeArgs {
     #[arg(long)]
     pub cpu: bool,
     /// Number format of the computation: fp32, bf16, fp16; parameters stay in fp32 [default: fp32 on the processor,
-    /// bf16 on a GPU]
+    /// bf16 on a GPU that has it]
     #[arg(long, value_name = "NAME")]
     pub precision: Option<Precision>,
     /// Short for `--precision bf16`
@@ -46,6 +46,11 @@ impl ComputeArgs {
     pub fn open(&self) -> Result<Compute> {
         let device = parse_device(self.device_name()).map_err(|error| usage(anyhow!(error)))?;
         let precision = self.precision_on(&device);
+        if device != Device::flex() && !supports(&device, precision) {
+            return Err(usage(anyhow!(
+                "--precision {precision}: this GPU does not compute in it; use --precision fp32"
+            )));
+        }
         Ok(Compute { device, precision })
     }
 
@@ -64,14 +69,17 @@ impl ComputeArgs {
         if *first == Device::flex() {
             return Ok(vec![first.clone(); world_size.saturating_sub(1)]);
         }
+        let wrong = |error: DeviceError| usage(anyhow!("--distributed-world-size {world_size}: {error}"));
         let number = match self.device_name().parse() {
+            _ if world_size < 2 => return Ok(Vec::new()),
             Ok(DeviceName::Cuda(number)) => number,
             _ => 0, // `auto` is the first
         };
+        collectives_available().map_err(|error| wrong(error.into()))?;
         (number + 1..number + world_size)
             .map(|number| {
                 let device = DeviceName::Cuda(number).open();
-                device.map_err(|error| usage(anyhow!("--distributed-world-size {world_size}: {error}")))
+                device.map_err(wrong)
             })
             .collect()
     }
@@ -82,10 +90,10 @@ impl ComputeArgs {
     }
 
     fn precision_on(&self, device: &Device) -> Precision {
-        let default = if *device == Device::flex() {
-            Precision::Fp32
-        } else {
+        let default = if *device != Device::flex() && supports(device, Precision::Bf16) {
             Precision::Bf16
+        } else {
+            Precision::Fp32
         };
         match (self.bf16, self.fp16) {
             (true, _) => Precision::Bf16,
@@ -93,6 +101,15 @@ impl ComputeArgs {
             _ => self.precision.unwrap_or(default),
         }
     }
+}
+
+/// Whether a GPU computes in `precision`.
+fn supports(device: &Device, precision: Precision) -> bool {
+    device.supports_dtype(match precision {
+        Precision::Fp32 => DType::F32,
+        Precision::Bf16 => DType::BF16,
+        Precision::Fp16 => DType::F16,
+    })
 }
 
 #[cfg(test)]

@@ -87,6 +87,15 @@ pub enum CudaUnavailable {
         /// The first header looked for.
         header: PathBuf,
     },
+    /// The library by which several devices share their gradients cannot be loaded.
+    #[error(
+        "cannot use several GPUs: {library} (NCCL) was not found; install it and put its folder on the search path \
+         (LD_LIBRARY_PATH), or use one GPU"
+    )]
+    NoCollectives {
+        /// File name of the library.
+        library: &'static str,
+    },
 }
 
 /// What `--device` can name.
@@ -185,6 +194,24 @@ pub fn cuda_available(_index: usize) -> Result<(), CudaUnavailable> {
     Err(CudaUnavailable::NotBuilt)
 }
 
+/// Whether several CUDA devices can share their gradients; the error says what is missing.
+///
+/// # Errors
+/// [`CudaUnavailable::NoCollectives`], or [`CudaUnavailable::NotBuilt`].
+#[cfg(feature = "cuda")]
+pub fn collectives_available() -> Result<(), CudaUnavailable> {
+    cuda::check_collectives()
+}
+
+/// Whether several CUDA devices can share their gradients; never in this build.
+///
+/// # Errors
+/// Always [`CudaUnavailable::NotBuilt`].
+#[cfg(not(feature = "cuda"))]
+pub fn collectives_available() -> Result<(), CudaUnavailable> {
+    Err(CudaUnavailable::NotBuilt)
+}
+
 #[cfg(feature = "cuda")]
 fn cuda_hardware_name(index: usize) -> String {
     cuda::hardware_name(index).unwrap_or_else(|| format!("cuda:{index}"))
@@ -198,6 +225,7 @@ fn cuda_hardware_name(index: usize) -> String {
 #[cfg(feature = "cuda")]
 fn open_cuda(index: usize) -> Result<Device, CudaUnavailable> {
     cuda_available(index)?;
+    crate::kernels::set_up();
     Ok(Device::cuda(index))
 }
 
@@ -215,6 +243,7 @@ mod cuda {
 
     use cubecl::cuda::install;
     use cudarc::driver::{DriverError, result as driver, sys as driver_sys};
+    use cudarc::nccl::sys as nccl_sys;
     use cudarc::nvrtc::sys as nvrtc_sys;
 
     use super::CudaUnavailable;
@@ -229,6 +258,19 @@ mod cuda {
     } else {
         "libnvrtc.so"
     };
+
+    const NCCL_LIBRARY: &str = if cfg!(windows) { "nccl.dll" } else { "libnccl.so" };
+
+    pub(super) fn check_collectives() -> Result<(), CudaUnavailable> {
+        // SAFETY: this only loads NVIDIA's library, whose initialisers have no requirements.
+        if unsafe { nccl_sys::is_culib_present() } {
+            Ok(())
+        } else {
+            Err(CudaUnavailable::NoCollectives {
+                library: NCCL_LIBRARY,
+            })
+        }
+    }
 
     pub(super) fn check(index: usize) -> Result<(), CudaUnavailable> {
         // SAFETY: this only loads NVIDIA's library, whose initialisers have no requirements.

@@ -25,6 +25,7 @@ mod dropout;
 mod encoder_decoder;
 mod error;
 mod init;
+pub mod kernels;
 pub mod layers;
 pub mod ops;
 #[doc(hidden)]

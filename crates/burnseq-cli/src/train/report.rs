@@ -84,6 +84,12 @@ impl Reporter {
             Event::Epoch(record) => {
                 self.finish_bar();
                 self.log("train", || record.epoch_line(), || record.epoch_json());
+                if let Some(kernels) = burnseq_model::kernels::compiled() {
+                    self.say(&format!(
+                        "note: {kernels} kernels were compiled up to the end of epoch {}",
+                        record.epoch
+                    ));
+                }
             }
             Event::Validating { subset } => {
                 if let Some(bar) = &self.bar {

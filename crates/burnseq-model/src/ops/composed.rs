@@ -1,12 +1,12 @@
 //! The operations in terms of Burn's own, for every device.
 
 use burn::tensor::{
-    Bool, DType, Device, Distribution, Int, Tensor, TensorData,
+    Bool, DType, Int, Tensor, TensorData,
     activation::{log_softmax, softmax},
 };
 
 use super::{AdamStep, LAYER_NORM_EPS, as_type};
-use crate::dropout::Mask;
+use crate::dropout::{Keep, Mask};
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
 /// everywhere becomes uniform where minus infinity itself would give NaN.
@@ -35,20 +35,19 @@ pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Te
 }
 
 pub(super) fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
-    let device: Device = x.device().without_autodiff();
-    device.seed(mask.seed);
-    let keep = Tensor::<D>::random(
-        x.shape(),
-        Distribution::Bernoulli(1.0 - mask.probability),
-        &device,
+    let keep = Keep::new(mask);
+    let factors = (0..x.shape().num_elements()).map(|index| keep.factor(index as u32));
+    let factors = TensorData::new(factors.collect::<Vec<f32>>(), x.shape());
+    let factors = as_type(
+        Tensor::<D>::from_data(factors, &x.device().without_autodiff()),
+        x.dtype(),
     );
-    let keep = as_type(keep, x.dtype());
-    let keep = if x.is_autodiff() {
-        Tensor::from_inner(keep)
+    let factors = if x.is_autodiff() {
+        Tensor::from_inner(factors)
     } else {
-        keep
+        factors
     };
-    x * keep / (1.0 - mask.probability)
+    x * factors
 }
 
 pub(super) fn attention(
@@ -85,7 +84,7 @@ fn split_heads(x: Tensor<3>, heads: usize) -> Tensor<4> {
 /// The sums of `values` `[batch, heads, key_len, head_dim]` by probabilities `[batch, heads, query_len, key_len]`.
 fn weighted(probabilities: Tensor<4>, values: Tensor<4>, drop: Option<Mask>) -> Tensor<4> {
     let probabilities = match drop {
-        Some(mask) => dropout(probabilities, mask),
+        Some(mask) => super::dropout(probabilities, mask),
         None => probabilities,
     };
     probabilities.matmul(values)

@@ -1,10 +1,13 @@
 //! The operations a model and its training are made of.
 //!
 //! Each has a form composed of Burn's own operations, which runs on every device and defines the result, and a
-//! kernel for the processor that gives the same up to rounding.
+//! kernel for the processor that gives the same up to rounding; dropout has one for GPUs, too.
 
 mod composed;
 mod cpu;
+#[cfg(feature = "gpu")]
+mod gpu;
+mod node;
 #[cfg(test)]
 mod tests;
 
@@ -15,11 +18,11 @@ use crate::{Precision, dropout::Mask};
 /// Added to the variance in [`layer_norm`].
 pub const LAYER_NORM_EPS: f64 = 1e-5;
 
-/// Runs a processor kernel on its inputs.
-macro_rules! on_cpu {
+/// Runs an operation of our own on its inputs.
+macro_rules! apply {
     ($op:expr, $($input:expr),+) => {{
         let tracked = $($input.is_autodiff())||+;
-        cpu::apply($op, [$(cpu::Input::new($input, tracked)),+])
+        node::apply($op, [$(node::Input::new($input, tracked)),+])
     }};
 }
 
@@ -48,8 +51,8 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, precisio
         precision,
     };
     match bias {
-        Some(bias) => on_cpu!(op, x, weight, bias),
-        None => on_cpu!(op, x, weight),
+        Some(bias) => apply!(op, x, weight, bias),
+        None => apply!(op, x, weight),
     }
 }
 
@@ -62,7 +65,7 @@ pub fn linear_relu(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, precision: 
         relu: true,
         precision,
     };
-    on_cpu!(op, x, weight, bias)
+    apply!(op, x, weight, bias)
 }
 
 /// Layer normalisation over the last dimension.
@@ -70,22 +73,28 @@ pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3>
     if !cpu::takes(&x) {
         return composed::layer_norm(x, weight, bias);
     }
-    on_cpu!(cpu::LayerNormOp, x, weight, bias)
+    apply!(cpu::LayerNormOp, x, weight, bias)
 }
 
 /// Zeroes what `mask` drops and scales the rest by `1 / (1 - p)`.
 pub fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
-    if !cpu::takes(&x) {
-        return composed::dropout(x, mask);
+    if cpu::takes(&x) {
+        return apply!(cpu::DropoutOp(mask), x);
     }
-    on_cpu!(cpu::DropoutOp(mask), x)
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        return apply!(gpu::Dropout(mask), x);
+    }
+    composed::dropout(x, mask)
 }
 
 /// `residual + x`, with `x` dropped out under `mask`.
 pub fn dropout_add<const D: usize>(residual: Tensor<D>, x: Tensor<D>, mask: Option<Mask>) -> Tensor<D> {
     match mask {
         None => residual + x,
-        Some(mask) if cpu::takes(&x) => on_cpu!(cpu::DropoutAdd(mask), residual, x),
+        Some(mask) if cpu::takes(&x) => apply!(cpu::DropoutAdd(mask), residual, x),
+        #[cfg(feature = "gpu")]
+        Some(mask) if gpu::takes(&x) => apply!(gpu::DropoutAdd(mask), residual, x),
         Some(mask) => residual + composed::dropout(x, mask),
     }
 }
@@ -118,7 +127,7 @@ pub fn attention(
         return composed::attention(queries, keys, values, heads, is_pad, causal, dropout);
     }
     let is_pad = is_pad.map(|is_pad| is_pad.into_data().iter::<bool>().collect());
-    on_cpu!(
+    apply!(
         cpu::Attention {
             heads,
             is_pad,
@@ -215,7 +224,7 @@ pub fn label_smoothed_nll(
         pad,
         epsilon,
     };
-    let sums: Tensor<1> = on_cpu!(op, logits);
+    let sums: Tensor<1> = apply!(op, logits);
     (sums.clone().slice(0..1), sums.slice(1..2))
 }
 

@@ -4,11 +4,11 @@ use rayon::prelude::*;
 
 use super::{
     CpuOp, Values, buffer,
-    dropout::{Keep, mask_in_place},
+    dropout::mask_in_place,
     matmul::{Mat, matmul_strided},
 };
 use crate::{
-    dropout::Mask,
+    dropout::{Keep, Mask},
     simd::{self, lanes_sum},
     vectorised,
 };

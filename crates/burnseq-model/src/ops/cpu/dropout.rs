@@ -3,39 +3,10 @@
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::{dropout::Mask, vectorised};
-
-/// A [`Mask`] ready for use: cheap to evaluate for a run of elements.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Keep {
-    low: u32,
-    high: u32,
-    threshold: u32,
-    scale: f32,
-}
-
-impl Keep {
-    pub fn new(mask: Mask) -> Self {
-        Self {
-            low: mask.seed as u32,
-            high: (mask.seed >> 32) as u32,
-            threshold: (mask.probability * 2f64.powi(32)) as u32,
-            scale: (1.0 / (1.0 - mask.probability)) as f32,
-        }
-    }
-
-    /// What element `index` is multiplied by: 0 or `1 / (1 - p)`.
-    ///
-    /// The hash is the 32-bit finaliser of MurmurHash3 (Appleby 2011), with half of the seed before it and half inside.
-    #[inline(always)]
-    pub fn factor(self, index: u32) -> f32 {
-        let mut hash = index.wrapping_mul(0x9E37_79B1) ^ self.low;
-        hash = (hash ^ (hash >> 16)).wrapping_mul(0x85EB_CA6B) ^ self.high;
-        hash = (hash ^ (hash >> 13)).wrapping_mul(0xC2B2_AE35);
-        hash ^= hash >> 16;
-        if hash >= self.threshold { self.scale } else { 0.0 }
-    }
-}
+use crate::{
+    dropout::{Keep, Mask},
+    vectorised,
+};
 
 /// Elements that one task takes.
 const RUN: usize = 1 << 14;

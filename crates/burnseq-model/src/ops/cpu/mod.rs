@@ -14,21 +14,17 @@ mod linear;
 mod loss;
 mod matmul;
 
-use std::{fmt::Debug, marker::PhantomData};
+use std::fmt::Debug;
 
 use burn::{
     backend::{
-        Autodiff, Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
+        Flex,
         flex::{FlexTensor, Layout},
-        tensor::FloatTensor,
     },
     tensor::{Bytes, DType, Device, Shape, Tensor},
 };
+
+use super::node::Operation;
 
 pub(super) use self::{
     adam::adam_step,
@@ -122,85 +118,16 @@ pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && tensor.device() == Device::flex()
 }
 
-/// A tensor of any rank on the way into an operation.
-pub(super) enum Input {
-    /// Without autodiff.
-    Plain(FlexTensor),
-    /// With autodiff, whether or not it needs a gradient.
-    Tracked(FloatTensor<Autodiff<Flex>>),
-}
+impl<O: CpuOp<N>, const N: usize> Operation<Flex, N> for O {
+    type Saved = O::Saved;
 
-impl Input {
-    /// `tracked` says whether any input of the operation is on the autodiff device.
-    pub fn new<const D: usize>(tensor: Tensor<D>, tracked: bool) -> Self {
-        let wrong = "the caller checked that the tensor is on the flex device";
-        if tracked {
-            let tensor = if tensor.is_autodiff() {
-                tensor
-            } else {
-                Tensor::from_inner(tensor)
-            };
-            Self::Tracked(tensor.try_into_primitive::<Autodiff<Flex>>().expect(wrong))
-        } else {
-            Self::Plain(tensor.try_into_primitive::<Flex>().expect(wrong))
-        }
+    fn forward(&self, inputs: [FlexTensor; N]) -> (FlexTensor, O::Saved) {
+        let (output, saved) = CpuOp::forward(self, inputs.map(Values::from_tensor));
+        (output.0, saved)
     }
-}
 
-/// Runs `op` on `inputs`, which are all plain or all tracked, as one node of the autodiff graph.
-pub(super) fn apply<O: CpuOp<N>, const N: usize, const D: usize>(op: O, inputs: [Input; N]) -> Tensor<D> {
-    if inputs.iter().all(|input| matches!(input, Input::Plain(_))) {
-        let (output, _) = op.forward(inputs.map(|input| match input {
-            Input::Plain(tensor) => Values::from_tensor(tensor),
-            Input::Tracked(_) => unreachable!("all are plain"),
-        }));
-        return Tensor::from_primitive::<Flex>(output.0);
-    }
-    let mut guards = [const { None }; N];
-    let mut free = guards.iter_mut();
-    let values = inputs.map(|input| match input {
-        Input::Tracked(tensor) => {
-            let (primitive, guard) = tensor.into_parts();
-            *free.next().expect("one place per input") = Some(guard);
-            Values::from_tensor(primitive)
-        }
-        Input::Plain(_) => panic!("inputs of one operation are all tracked or all plain"),
-    });
-    let guards = guards.map(|guard| guard.expect("one guard per input"));
-    let output = match Node::<O>(PhantomData)
-        .prepare::<NoCheckpointing>(guards)
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prep) => {
-            let (output, saved) = op.forward(values);
-            prep.finish((op, saved), output.0)
-        }
-        OpsKind::UnTracked(prep) => prep.finish(op.forward(values).0.0),
-    };
-    Tensor::from_primitive::<Autodiff<Flex>>(output)
-}
-
-/// The node of one [`CpuOp`].
-struct Node<O>(PhantomData<fn() -> O>);
-
-impl<O> Debug for Node<O> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(std::any::type_name::<O>())
-    }
-}
-
-impl<O: CpuOp<N>, const N: usize> Backward<Flex, N> for Node<O> {
-    type State = (O, O::Saved);
-
-    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let grad = Values::from_tensor(grads.consume::<Flex>(&ops.node));
-        let needed = ops.parents.each_ref().map(Option::is_some);
-        let (op, saved) = ops.state;
-        for (parent, grad) in ops.parents.into_iter().zip(op.backward(saved, grad, needed)) {
-            if let (Some(parent), Some(grad)) = (parent, grad) {
-                grads.register::<Flex>(parent.id, grad.0);
-            }
-        }
+    fn backward(&self, saved: O::Saved, grad: FlexTensor, needed: [bool; N]) -> [Option<FlexTensor>; N] {
+        CpuOp::backward(self, saved, Values::from_tensor(grad), needed)
+            .map(|grad| grad.map(|values| values.0))
     }
 }
