@@ -90,7 +90,7 @@ impl Request {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burnseq_train::{LossScalingConfig, OptimizerConfig, StopRule};
+    use burnseq_train::{LossScalingConfig, OptimizationConfig, OptimizerConfig, StopRule};
 
     use crate::train::GRAMMAR;
 
@@ -117,6 +117,18 @@ mod tests {
             ModelConfig::from_arch("transformer_iwslt_de_en").unwrap()
         );
         assert_eq!(request.compute.device_name(), "auto");
+    }
+
+    #[test]
+    fn switches_of_the_update_are_off_unless_asked_for() {
+        let on = request("--sentence-avg --skip-remainder-batch --checkpoint-activations").unwrap();
+        let expected = OptimizationConfig {
+            sentence_avg: true,
+            skip_remainder_batch: true,
+            checkpoint_activations: true,
+            ..OptimizationConfig::default()
+        };
+        assert_eq!(on.train.optimization, expected);
     }
 
     #[test]
