@@ -188,3 +188,30 @@ pub(super) fn adam_step<const D: usize>(
     let update = exp_avg.clone() / (exp_avg_sq.clone().sqrt() + step.eps) * step.step_size;
     [param * step.decay - update, exp_avg, exp_avg_sq]
 }
+
+pub(super) fn adam_step_on_device<const D: usize>(
+    param: Tensor<D>,
+    grad: Tensor<D>,
+    exp_avg: Tensor<D>,
+    exp_avg_sq: Tensor<D>,
+    step: &AdamStep,
+    factor: Tensor<1>,
+) -> [Tensor<D>; 3] {
+    let old = [param.clone(), exp_avg.clone(), exp_avg_sq.clone()];
+    let skip = factor.clone().is_nan().reshape([1; D]).expand(param.shape());
+    let grad = as_type(grad, DType::F32) * factor.reshape([1; D]);
+    let step = AdamStep {
+        grad_factor: 1.0,
+        ..*step
+    };
+    let mut old = old.into_iter();
+    adam_step(param, grad, exp_avg, exp_avg_sq, &step)
+        .map(|new| new.mask_where(skip.clone(), old.next().expect("one old value for each new one")))
+}
+
+pub(super) fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    let elements = x.shape().num_elements();
+    let x = as_type(x, DType::F32).reshape([1, elements]);
+    // One sum over a row, whose order is fixed; a sum over everything may be one of atomic additions.
+    x.square().sum_dim(1).reshape([1])
+}

@@ -258,3 +258,23 @@ pub fn adam_step<const D: usize>(
     }
     cpu::adam_step(param, grad, exp_avg, exp_avg_sq, step)
 }
+
+/// [`adam_step`] where the factor of the gradient is on the device: `factor` `[1]` takes the place of
+/// [`grad_factor`](AdamStep::grad_factor), and one that is NaN leaves everything as it is.
+///
+/// This is how an update whose loss or gradient is not finite is skipped without waiting for the device.
+pub fn adam_step_on_device<const D: usize>(
+    param: Tensor<D>,
+    grad: Tensor<D>,
+    exp_avg: Tensor<D>,
+    exp_avg_sq: Tensor<D>,
+    step: &AdamStep,
+    factor: Tensor<1>,
+) -> [Tensor<D>; 3] {
+    composed::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, step, factor)
+}
+
+/// Sum of the squares of all elements, `[1]`, in `f32`; off the tape.
+pub fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    composed::sum_of_squares(x)
+}

@@ -221,6 +221,47 @@ fn adam_agrees() {
 }
 
 #[test]
+fn adam_with_a_factor_on_the_device_agrees_and_is_left_out_where_that_is_not_a_number() {
+    let step = AdamStep {
+        beta1: 0.9,
+        beta2: 0.98,
+        eps: 1e-8,
+        grad_factor: 0.5,
+        decay: 0.999,
+        step_size: 1e-3,
+    };
+    let [param, grad, first] = [(); 3].map(|_| random([7, 9]));
+    let second = random([7, 9]).square();
+    let with = |factor: f32, grad: &Tensor<2>| {
+        let factor = Tensor::from_floats([factor], &Device::flex());
+        let (param, first, second) = (param.clone(), first.clone(), second.clone());
+        adam_step_on_device(param, grad.clone(), first, second, &step, factor)
+    };
+    let expected = adam_step(param.clone(), grad.clone(), first.clone(), second.clone(), &step);
+    for (ours, theirs) in with(0.5, &grad).into_iter().zip(expected) {
+        assert!(largest(ours - theirs) < 1e-6);
+    }
+    let broken = grad.clone() * f32::NAN;
+    for (ours, old) in with(f32::NAN, &broken)
+        .into_iter()
+        .zip([param.clone(), first.clone(), second.clone()])
+    {
+        assert_eq!(ours.into_data(), old.into_data());
+    }
+}
+
+#[test]
+fn squares_are_summed() {
+    let x: Tensor<3> = random([3, 50, 7]);
+    let expected: f64 = x.to_data().iter::<f64>().map(|x| x * x).sum();
+    let sum: f32 = sum_of_squares(x).into_scalar();
+    assert!((f64::from(sum) / expected - 1.0).abs() < 1e-5);
+    let inf: f32 =
+        sum_of_squares(Tensor::<1>::from_floats([1.0, f32::INFINITY], &Device::flex())).into_scalar();
+    assert_eq!(inf, f32::INFINITY);
+}
+
+#[test]
 fn attention_over_a_scattered_past_agrees() {
     let (d_model, heads) = (24, 3);
     // Two rows, then four that come from them, then three of those four.
