@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{LogProbs, NextToken, Predictions, Wanted};
+use crate::{DeviceNextToken, LogProbs, NextToken, Predictions, Wanted};
 
 /// An ensemble: the probability of a token is the mean of what the members give it.
 ///
@@ -66,6 +66,13 @@ impl<N: NextToken> NextToken for Ensemble<N> {
     fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {
         for member in &mut self.members {
             member.reorder(rows, sentences);
+        }
+    }
+
+    fn on_device(&mut self) -> Option<&mut dyn DeviceNextToken> {
+        match self.members.as_mut_slice() {
+            [alone] => alone.on_device(),
+            _ => None,
         }
     }
 }

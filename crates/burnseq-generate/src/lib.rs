@@ -5,7 +5,8 @@
 //!   change places. [`ModelNextToken`] gives it to every [`EncoderDecoder`](burnseq_model::EncoderDecoder),
 //!   [`Ensemble`] to several models, [`ShallowFusion`] to models beside a language model.
 //! - [`LogProbs`] holds those of one step on the host, and normalises a row when the search comes to it. A search that
-//!   says which tokens are [`Wanted`] is content with [`SparseLogProbs`], which a GPU chooses itself.
+//!   says which tokens are [`Wanted`] is content with [`SparseLogProbs`], which a GPU chooses itself. Plain beam search
+//!   leaves whole steps to a GPU, by way of [`DeviceNextToken`].
 //! - [`Rule`]s edit them: lengths, forced prefixes, repeated n-grams, unknown-word penalty, padding.
 //! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over. [`BatchSearch`]
 //!   is that for all [strategies](search): beam search, with a beam of one greedy search, diverse beams, lexical
@@ -47,6 +48,7 @@ mod scorer;
 pub mod search;
 mod source;
 mod sparse_log_probs;
+mod tensor_ops;
 
 pub use attention::Attention;
 pub use ensemble::Ensemble;
@@ -55,7 +57,7 @@ pub use fusion::ShallowFusion;
 pub use generator::Generator;
 pub use hypothesis::Hypothesis;
 pub use log_probs::{LogProbs, Row};
-pub use next_token::{ModelNextToken, NextToken, Predictions};
+pub use next_token::{DeviceNextToken, ModelNextToken, NextToken, Predictions};
 pub use options::{ConstraintOrder, GenerateOptions};
 pub use rules::{Position, Rule};
 pub use scorer::Scorer;

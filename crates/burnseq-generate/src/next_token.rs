@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{Dropout, EncoderDecoder, Stepping};
 
-use crate::{LogProbs, SparseLogProbs, Wanted};
+use crate::{LogProbs, SparseLogProbs, Wanted, tensor_ops};
 
 /// A model in the middle of decoding a batch: it takes one token per row and tells what may follow.
 ///
@@ -26,6 +26,24 @@ pub trait NextToken {
     /// `rows.len()` is a multiple of `sentences.len()`; row `r` belongs to new sentence
     /// `r / (rows.len() / sentences.len())`, and `rows[r]` to the same sentence.
     fn reorder(&mut self, rows: &[usize], sentences: &[usize]);
+
+    /// The model as one that a search can run on its device for some steps; none where the host has a part in its steps,
+    /// or would be faster.
+    fn on_device(&mut self) -> Option<&mut dyn DeviceNextToken> {
+        None
+    }
+}
+
+/// A [`NextToken`] that also takes and gives tensors on its device, and does not wait for them.
+pub trait DeviceNextToken: NextToken {
+    /// Where the tensors are.
+    fn device(&self) -> Device;
+
+    /// Feeds `prev_output_tokens` `[rows]` and gives the logits of the token after each: `[rows, vocab]`, in `f32`.
+    fn logits(&mut self, prev_output_tokens: Tensor<1, Int>) -> Tensor<2>;
+
+    /// As [`reorder`](NextToken::reorder), with `rows` `[rows]`, for sentences that all stay.
+    fn reorder_rows(&mut self, rows: Tensor<1, Int>);
 }
 
 /// What a model says of the next token of every row.
@@ -119,5 +137,27 @@ impl<M: EncoderDecoder> NextToken for ModelNextToken<'_, M> {
 
     fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {
         self.model.reorder(&mut self.state, rows, sentences);
+    }
+
+    fn on_device(&mut self) -> Option<&mut dyn DeviceNextToken> {
+        match self.stepping {
+            Stepping::Processor => None,
+            Stepping::Device => Some(self),
+        }
+    }
+}
+
+impl<M: EncoderDecoder> DeviceNextToken for ModelNextToken<'_, M> {
+    fn device(&self) -> Device {
+        self.device.clone()
+    }
+
+    fn logits(&mut self, prev_output_tokens: Tensor<1, Int>) -> Tensor<2> {
+        let logits = self.model.step(prev_output_tokens, &mut self.state);
+        tensor_ops::scaled(logits, self.temperature)
+    }
+
+    fn reorder_rows(&mut self, rows: Tensor<1, Int>) {
+        self.model.reorder_rows(&mut self.state, rows);
     }
 }

@@ -1,8 +1,8 @@
 //! Log-probabilities of the tokens that a search looks at, chosen on the device that has the logits.
 
-use burn::tensor::{DType, Int, Tensor, TensorData, Transaction};
+use burn::tensor::{Int, Tensor, TensorData, Transaction};
 
-use crate::Row;
+use crate::{Row, tensor_ops};
 
 /// What a search looks at in every row, where that is not everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +33,17 @@ impl SparseLogProbs {
     /// Chooses what is `wanted` of the logits `[rows, vocab]`, divided by `temperature`, and reads that alone.
     ///
     /// Where more tokens have the same logit than there is room for, those of lower id are chosen, as a search over all
-    /// tokens does. CubeCL's top-k gives that; Burn's for the processor, which is there for tests, leaves it open.
+    /// tokens does.
     ///
     /// # Panics
     /// When nothing is wanted.
     pub fn from_logits(logits: Tensor<2>, temperature: f32, wanted: &Wanted) -> Self {
         let [rows, vocab] = logits.dims();
         let device = logits.device();
-        let mut logits = logits.cast(DType::F32);
-        if temperature != 1.0 {
-            logits = logits / temperature;
-        }
-        let (best_logits, best) = logits.clone().topk_with_indices(wanted.best.min(vocab), 1); // [rows, best]
+        let logits = tensor_ops::scaled(logits, temperature);
+        let (best_logits, best) = tensor_ops::top_k(logits.clone(), wanted.best.min(vocab)); // [rows, best]
         let max = best_logits.clone().slice([0..rows, 0..1]);
-        let normalisers = (logits.clone() - max.clone()).exp().sum_dim(1).log() + max; // [rows, 1]
+        let normalisers = tensor_ops::log_sum_exp(logits.clone(), max); // [rows, 1]
         let tokens: Vec<i32> = wanted.tokens.iter().map(|&token| token as i32).collect();
         let tokens = Tensor::<1, Int>::from_data(TensorData::new(tokens, [wanted.tokens.len()]), &device);
         let token_logits = logits.select(1, tokens); // [rows, tokens]
@@ -111,7 +108,7 @@ fn floats(data: TensorData) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{DType, Device};
 
     use super::*;
     use crate::LogProbs;

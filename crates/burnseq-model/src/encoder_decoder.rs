@@ -74,6 +74,10 @@ pub trait EncoderDecoder: Module + 'static {
     /// and `rows[r]` is a row of the same sentence.
     fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]);
 
+    /// As [`reorder`](Self::reorder) for sentences that all stay, with `rows` `[rows]` on the device. With
+    /// [`Stepping::Device`] the host does not wait for them.
+    fn reorder_rows(&self, state: &mut Self::State, rows: Tensor<1, Int>);
+
     /// The dictionaries the model is built for.
     fn vocab(&self) -> Vocab;
 

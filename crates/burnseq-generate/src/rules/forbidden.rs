@@ -1,5 +1,6 @@
 //! A token that is never produced.
 
+use super::{Change, TokenRule};
 use crate::{Position, Row, Rule};
 
 /// Forbids one token everywhere: padding.
@@ -10,12 +11,22 @@ pub struct Forbidden {
 }
 
 impl Rule for Forbidden {
-    fn apply(&self, _position: &Position<'_>, row: &mut Row<'_>) {
-        row.forbid(self.token);
+    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
+        self.apply_change(position, row);
     }
 
-    fn token(&self) -> Option<usize> {
-        Some(self.token)
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
+        Some(self)
+    }
+}
+
+impl TokenRule for Forbidden {
+    fn token(&self) -> usize {
+        self.token
+    }
+
+    fn change(&self, _len: usize, _max_len: usize) -> Option<Change> {
+        Some(Change::Forbid)
     }
 }
 

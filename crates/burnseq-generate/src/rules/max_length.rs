@@ -1,5 +1,6 @@
 //! The longest hypothesis.
 
+use super::{Change, TokenRule};
 use crate::{Position, Row, Rule};
 
 /// Ends every hypothesis that has reached [`Position::max_len`].
@@ -11,13 +12,21 @@ pub struct MaxLength {
 
 impl Rule for MaxLength {
     fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        if position.tokens.len() >= position.max_len {
-            row.force(self.eos);
-        }
+        self.apply_change(position, row);
     }
 
-    fn token(&self) -> Option<usize> {
-        Some(self.eos)
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
+        Some(self)
+    }
+}
+
+impl TokenRule for MaxLength {
+    fn token(&self) -> usize {
+        self.eos
+    }
+
+    fn change(&self, len: usize, max_len: usize) -> Option<Change> {
+        (len >= max_len).then_some(Change::Force)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The shortest hypothesis.
 
+use super::{Change, TokenRule};
 use crate::{Position, Row, Rule};
 
 /// Forbids `</s>` before `min_len` tokens; where the longest hypothesis is shorter than that, its limit holds. A prefix
@@ -14,13 +15,23 @@ pub struct MinLength {
 
 impl Rule for MinLength {
     fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        if position.forced().is_none() && position.tokens.len() < self.min_len.min(position.max_len) {
-            row.forbid(self.eos);
+        if position.forced().is_none() {
+            self.apply_change(position, row);
         }
     }
 
-    fn token(&self) -> Option<usize> {
-        Some(self.eos)
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
+        Some(self)
+    }
+}
+
+impl TokenRule for MinLength {
+    fn token(&self) -> usize {
+        self.eos
+    }
+
+    fn change(&self, len: usize, max_len: usize) -> Option<Change> {
+        (len < self.min_len.min(max_len)).then_some(Change::Forbid)
     }
 }
 

@@ -49,11 +49,45 @@ pub trait Rule: std::fmt::Debug + Send + Sync {
     /// Changes what `row` offers as continuation of the hypothesis at `position`.
     fn apply(&self, position: &Position<'_>, row: &mut Row<'_>);
 
-    /// The token that it changes, or leaves alone possible, where that is the same one everywhere. A search with another
-    /// rule has to see all tokens.
-    fn token(&self) -> Option<usize> {
+    /// This rule, where it is about one token. A search with another rule has to see all tokens.
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
         None
     }
+}
+
+/// A rule that changes one token, or leaves it alone possible, and looks at lengths only unless a prefix forces the next
+/// token. What it does is so simple that a device can do it.
+pub trait TokenRule: Rule {
+    /// The token.
+    fn token(&self) -> usize;
+
+    /// What becomes of it in a hypothesis of `len` tokens, which may have `max_len` without its `</s>`.
+    fn change(&self, len: usize, max_len: usize) -> Option<Change>;
+
+    /// Makes the change in `row`.
+    fn apply_change(&self, position: &Position<'_>, row: &mut Row<'_>) {
+        let token = self.token();
+        match self.change(position.tokens.len(), position.max_len) {
+            Some(Change::Forbid) => row.forbid(token),
+            Some(Change::Force) => row.force(token),
+            Some(Change::Decide) => row.decide(token),
+            Some(Change::Add(nats)) => row.add(token, nats),
+            None => {}
+        }
+    }
+}
+
+/// What becomes of a token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Change {
+    /// It is impossible: [`Row::forbid`].
+    Forbid,
+    /// Every other one is impossible: [`Row::force`].
+    Force,
+    /// Every other one is impossible, and it costs nothing: [`Row::decide`].
+    Decide,
+    /// Its log-probability rises by so many nats: [`Row::add`].
+    Add(f32),
 }
 
 /// The rules that `options` ask for, in the order in which fairseq applies them; `prefixes` tells whether any sentence

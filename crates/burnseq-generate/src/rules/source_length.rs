@@ -1,5 +1,6 @@
 //! Hypotheses as long as their source.
 
+use super::{Change, TokenRule};
 use crate::{Position, Row, Rule};
 
 /// Ends every hypothesis at [`Position::max_len`] tokens and none before; what is not a choice costs nothing, as in
@@ -12,15 +13,29 @@ pub struct SourceLength {
 
 impl Rule for SourceLength {
     fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        if position.tokens.len() >= position.max_len {
-            row.decide(self.eos);
-        } else if position.forced().is_none() {
-            row.forbid(self.eos);
+        // No prefix forces anything at the length.
+        if position.forced().is_none() {
+            self.apply_change(position, row);
         }
     }
 
-    fn token(&self) -> Option<usize> {
-        Some(self.eos)
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
+        Some(self)
+    }
+}
+
+impl TokenRule for SourceLength {
+    fn token(&self) -> usize {
+        self.eos
+    }
+
+    fn change(&self, len: usize, max_len: usize) -> Option<Change> {
+        let change = if len >= max_len {
+            Change::Decide
+        } else {
+            Change::Forbid
+        };
+        Some(change)
     }
 }
 

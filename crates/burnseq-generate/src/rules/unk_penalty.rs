@@ -1,5 +1,6 @@
 //! How much an unknown word costs.
 
+use super::{Change, TokenRule};
 use crate::{Position, Row, Rule};
 
 /// Takes `nats` from the log-probability of `<unk>`.
@@ -12,12 +13,22 @@ pub struct UnkPenalty {
 }
 
 impl Rule for UnkPenalty {
-    fn apply(&self, _position: &Position<'_>, row: &mut Row<'_>) {
-        row.add(self.unk, -self.nats);
+    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
+        self.apply_change(position, row);
     }
 
-    fn token(&self) -> Option<usize> {
-        Some(self.unk)
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
+        Some(self)
+    }
+}
+
+impl TokenRule for UnkPenalty {
+    fn token(&self) -> usize {
+        self.unk
+    }
+
+    fn change(&self, _len: usize, _max_len: usize) -> Option<Change> {
+        Some(Change::Add(-self.nats))
     }
 }
 

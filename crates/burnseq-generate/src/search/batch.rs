@@ -37,9 +37,11 @@ pub trait Strategy: Debug + Sync {
 /// once.
 #[derive(Debug)]
 pub struct BatchSearch<'a, S: Strategy> {
-    strategy: S,
-    beam: usize,
-    eos: usize,
+    pub(super) strategy: S,
+    pub(super) beam: usize,
+    pub(super) eos: usize,
+    /// Target types.
+    pub(super) vocab: usize,
     nbest: usize,
     lenpen: Option<f64>,
     rules: Vec<Box<dyn Rule>>,
@@ -184,6 +186,7 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
             strategy,
             beam: options.beam,
             eos: vocab.eos,
+            vocab: vocab.tgt,
             nbest: options.nbest,
             lenpen: (!options.unnormalized).then_some(options.lenpen),
             rules,
@@ -194,9 +197,69 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
         }
     }
 
+    /// The rules, in the order in which they apply.
+    pub(super) fn rules(&self) -> &[Box<dyn Rule>] {
+        &self.rules
+    }
+
+    /// Sentences that are still decoded.
+    pub(super) fn sentences(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Their longest lengths, in tokens before `</s>`.
+    pub(super) fn max_lens(&self) -> impl Iterator<Item = usize> {
+        self.live.iter().map(|(sentence, _)| sentence.max_len)
+    }
+
+    /// Steps so far.
+    pub(super) fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// Steps after which every sentence is done, or has been before.
+    pub(super) fn steps_left(&self) -> usize {
+        self.max_lens()
+            .max()
+            .map_or(0, |max_len| (max_len + 1).saturating_sub(self.step))
+    }
+
+    /// Rows of each live sentence.
+    fn rows_per_sentence(&self) -> usize {
+        self.live.first().map_or(1, |(sentence, _)| sentence.rows.len())
+    }
+
+    /// Makes a step with the candidates of every live sentence, in the order of the strategy, and tells how rows go on.
+    pub(super) fn advance(&mut self, candidates: Vec<Vec<Candidate>>) -> Reorder {
+        let rows_per_sentence = self.rows_per_sentence();
+        let mut next = Reorder {
+            rows: Vec::new(),
+            sentences: Vec::new(),
+        };
+        let mut going_on = Vec::with_capacity(self.live.len());
+        self.prev_output_tokens.clear();
+        let live = std::mem::take(&mut self.live);
+        for (number, ((mut sentence, memory), candidates)) in live.into_iter().zip(candidates).enumerate() {
+            match self.advance_sentence(&mut sentence, &candidates) {
+                Some(parents) => {
+                    next.sentences.push(number);
+                    next.rows
+                        .extend(parents.iter().map(|row| number * rows_per_sentence + row));
+                    self.prev_output_tokens
+                        .extend(sentence.rows.iter().flat_map(|live| live.tokens.last()));
+                    going_on.push((sentence, memory));
+                }
+                None => self.finished[sentence.index] = sentence.finished,
+            }
+        }
+        self.live = going_on;
+        self.step += 1;
+        next
+    }
+
     /// Finishes and continues hypotheses of a sentence; gives the old row, within the sentence, of each new one, or
     /// nothing when the sentence is done.
-    fn advance(&self, sentence: &mut Sentence<'_>, candidates: &[Candidate]) -> Option<Vec<usize>> {
+    fn advance_sentence(&self, sentence: &mut Sentence<'_>, candidates: &[Candidate]) -> Option<Vec<usize>> {
         let ends = |candidate: &&Candidate| candidate.token == self.eos;
         for candidate in candidates.iter().take(self.beam).filter(ends) {
             if sentence.finished.len() < self.beam {
@@ -238,7 +301,7 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
 fn wanted(strategy: &impl Strategy, rules: &[Box<dyn Rule>]) -> Option<Wanted> {
     let mut tokens = rules
         .iter()
-        .map(|rule| rule.token())
+        .map(|rule| Some(rule.as_token_rule()?.token()))
         .collect::<Option<Vec<_>>>()?;
     tokens.sort_unstable();
     tokens.dedup();
@@ -258,7 +321,7 @@ impl<S: Strategy> Search for BatchSearch<'_, S> {
     }
 
     fn step(&mut self, mut predictions: Predictions) -> Reorder {
-        let rows_per_sentence = self.live.first().map_or(1, |(sentence, _)| sentence.rows.len());
+        let rows_per_sentence = self.rows_per_sentence();
         assert_eq!(
             predictions.rows(),
             self.live.len() * rows_per_sentence,
@@ -289,30 +352,7 @@ impl<S: Strategy> Search for BatchSearch<'_, S> {
                 strategy.candidates(sentence, offers, memory)
             })
             .collect();
-
-        let mut next = Reorder {
-            rows: Vec::new(),
-            sentences: Vec::new(),
-        };
-        let mut going_on = Vec::with_capacity(self.live.len());
-        self.prev_output_tokens.clear();
-        let live = std::mem::take(&mut self.live);
-        for (number, ((mut sentence, memory), candidates)) in live.into_iter().zip(candidates).enumerate() {
-            match self.advance(&mut sentence, &candidates) {
-                Some(parents) => {
-                    next.sentences.push(number);
-                    next.rows
-                        .extend(parents.iter().map(|row| number * rows_per_sentence + row));
-                    self.prev_output_tokens
-                        .extend(sentence.rows.iter().flat_map(|live| live.tokens.last()));
-                    going_on.push((sentence, memory));
-                }
-                None => self.finished[sentence.index] = sentence.finished,
-            }
-        }
-        self.live = going_on;
-        self.step += 1;
-        next
+        self.advance(candidates)
     }
 
     fn finished(&self) -> bool {

@@ -16,10 +16,10 @@ impl Beam {
         Self { beam: options.beam }
     }
 
-    /// How many continuations are looked at.
-    pub(super) fn limit(&self, sentence: &Sentence<'_>, vocab: usize) -> usize {
+    /// How many continuations of a sentence of `rows` rows are looked at.
+    pub(super) fn limit(&self, rows: usize, vocab: usize) -> usize {
         // Padding is never chosen, hence one less than there are.
-        (2 * self.beam).min(sentence.rows.len() * vocab - 1).max(1)
+        (2 * self.beam).min(rows * vocab - 1).max(1)
     }
 }
 
@@ -36,7 +36,7 @@ impl Strategy for Beam {
         mut offers: Offers<'_>,
         _memory: &mut (),
     ) -> Vec<Candidate> {
-        let mut best = Best::new(self.limit(sentence, offers.vocab()));
+        let mut best = Best::new(self.limit(sentence.rows.len(), offers.vocab()));
         for (number, live) in sentence.live() {
             let row = offers.row(number, &[]);
             row.for_each_above(live.score(), best.threshold(), |token, score| {

@@ -35,7 +35,7 @@ impl Strategy for DiverseSiblings {
         if sentence.is_first_step() {
             return self.beam.candidates(sentence, offers, memory);
         }
-        let limit = self.beam.limit(sentence, offers.vocab());
+        let limit = self.beam.limit(sentence.rows.len(), offers.vocab());
         let mut best = Best::new(limit);
         for (number, live) in sentence.live() {
             let mut siblings = Best::new(limit);

@@ -6,11 +6,14 @@
 //! - [`DiverseSiblings`]: continuations of one hypothesis compete by rank (`--diversity-rate`).
 //! - [`ConstrainedBeam`]: hypotheses that contain what they must (`--constraints`).
 //! - [`Sampling`]: tokens drawn at random (`--sampling`).
+//!
+//! On a GPU, [`run_options`] lets the device make the steps of [`Beam`].
 
 mod batch;
 mod beam;
 mod candidates;
 pub mod constraints;
+mod device_beam;
 mod diverse_beam;
 mod diverse_siblings;
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub use diverse_beam::DiverseBeam;
 pub use diverse_siblings::DiverseSiblings;
 pub use sampling::Sampling;
 
+use burn::tensor::Transaction;
 use burnseq_model::Vocab;
 
 use crate::{GenerateOptions, Hypothesis, NextToken, Predictions, Wanted};
@@ -110,6 +114,12 @@ pub fn run_options(
         let strategy = ConstrainedBeam::new(options, order, vocab.eos);
         run_with(strategy, options, vocab, requests, model)
     } else {
-        run_with(Beam::new(options), options, vocab, requests, model)
+        let search = BatchSearch::new(Beam::new(options), options, vocab, requests);
+        match model.on_device() {
+            Some(model) if device_beam::runs(&search) => {
+                device_beam::run(search, model, Transaction::execute)
+            }
+            _ => run(search, model),
+        }
     }
 }

@@ -149,6 +149,10 @@ impl EncoderDecoder for Transformer {
         state.reorder(rows, sentences);
     }
 
+    fn reorder_rows(&self, state: &mut DecoderState, rows: Tensor<1, Int>) {
+        state.reorder_rows(rows);
+    }
+
     fn vocab(&self) -> Vocab {
         self.vocab
     }

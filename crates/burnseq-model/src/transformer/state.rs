@@ -1,6 +1,6 @@
 //! What decoding keeps between steps.
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Int, Tensor};
 
 use crate::{
     Dropout,
@@ -43,5 +43,10 @@ impl DecoderState {
             values.inplace(|values| values.select(0, index.clone()));
         }
         self.is_pad.inplace(|is_pad| is_pad.select(0, index));
+    }
+
+    /// See [`crate::EncoderDecoder::reorder_rows`].
+    pub(super) fn reorder_rows(&mut self, rows: Tensor<1, Int>) {
+        self.past.reorder_rows(rows);
     }
 }

@@ -224,6 +224,10 @@ impl EncoderDecoder for Poisonable {
         self.inner.reorder(state, rows, sentences);
     }
 
+    fn reorder_rows(&self, state: &mut Self::State, rows: Tensor<1, Int>) {
+        self.inner.reorder_rows(state, rows);
+    }
+
     fn vocab(&self) -> Vocab {
         self.inner.vocab()
     }

@@ -47,7 +47,7 @@ impl Strategy for ConstrainedBeam {
         if constraints.is_empty() {
             return self.beam.candidates(sentence, offers, memory);
         }
-        let limit = self.beam.limit(sentence, offers.vocab());
+        let limit = self.beam.limit(sentence.rows.len(), offers.vocab());
         let mut best = Best::new(limit);
         let mut others = Vec::new();
         let mut progress = Vec::with_capacity(sentence.rows.len());

@@ -70,14 +70,18 @@ impl ContiguousCache {
         let Some(unused) = &self.unused else {
             return;
         };
-        let Some(index) = selection(rows, self.rows, &unused.device()) else {
-            return;
-        };
-        for (keys, values) in self.layers.iter_mut().flatten() {
-            keys.inplace(|keys| keys.select(0, index.clone()));
-            values.inplace(|values| values.select(0, index.clone()));
+        if let Some(index) = selection(rows, self.rows, &unused.device()) {
+            self.select(index);
         }
-        self.rows = rows.len();
+    }
+
+    /// As [`reorder`](Self::reorder), with `rows` `[rows]` on the device.
+    pub fn select(&mut self, rows: Tensor<1, Int>) {
+        [self.rows] = rows.dims();
+        for (keys, values) in self.layers.iter_mut().flatten() {
+            keys.inplace(|keys| keys.select(0, rows.clone()));
+            values.inplace(|values| values.select(0, rows.clone()));
+        }
     }
 }
 

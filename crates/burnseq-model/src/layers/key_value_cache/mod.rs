@@ -78,6 +78,17 @@ impl KeyValueCache {
             Layout::Contiguous(cache) => cache.reorder(rows),
         }
     }
+
+    /// As [`reorder`](Self::reorder), with `rows` `[rows]` on the device.
+    pub fn reorder_rows(&mut self, rows: Tensor<1, Int>) {
+        match &mut self.0 {
+            Layout::Scattered(cache) => {
+                let rows: Vec<usize> = rows.into_data().iter::<i64>().map(|row| row as usize).collect();
+                cache.reorder(&rows);
+            }
+            Layout::Contiguous(cache) => cache.select(rows),
+        }
+    }
 }
 
 /// The index by which `select` brings `len` things into `order`; none where each stays in its place.
