@@ -2,7 +2,8 @@
 //! global norm.
 //!
 //! Dividing and clipping only change one factor; the optimiser applies it when it reads a gradient,
-//! so neither costs a pass over the gradients.
+//! so neither costs a pass over the gradients. A GPU keeps that factor to itself, so that it can apply an update before
+//! the host knows how long its gradient is.
 
 use std::collections::HashSet;
 
@@ -12,10 +13,11 @@ use burn::{
     optim::GradientsParams,
     tensor::{DType, Device, Tensor, TensorData},
 };
-use burnseq_model::named_parameters;
+use burnseq_model::{named_parameters, ops};
 use rayon::prelude::*;
 
-use crate::out_of_memory::{OutOfMemory, read};
+use crate::out_of_memory::OutOfMemory;
+use crate::readback::Readback;
 use crate::{Error, Result};
 
 /// Gradients summed over the micro-batches of an update, with a common factor.
@@ -23,7 +25,9 @@ use crate::{Error, Result};
 pub struct Accumulated {
     sum: GradientsParams,
     factor: f64,
-    /// Sum of squares of each gradient of `sum`, once it is known.
+    /// The factor `[1]`, where it was found on the device; NaN where the gradients must not be applied.
+    factor_on_device: Option<Tensor<1>>,
+    /// Sum of squares of each gradient of `sum`, once it is computed.
     squares: Option<Squares>,
 }
 
@@ -32,23 +36,36 @@ pub struct Accumulated {
 struct Squares {
     /// Index of each parameter that has a gradient, in module order.
     found: Vec<usize>,
-    /// On the processor the sums.
-    known: Vec<f64>,
-    /// On a GPU the sums, which it is waited for when they are looked at.
-    computed: Option<TensorData>,
+    sums: Sums,
+}
+
+/// The sums of [`Squares`].
+#[derive(Debug)]
+enum Sums {
+    /// Of gradients on the processor.
+    Known(Vec<f64>),
+    /// Of gradients on a device, `[parameters]`, and the same numbers on their way to the host.
+    OnDevice(Box<(Tensor<1>, Readback)>),
 }
 
 impl Squares {
-    /// Index and sum of each parameter.
+    /// Index and sum of each parameter; a device is waited for.
     fn values(&self) -> Vec<(usize, f64)> {
-        let mut values = self.known.clone();
-        values.extend(self.computed.iter().flat_map(|data| data.iter::<f64>()));
-        assert_eq!(
-            values.len(),
-            self.found.len(),
-            "the parameters of a model are on one device"
-        );
-        self.found.iter().copied().zip(values).collect()
+        let sums = match &self.sums {
+            Sums::Known(sums) => sums,
+            Sums::OnDevice(sums) => sums.1.numbers(),
+        };
+        self.found.iter().copied().zip(sums.iter().copied()).collect()
+    }
+
+    /// Name and norm of each gradient, multiplied by `factor`.
+    fn norms<M: Module>(&self, model: &M, factor: f64) -> Vec<(String, f32)> {
+        let names = named_parameters(model);
+        let norm = |square: f64| (square.sqrt() * factor.abs()) as f32;
+        self.values()
+            .into_iter()
+            .map(|(index, square)| (names[index].0.clone(), norm(square)))
+            .collect()
     }
 }
 
@@ -59,6 +76,50 @@ pub struct GradNorm {
     pub norm: f32,
     /// Whether the norm was above the limit.
     pub clipped: bool,
+}
+
+impl GradNorm {
+    /// `max_norm` 0 is no limit.
+    fn new(norm: f32, max_norm: f64) -> Self {
+        Self {
+            norm,
+            clipped: max_norm > 0.0 && f64::from(norm) > max_norm,
+        }
+    }
+}
+
+/// What [`Accumulated::clip_on_device`] did, on its way to the host.
+#[derive(Debug)]
+pub(crate) struct ClippedOnDevice {
+    norm_and_factor: Readback,
+    /// Sums of squares before the factor `scale`.
+    squares: Squares,
+    scale: f64,
+    max_norm: f64,
+}
+
+impl ClippedOnDevice {
+    /// The norm, for which the device is waited for.
+    ///
+    /// # Errors
+    /// A gradient or a loss that is NaN or infinite, and because of which nothing was applied.
+    pub(crate) fn norm<M: Module>(&self, model: &M) -> Result<GradNorm> {
+        let &[norm, factor] = self.norm_and_factor.numbers() else {
+            unreachable!("there are two numbers");
+        };
+        if factor.is_nan() {
+            return Err(non_finite(&self.squares.norms(model, self.scale), norm as f32));
+        }
+        Ok(GradNorm::new(norm as f32, self.max_norm))
+    }
+}
+
+/// The error that names the first norm that is not finite; `norm` is that of all together.
+fn non_finite(norms: &[(String, f32)], norm: f32) -> Error {
+    let first = norms.iter().find(|(_, norm)| !norm.is_finite()).cloned();
+    // None, if the norms are finite and only their sum is beyond `f32`.
+    let (tensor, norm) = first.unwrap_or_else(|| ("the whole model".to_owned(), norm));
+    Error::NonFiniteGradient { tensor, norm }
 }
 
 impl Default for Accumulated {
@@ -73,6 +134,7 @@ impl Accumulated {
         Self {
             sum: GradientsParams::new(),
             factor: 1.0,
+            factor_on_device: None,
             squares: None,
         }
     }
@@ -192,19 +254,15 @@ impl Accumulated {
 
     /// L2 norm over all parameters (norm of the norms of the tensors).
     pub fn norm<M: Module>(&self, model: &M) -> f32 {
-        let squares = self.known_squares(model).into_iter().map(|(_, square)| square);
-        (squares.sum::<f64>().sqrt() * self.factor.abs()) as f32
+        self.with_squares(model, |squares| {
+            let squares = squares.values().into_iter().map(|(_, square)| square);
+            (squares.sum::<f64>().sqrt() * self.factor.abs()) as f32
+        })
     }
 
     /// L2 norm of each parameter's gradient by name, in module order; parameters without gradient left out.
     pub fn norms<M: Module>(&self, model: &M) -> Vec<(String, f32)> {
-        let names = named_parameters(model);
-        let name = |index: usize| names[index].0.clone();
-        let norm = |square: f64| (square.sqrt() * self.factor.abs()) as f32;
-        self.known_squares(model)
-            .into_iter()
-            .map(|(index, square)| (name(index), norm(square)))
-            .collect()
+        self.with_squares(model, |squares| squares.norms(model, self.factor))
     }
 
     /// Limits the global norm to `max_norm` by shrinking all gradients alike; 0 never clips.
@@ -216,18 +274,52 @@ impl Accumulated {
     pub fn clip<M: Module>(&mut self, model: &M, max_norm: f64) -> Result<GradNorm> {
         let norm = self.norm(model);
         if !norm.is_finite() {
-            let norms = self.norms(model);
-            let first = norms.into_iter().find(|(_, norm)| !norm.is_finite());
-            // None, if the norms are finite and only their sum is beyond `f32`.
-            let (tensor, norm) = first.unwrap_or_else(|| ("the whole model".to_owned(), norm));
-            return Err(Error::NonFiniteGradient { tensor, norm });
+            return Err(non_finite(&self.norms(model), norm));
         }
         if max_norm > 0.0 {
             self.factor *= (max_norm / (f64::from(norm) + 1e-6)).min(1.0);
         }
-        Ok(GradNorm {
-            norm,
-            clipped: max_norm > 0.0 && f64::from(norm) > max_norm,
+        Ok(GradNorm::new(norm, max_norm))
+    }
+
+    /// As [`Self::clip`], on the device, which the host does not wait for. Where the norm is not finite, or `loss` `[1]`
+    /// is not, the factor is NaN: the optimiser applies nothing then.
+    ///
+    /// # Errors
+    /// When a gradient did not fit in memory.
+    pub(crate) fn clip_on_device<M: Module>(
+        &mut self,
+        model: &M,
+        max_norm: f64,
+        loss: Tensor<1>,
+    ) -> Result<ClippedOnDevice, OutOfMemory> {
+        let squares = match self.squares.take() {
+            Some(squares) => squares,
+            None => self.squares(model)?,
+        };
+        let sums = match &squares.sums {
+            Sums::OnDevice(sums) => sums.0.clone(),
+            Sums::Known(sums) => {
+                let sums: Vec<f32> = sums.iter().map(|&sum| sum as f32).collect();
+                Tensor::from_floats(sums.as_slice(), &loss.device())
+            }
+        };
+        let parameters = sums.dims()[0];
+        // The sum over a row has a fixed order.
+        let square = sums.reshape([1, parameters]).sum_dim(1).reshape([1]);
+        let norm = square.sqrt() * self.factor.abs();
+        let clip = match max_norm > 0.0 {
+            true => (norm.clone() + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0),
+            false => norm.ones_like(),
+        };
+        let is_finite = norm.clone().is_finite().bool_and(loss.is_finite());
+        let factor = (clip * self.factor).mask_fill(is_finite.bool_not(), f32::NAN);
+        self.factor_on_device = Some(factor.clone());
+        Ok(ClippedOnDevice {
+            norm_and_factor: Readback::start(Tensor::cat(vec![norm, factor], 0))?,
+            squares,
+            scale: self.factor,
+            max_norm,
         })
     }
 
@@ -249,21 +341,21 @@ impl Accumulated {
             .collect()
     }
 
-    /// The sums and the factor that they are still to be multiplied by.
-    pub(crate) fn into_parts(self) -> (GradientsParams, f64) {
-        (self.sum, self.factor)
+    /// The sums, and the factor that they are still to be multiplied by: the host's and, if there is one, the device's
+    /// `[1]`, which takes its place.
+    pub(crate) fn into_parts(self) -> (GradientsParams, f64, Option<Tensor<1>>) {
+        (self.sum, self.factor, self.factor_on_device)
     }
 
-    /// What [`Self::measure_once`] has found, or would find.
-    fn known_squares<M: Module>(&self, model: &M) -> Vec<(usize, f64)> {
+    /// What `look` makes of what [`Self::measure_once`] has found, or would find.
+    fn with_squares<M: Module, T>(&self, model: &M, look: impl FnOnce(&Squares) -> T) -> T {
         match &self.squares {
-            Some(squares) => squares.values(),
-            None => self.squares(model).expect("the gradients fit in memory").values(),
+            Some(squares) => look(squares),
+            None => look(&self.squares(model).expect("the gradients fit in memory")),
         }
     }
 
-    /// Sum of squares of each raw sum, with the parameter's index in module order. On a GPU all are
-    /// computed before the first is read, so that it is waited for once.
+    /// Sum of squares of each raw sum. On a device all are computed before the first is read.
     fn squares<M: Module>(&self, model: &M) -> Result<Squares, OutOfMemory> {
         struct Visitor<'a> {
             sum: &'a GradientsParams,
@@ -279,7 +371,7 @@ impl Accumulated {
                     if grad.dtype() == DType::F32 && grad.device() == Device::flex() {
                         self.known.push(square_sum(grad));
                     } else {
-                        self.computed.push((grad.clone() * grad).sum());
+                        self.computed.push(ops::sum_of_squares(grad));
                     }
                 }
                 self.index += 1;
@@ -293,15 +385,20 @@ impl Accumulated {
             computed: Vec::new(),
         };
         model.visit(&mut squares);
-        let computed = if squares.computed.is_empty() {
-            None
+        let sums = if squares.computed.is_empty() {
+            Sums::Known(squares.known)
         } else {
-            Some(read(Tensor::cat(squares.computed, 0))?)
+            assert!(
+                squares.known.is_empty(),
+                "the parameters of a model are on one device"
+            );
+            let sums = Tensor::cat(squares.computed, 0);
+            let readback = Readback::start(sums.clone())?;
+            Sums::OnDevice(Box::new((sums, readback)))
         };
         Ok(Squares {
             found: squares.found,
-            known: squares.known,
-            computed,
+            sums,
         })
     }
 }

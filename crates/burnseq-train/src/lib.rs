@@ -41,6 +41,7 @@ pub mod lr_scheduler;
 mod memory_usage;
 pub mod optim;
 mod out_of_memory;
+mod readback;
 mod stop;
 mod trainer;
 mod validation;

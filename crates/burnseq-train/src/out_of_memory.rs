@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
 use burnseq_data::{Batch, PairOptions};
 
 use crate::error::{Error, Result};
@@ -58,7 +58,7 @@ pub(crate) fn catch<T>(compute: impl FnOnce() -> Result<T, OutOfMemory>) -> Resu
 ///
 /// # Panics
 /// When the device failed in another way.
-pub(crate) fn read<const D: usize>(tensor: Tensor<D>) -> Result<TensorData, OutOfMemory> {
+pub(crate) fn read<const D: usize, K: Basic>(tensor: Tensor<D, K>) -> Result<TensorData, OutOfMemory> {
     match tensor.try_into_data() {
         Ok(data) => Ok(data),
         Err(error) if is_out_of_memory(&error.to_string()) => Err(OutOfMemory),

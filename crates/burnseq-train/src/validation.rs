@@ -1,6 +1,7 @@
 //! Loss, perplexity and further metrics of the model on sentences it does not learn from.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq_data::{Batch, BatchSettings, LanguagePairDataset, prefetch};
@@ -8,7 +9,7 @@ use burnseq_model::{Dropout, EncoderDecoder};
 
 use crate::criterions::Criterion;
 use crate::error::Result;
-use crate::log::{Meters, UpdateStats};
+use crate::log::{Meters, Tally, UpdateStats};
 use crate::out_of_memory::{DeviceMemory, OutOfMemory, Part};
 use crate::trainer::DatasetConfig;
 
@@ -120,41 +121,46 @@ pub fn validation_loss<M: EncoderDecoder>(
     sentence_avg: bool,
 ) -> Result<Meters> {
     let device = memory.device().clone();
-    let at_once = |parts: &[Part]| -> Result<UpdateStats, OutOfMemory> {
-        let mut stats = UpdateStats::default();
+    let at_once = |parts: &[Part]| -> Result<Tally, OutOfMemory> {
+        let mut tally = Tally::default();
         for Part { batch, .. } in parts {
             let tensors = BatchTensors::new(batch, &device);
             let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
             let output = criterion.forward(logits, tensors.target, pad);
-            stats.add_batch(batch);
-            stats.add_losses(vec![[output.loss, output.nll_loss]])?;
-            if let Some(correct) = output.correct {
-                stats.add_correct(correct);
-            }
+            tally.add_batch(batch);
+            tally.add_losses(vec![[output.loss, output.nll_loss]])?;
+            tally.add_correct(output.correct.into_iter().collect())?;
         }
-        Ok(stats)
+        Ok(tally)
     };
-    let mut meters = Meters::default();
     let dataset = Arc::clone(&set.dataset);
     let collate = move |indices: &[usize]| dataset.collate(indices);
     let mut batches = prefetch(collate, set.batches.clone(), AHEAD);
-    loop {
-        let started = std::time::Instant::now();
-        let Some(batch) = batches.next().transpose()? else {
-            return Ok(meters);
-        };
-        let mut stats = UpdateStats::default();
+    let started = Instant::now();
+    let mut tallies = Vec::with_capacity(set.batches.len());
+    while let Some(batch) = batches.next().transpose()? {
+        let mut tally = Tally::default();
         memory.compute(model, vec![Part::whole(0, batch)], at_once, |part| {
-            stats.add_share(&part);
+            tally.add_share(part);
         })?;
-        stats.sample_size = if sentence_avg {
-            stats.nsentences
-        } else {
-            stats.ntokens
-        };
-        stats.seconds = started.elapsed().as_secs_f64();
-        meters.add(&stats);
+        tallies.push(tally);
     }
+    // Read last, so that a device is waited for once.
+    let tallies: Vec<UpdateStats> = tallies.into_iter().map(Tally::read).collect();
+    let seconds = started.elapsed().as_secs_f64() / tallies.len().max(1) as f64;
+    let mut meters = Meters::default();
+    for stats in tallies {
+        meters.add(&UpdateStats {
+            sample_size: if sentence_avg {
+                stats.nsentences
+            } else {
+                stats.ntokens
+            },
+            seconds,
+            ..stats
+        });
+    }
+    Ok(meters)
 }
 
 /// The ids of a batch on a device.

@@ -16,10 +16,10 @@ const REFUSED: &[Refused] = &[
     ("ddp-backend", ONE_PROCESS),
     ("decoder-layers-to-keep", KEEP_LAYERS),
     ("distributed-backend", ONE_PROCESS),
-    ("distributed-init-method", ONE_PROCESS),
+    ("distributed-init-method", ONE_HOST),
     ("distributed-no-spawn", ONE_PROCESS),
-    ("distributed-port", ONE_PROCESS),
-    ("distributed-rank", ONE_PROCESS),
+    ("distributed-port", ONE_HOST),
+    ("distributed-rank", ONE_HOST),
     ("ema-fp32", "leave it out; the average is always kept in float32"),
     ("encoder-layers-to-keep", KEEP_LAYERS),
     (
@@ -77,6 +77,8 @@ const REFUSED: &[Refused] = &[
 
 const ASYNC: &str = "leave it out; a checkpoint is complete on the disk before training goes on";
 const KEEP_LAYERS: &str = "train with fewer layers: --encoder-layers N, --decoder-layers N";
+const ONE_HOST: &str = "leave it out; one process trains on all devices of one host (--distributed-world-size), since Burn cannot sum \
+                        gradients across hosts yet";
 const ONE_PROCESS: &str = "leave it out; one process trains on all devices of --distributed-world-size, each with a copy of the model";
 const PLATEAU: &str = "use --lr-scheduler inverse_sqrt, fixed, polynomial_decay, cosine or tri_stage";
 const QUANT_NOISE: &str = "leave it out; weights are not quantised";

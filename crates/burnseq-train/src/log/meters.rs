@@ -3,12 +3,13 @@
 
 use std::f64::consts::LN_2;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use burnseq_data::Batch;
 use serde::{Deserialize, Serialize};
 
 use crate::criterions::Correct;
-use crate::out_of_memory::{OutOfMemory, read};
+use crate::out_of_memory::OutOfMemory;
+use crate::readback::Readback;
 
 /// What one update reports.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -41,25 +42,24 @@ pub struct UpdateStats {
     pub seconds: f64,
 }
 
-impl UpdateStats {
+/// What batches add up to; their losses may still be on the way from the device.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// Without losses and counts of [`Correct`].
+    stats: UpdateStats,
+    /// `loss` and `nll_loss` of one batch after the other.
+    losses: Vec<Readback>,
+    /// What [`Correct`] counts of one batch after the other.
+    correct: Vec<Readback>,
+}
+
+impl Tally {
     /// Takes in the size of a batch.
     pub(crate) fn add_batch(&mut self, batch: &Batch) {
-        self.ntokens += batch.ntokens;
-        self.src_ntokens += batch.src_ntokens();
-        self.places += batch.places();
-        self.nsentences += batch.nsentences;
-    }
-
-    /// Takes in the sums over another share of the batches of the same update.
-    pub(crate) fn add_share(&mut self, share: &Self) {
-        self.loss += share.loss;
-        self.nll_loss += share.nll_loss;
-        self.ntokens += share.ntokens;
-        self.src_ntokens += share.src_ntokens;
-        self.places += share.places;
-        self.nsentences += share.nsentences;
-        self.n_correct += share.n_correct;
-        self.counted += share.counted;
+        self.stats.ntokens += batch.ntokens;
+        self.stats.src_ntokens += batch.src_ntokens();
+        self.stats.places += batch.places();
+        self.stats.nsentences += batch.nsentences;
     }
 
     /// Takes in `loss` and `nll_loss` of batches, each `[1]`, which are read from their device together.
@@ -67,23 +67,72 @@ impl UpdateStats {
     /// # Errors
     /// When a batch did not fit in memory.
     pub(crate) fn add_losses(&mut self, losses: Vec<[Tensor<1>; 2]>) -> Result<(), OutOfMemory> {
-        if losses.is_empty() {
-            return Ok(());
-        }
-        let losses = read(Tensor::cat(losses.into_iter().flatten().collect(), 0))?;
-        let losses: Vec<f64> = losses.iter().collect();
-        for [loss, nll_loss] in losses.as_chunks().0 {
-            self.loss += loss;
-            self.nll_loss += nll_loss;
+        if !losses.is_empty() {
+            let losses = Tensor::cat(losses.into_iter().flatten().collect(), 0);
+            self.losses.push(Readback::start(losses)?);
         }
         Ok(())
     }
 
-    /// Takes in how many target tokens of a batch are ranked first.
-    pub(crate) fn add_correct(&mut self, correct: Correct) {
-        let count = |count: Tensor<1, Int>| count.into_scalar::<i64>() as usize;
-        self.n_correct += count(correct.n_correct);
-        self.counted += count(correct.total);
+    /// Takes in how many target tokens of batches are ranked first.
+    ///
+    /// # Errors
+    /// When a batch did not fit in memory.
+    pub(crate) fn add_correct(&mut self, correct: Vec<Correct>) -> Result<(), OutOfMemory> {
+        if !correct.is_empty() {
+            let counts = correct
+                .into_iter()
+                .flat_map(|correct| [correct.n_correct, correct.total]);
+            self.correct
+                .push(Readback::start(Tensor::cat(counts.collect(), 0))?);
+        }
+        Ok(())
+    }
+
+    /// Takes in what other batches of the same update add up to.
+    pub(crate) fn add_share(&mut self, share: Self) {
+        self.stats.ntokens += share.stats.ntokens;
+        self.stats.src_ntokens += share.stats.src_ntokens;
+        self.stats.places += share.stats.places;
+        self.stats.nsentences += share.stats.nsentences;
+        self.losses.extend(share.losses);
+        self.correct.extend(share.correct);
+    }
+
+    /// What is known without reading from the device.
+    pub(crate) fn known(&self) -> &UpdateStats {
+        &self.stats
+    }
+
+    /// The loss; waits for the device.
+    pub(crate) fn loss(&self) -> f64 {
+        let losses = self
+            .losses
+            .iter()
+            .flat_map(|losses| losses.numbers().as_chunks().0);
+        losses.map(|[loss, _nll_loss]| loss).sum()
+    }
+
+    /// The sums; waits for the device.
+    pub(crate) fn read(self) -> UpdateStats {
+        let mut stats = self.stats;
+        for [loss, nll_loss] in self
+            .losses
+            .iter()
+            .flat_map(|losses| losses.numbers().as_chunks().0)
+        {
+            stats.loss += loss;
+            stats.nll_loss += nll_loss;
+        }
+        for [n_correct, total] in self
+            .correct
+            .iter()
+            .flat_map(|counts| counts.numbers().as_chunks().0)
+        {
+            stats.n_correct += *n_correct as usize;
+            stats.counted += *total as usize;
+        }
+        stats
     }
 }
 

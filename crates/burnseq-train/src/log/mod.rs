@@ -4,5 +4,6 @@
 mod meters;
 mod record;
 
+pub(crate) use meters::Tally;
 pub use meters::{Meters, UpdateStats};
 pub use record::{TrainRecord, ValidRecord, format_duration};

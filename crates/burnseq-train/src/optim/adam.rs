@@ -2,7 +2,7 @@
 //! arithmetic.
 
 use burn::{module::Module, tensor::Tensor};
-use burnseq_model::ops::{AdamStep, adam_step};
+use burnseq_model::ops::{AdamStep, adam_step, adam_step_on_device};
 use serde::{Deserialize, Serialize};
 
 use super::OptimizerState;
@@ -88,6 +88,18 @@ impl Rule<2> for AdamStep {
         let [param, exp_avg, exp_avg_sq] = adam_step(param, grad, exp_avg, exp_avg_sq, self);
         (param, [exp_avg, exp_avg_sq])
     }
+
+    fn apply_unless_nan<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        [exp_avg, exp_avg_sq]: [Tensor<D>; 2],
+        factor: Tensor<1>,
+    ) -> (Tensor<D>, [Tensor<D>; 2]) {
+        let [param, exp_avg, exp_avg_sq] =
+            adam_step_on_device(param, grad, exp_avg, exp_avg_sq, self, factor);
+        (param, [exp_avg, exp_avg_sq])
+    }
 }
 
 impl Adam {
@@ -104,6 +116,11 @@ impl Adam {
         let (config, step) = (&self.config, self.moments.next_step());
         self.moments
             .step(model, grads, |factor| adam_step_at(config, step, lr, factor))
+    }
+
+    /// Does not count the last step, whose factor turned out to be NaN.
+    pub(crate) fn uncount_step(&mut self) {
+        self.moments.uncount_step();
     }
 
     /// Step count and moments, `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`.

@@ -62,6 +62,13 @@ macro_rules! optimizers {
                 }
             }
 
+            /// Does not count the last step, which was not applied because its gradients were not finite.
+            pub(crate) fn uncount_step(&mut self) {
+                match self {
+                    $(Self::$name(optimizer) => optimizer.uncount_step(),)+
+                }
+            }
+
             /// The state by parameter names.
             pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
                 match self {

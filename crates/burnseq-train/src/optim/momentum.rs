@@ -38,6 +38,11 @@ impl<C: Descent> Momentum<C> {
             .step(model, grads, |grad_factor| config.rule(lr, grad_factor))
     }
 
+    /// Does not count the last step, whose factor turned out to be NaN.
+    pub(crate) fn uncount_step(&mut self) {
+        self.velocity.uncount_step();
+    }
+
     /// Step count and velocities.
     pub fn state_dict<M: Module>(&self, model: &M) -> OptimizerState {
         self.velocity.state_dict(model)

@@ -21,6 +21,25 @@ pub trait Rule<const N: usize> {
         grad: Tensor<D>,
         states: [Tensor<D>; N],
     ) -> (Tensor<D>, [Tensor<D>; N]);
+
+    /// [`apply`](Self::apply) to the gradient multiplied by `factor` `[1]`; where that is NaN, everything stays as it is.
+    fn apply_unless_nan<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        states: [Tensor<D>; N],
+        factor: Tensor<1>,
+    ) -> (Tensor<D>, [Tensor<D>; N]) {
+        let skip = factor.clone().is_nan().reshape([1; D]).expand(param.shape());
+        let (new_param, new_states) =
+            self.apply(param.clone(), grad * factor.reshape([1; D]), states.clone());
+        let mut old = states.into_iter();
+        let kept = new_states.map(|new| {
+            let old = old.next().expect("one old state for each new one");
+            new.mask_where(skip.clone(), old)
+        });
+        (new_param.mask_where(skip, param), kept)
+    }
 }
 
 /// The states of all parameters, and how many steps were taken.
@@ -60,7 +79,8 @@ impl<const N: usize> States<N> {
 
     /// Changes every parameter that has a gradient; the others are left as they are.
     ///
-    /// `rule` gets gradients before the factor of [`Accumulated`] is applied, and is made from that factor.
+    /// `rule` gets gradients before the factor of [`Accumulated`] is applied, and is made from that factor, or from 1
+    /// where only the device knows it.
     pub(super) fn step<M: Module, R: Rule<N>>(
         &mut self,
         model: M,
@@ -71,6 +91,7 @@ impl<const N: usize> States<N> {
             grads: GradientsParams,
             values: &'a mut [TensorContainer<ParamId>; N],
             rule: R,
+            on_device: Option<Tensor<1>>,
         }
         impl<const N: usize, R: Rule<N>> ModuleMapper for Update<'_, N, R> {
             fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -86,7 +107,13 @@ impl<const N: usize> States<N> {
                         .values
                         .each_mut()
                         .map(|states| states.remove(&id).expect("the optimiser was made for this model"));
-                    let (param, new) = self.rule.apply(param.inner(), grad, old);
+                    let (param, new) = match &self.on_device {
+                        None => self.rule.apply(param.inner(), grad, old),
+                        Some(factor) => {
+                            let factor = factor.clone();
+                            self.rule.apply_unless_nan(param.inner(), grad, old, factor)
+                        }
+                    };
                     for (states, state) in self.values.iter_mut().zip(new) {
                         states.register(id, state);
                     }
@@ -100,12 +127,18 @@ impl<const N: usize> States<N> {
             }
         }
         self.step += 1;
-        let (grads, factor) = grads.into_parts();
+        let (grads, factor, on_device) = grads.into_parts();
         model.map(&mut Update {
             grads,
             values: &mut self.values,
-            rule: rule(factor),
+            rule: rule(if on_device.is_some() { 1.0 } else { factor }),
+            on_device,
         })
+    }
+
+    /// Does not count the last step, whose factor turned out to be NaN.
+    pub(super) fn uncount_step(&mut self) {
+        self.step -= 1;
     }
 
     /// Step count and states, as `<parameter>.<state>` in module order.

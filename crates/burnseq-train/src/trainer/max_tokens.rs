@@ -202,13 +202,13 @@ impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
             loss_scale: 1.0,
         };
         let computed = catch(|| self.backprop.at_once(&state.model, &parts, pass));
-        let Ok((gradients, _)) = computed else {
+        let Ok(gradients) = computed else {
             self.state = Some(state);
             return Ok(false);
         };
         // A learning rate of 0 moves nothing; the state of the optimiser is there from then on.
         let updated = catch(|| {
-            state.model = state.optimizer.step(state.model, gradients, 0.0);
+            state.model = state.optimizer.step(state.model, gradients.sum, 0.0);
             if is_intact(&state.model) {
                 Ok(state)
             } else {

@@ -81,6 +81,8 @@ pub struct Trainer<M: EncoderDecoder> {
     optimizer: Optimizer,
     scheduler: LrScheduler,
     loss_scaler: Option<LossScaler>,
+    /// Whether the gradients of an update are computed before the numbers of the one before it are there.
+    runs_ahead: bool,
     /// Devices of the replicas beside the one of `learner`.
     devices: Vec<Device>,
     /// The replicas on them, while the run goes on.
@@ -174,6 +176,8 @@ impl<M: EncoderDecoder> Trainer<M> {
                 .loss_scaling
                 .clone()
                 .map(|scaling| LossScaler::new(scaling, config.batches_per_update(1))),
+            // The processor would only keep more memory.
+            runs_ahead: *device != Device::flex(),
             devices: Vec::new(),
             replicas: None,
             data: data.train,

@@ -24,19 +24,19 @@ use super::state::dropout_seed;
 use crate::criterions::Criterion;
 use crate::error::{Error, Result};
 use crate::gradients::Accumulated;
-use crate::log::UpdateStats;
+use crate::log::Tally;
 use crate::optim::{Optimizer, OptimizerConfig};
 use crate::out_of_memory::{DeviceMemory, OutOfMemory, Part};
 use crate::validation::BatchTensors;
 
 /// Shares the batches of an update, each in one or more parts, out to replicas: number `r` gets every `replicas`-th of
 /// them, beginning with the `r`-th, as in fairseq. At the end of an epoch there may be none left for some.
-pub(super) fn share_out(batches: Vec<Vec<Batch>>, replicas: usize) -> Vec<Vec<Part>> {
+pub(super) fn share_out(batches: &[Vec<Batch>], replicas: usize) -> Vec<Vec<Part>> {
     let mut shares: Vec<Vec<Part>> = (0..replicas).map(|_| Vec::new()).collect();
     let mut number = 0;
-    for (position, parts) in batches.into_iter().enumerate() {
+    for (position, parts) in batches.iter().enumerate() {
         for batch in parts {
-            shares[position % replicas].push(Part::whole(number, batch));
+            shares[position % replicas].push(Part::whole(number, batch.clone()));
             number += 1;
         }
     }
@@ -44,7 +44,7 @@ pub(super) fn share_out(batches: Vec<Vec<Batch>>, replicas: usize) -> Vec<Vec<Pa
 }
 
 /// What all shares of an update have in common.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pass {
     /// Seed of the run.
     pub(super) seed: u32,
@@ -52,6 +52,27 @@ pub(super) struct Pass {
     pub(super) num_updates: u64,
     /// Factor of the loss.
     pub(super) loss_scale: f64,
+}
+
+/// Gradients of some batches, and what these add up to.
+#[derive(Debug, Default)]
+pub(super) struct Gradients {
+    pub(super) sum: Accumulated,
+    pub(super) tally: Tally,
+    /// The loss, summed over the batches, `[1]` on the device; `None` without batches.
+    pub(super) loss: Option<Tensor<1>>,
+}
+
+impl Gradients {
+    /// Adds those of other batches.
+    fn add<M: EncoderDecoder>(&mut self, model: &M, other: Self) {
+        self.sum.add_sum(model, other.sum);
+        self.tally.add_share(other.tally);
+        self.loss = [self.loss.take(), other.loss]
+            .into_iter()
+            .flatten()
+            .reduce(|sum, loss| sum + loss);
+    }
 }
 
 /// How batches become gradients.
@@ -87,9 +108,9 @@ impl Backprop {
         model: &M,
         parts: &[Part],
         pass: Pass,
-    ) -> Result<(Accumulated, UpdateStats), OutOfMemory> {
+    ) -> Result<Gradients, OutOfMemory> {
         let mut gradients = Accumulated::new();
-        let mut stats = UpdateStats::default();
+        let mut tally = Tally::default();
         let (mut losses, mut correct) = (Vec::new(), Vec::new());
         for part in parts {
             let BatchTensors {
@@ -118,13 +139,21 @@ impl Backprop {
             };
             losses.push(sums);
             correct.extend(count);
-            stats.add_batch(&part.batch);
+            tally.add_batch(&part.batch);
         }
-        // Read last and at once: a GPU is waited for whenever something is read.
-        stats.add_losses(losses)?;
-        correct.into_iter().for_each(|correct| stats.add_correct(correct));
+        let loss = losses
+            .iter()
+            .map(|[loss, _]| loss.clone())
+            .reduce(|sum, loss| sum + loss);
+        // Asked for last and at once: whatever is asked of a device drains its queue of operations.
+        tally.add_losses(losses)?;
+        tally.add_correct(correct)?;
         gradients.measure_once(model)?;
-        Ok((gradients, stats))
+        Ok(Gradients {
+            sum: gradients,
+            tally,
+            loss,
+        })
     }
 }
 
@@ -157,22 +186,19 @@ impl Learner {
         model: &M,
         share: Vec<Part>,
         pass: Pass,
-    ) -> Result<(Accumulated, UpdateStats)> {
+    ) -> Result<Gradients> {
         let Self { backprop, memory } = self;
         let at_once = |parts: &[Part]| backprop.at_once(model, parts, pass);
-        let mut sum: Option<(Accumulated, UpdateStats)> = None;
-        memory.compute(model, share, at_once, |(gradients, stats)| match &mut sum {
-            None => sum = Some((gradients, stats)),
-            Some((all_gradients, all_stats)) => {
-                all_gradients.add_sum(model, gradients);
-                all_stats.add_share(&stats);
-            }
+        let mut all: Option<Gradients> = None;
+        memory.compute(model, share, at_once, |gradients| match &mut all {
+            None => all = Some(gradients),
+            Some(all) => all.add(model, gradients),
         })?;
-        if let Some((gradients, _)) = &mut sum {
-            let measured = gradients.measure_once(model);
+        if let Some(all) = &mut all {
+            let measured = all.sum.measure_once(model);
             measured.map_err(|OutOfMemory| Error::UpdateOutOfMemory)?;
         }
-        Ok(sum.unwrap_or_default())
+        Ok(all.unwrap_or_default())
     }
 }
 
@@ -188,7 +214,7 @@ enum Order {
 
 /// That a replica has the gradients of its share.
 struct Done {
-    stats: UpdateStats,
+    tally: Tally,
     /// What there is to say to the user.
     notes: Vec<String>,
     /// Parameters that have a gradient.
@@ -247,17 +273,17 @@ impl Replicas {
         model: &M,
         shares: Vec<Vec<Part>>,
         pass: Pass,
-    ) -> Result<(Accumulated, UpdateStats)> {
+    ) -> Result<Gradients> {
         let mut shares = shares.into_iter();
         let own = shares.next().expect("there is a share for each replica");
         for (worker, share) in self.workers.iter_mut().zip(shares) {
             worker.order(Order::Gradients(share, pass));
         }
-        let (mut gradients, mut stats) = learner.gradients(model, own, pass)?;
-        let mut params: HashSet<ParamId> = gradients.params(model).into_iter().collect();
+        let mut gradients = learner.gradients(model, own, pass)?;
+        let mut params: HashSet<ParamId> = gradients.sum.params(model).into_iter().collect();
         for worker in &mut self.workers {
             let done = worker.done()?;
-            stats.add_share(&done.stats);
+            gradients.tally.add_share(done.tally);
             learner.memory.add_notes(done.notes);
             params.extend(done.params);
         }
@@ -266,8 +292,9 @@ impl Replicas {
         for worker in &mut self.workers {
             worker.order(Order::Sum(Arc::clone(&params)));
         }
-        gradients.map_flat(model, &params, |flat| self.all_reduce.sum(flat));
-        Ok((gradients, stats))
+        let sum = |flat| self.all_reduce.sum(flat);
+        gradients.sum.map_flat(model, &params, sum);
+        Ok(gradients)
     }
 
     /// Applies the gradients on the replicas beside the trainer's own; `factor` is that of [`Accumulated::factor`].
@@ -351,10 +378,10 @@ fn work<M: EncoderDecoder>(
     for order in orders {
         match order {
             Order::Gradients(share, pass) => {
-                let computed = learner.gradients(&model, share, pass).map(|(computed, stats)| {
-                    gradients = computed;
+                let computed = learner.gradients(&model, share, pass).map(|computed| {
+                    gradients = computed.sum;
                     Done {
-                        stats,
+                        tally: computed.tally,
                         notes: learner.memory.take_notes(),
                         params: gradients.params(&model),
                     }
@@ -399,7 +426,7 @@ mod tests {
                 .epoch_order(1);
             let mut found: Vec<Vec<Vec<usize>>> = vec![Vec::new(); replicas];
             for update in order.chunks(replicas * update_freq) {
-                let shares = share_out(batches(update.iter().copied()), replicas);
+                let shares = share_out(&batches(update.iter().copied()), replicas);
                 for (found, share) in found.iter_mut().zip(shares) {
                     found.push(share.iter().map(|part| part.batch.ids[0]).collect());
                 }
@@ -426,7 +453,7 @@ mod tests {
     fn the_parts_of_a_batch_stay_together_and_are_numbered_through() {
         let mut batches = batches(0..4);
         batches[1].push(Batch::default());
-        let shares = share_out(batches, 2);
+        let shares = share_out(&batches, 2);
         let numbers = |share: &[Part]| share.iter().map(|part| part.number).collect::<Vec<_>>();
         assert_eq!(
             (numbers(&shares[0]), numbers(&shares[1])),

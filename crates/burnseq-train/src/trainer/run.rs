@@ -9,6 +9,7 @@ use super::Trainer;
 use super::batches::EpochBatches;
 use super::event::Event;
 use super::replicas::{Backprop, Replicas};
+use super::update::Applied;
 use crate::error::{Error, Result};
 use crate::log::{Meters, TrainRecord, ValidRecord};
 use crate::loss_scaler::LossScaler;
@@ -103,44 +104,94 @@ impl<M: EncoderDecoder> Trainer<M> {
 
     /// Trains on what is left of the epoch; gives a reason when the run ends in it.
     fn train_epoch(&mut self, observe: Observer<'_>) -> Result<Option<StopReason>> {
-        let update_freq = self.config.optimization.update_freq_in(self.epochs.epoch());
-        let world_size = self.config.distributed_world_size;
-        let per_update = update_freq * world_size;
-        let skip_remainder = self.config.optimization.skip_remainder_batch;
+        let per_update = self.per_update();
         let mut source = EpochBatches::new(
             &self.data,
             self.resampling.as_ref(),
             &self.epochs,
             &self.config.dataset,
         );
-        while !self.epochs.is_end_of_epoch() {
-            let started = Instant::now();
-            let batches = source.take(per_update)?;
-            let skipped = self.update(batches, started)?;
+        let mut started = Instant::now();
+        let mut ahead: Option<Applied> = None;
+        loop {
+            let offset = self.epochs.offset();
+            let position = match ahead {
+                Some(_) => self.position_after(offset),
+                None => offset,
+            };
+            let next = (position < self.epochs.len()).then(|| {
+                let batches = source.take(per_update)?;
+                self.compute(batches, ahead.as_ref())
+            });
             for note in self.learner.memory.take_notes() {
                 observe(Event::Note(&note));
             }
-            self.epochs.skip(per_update);
-            let left = self.epochs.len() - self.epochs.offset();
-            if skip_remainder && left.div_ceil(world_size) < update_freq {
-                self.epochs.skip(left);
+            // Whatever became of the next update, what is done is counted and, when it is time, saved.
+            if let Some(applied) = ahead.take() {
+                let reason = self.finish_update(applied, started, observe)?;
+                started = Instant::now();
+                if let Some(reason) = reason {
+                    return Ok(Some(reason));
+                }
             }
-            match &skipped {
-                None => self.log_update(observe),
-                Some(reason) => observe(Event::Note(reason)),
+            let Some(next) = next.transpose()? else {
+                return Ok(None);
+            };
+            let computed = self.compute_again_if_needed(next)?;
+            let applied = self.apply(computed)?;
+            if self.is_ahead() {
+                ahead = Some(applied);
+                continue;
             }
-            let end_of_epoch = self.epochs.is_end_of_epoch();
-            if end_of_epoch {
-                observe(Event::Epoch(&TrainRecord {
-                    device_memory: peak_device_memory(&self.learner.backprop.device),
-                    ..self.record(self.state.epoch)
-                }));
-            }
-            if let Some(reason) = self.validate_and_save(end_of_epoch, skipped.is_none(), observe)? {
+            let reason = self.finish_update(applied, started, observe)?;
+            started = Instant::now();
+            if let Some(reason) = reason {
                 return Ok(Some(reason));
             }
         }
-        Ok(None)
+    }
+
+    /// Batches of an update.
+    fn per_update(&self) -> usize {
+        self.config.batches_per_update(self.epochs.epoch())
+    }
+
+    /// Batches of the epoch that are taken after an update that begins when `offset` of them are.
+    fn position_after(&self, offset: usize) -> usize {
+        let (len, world_size) = (self.epochs.len(), self.config.distributed_world_size);
+        let after = (offset + self.per_update()).min(len);
+        let updates_left = (len - after).div_ceil(world_size);
+        let update_freq = self.per_update() / world_size;
+        if self.config.optimization.skip_remainder_batch && updates_left < update_freq {
+            len
+        } else {
+            after
+        }
+    }
+
+    /// After the gradients of an update, begun `started` ago, are applied or left out: counts it, and then whatever it is
+    /// time for; gives a reason when the run ends.
+    fn finish_update(
+        &mut self,
+        applied: Applied,
+        started: Instant,
+        observe: Observer<'_>,
+    ) -> Result<Option<StopReason>> {
+        let skipped = self.settle(applied, started)?;
+        let offset = self.epochs.offset();
+        self.epochs.skip(self.position_after(offset) - offset);
+        match &skipped {
+            None => self.log_update(observe),
+            Some(reason) => observe(Event::Note(reason)),
+        }
+        let end_of_epoch = self.epochs.is_end_of_epoch();
+        if end_of_epoch {
+            observe(Event::Epoch(&TrainRecord {
+                device_memory: peak_device_memory(&self.learner.backprop.device),
+                ..self.record(self.state.epoch)
+            }));
+        }
+        self.validate_and_save(end_of_epoch, skipped.is_none(), observe)
     }
 
     /// After an update that was applied: its progress, and a log line when it is time.

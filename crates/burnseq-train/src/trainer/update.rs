@@ -1,4 +1,9 @@
 //! One update: forward and backward of each batch, gradients summed, divided, clipped, applied.
+//!
+//! It goes through three hands: its gradients are [computed](Trainer::compute), [applied](Trainer::apply), and then it is
+//! [settled](Trainer::settle): counted with its loss and norm, or as one that was skipped because these are not finite.
+//! The processor does all three at once. A GPU is given the gradients of the next update before its host waits for the
+//! numbers of the last one, so that it never runs out of work; clipping and skipping then happen on the device.
 
 use std::time::Instant;
 
@@ -6,11 +11,43 @@ use burnseq_data::Batch;
 use burnseq_model::EncoderDecoder;
 
 use super::Trainer;
-use super::replicas::{Pass, share_out};
+use super::replicas::{Gradients, Pass, share_out};
 use crate::error::{Error, Result, numbers};
-use crate::gradients::Accumulated;
-use crate::log::UpdateStats;
+use crate::gradients::{ClippedOnDevice, GradNorm};
+use crate::log::Tally;
 use crate::loss_scaler::LossScaler;
+use crate::out_of_memory::OutOfMemory;
+
+/// An update whose gradients are computed, or will be once the device comes to it.
+pub(super) struct Computed {
+    gradients: Gradients,
+    pass: Pass,
+    batches: Vec<Vec<Batch>>,
+}
+
+/// An update that is applied, or skipped, or will be one of both once the device comes to it.
+pub(super) struct Applied {
+    tally: Tally,
+    norm: Norm,
+    /// Learning rate it was applied with.
+    lr: f64,
+    /// Denominator of the gradient.
+    sample_size: usize,
+    /// Training sentences, for messages.
+    sentences: Vec<usize>,
+}
+
+/// Norm of the gradients of an update.
+enum Norm {
+    /// The host knows it, or why the update was not applied.
+    Known(Result<GradNorm, String>),
+    OnDevice(Box<ClippedOnDevice>),
+}
+
+/// Why an update is skipped whose loss is not finite.
+fn non_finite_loss(loss: f64) -> String {
+    format!("the loss is {loss}")
+}
 
 impl<M: EncoderDecoder> Trainer<M> {
     /// Learning rate of the next update.
@@ -19,58 +56,144 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.scheduler.lr_at(update, self.epochs.epoch() as usize)
     }
 
-    /// Learns from `batches`, each in one or more parts, whose gradients are summed; gives the reason when the update is
-    /// skipped because the loss or a gradient is not finite, in which case model, optimiser and number of updates stay as
-    /// they are.
+    /// What the gradients of an update depend on beside model and batches, when `ahead` updates before it are yet to be
+    /// counted.
+    fn pass(&self, ahead: u64) -> Pass {
+        Pass {
+            seed: self.config.seed,
+            num_updates: self.state.num_updates + ahead,
+            loss_scale: self.loss_scaler.as_ref().map_or(1.0, LossScaler::loss_scale),
+        }
+    }
+
+    /// Gradients of `batches`, each of which comes in one or more parts, summed over all replicas. They may be computed
+    /// while an update before them is `ahead`, applied but not settled; it is taken to be one that is not skipped.
     ///
     /// # Errors
-    /// When no more updates may be skipped, or a sentence does not fit in memory.
-    pub(super) fn update(&mut self, batches: Vec<Vec<Batch>>, started: Instant) -> Result<Option<String>> {
-        let sentences: Vec<usize> = batches
-            .iter()
-            .flatten()
-            .flat_map(|batch| batch.ids.clone())
-            .collect();
-        let loss_scale = self.loss_scaler.as_ref().map_or(1.0, LossScaler::loss_scale);
-        let (mut gradients, mut stats) = self.gradients(batches, loss_scale)?;
-        stats.lr = self.lr();
-        stats.sample_size = if self.config.optimization.sentence_avg {
-            stats.nsentences
+    /// When a sentence does not fit in memory.
+    pub(super) fn compute(&mut self, batches: Vec<Vec<Batch>>, ahead: Option<&Applied>) -> Result<Computed> {
+        let pass = self.pass(ahead.map_or(0, |_| 1));
+        let model = self
+            .model
+            .as_ref()
+            .expect("the model is only away during an update");
+        let mut shares = share_out(&batches, self.config.distributed_world_size);
+        let gradients = match &mut self.replicas {
+            Some(replicas) => replicas.gradients(&mut self.learner, model, shares, pass),
+            None => self.learner.gradients(model, shares.remove(0), pass),
+        }?;
+        Ok(Computed {
+            gradients,
+            pass,
+            batches,
+        })
+    }
+
+    /// The gradients again, unless they are what they would be now that the update before them is settled.
+    ///
+    /// # Errors
+    /// As those of [`Self::compute`].
+    pub(super) fn compute_again_if_needed(&mut self, computed: Computed) -> Result<Computed> {
+        if computed.pass == self.pass(0) {
+            return Ok(computed);
+        }
+        self.compute(computed.batches, None)
+    }
+
+    /// Divides, clips and applies gradients, which nothing is ahead of.
+    ///
+    /// # Errors
+    /// When memory runs out.
+    pub(super) fn apply(&mut self, computed: Computed) -> Result<Applied> {
+        let Gradients {
+            sum: mut gradients,
+            tally,
+            loss,
+        } = computed.gradients;
+        let lr = self.lr();
+        let sample_size = if self.config.optimization.sentence_avg {
+            tally.known().nsentences
         } else {
-            stats.ntokens
+            tally.known().ntokens
         };
-        gradients.scale(1.0 / (stats.sample_size as f64 * loss_scale));
-        let norm = match gradients.clip(self.model(), self.config.optimization.clip_norm) {
-            _ if !stats.loss.is_finite() => {
-                let what = format!("the loss is {}", stats.loss);
-                return self.skip(what, stats.lr, sentences, started).map(Some);
+        gradients.scale(1.0 / (sample_size as f64 * computed.pass.loss_scale));
+        let clip_norm = self.config.optimization.clip_norm;
+        let norm = match loss.filter(|_| self.is_ahead()) {
+            Some(loss) => {
+                let clipped = gradients.clip_on_device(self.model(), clip_norm, loss);
+                let clipped = clipped.map_err(|OutOfMemory| Error::UpdateOutOfMemory)?;
+                Norm::OnDevice(Box::new(clipped))
             }
-            Err(error) => {
-                return self
-                    .skip(error.to_string(), stats.lr, sentences, started)
-                    .map(Some);
+            None => {
+                let loss = tally.loss();
+                Norm::Known(if loss.is_finite() {
+                    let clipped = gradients.clip(self.model(), clip_norm);
+                    clipped.map_err(|error| error.to_string())
+                } else {
+                    Err(non_finite_loss(loss))
+                })
             }
+        };
+        if !matches!(norm, Norm::Known(Err(_))) {
+            if let Some(replicas) = &mut self.replicas {
+                replicas.step(gradients.factor(), lr);
+            }
+            let model = self
+                .model
+                .take()
+                .expect("the model is only away during an update");
+            self.model = Some(self.optimizer.step(model, gradients, lr));
+        }
+        let batches = computed.batches.iter().flatten();
+        Ok(Applied {
+            tally,
+            norm,
+            lr,
+            sample_size,
+            sentences: batches.flat_map(|batch| batch.ids.iter().copied()).collect(),
+        })
+    }
+
+    /// Whether the gradients of an update are computed before the one before it is settled.
+    ///
+    /// Replicas are told the factor of their gradients by the host, which therefore waits for it.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.runs_ahead && self.replicas.is_none()
+    }
+
+    /// Counts an update, begun `started` ago; gives the reason when it was skipped because its loss or a gradient is not
+    /// finite, in which case model, optimiser and number of updates are as they were before it.
+    ///
+    /// # Errors
+    /// When no more updates may be skipped.
+    pub(super) fn settle(&mut self, applied: Applied, started: Instant) -> Result<Option<String>> {
+        let mut stats = applied.tally.read();
+        let norm = match applied.norm {
+            Norm::Known(norm) => norm,
+            Norm::OnDevice(clipped) => clipped.norm(self.model()).map_err(|error| {
+                self.optimizer.uncount_step();
+                match stats.loss.is_finite() {
+                    true => error.to_string(),
+                    false => non_finite_loss(stats.loss),
+                }
+            }),
+        };
+        let norm = match norm {
             Ok(norm) => norm,
+            Err(what) => return self.skip(what, applied.lr, applied.sentences, started).map(Some),
         };
-        stats.gnorm = f64::from(norm.norm);
-        stats.clipped = norm.clipped;
         self.state.skipped_in_a_row = 0;
         if let Some(scaler) = &mut self.loss_scaler {
             scaler.applied();
         }
-        if let Some(replicas) = &mut self.replicas {
-            replicas.step(gradients.factor(), stats.lr);
-        }
-        let model = self
-            .model
-            .take()
-            .expect("the model is only away during an update");
-        self.model = Some(self.optimizer.step(model, gradients, stats.lr));
         self.state.num_updates += 1;
         if let Some(ema) = &mut self.ema {
-            let model = self.model.as_ref().expect("it was put back above");
+            let model = self.model.as_ref().expect("it was put back after the step");
             ema.step(model, self.state.num_updates);
         }
+        stats.sample_size = applied.sample_size;
+        stats.gnorm = f64::from(norm.norm);
+        stats.clipped = norm.clipped;
         // What the logs show is the rate of the next update, as in fairseq.
         stats.lr = self.lr();
         stats.seconds = started.elapsed().as_secs_f64();
@@ -78,24 +201,6 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.state.interval.add(&stats);
         self.state.epoch.add(&stats);
         Ok(None)
-    }
-
-    /// Gradients of an update, summed over its batches and all replicas, and what the batches add up to.
-    fn gradients(&mut self, batches: Vec<Vec<Batch>>, loss_scale: f64) -> Result<(Accumulated, UpdateStats)> {
-        let pass = Pass {
-            seed: self.config.seed,
-            num_updates: self.state.num_updates,
-            loss_scale,
-        };
-        let model = self
-            .model
-            .as_ref()
-            .expect("the model is only away during an update");
-        let mut shares = share_out(batches, self.config.distributed_world_size);
-        match &mut self.replicas {
-            Some(replicas) => replicas.gradients(&mut self.learner, model, shares, pass),
-            None => self.learner.gradients(model, shares.remove(0), pass),
-        }
     }
 
     /// Counts an update that is not applied because of `what`; gives a line that says so.
@@ -143,10 +248,13 @@ impl<M: EncoderDecoder> Trainer<M> {
 
 #[cfg(test)]
 mod tests {
+    use burnseq_model::state_dict;
+
     use crate::Error;
+    use crate::ema::EmaConfig;
     use crate::loss_scaler::LossScalingConfig;
     use crate::trainer::fixture::{Poisonable, clean, config, poisoned, trainer, trainer_with, weights};
-    use crate::trainer::{Event, TrainConfig, Trainer};
+    use crate::trainer::{Event, TrainConfig, TrainState, Trainer};
 
     /// Three epochs on four sentences; the weights and how many updates there were.
     fn train(change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, u64) {
@@ -244,11 +352,12 @@ mod tests {
 
     #[test]
     fn more_in_a_row_than_allowed_end_the_run() {
-        for max_nonfinite in [0, 2] {
+        for (max_nonfinite, runs_ahead) in [(0, false), (2, false), (0, true), (2, true)] {
             let mut config = config();
             in_order(&mut config);
             config.optimization.max_nonfinite = max_nonfinite;
             let mut trainer = trainer(config, poisoned(), Poisonable::new).unwrap();
+            trainer.runs_ahead = runs_ahead;
             let error = run(&mut trainer).unwrap_err();
             let Error::Diverged {
                 update,
@@ -275,6 +384,140 @@ mod tests {
             "the weights differ by {}",
             distance(&plain, &scaled)
         );
+    }
+
+    /// What is the same whether or not updates are computed ahead: weights, but for rounding, and what is counted.
+    fn assert_runs_ahead_alike(change: impl Fn(&mut TrainConfig), sentences: &[Vec<u32>], dropout: f64) {
+        let train = |runs_ahead| {
+            let mut config = config();
+            change(&mut config);
+            let mut trainer = trainer_with(config, sentences.to_vec(), dropout, Poisonable::new).unwrap();
+            trainer.runs_ahead = runs_ahead;
+            let notes = run(&mut trainer).unwrap();
+            let average = trainer.valid_model();
+            let average = state_dict(&average).swap_remove(0).1.try_to_vec::<f32>().unwrap();
+            (
+                weights(&trainer),
+                average,
+                notes,
+                trainer.state().clone(),
+                trainer.optimizer.state_dict(trainer.model()),
+            )
+        };
+        let (waiting, ahead) = (train(false), train(true));
+        assert!(
+            distance(&waiting.0, &ahead.0) < 1e-6,
+            "{}",
+            distance(&waiting.0, &ahead.0)
+        );
+        assert!(
+            distance(&waiting.1, &ahead.1) < 1e-6,
+            "{}",
+            distance(&waiting.1, &ahead.1)
+        );
+        assert_eq!(waiting.2, ahead.2);
+        assert_eq!(waiting.4.step, ahead.4.step);
+        let counts = |state: &TrainState| {
+            let (epoch, interval) = (state.epoch, state.interval);
+            (
+                (state.num_updates, state.skipped_in_a_row, state.data.clone()),
+                (
+                    epoch.updates,
+                    epoch.skipped,
+                    epoch.clipped,
+                    epoch.ntokens,
+                    epoch.lr,
+                ),
+                (interval.updates, interval.skipped, interval.sample_size),
+            )
+        };
+        assert_eq!(counts(&waiting.3), counts(&ahead.3));
+        assert!((waiting.3.epoch.loss / ahead.3.epoch.loss - 1.0).abs() < 1e-5);
+        assert!((waiting.3.epoch.gnorm / ahead.3.epoch.gnorm - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn updates_that_are_computed_ahead_are_those_that_are_waited_for() {
+        let small = |config: &mut TrainConfig| config.dataset.batch_size = Some(2);
+        let all = [clean(), poisoned()].concat();
+        assert_runs_ahead_alike(small, &clean(), 0.0);
+        // A batch of NaN is skipped, and the masks of those after it are the ones of a run without it.
+        assert_runs_ahead_alike(small, &all, 0.2);
+        assert_runs_ahead_alike(
+            |config| {
+                small(config);
+                config.optimization.clip_norm = 0.01;
+                config.optimization.update_freq = vec![2];
+            },
+            &all,
+            0.2,
+        );
+        assert_runs_ahead_alike(
+            |config| {
+                config.dataset.batch_size = Some(1);
+                config.optimization.update_freq = vec![3];
+                config.optimization.skip_remainder_batch = true;
+                config.ema = Some(EmaConfig {
+                    decay: 0.5,
+                    ..EmaConfig::default()
+                });
+            },
+            &all,
+            0.2,
+        );
+        assert_runs_ahead_alike(
+            |config| {
+                small(config);
+                // Falls at every NaN, and rises after two updates without one.
+                config.loss_scaling = Some(LossScalingConfig {
+                    fp16_init_scale: 4.0,
+                    fp16_scale_window: Some(2),
+                    ..LossScalingConfig::default()
+                });
+                config.stop.max_epoch = Some(8);
+            },
+            &all,
+            0.2,
+        );
+        for optimizer in ["nag", "sgd"] {
+            assert_runs_ahead_alike(
+                |config| {
+                    small(config);
+                    let json = format!(r#"{{"type": "{optimizer}", "momentum": 0.9}}"#);
+                    config.optimizer = serde_json::from_str(&json).unwrap();
+                },
+                &all,
+                0.2,
+            );
+        }
+    }
+
+    #[test]
+    fn an_update_is_counted_before_the_failure_of_the_next_ends_the_run() {
+        let order = |runs_ahead| {
+            let mut config = config();
+            config.dataset.batch_size = Some(2);
+            config.dataset.curriculum = u32::MAX;
+            // Two short sentences fit; of two longer ones neither does.
+            let sentences = vec![vec![4, 2], vec![5, 2], vec![4, 5, 6, 7, 2], vec![7, 6, 5, 4, 2]];
+            let model = |inner| Poisonable::with_memory(inner, 8);
+            let mut trainer = trainer(config, sentences, model).unwrap();
+            trainer.runs_ahead = runs_ahead;
+            let mut order = Vec::new();
+            let error = trainer.run(&mut |event| match event {
+                Event::Update(_) => order.push("update"),
+                Event::Note(note) if note.starts_with("out of memory") => order.push("out of memory"),
+                _ => {}
+            });
+            assert!(
+                matches!(error, Err(Error::SentenceOutOfMemory { .. })),
+                "{error:?}"
+            );
+            assert_eq!(trainer.state().num_updates, 1);
+            order
+        };
+        assert_eq!(order(false), ["update", "out of memory"]);
+        assert_eq!(order(true), ["out of memory", "update"]);
     }
 
     /// A scale at which the sum of squares overflows, as the gradients of half precision would at a smaller one.
@@ -321,7 +564,11 @@ mod tests {
 
     #[test]
     fn a_resumed_run_skips_the_same_updates_at_the_same_scales() {
-        for loss_scaling in [None, Some(overflowing(1e-4))] {
+        let scalings = [None, Some(overflowing(1e-4))];
+        for (loss_scaling, runs_ahead) in scalings
+            .iter()
+            .flat_map(|scaling| [(scaling, false), (scaling, true)])
+        {
             let train = |folder: &std::path::Path, max_update| {
                 let mut config = config();
                 config.dataset.batch_size = Some(2);
@@ -332,6 +579,7 @@ mod tests {
                 config.checkpoint.restore_file = "checkpoint_last".to_owned();
                 config.checkpoint.save_dir = folder.to_owned();
                 let mut trainer = trainer(config, [clean(), poisoned()].concat(), Poisonable::new).unwrap();
+                trainer.runs_ahead = runs_ahead;
                 run(&mut trainer).unwrap();
                 let mut state = trainer.state().clone();
                 (state.wall, state.train_wall) = (0.0, 0.0);
