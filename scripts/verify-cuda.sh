@@ -8,10 +8,11 @@
 #   --lengths SRC TGT     whose sentence lengths make the batches of the comparison
 #   --out DIR             logs, tables and translations; must not exist
 #   --curve DATA-BIN      Multi30k as `examples/multi30k` makes it: 500 updates on the device and on the processor are compared
+#   --large N             tokens of the larger batches that are compared, too; 0 for none [default: 16384]
 #   --minutes N           time for training [default: 8]
 #   --device NAME         cuda, cuda:N, or cpu to try the script itself [default: cuda]
 #   --python FILE         python3 with torch and numpy [default: python3]
-#   --skip NAME           leave a part out: check, curve, bench, train; may be given several times
+#   --skip NAME           leave a part out: check, curve, bench, profile, train; may be given several times
 #
 # A part that fails is reported, and the others run nevertheless.
 set -uo pipefail
@@ -22,10 +23,10 @@ fail() {
     exit 2
 }
 
-bin="" data="" yardstick="" lengths=() out="" curve="" minutes=8 device=cuda python=python3 skip=" "
+bin="" data="" yardstick="" lengths=() out="" curve="" large=16384 minutes=8 device=cuda python=python3 skip=" "
 while [ "$#" -gt 0 ]; do
     case "$1" in
-    -h | --help) sed -n '2,17s/^# \{0,1\}//p' scripts/verify-cuda.sh && exit ;;
+    -h | --help) sed -n '2,18s/^# \{0,1\}//p' scripts/verify-cuda.sh && exit ;;
     --lengths) [ "$#" -ge 3 ] || fail "--lengths needs two files" ;;
     --*) [ "$#" -ge 2 ] || fail "$1 needs a value" ;;
     esac
@@ -36,6 +37,7 @@ while [ "$#" -gt 0 ]; do
     --lengths) lengths=("$2" "$3") && shift ;;
     --out) out="$2" ;;
     --curve) curve="$2" ;;
+    --large) large="$2" ;;
     --minutes) minutes="$2" ;;
     --device) device="$2" ;;
     --python) python="$2" ;;
@@ -112,17 +114,63 @@ PYTHON
 fi
 
 if wanted bench; then
-    if part bench scripts/bench.sh "$kind" "$yardstick" "${lengths[@]}" --train "$bin/train" --python "$python"; then
-        tee -a "$out/summary.txt" <"$out/bench.out"
-    fi
+    compare() {
+        part "$1" scripts/bench.sh "$kind" "$yardstick" "${lengths[@]}" --train "$bin/train" --python "$python" "${@:2}" &&
+            tee -a "$out/summary.txt" <"$out/$1.out"
+    }
+    compare bench
+    [ "$large" -eq 0 ] || compare "bench-$large" --max-tokens "$large" --rounds 1 --precision bf16
+fi
+
+# Where the time of an update goes: CubeCL times every kernel, one after the other, so that only the shares count.
+if wanted profile && [ "$kind" = cuda ]; then
+    mkdir "$out/profile"
+    printf '[profiling.logger]\nlevel = "medium"\nfile = "%s"\n' "$(realpath "$out")/profile/kernels.txt" >"$out/profile/cubecl.toml"
+    profile() {
+        local train lengths_at=()
+        train="$(realpath "$bin/train")"
+        lengths_at=("$(realpath "${lengths[0]}")" "$(realpath "${lengths[1]}")")
+        (cd "$out/profile" && "$train" --device "$device" --precision bf16 --benchmark 5 --benchmark-warmup 5 \
+            --lengths "${lengths_at[@]}" --max-tokens 4096 --arch transformer_iwslt_de_en --share-decoder-input-output-embed \
+            --dropout 0.3 --label-smoothing 0.1 --criterion label_smoothed_cross_entropy)
+    }
+    part profile profile && "$python" - "$out/profile/kernels.txt" <<'PYTHON' | tee -a "$out/summary.txt"
+import collections, re, sys
+
+units = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+seconds, launches = collections.Counter(), collections.Counter()
+for line in open(sys.argv[1], errors="replace"):
+    found = re.match(r".*\| ([0-9.]+)(ns|µs|ms|s) *\| (.+)", line)
+    if found:
+        name = re.sub(r"<.*", "", found[3].strip())
+        seconds[name] += float(found[1]) * units[found[2]]
+        launches[name] += 1
+assert seconds, "no kernel was timed"
+total = sum(seconds.values())
+print(f"10 updates and what tunes them: {sum(launches.values())} launches, {total:.3f} s in kernels; the longest:")
+for name, time in seconds.most_common(20):
+    print(f"{100 * time / total:5.1f} % {launches[name]:7} launches  {name}")
+PYTHON
 fi
 
 if wanted train; then
     checkpoints="$out/checkpoints"
     hours="$(awk -v m="$minutes" 'BEGIN { print m / 60 }')"
+    # Memory of the process and of the GPU, MiB, while training lasts.
+    while sleep 5; do
+        printf '%s %s %s\n' "$SECONDS" "$(pgrep -P $$ -x train | head -n 1 | xargs -I PID awk '/VmRSS/ { print int($2 / 1024) }' /proc/PID/status)" \
+            "$(nvidia-smi --query-gpu=memory.used --format=csv,noheader,nounits 2>/dev/null | head -n 1)"
+    done >"$out/memory.txt" 2>/dev/null &
+    sampler=$!
     part train "$bin/train" "$data" --recipe iwslt14_de_en --device "$device" --save-dir "$checkpoints" --log-format json \
         --stop-time-hours "$hours" --keep-last-epochs 5
+    kill "$sampler"
     grep -h valid_bleu "$out/train.out" "$out/train.err" >"$out/curve.txt"
+    # Steady state: neither should change after the first epoch.
+    grep -h 'kernels were compiled' "$out/train.out" "$out/train.err" | sed -n '1p;2p;$p' | tee -a "$out/summary.txt"
+    awk 'NF > 1 { time[++n] = $1; host[n] = $2; device[n] = $3 }
+        END { for (i = 1; i <= 5; i++) { k = int(n * i / 5); if (k) printf "memory after %s s: process %s MiB, GPU %s MiB\n", time[k] - time[1], host[k], device[k] } }' \
+        "$out/memory.txt" | tee -a "$out/summary.txt"
     [ ! -d "$checkpoints" ] ||
         part average "$bin/average-checkpoints" --inputs "$checkpoints" --num-epoch-checkpoints 5 --output "$checkpoints/average"
     for checkpoint in checkpoint_best average; do
