@@ -10,7 +10,7 @@ use crate::dropout::{Keep, Mask};
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
 /// everywhere becomes uniform where minus infinity itself would give NaN.
-const MASKED: f32 = -1e30;
+pub(super) const MASKED: f32 = -1e30;
 
 pub(super) fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
     let [batch, len, input] = x.dims();
@@ -72,7 +72,9 @@ pub(super) fn attention_of_heads(
     unseen: Tensor<1, Bool>,
     drop: Option<Mask>,
 ) -> Tensor<4> {
-    weighted(probabilities(queries, keys, [unseen.unsqueeze()]), values, drop)
+    let ([batch, ..], [_, _, key_len, _]) = (queries.dims(), keys.dims());
+    let unseen = unseen.unsqueeze::<2>().expand([batch, key_len]);
+    weighted(probabilities(queries, keys, Some(unseen), false), values, drop)
 }
 
 /// `[batch, len, d_model]` to `[batch, heads, len, head_dim]`.
@@ -97,31 +99,47 @@ pub(super) fn attention_probabilities(
     is_pad: Option<Tensor<2, Bool>>,
     causal: bool,
 ) -> Tensor<4> {
-    let [batch, query_len, _] = queries.dims();
-    let [_, key_len, _] = keys.dims();
-    let later = causal.then(|| {
-        let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &queries.device());
-        later.unsqueeze()
-    });
-    let is_pad = is_pad.map(|is_pad| is_pad.reshape([batch, 1, 1, key_len]));
-    let unseen = [later, is_pad].into_iter().flatten();
-    probabilities(split_heads(queries, heads), split_heads(keys, heads), unseen)
+    probabilities(
+        split_heads(queries, heads),
+        split_heads(keys, heads),
+        is_pad,
+        causal,
+    )
 }
 
-/// `softmax(queries keysᵀ / sqrt(head_dim))` over the keys that none of `unseen` is true for; the shapes of these
-/// broadcast to `[batch, heads, query_len, key_len]`.
+/// `softmax(queries keysᵀ / sqrt(head_dim))` over the keys that may be seen; see [`super::masked_softmax`].
 fn probabilities(
     queries: Tensor<4>,
     keys: Tensor<4>,
-    unseen: impl IntoIterator<Item = Tensor<4, Bool>>,
+    is_pad: Option<Tensor<2, Bool>>,
+    causal: bool,
 ) -> Tensor<4> {
     let [_, _, _, head_dim] = queries.dims();
-    let dtype = queries.dtype();
-    let queries = queries * (head_dim as f64).powf(-0.5);
-    let mut scores = as_type(queries.matmul(keys.transpose()), DType::F32); // [batch, heads, query_len, key_len]
-    for unseen in unseen {
-        let unseen = unseen.expand(scores.shape());
-        scores = scores.mask_fill(unseen, MASKED);
+    let scores = queries.matmul(keys.transpose()); // [batch, heads, query_len, key_len]
+    super::masked_softmax(scores, is_pad, causal, (head_dim as f64).powf(-0.5))
+}
+
+pub(super) fn masked_softmax(
+    scores: Tensor<4>,
+    is_pad: Option<Tensor<2, Bool>>,
+    causal: bool,
+    scale: f64,
+) -> Tensor<4> {
+    let [batch, heads, query_len, key_len] = scores.dims();
+    let dtype = scores.dtype();
+    let mut scores = as_type(scores, DType::F32) * scale;
+    if causal {
+        let later = Tensor::<2, Bool>::tril_mask([query_len, key_len], 0, &scores.device());
+        scores = scores.mask_fill(
+            later.unsqueeze::<4>().expand([batch, heads, query_len, key_len]),
+            MASKED,
+        );
+    }
+    if let Some(is_pad) = is_pad {
+        let is_pad = is_pad
+            .reshape([batch, 1, 1, key_len])
+            .expand([batch, heads, query_len, key_len]);
+        scores = scores.mask_fill(is_pad, MASKED);
     }
     as_type(softmax(scores, 3), dtype)
 }

@@ -1,7 +1,7 @@
 //! The operations a model and its training are made of.
 //!
 //! Each has a form composed of Burn's own operations, which runs on every device and defines the result, and a
-//! kernel for the processor that gives the same up to rounding; dropout has one for GPUs, too.
+//! kernel for the processor that gives the same up to rounding; some have one for GPUs, too.
 
 mod composed;
 mod cpu;
@@ -101,6 +101,10 @@ pub fn dropout_add<const D: usize>(residual: Tensor<D>, x: Tensor<D>, mask: Opti
 
 /// Rows of `weight` `[types, width]` for `tokens` `[batch, len]`: `[batch, len, width]`.
 pub fn embedding(weight: Tensor<2>, tokens: Tensor<2, Int>) -> Tensor<3> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&weight) {
+        return apply!(gpu::Embedding::new(tokens), weight);
+    }
     burn::tensor::module::embedding(weight, tokens)
 }
 
@@ -174,6 +178,25 @@ pub fn attention_of_heads(
     composed::attention_of_heads(queries, keys, values, unseen, dropout)
 }
 
+/// Softmax over the last dimension of `scores * scale`, computed in `f32`, without keys that must not be seen; a row
+/// that may see none is spread evenly.
+///
+/// # Shapes
+/// - `scores` and the result: `[batch, heads, query_len, key_len]`
+/// - `is_pad`: `[batch, key_len]`
+fn masked_softmax(scores: Tensor<4>, is_pad: Option<Tensor<2, Bool>>, causal: bool, scale: f64) -> Tensor<4> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&scores) {
+        let [batch, _, _, key_len] = scores.dims();
+        let is_pad = is_pad.unwrap_or_else(|| {
+            let device = scores.device().without_autodiff();
+            Tensor::zeros([batch, key_len], &device)
+        });
+        return apply!(gpu::MaskedSoftmax::new(is_pad, causal, scale), scores);
+    }
+    composed::masked_softmax(scores, is_pad, causal, scale)
+}
+
 /// Attention of one query per row over the row's past, which lies scattered over the rows of earlier steps.
 ///
 /// # Shapes
@@ -211,6 +234,11 @@ pub fn label_smoothed_nll(
     pad: usize,
     epsilon: f64,
 ) -> (Tensor<1>, Tensor<1>) {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&logits) {
+        let sums: Tensor<1> = apply!(gpu::LabelSmoothedNll::new(target, pad, epsilon), logits);
+        return (sums.clone().slice(0..1), sums.slice(1..2));
+    }
     if !cpu::takes(&logits) {
         return composed::label_smoothed_nll(logits, target, pad, epsilon);
     }
@@ -271,10 +299,18 @@ pub fn adam_step_on_device<const D: usize>(
     step: &AdamStep,
     factor: Tensor<1>,
 ) -> [Tensor<D>; 3] {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&param) {
+        return gpu::adam_step(param, grad, exp_avg, exp_avg_sq, step, factor);
+    }
     composed::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, step, factor)
 }
 
 /// Sum of the squares of all elements, `[1]`, in `f32`; off the tape.
 pub fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        return gpu::sum_of_squares(x);
+    }
     composed::sum_of_squares(x)
 }

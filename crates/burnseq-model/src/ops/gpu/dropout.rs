@@ -2,13 +2,9 @@
 //! back.
 
 use burn::{backend::cubecl::dtype_to_storage_type, backend::tensor::FloatTensor, tensor::DType};
-use burn_cubecl::{
-    cubecl::{self, calculate_cube_count_elemwise, prelude::*},
-    kernel::into_contiguous,
-    ops::numeric::empty_device_contiguous_dtype,
-};
+use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 
-use super::{CubeTensor, Gpu, Kernels};
+use super::{CubeTensor, Gpu, Kernels, empty, into_contiguous};
 use crate::{
     dropout::{Keep, Mask},
     ops::node::Operation,
@@ -68,12 +64,7 @@ fn masked(x: FloatTensor<Gpu>, mask: Mask) -> FloatTensor<Gpu> {
 /// `base + x * mask`, or `x * mask` without a base; `seeds` are `low`, `high` and `threshold` of [`Keep`].
 pub(super) fn launch(base: Option<CubeTensor>, x: CubeTensor, seeds: [u32; 3], scale: f32) -> CubeTensor {
     let x = into_contiguous(x);
-    let out = empty_device_contiguous_dtype(
-        x.client.clone(),
-        x.device.clone(),
-        x.meta.shape().clone(),
-        x.dtype,
-    );
+    let out = empty(&x, x.meta.shape().clone(), x.dtype);
     let elements = x.meta.num_elements();
     let client = x.client.clone();
     let dim = CubeDim::new(&client, elements);

@@ -1,24 +1,69 @@
-//! Kernels of our own for GPUs, written in CubeCL, so that CUDA and Vulkan run the same source: dropout, for which Burn
-//! would draw a mask, store it, and wait for the device to take a new seed.
+//! Kernels of our own for GPUs, where what Burn offers is slow or takes memory that it need not: dropout without a stored
+//! mask, gradients of embeddings, the softmax of attention, the loss, the norm of gradients and Adam. Written in CubeCL, so
+//! that CUDA and other GPUs run the same source.
+//!
+//! Sums are added in a fixed order: results do not change from run to run.
 
+mod adam;
 mod dropout;
+mod embedding;
+mod loss;
+mod norm;
+mod reduce;
+mod softmax;
 #[cfg(test)]
 mod tests;
 
 use burn::{
-    backend::{Backend, backend_extension, tensor::FloatTensor},
-    tensor::{Device, Tensor},
+    backend::{
+        Backend, backend_extension,
+        fusion::custom::TensorSpec,
+        tensor::{BoolTensor, FloatTensor, IntTensor},
+    },
+    tensor::{DType, Device, Int, Shape, Tensor},
 };
-use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+use burn_cubecl::{
+    CubeBackend,
+    cubecl::{CubeCount, CubeDim},
+    kernel::into_contiguous,
+    ops::numeric::empty_device_contiguous_dtype,
+    tensor::CubeTensor,
+};
 
-pub(super) use self::dropout::{Dropout, DropoutAdd};
+pub(super) use self::{
+    adam::adam_step,
+    dropout::{Dropout, DropoutAdd},
+    embedding::Embedding,
+    loss::LabelSmoothedNll,
+    softmax::MaskedSoftmax,
+};
 
 /// The backend of all GPUs.
 type Gpu = burn_cubecl::Cube;
 
+const ONE_DEVICE: &str = "all tensors of an operation are on one device";
+
 /// Whether the kernels of this module take tensors of this device.
 pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.device() != Device::flex()
+}
+
+/// Sum of the squares of `x`, which is on a GPU and without autodiff; see [`super::sum_of_squares`].
+pub(super) fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    Tensor::from_primitive::<Gpu>(Gpu::sum_of_squares(float_primitive(x)))
+}
+
+/// What a tensor without autodiff is to the backend.
+fn float_primitive<const D: usize>(tensor: Tensor<D>) -> FloatTensor<Gpu> {
+    tensor.try_into_primitive::<Gpu>().expect(ONE_DEVICE)
+}
+
+/// What an integer tensor is to the backend.
+fn int_primitive<const D: usize>(tensor: Tensor<D, Int>) -> IntTensor<Gpu> {
+    tensor
+        .without_autodiff()
+        .try_into_primitive::<Gpu>()
+        .expect(ONE_DEVICE)
 }
 
 /// The kernels, as Burn calls them.
@@ -38,6 +83,76 @@ pub(crate) trait Kernels: Backend {
         threshold: u32,
         scale: f32,
     ) -> FloatTensor<Self>;
+
+    /// The rows of `grad` `[tokens, width]` summed by token: `[types, width]`.
+    #[fusion(dtype = grad, shape = Shape::new([*types, grad[1]]))]
+    fn sum_by_token(grad: FloatTensor<Self>, tokens: IntTensor<Self>, types: usize) -> FloatTensor<Self>;
+
+    /// Softmax over the last dimension of `scores * scale`, `[batch, heads, query_len, key_len]`, without keys that are
+    /// padding (`is_pad` `[batch, key_len]`) or, where `causal`, lie behind the query.
+    #[fusion(dtype = scores, shape = scores)]
+    fn masked_softmax(
+        scores: FloatTensor<Self>,
+        is_pad: BoolTensor<Self>,
+        causal: bool,
+        scale: f32,
+    ) -> FloatTensor<Self>;
+
+    /// Gradient of the scores, given the probabilities and their gradient.
+    #[fusion(dtype = grad, shape = grad)]
+    fn masked_softmax_gradient(
+        probabilities: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        is_pad: BoolTensor<Self>,
+        causal: bool,
+        scale: f32,
+    ) -> FloatTensor<Self>;
+
+    /// Of every row of `logits` `[tokens, vocab]`: the logarithm of the sum of exponentials, the negative log-likelihood
+    /// of the target, and the sum of the negative log-likelihoods of all types; the latter two are zero where the target
+    /// is `pad`. `[tokens, 3]` in `f32`.
+    #[fusion(meta = |logits: &TensorSpec, _, _| TensorSpec::new(Shape::new([logits.shape[0], 3]), DType::F32))]
+    fn nll_rows(logits: FloatTensor<Self>, target: IntTensor<Self>, pad: u32) -> FloatTensor<Self>;
+
+    /// Loss and negative log-likelihood, `[2]`, of what [`nll_rows`](Self::nll_rows) found: the loss takes `reference` of
+    /// the second column and `spread` of the third.
+    #[fusion(dtype = rows, shape = Shape::new([2]))]
+    fn nll_sums(rows: FloatTensor<Self>, reference: f32, spread: f32) -> FloatTensor<Self>;
+
+    /// Gradient of the logits, given what [`nll_rows`](Self::nll_rows) found and the gradients `[2]` of
+    /// [`nll_sums`](Self::nll_sums).
+    #[fusion(dtype = logits, shape = logits)]
+    #[allow(clippy::too_many_arguments)]
+    fn nll_gradient(
+        logits: FloatTensor<Self>,
+        target: IntTensor<Self>,
+        rows: FloatTensor<Self>,
+        grads: FloatTensor<Self>,
+        pad: u32,
+        reference: f32,
+        spread: f32,
+    ) -> FloatTensor<Self>;
+
+    /// Sum of the squares of `x`: `[1]` in `f32`.
+    #[fusion(meta = |_: &TensorSpec| TensorSpec::new(Shape::new([1]), DType::F32))]
+    fn sum_of_squares(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// New parameter, first and second moment after an update of Adam, written over the old ones where nothing else needs
+    /// them; `factor` is `[1]`. See [`super::adam_step_on_device`].
+    #[fusion(meta = |param, exp_avg, exp_avg_sq, _, _, _, _, _, _, _| (param.clone(), exp_avg.clone(), exp_avg_sq.clone()))]
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn adam(
+        param: FloatTensor<Self>,
+        exp_avg: FloatTensor<Self>,
+        exp_avg_sq: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        factor: FloatTensor<Self>,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        decay: f64,
+        step_size: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 impl Kernels for CubeBackend {
@@ -55,4 +170,80 @@ impl Kernels for CubeBackend {
     ) -> CubeTensor {
         dropout::launch(Some(base), x, [low, high, threshold], scale)
     }
+
+    fn sum_by_token(grad: CubeTensor, tokens: CubeTensor, types: usize) -> CubeTensor {
+        embedding::launch(grad, tokens, types)
+    }
+
+    fn masked_softmax(scores: CubeTensor, is_pad: CubeTensor, causal: bool, scale: f32) -> CubeTensor {
+        softmax::launch(scores, is_pad, causal, scale)
+    }
+
+    fn masked_softmax_gradient(
+        probabilities: CubeTensor,
+        grad: CubeTensor,
+        is_pad: CubeTensor,
+        causal: bool,
+        scale: f32,
+    ) -> CubeTensor {
+        softmax::launch_gradient(probabilities, grad, is_pad, causal, scale)
+    }
+
+    fn nll_rows(logits: CubeTensor, target: CubeTensor, pad: u32) -> CubeTensor {
+        loss::launch_rows(logits, target, pad)
+    }
+
+    fn nll_sums(rows: CubeTensor, reference: f32, spread: f32) -> CubeTensor {
+        loss::launch_sums(rows, reference, spread)
+    }
+
+    fn nll_gradient(
+        logits: CubeTensor,
+        target: CubeTensor,
+        rows: CubeTensor,
+        grads: CubeTensor,
+        pad: u32,
+        reference: f32,
+        spread: f32,
+    ) -> CubeTensor {
+        loss::launch_gradient([logits, target, rows, grads], pad, [reference, spread])
+    }
+
+    fn sum_of_squares(x: CubeTensor) -> CubeTensor {
+        norm::launch(x)
+    }
+
+    fn adam(
+        param: CubeTensor,
+        exp_avg: CubeTensor,
+        exp_avg_sq: CubeTensor,
+        grad: CubeTensor,
+        factor: CubeTensor,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        decay: f64,
+        step_size: f64,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let numbers = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, step_size];
+        adam::launch(
+            [param, exp_avg, exp_avg_sq],
+            grad,
+            factor,
+            numbers.map(|number| number as f32),
+        )
+    }
+}
+
+/// Uninitialised memory for a result beside `like`.
+fn empty(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
+    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), shape, dtype)
+}
+
+/// Cubes of `units` units each, one for each of `rows`; there may be more, which have nothing to do.
+fn one_cube_each(rows: usize, units: usize) -> (CubeCount, CubeDim) {
+    // A dimension has at most 65,535 cubes.
+    let across = rows.clamp(1, 1 << 15);
+    let cubes = CubeCount::Static(across as u32, rows.div_ceil(across) as u32, 1);
+    (cubes, CubeDim::new_1d(units as u32))
 }

@@ -1,18 +1,21 @@
-//! The kernels beside the operations of the processor, wherever there is a GPU or a software renderer for Vulkan.
+//! The kernels beside the operations of the processor, wherever there is a GPU or a software renderer.
 
-#[cfg(feature = "vulkan")]
+#[cfg(feature = "wgpu")]
 use burn::tensor::DeviceType;
-use burn::tensor::{Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Distribution, Int, Tensor, TensorData};
 
-#[cfg(not(feature = "vulkan"))]
+#[cfg(not(feature = "wgpu"))]
 use crate::device::DeviceName;
-use crate::{dropout::Mask, ops};
+use crate::{
+    dropout::Mask,
+    ops::{self, AdamStep},
+};
 
 /// A GPU, or `None` with a line that says so.
 fn gpu() -> Option<Device> {
-    #[cfg(feature = "vulkan")]
-    let device = Device::enumerate(DeviceType::Vulkan).into_iter().next();
-    #[cfg(not(feature = "vulkan"))]
+    #[cfg(feature = "wgpu")]
+    let device = Device::enumerate(DeviceType::Wgpu).into_iter().next();
+    #[cfg(not(feature = "wgpu"))]
     let device = DeviceName::Cuda(0).open().ok();
     if device.is_none() {
         eprintln!("skipped: there is no GPU");
@@ -27,35 +30,41 @@ fn numbers<const D: usize>(shape: [usize; D], seed: u64) -> TensorData {
     Tensor::<D>::random(shape, Distribution::Normal(0.0, 2.0), &host).into_data()
 }
 
-/// What `f` makes of `inputs` on a device, and their gradients when each element of it is weighed differently. Nothing is
-/// summed up: Mesa's software renderer crashes over the kernel that Burn tries for that.
+/// What `f` makes of `inputs` of type `dtype` on a device, and their gradients when each element of it is weighed
+/// differently.
 fn run<const N: usize, const D: usize, const E: usize>(
     device: &Device,
     inputs: [TensorData; N],
+    dtype: DType,
     f: impl FnOnce([Tensor<D>; N]) -> Tensor<E>,
 ) -> Vec<Vec<f32>> {
     let device = device.clone().autodiff();
-    let leaves = inputs.map(|data| Tensor::<D>::from_data(data, &device).require_grad());
-    let output = f(leaves.clone());
+    let leaves = inputs.map(|data| {
+        let data = data.convert_dtype(dtype);
+        Tensor::<D>::from_data(data, (&device, dtype)).require_grad()
+    });
+    let output = ops::as_type(f(leaves.clone()), DType::F32);
     let weights = numbers(output.dims(), 99);
     let weighed = output.clone() * Tensor::from_data(weights, &device);
     let mut grads = weighed.backward();
     let mut found = vec![output.into_data().try_to_vec().unwrap()];
     found.extend(leaves.map(|leaf| {
         let grad = leaf.grad_remove(&mut grads).expect("it takes part");
-        grad.into_data().try_to_vec().unwrap()
+        assert_eq!(grad.dtype(), dtype);
+        ops::as_type(grad, DType::F32).into_data().try_to_vec().unwrap()
     }));
     found
 }
 
-fn assert_close(found: &[Vec<f32>], expected: &[Vec<f32>]) {
+/// `tolerance` is a share of the largest number expected.
+fn assert_close(found: &[Vec<f32>], expected: &[Vec<f32>], tolerance: f32) {
     assert_eq!(found.len(), expected.len());
     for (number, (found, expected)) in found.iter().zip(expected).enumerate() {
         assert_eq!(found.len(), expected.len(), "{number}");
         let most = expected.iter().map(|x| x.abs()).fold(1e-3, f32::max);
         for (at, (found, expected)) in found.iter().zip(expected).enumerate() {
             assert!(
-                (found - expected).abs() < 1e-5 * most,
+                (found - expected).abs() < tolerance * most,
                 "{number}, {at}: {found}, {expected}"
             );
         }
@@ -68,9 +77,31 @@ fn compare<const N: usize, const D: usize, const E: usize>(
     f: impl Fn([Tensor<D>; N]) -> Tensor<E>,
 ) {
     if let Some(gpu) = gpu() {
-        let expected = run(&Device::flex(), inputs.clone(), &f);
-        assert_close(&run(&gpu, inputs, &f), &expected);
+        let expected = run(&Device::flex(), inputs.clone(), DType::F32, &f);
+        assert_close(&run(&gpu, inputs, DType::F32, &f), &expected, 1e-5);
     }
+}
+
+/// [`compare`] with inputs of `dtype` on the GPU, and of the same values in `f32` on the processor.
+fn compare_in<const N: usize, const D: usize, const E: usize>(
+    dtype: DType,
+    inputs: [TensorData; N],
+    f: impl Fn([Tensor<D>; N]) -> Tensor<E>,
+) {
+    let Some(gpu) = gpu() else { return };
+    let inputs = inputs.map(|data| data.convert_dtype(dtype).convert_dtype(DType::F32));
+    let expected = run(&Device::flex(), inputs.clone(), DType::F32, &f);
+    assert_close(&run(&gpu, inputs, dtype, &f), &expected, 1e-2);
+}
+
+/// The number formats of 16 bits that a GPU computes in.
+fn half_formats() -> Vec<DType> {
+    let formats = [DType::BF16, DType::F16];
+    let Some(gpu) = gpu() else { return Vec::new() };
+    formats
+        .into_iter()
+        .filter(|&dtype| gpu.supports_dtype(dtype))
+        .collect()
 }
 
 const MASK: Mask = Mask {
@@ -91,4 +122,225 @@ fn dropout_has_the_masks_of_the_processor() {
     compare([numbers([3, 50, 7], 1)], |[x]: [Tensor<3>; 1]| {
         ops::dropout(x.swap_dims(0, 1), MASK)
     });
+}
+
+/// Which keys are padding: `pads[sentence]` of them at the end of every sentence.
+fn padding(pads: &[usize], key_len: usize, device: &Device) -> Tensor<2, Bool> {
+    let is_pad = pads
+        .iter()
+        .flat_map(|pads| (0..key_len).map(move |key| key + pads >= key_len));
+    let is_pad = TensorData::new(is_pad.collect::<Vec<bool>>(), [pads.len(), key_len]);
+    Tensor::from_data(is_pad, &device.clone().without_autodiff())
+}
+
+#[test]
+fn softmax_masks_as_the_processor_does() {
+    // Fewer keys than a cube has units, as many, more; and more queries than a dimension has cubes.
+    for [batch, heads, query_len, key_len] in
+        [[3, 2, 5, 7], [3, 1, 32, 32], [3, 2, 40, 101], [1, 4, 16_500, 3]]
+    {
+        for causal in [false, true] {
+            // The last sentence sees nothing at all.
+            let pads = [0, 2, key_len];
+            let scores = numbers([batch, heads, query_len, key_len], 3);
+            compare([scores], |[scores]: [Tensor<4>; 1]| {
+                let is_pad = padding(&pads[..batch], key_len, &scores.device());
+                ops::masked_softmax(scores, Some(is_pad), causal, 0.4)
+            });
+        }
+    }
+    compare([numbers([2, 2, 9, 9], 3)], |[scores]: [Tensor<4>; 1]| {
+        ops::masked_softmax(scores, None, true, 1.0)
+    });
+}
+
+#[test]
+fn attention_is_that_of_the_processor() {
+    let inputs = [1, 2, 3].map(|seed| numbers([2, 9, 8], seed));
+    for (causal, dropout) in [(false, None), (true, None), (true, Some(MASK))] {
+        for padded in [false, true] {
+            compare(inputs.clone(), |[queries, keys, values]| {
+                let is_pad = padded.then(|| padding(&[0, 3], 9, &queries.device()));
+                ops::attention(queries, keys, values, 2, is_pad, causal, dropout)
+            });
+        }
+    }
+}
+
+#[test]
+fn heads_that_are_split_see_what_they_may() {
+    let inputs = [1, 2, 3].map(|seed| numbers([3, 2, 9, 8], seed));
+    compare(inputs, |[queries, keys, values]: [Tensor<4>; 3]| {
+        let unseen = padding(&[4], 9, &queries.device()).squeeze_dim(0);
+        ops::attention_of_heads(queries, keys, values, unseen, None)
+    });
+}
+
+#[test]
+fn gradients_of_embeddings_are_summed_by_token() {
+    // Token 3 is more frequent than a cube remembers, most others occur a few times, the last never.
+    let tokens: Vec<i64> = (0..40 * 50)
+        .map(|n| if n % 4 > 0 { 3 } else { n * 7 % 299 })
+        .collect();
+    for (types, width) in [(300, 1), (300, 64), (300, 200), (66_000, 2)] {
+        compare([numbers([types, width], 4)], |[weight]| {
+            let data = TensorData::new(tokens.clone(), [40, 50]);
+            let tokens = Tensor::<2, Int>::from_data(data, &weight.device());
+            ops::embedding(weight, tokens)
+        });
+    }
+}
+
+#[test]
+fn loss_and_its_gradient_are_those_of_the_processor() {
+    for (tokens, vocab, epsilon) in [
+        (33, 700, 0.1),
+        (33, 700, 0.0),
+        (5, 1000, 0.3),
+        (1, 2, 0.1),
+        (66_000, 3, 0.1),
+    ] {
+        let target: Vec<i64> = (0..tokens)
+            .map(|n| if n % 5 == 2 { 1 } else { n * 31 % vocab })
+            .collect();
+        compare([numbers([tokens as usize, vocab as usize], 5)], |[logits]| {
+            let target = TensorData::new(target.clone(), [tokens as usize]);
+            let target = Tensor::<1, Int>::from_data(target, &logits.device());
+            let (loss, nll) = ops::label_smoothed_nll(logits, target, 1, epsilon);
+            Tensor::cat(vec![loss, nll], 0)
+        });
+    }
+    // Logits whose exponentials are out of range.
+    compare([numbers([4, 300], 5)], |[logits]| {
+        let target = TensorData::new(vec![0_i64, 5, 1, 299], [4]);
+        let target = Tensor::<1, Int>::from_data(target, &logits.device());
+        let (loss, nll) = ops::label_smoothed_nll(logits * 200.0 + 1000.0, target, 1, 0.1);
+        Tensor::cat(vec![loss, nll], 0)
+    });
+}
+
+#[test]
+fn squares_are_summed_whatever_the_size() {
+    let Some(gpu) = gpu() else { return };
+    for shape in [[1, 1], [3, 7], [64, 64], [1000, 1001], [2500, 2000]] {
+        let x = numbers(shape, 6);
+        let sum = |device: &Device| ops::sum_of_squares(Tensor::<2>::from_data(x.clone(), device));
+        let [found, again, expected] =
+            [&gpu, &gpu, &Device::flex()].map(|device| sum(device).into_scalar::<f32>());
+        assert!(
+            (found - expected).abs() < 1e-4 * expected,
+            "{shape:?}: {found}, {expected}"
+        );
+        assert_eq!(found, again, "{shape:?}");
+        // A part of a tensor, and one that is turned.
+        let part = Tensor::<2>::from_data(x.clone(), &gpu).slice([0..shape[0], shape[1] - 1..shape[1]]);
+        let part: f32 = ops::sum_of_squares(part.transpose()).into_scalar();
+        let expected = Tensor::<2>::from_data(x.clone(), &Device::flex())
+            .slice([0..shape[0], shape[1] - 1..shape[1]])
+            .square()
+            .sum()
+            .into_scalar::<f32>();
+        assert!(
+            (part - expected).abs() < 1e-4 * expected,
+            "{shape:?}: {part}, {expected}"
+        );
+    }
+}
+
+const STEP: AdamStep = AdamStep {
+    beta1: 0.9,
+    beta2: 0.98,
+    eps: 1e-3,
+    grad_factor: 1.0,
+    decay: 0.999,
+    step_size: 0.01,
+};
+
+/// Parameter and moments after an update for each of `factors`, whose gradients are of type `dtype`.
+fn trained(device: &Device, factors: &[f32], dtype: DType) -> Vec<Vec<f32>> {
+    let shape = [37, 51];
+    let mut state = [7, 8, 9].map(|seed| Tensor::<2>::from_data(numbers(shape, seed), device));
+    state[2] = state[2].clone().abs();
+    for (update, &factor) in factors.iter().enumerate() {
+        let grad = numbers(shape, 10 + update as u64).convert_dtype(DType::F16);
+        let grad = Tensor::<2>::from_data(grad.convert_dtype(dtype), (device, dtype));
+        let factor = Tensor::<1>::from_floats([factor], device);
+        let [param, exp_avg, exp_avg_sq] = state;
+        state = ops::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, &STEP, factor);
+    }
+    state
+        .map(|tensor| tensor.into_data().try_to_vec().unwrap())
+        .to_vec()
+}
+
+#[test]
+fn adam_is_that_of_the_processor_and_skips_updates_without_a_factor() {
+    let Some(gpu) = gpu() else { return };
+    let host = Device::flex();
+    assert_close(
+        &trained(&gpu, &[0.25, 2.0], DType::F32),
+        &trained(&host, &[0.25, 2.0], DType::F32),
+        1e-5,
+    );
+    assert_eq!(
+        trained(&gpu, &[0.25, f32::NAN], DType::F32),
+        trained(&gpu, &[0.25], DType::F32)
+    );
+    assert_eq!(
+        trained(&gpu, &[f32::NAN], DType::F32),
+        trained(&gpu, &[], DType::F32)
+    );
+    if gpu.supports_dtype(DType::F16) {
+        // Gradients of fewer bits are read as they are.
+        assert_eq!(
+            trained(&gpu, &[0.5], DType::F16),
+            trained(&gpu, &[0.5], DType::F32)
+        );
+    }
+}
+
+#[test]
+fn adam_leaves_alone_what_is_still_needed() {
+    let Some(gpu) = gpu() else { return };
+    let before = numbers([5, 3], 1);
+    let [param, grad, exp_avg, exp_avg_sq] =
+        [1, 2, 3, 4].map(|seed| Tensor::<2>::from_data(numbers([5, 3], seed), &gpu));
+    let factor = Tensor::<1>::from_floats([1.0], &gpu);
+    let [after, _, _] =
+        ops::adam_step_on_device(param.clone(), grad, exp_avg, exp_avg_sq.abs(), &STEP, factor);
+    assert_eq!(param.into_data(), before);
+    assert_ne!(after.into_data(), before);
+}
+
+#[test]
+fn sixteen_bits_are_taken_and_given_back() {
+    for dtype in half_formats() {
+        eprintln!("{dtype:?}");
+        compare_in(dtype, [numbers([3, 2, 40, 50], 3)], |[scores]: [Tensor<4>; 1]| {
+            let is_pad = padding(&[0, 2, 50], 50, &scores.device());
+            ops::masked_softmax(scores, Some(is_pad), true, 0.4)
+        });
+        compare_in(dtype, [numbers([60, 700], 5)], |[logits]| {
+            let target = (0..60).map(|n| n % 7 + 1).collect::<Vec<i64>>();
+            let target = Tensor::<1, Int>::from_data(TensorData::new(target, [60]), &logits.device());
+            let (loss, nll) = ops::label_smoothed_nll(logits, target, 1, 0.1);
+            Tensor::cat(vec![loss, nll], 0)
+        });
+        compare_in(dtype, [numbers([30, 70], 4)], |[weight]| {
+            let tokens = TensorData::new((0..40_i64).map(|n| n * n % 30).collect::<Vec<_>>(), [5, 8]);
+            let tokens = Tensor::<2, Int>::from_data(tokens, &weight.device());
+            ops::embedding(weight, tokens)
+        });
+        compare_in(dtype, [numbers([3, 50, 7], 1)], |[x]: [Tensor<3>; 1]| {
+            ops::dropout(x, MASK)
+        });
+        let gpu = gpu().expect("it told its formats");
+        let x = numbers([50, 70], 6);
+        let sum = |device: &Device, dtype: DType| {
+            let x = Tensor::<2>::from_data(x.clone().convert_dtype(dtype), (device, dtype));
+            ops::sum_of_squares(x).into_scalar::<f32>()
+        };
+        let (found, expected) = (sum(&gpu, dtype), sum(&Device::flex(), DType::F32));
+        assert!((found - expected).abs() < 1e-2 * expected, "{found}, {expected}");
+    }
 }
