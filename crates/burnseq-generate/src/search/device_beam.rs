@@ -308,6 +308,18 @@ mod tests {
     use crate::search::{Request, run};
     use crate::{GenerateOptions, LogProbs, NextToken, Source};
 
+    /// Where the searches run that are compared with those of the host.
+    fn device() -> Device {
+        #[cfg(feature = "wgpu")]
+        let device = Device::enumerate(burn::tensor::DeviceType::Wgpu)
+            .into_iter()
+            .next()
+            .expect("the tests with this feature are for a GPU, or what stands in for one");
+        #[cfg(not(feature = "wgpu"))]
+        let device = Device::flex();
+        device
+    }
+
     const NEVER: f32 = f32::NEG_INFINITY;
 
     /// Steps until [`random`] logits come round again; no hypothesis is longer.
@@ -371,7 +383,7 @@ mod tests {
 
     impl DeviceNextToken for Table {
         fn device(&self) -> Device {
-            Device::flex()
+            device()
         }
 
         fn logits(&mut self, prev_output_tokens: Tensor<1, Int>) -> Tensor<2> {
@@ -381,8 +393,8 @@ mod tests {
             self.steps += 1;
             let shape = [self.logits.len() / self.vocab, self.vocab];
             let table = TensorData::new(self.logits.clone(), shape);
-            let rows = prev_output_tokens + Tensor::from_data(first_rows, &Device::flex());
-            Tensor::<2>::from_data(table, &Device::flex()).select(0, rows)
+            let rows = prev_output_tokens + Tensor::from_data(first_rows, &device());
+            Tensor::<2>::from_data(table, &device()).select(0, rows)
         }
 
         fn reorder_rows(&mut self, _rows: Tensor<1, Int>) {}
@@ -490,15 +502,17 @@ mod tests {
         }
     }
 
-    /// Tokens are impossible or as likely as all others, so that many scores are the same, to the bit.
+    /// Of each row half of the tokens are possible, and equally likely, so that all hypotheses of a length have the same
+    /// score, to the bit and whatever a device's logarithm is.
     #[test]
     fn of_equal_scores_the_first_row_and_the_lower_id_come_first() {
         let mut ties = 0;
         for seed in 0..100 {
             for (beam, types) in [(1, 6), (2, 4), (3, 8), (5, 24)] {
                 let max_lens = [7, 4, 9];
-                let logits: Vec<f32> = numbers(3 * types * types, seed, 3)
-                    .map(|number| if number == 0 { NEVER } else { 0.0 })
+                let logits: Vec<f32> = numbers(3 * types, seed, types as u32)
+                    .flat_map(|shift| (0..types).map(move |token| (token * 5 + shift as usize) % types))
+                    .map(|place| if place < types / 2 { 0.0 } else { NEVER })
                     .collect();
                 let options = GenerateOptions {
                     beam,
@@ -506,9 +520,9 @@ mod tests {
                     ..GenerateOptions::default()
                 };
                 let found = decode(&logits, types, &options, &max_lens);
-                for (host, device) in found.host.iter().zip(&found.device) {
-                    assert_eq!(host, device, "seed {seed}, beam {beam}");
-                    ties += host.windows(2).filter(|two| two[0].score == two[1].score).count();
+                assert_alike(&found, &format!("seed {seed}, beam {beam}"));
+                for two in found.host.iter().flat_map(|hypotheses| hypotheses.windows(2)) {
+                    ties += usize::from(two[0].score == two[1].score);
                 }
             }
         }
@@ -613,7 +627,7 @@ mod tests {
         let mut uploads = Vec::new();
         for later in 0..6 {
             let table = edits.as_ref().map(|edits| edits.table.clone());
-            let next = Edits::of_step(&search, later, &Device::flex(), edits);
+            let next = Edits::of_step(&search, later, &device(), edits);
             if Some(&next.table) != table.as_ref() {
                 uploads.push(later);
             }
