@@ -67,6 +67,17 @@ pub(super) fn trainer_with<M: EncoderDecoder>(
     dropout: f64,
     model: impl FnOnce(Transformer) -> M,
 ) -> Result<Trainer<M>> {
+    trainer_on(&Device::flex(), config, sentences, dropout, model)
+}
+
+/// [`trainer_with`] on a device.
+pub(super) fn trainer_on<M: EncoderDecoder>(
+    device: &Device,
+    config: TrainConfig,
+    sentences: Vec<Vec<u32>>,
+    dropout: f64,
+    model: impl FnOnce(Transformer) -> M,
+) -> Result<Trainer<M>> {
     let [src, tgt] = [(); 2].map(|()| Sentences::Memory(sentences.clone()));
     let data = LanguagePairDataset::new(src, Some(tgt), 12, 12, PairOptions::default())?;
     let vocab = Vocab {
@@ -87,7 +98,6 @@ pub(super) fn trainer_with<M: EncoderDecoder>(
         dropout,
         ..TransformerConfig::default()
     };
-    let device = Device::flex();
     let context = TrainContext {
         model: ModelConfig::Transformer(transformer.clone()),
         task: TaskInfo {
@@ -102,7 +112,7 @@ pub(super) fn trainer_with<M: EncoderDecoder>(
         resampling: None,
         valid: Vec::new(),
     };
-    let model = model(transformer.init(&vocab, 1, &device));
+    let model = model(transformer.init(&vocab, 1, device));
     let replicas = vec![device.clone(); config.distributed_world_size.saturating_sub(1)];
     let trainer = Trainer::new(
         config,
@@ -110,7 +120,7 @@ pub(super) fn trainer_with<M: EncoderDecoder>(
         model,
         data,
         Box::new(LossOnly),
-        &device,
+        device,
         Interrupt::default(),
     )?;
     Ok(trainer.with_replicas(replicas))
