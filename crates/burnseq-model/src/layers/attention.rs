@@ -49,37 +49,74 @@ impl MultiheadAttention {
         (self.k_proj.forward(memory.clone()), self.v_proj.forward(memory))
     }
 
-    /// What the queries of `x` find in `keys` and `values`.
+    /// What the tokens of `x` find in each other.
+    ///
+    /// # Shapes
+    /// - `x` and the result: `[batch, len, d_model]`
+    /// - `is_pad`: `[batch, len]`, true where a token must not be seen
+    /// - `causal`: token `i` sees tokens `0..=i` only
+    pub fn attend_to_self(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        causal: bool,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let projections = [&self.q_proj, &self.k_proj, &self.v_proj].map(Linear::affine);
+        let mask = self.draw(dropout);
+        let found = ops::self_attention(x, projections, self.heads, is_pad, causal, mask);
+        self.out_proj.forward(found)
+    }
+
+    /// What the queries of `x` find in `memory`.
+    ///
+    /// # Shapes
+    /// - `x` and the result: `[batch, query_len, d_model]`
+    /// - `memory`: `[batch, key_len, key width]`
+    /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
+    pub fn attend_to(
+        &self,
+        x: Tensor<3>,
+        memory: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let queries = self.q_proj.forward(x);
+        let projections = [&self.k_proj, &self.v_proj].map(Linear::affine);
+        let mask = self.draw(dropout);
+        let found = ops::cross_attention(queries, memory, projections, self.heads, is_pad, mask);
+        self.out_proj.forward(found)
+    }
+
+    /// What the queries of `x` find in `keys` and `values` of an earlier [`keys_values`](Self::keys_values).
     ///
     /// # Shapes
     /// - `x`: `[batch, query_len, d_model]`
     /// - `keys`, `values`: `[batch, key_len, d_model]`
     /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
-    /// - `causal`: query `i` sees keys `0..=i` only
     pub fn attend(
         &self,
         x: Tensor<3>,
         keys: Tensor<3>,
         values: Tensor<3>,
-        is_pad: Option<Tensor<2, Bool>>,
-        causal: bool,
+        is_pad: Tensor<2, Bool>,
         dropout: &Dropout,
     ) -> Tensor<3> {
         let queries = self.q_proj.forward(x);
         let mask = self.draw(dropout);
-        let found = ops::attention(queries, keys, values, self.heads, is_pad, causal, mask);
+        let found = ops::attention(queries, keys, values, self.heads, Some(is_pad), false, mask);
         self.out_proj.forward(found)
     }
 
-    /// How much the queries of `x` look at each key, averaged over the heads; nothing is dropped.
+    /// How much the queries of `x` look at each key of `memory`, averaged over the heads; nothing is dropped.
     ///
     /// # Shapes
     /// - `x`: `[batch, query_len, d_model]`
-    /// - `keys`: `[batch, key_len, d_model]`
+    /// - `memory`: `[batch, key_len, key width]`
     /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
     /// - result: `[batch, query_len, key_len]`, rows add up to 1
-    pub fn probabilities(&self, x: Tensor<3>, keys: Tensor<3>, is_pad: Tensor<2, Bool>) -> Tensor<3> {
-        let queries = self.q_proj.forward(x);
+    pub fn probabilities(&self, x: Tensor<3>, memory: Tensor<3>, is_pad: Tensor<2, Bool>) -> Tensor<3> {
+        let (queries, keys) = (self.q_proj.forward(x), self.k_proj.forward(memory));
         ops::attention_probabilities(queries, keys, self.heads, Some(is_pad), false)
             .mean_dim(1)
             .squeeze_dim(1)

@@ -53,6 +53,15 @@ impl Linear {
         }
     }
 
+    /// The map as operations take it.
+    pub(crate) fn affine(&self) -> ops::Affine {
+        ops::Affine {
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            precision: self.precision,
+        }
+    }
+
     /// Maps the last dimension.
     ///
     /// # Shapes

@@ -144,6 +144,70 @@ pub fn attention(
     )
 }
 
+/// An affine map of the last dimension.
+pub struct Affine {
+    /// `[out, in]`
+    pub weight: Tensor<2>,
+    /// `[out]`
+    pub bias: Tensor<1>,
+    /// What the product's operands are rounded to; see [`linear`].
+    pub precision: Precision,
+}
+
+impl Affine {
+    fn apply(self, x: Tensor<3>) -> Tensor<3> {
+        linear(x, self.weight, Some(self.bias), self.precision)
+    }
+}
+
+/// [`attention`] of a sequence to itself; `projections` make queries, keys and values of it.
+///
+/// # Shapes
+/// - `x`: `[batch, len, in]`
+/// - `is_pad`: `[batch, len]`
+/// - result: `[batch, len, d_model]`
+pub fn self_attention(
+    x: Tensor<3>,
+    projections: [Affine; 3],
+    heads: usize,
+    is_pad: Tensor<2, Bool>,
+    causal: bool,
+    dropout: Option<Mask>,
+) -> Tensor<3> {
+    let [q, k, v] = projections;
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        let op = gpu::SelfAttention(gpu::Attention::new(heads, is_pad, causal, dropout));
+        return apply!(op, x, q.weight, k.weight, v.weight, q.bias, k.bias, v.bias);
+    }
+    let (keys, values) = (k.apply(x.clone()), v.apply(x.clone()));
+    attention(q.apply(x), keys, values, heads, Some(is_pad), causal, dropout)
+}
+
+/// [`attention`] of queries to a sequence; `projections` make keys and values of it.
+///
+/// # Shapes
+/// - `queries`: `[batch, query_len, d_model]`
+/// - `memory`: `[batch, key_len, in]`, `is_pad`: `[batch, key_len]`
+/// - result: `[batch, query_len, d_model]`
+pub fn cross_attention(
+    queries: Tensor<3>,
+    memory: Tensor<3>,
+    projections: [Affine; 2],
+    heads: usize,
+    is_pad: Tensor<2, Bool>,
+    dropout: Option<Mask>,
+) -> Tensor<3> {
+    let [k, v] = projections;
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&queries) {
+        let op = gpu::CrossAttention(gpu::Attention::new(heads, is_pad, false, dropout));
+        return apply!(op, queries, memory, k.weight, v.weight, k.bias, v.bias);
+    }
+    let (keys, values) = (k.apply(memory.clone()), v.apply(memory));
+    attention(queries, keys, values, heads, Some(is_pad), false, dropout)
+}
+
 /// The probabilities by which [`attention`] weighs values: those of a row are evenly spread where it may see no key.
 ///
 /// Attention itself keeps none of them, so they are computed once more, from Burn's own operations on every device.

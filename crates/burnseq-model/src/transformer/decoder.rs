@@ -93,7 +93,7 @@ impl DecoderLayer {
         encoder_out: &EncoderOut,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        self.forward_observed(x, is_pad, encoder_out, dropout, |_, _| ())
+        self.forward_observed(x, is_pad, encoder_out, dropout, |_| ())
     }
 
     /// [`forward`](Self::forward), and how much each target token looks at each source token:
@@ -106,32 +106,27 @@ impl DecoderLayer {
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>) {
         let mut attention = None;
-        let x = self.forward_observed(x, is_pad, encoder_out, dropout, |x, keys| {
-            let is_pad = encoder_out.is_pad.clone();
-            attention = Some(self.encoder_attn.probabilities(x.clone(), keys.clone(), is_pad));
+        let x = self.forward_observed(x, is_pad, encoder_out, dropout, |x| {
+            let EncoderOut { x: memory, is_pad } = encoder_out.clone();
+            attention = Some(self.encoder_attn.probabilities(x.clone(), memory, is_pad));
         });
         (x, attention.expect("every layer attends to the source once"))
     }
 
-    /// [`forward`](Self::forward); `observe` sees the input and the keys of the cross-attention.
+    /// [`forward`](Self::forward); `observe` sees the input of the cross-attention.
     fn forward_observed(
         &self,
         x: Tensor<3>,
         is_pad: Tensor<2, Bool>,
         encoder_out: &EncoderOut,
         dropout: &Dropout,
-        observe: impl FnOnce(&Tensor<3>, &Tensor<3>),
+        observe: impl FnOnce(&Tensor<3>),
     ) -> Tensor<3> {
-        let self_attention = |x: Tensor<3>| {
-            let (keys, values) = self.self_attn.keys_values(x.clone());
-            self.self_attn
-                .attend(x, keys, values, Some(is_pad), true, dropout)
-        };
+        let self_attention = |x: Tensor<3>| self.self_attn.attend_to_self(x, is_pad, true, dropout);
         let cross_attention = |x: Tensor<3>| {
-            let (keys, values) = self.encoder_attn.keys_values(encoder_out.x.clone());
-            observe(&x, &keys);
-            self.encoder_attn
-                .attend(x, keys, values, Some(encoder_out.is_pad.clone()), false, dropout)
+            observe(&x);
+            let EncoderOut { x: memory, is_pad } = encoder_out.clone();
+            self.encoder_attn.attend_to(x, memory, is_pad, dropout)
         };
         self.sublayers(x, dropout, self_attention, cross_attention)
     }
@@ -151,9 +146,7 @@ impl DecoderLayer {
             let [rows, _, d_model] = x.dims();
             let [batch, _, _] = keys.dims();
             let x = x.reshape([batch, rows / batch, d_model]);
-            let found = self
-                .encoder_attn
-                .attend(x, keys, values, Some(is_pad.clone()), false, dropout);
+            let found = self.encoder_attn.attend(x, keys, values, is_pad.clone(), dropout);
             found.reshape([rows, 1, d_model])
         };
         self.sublayers(x, dropout, self_attention, cross_attention)

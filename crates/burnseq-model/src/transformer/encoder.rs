@@ -61,9 +61,7 @@ impl EncoderLayer {
             dropout,
         };
         let x = settings.apply(x, &self.self_attn_layer_norm, |x| {
-            let (keys, values) = self.self_attn.keys_values(x.clone());
-            self.self_attn
-                .attend(x, keys, values, Some(is_pad), false, dropout)
+            self.self_attn.attend_to_self(x, is_pad, false, dropout)
         });
         let feed_forward = FeedForward {
             fc1: &self.fc1,

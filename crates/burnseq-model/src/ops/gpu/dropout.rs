@@ -51,7 +51,8 @@ impl Operation<Gpu, 2> for DropoutAdd {
     }
 }
 
-fn masked(x: FloatTensor<Gpu>, mask: Mask) -> FloatTensor<Gpu> {
+/// `x * mask`, off the tape.
+pub(super) fn masked(x: FloatTensor<Gpu>, mask: Mask) -> FloatTensor<Gpu> {
     let Keep {
         low,
         high,

@@ -1,12 +1,14 @@
 //! Kernels of our own for GPUs, where what Burn offers is slow or takes memory that it need not: dropout without a stored
-//! mask, gradients of embeddings, the softmax of attention, the loss, the norm of gradients and Adam. Written in CubeCL, so
+//! mask, gradients of embeddings, attention with its projections, the loss, the norm of gradients and Adam. Written in CubeCL, so
 //! that CUDA and other GPUs run the same source.
 //!
 //! Sums are added in a fixed order: results do not change from run to run.
 
 mod adam;
+mod attention;
 mod dropout;
 mod embedding;
+mod heads;
 mod loss;
 mod norm;
 mod reduce;
@@ -32,6 +34,7 @@ use burn_cubecl::{
 
 pub(super) use self::{
     adam::adam_step,
+    attention::{Attention, CrossAttention, SelfAttention},
     dropout::{Dropout, DropoutAdd},
     embedding::Embedding,
     loss::LabelSmoothedNll,
@@ -82,6 +85,19 @@ pub(crate) trait Kernels: Backend {
         high: u32,
         threshold: u32,
         scale: f32,
+    ) -> FloatTensor<Self>;
+
+    /// `[batch, len, parts * heads * head_dim]` to `[parts * batch, heads, len, head_dim]`.
+    #[fusion(dtype = x, shape = Shape::new([*parts * x[0], *heads, x[1], x[2] / *parts / *heads]))]
+    fn split_heads(x: FloatTensor<Self>, parts: usize, heads: usize) -> FloatTensor<Self>;
+
+    /// The first `count` of three tensors `[batch, heads, len, head_dim]` to `[batch, len, count * heads * head_dim]`.
+    #[fusion(dtype = a, shape = Shape::new([a[0], a[2], *count * a[1] * a[3]]))]
+    fn merge_heads(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        count: usize,
     ) -> FloatTensor<Self>;
 
     /// The rows of `grad` `[tokens, width]` summed by token: `[types, width]`.
@@ -169,6 +185,14 @@ impl Kernels for CubeBackend {
         scale: f32,
     ) -> CubeTensor {
         dropout::launch(Some(base), x, [low, high, threshold], scale)
+    }
+
+    fn split_heads(x: CubeTensor, parts: usize, heads: usize) -> CubeTensor {
+        heads::launch_split(x, parts, heads)
+    }
+
+    fn merge_heads(a: CubeTensor, b: CubeTensor, c: CubeTensor, count: usize) -> CubeTensor {
+        heads::launch_merge([a, b, c], count)
     }
 
     fn sum_by_token(grad: CubeTensor, tokens: CubeTensor, types: usize) -> CubeTensor {

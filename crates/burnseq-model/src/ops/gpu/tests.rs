@@ -7,6 +7,7 @@ use burn::tensor::{Bool, DType, Device, Distribution, Int, Tensor, TensorData};
 #[cfg(not(feature = "wgpu"))]
 use crate::device::DeviceName;
 use crate::{
+    Precision,
     dropout::Mask,
     ops::{self, AdamStep},
 };
@@ -164,6 +165,45 @@ fn attention_is_that_of_the_processor() {
                 ops::attention(queries, keys, values, 2, is_pad, causal, dropout)
             });
         }
+    }
+}
+
+/// `P` affine maps of `x`, with weights and biases of their own.
+fn projections<const P: usize>(weights: [Tensor<3>; P]) -> [ops::Affine; P] {
+    weights.map(|weight| {
+        let weight = weight * 0.3; // small scores: rounding grows with them
+        let [_, output, input] = weight.dims();
+        ops::Affine {
+            bias: weight.clone().slice([0..1, 0..output, 0..1]).reshape([output]) * 2.0,
+            weight: weight.reshape([output, input]),
+            precision: Precision::Fp32,
+        }
+    })
+}
+
+#[test]
+fn attention_with_its_projections_is_that_of_the_processor() {
+    // Small: a software renderer compiles larger matrix products for minutes.
+    let weights = || [2, 3, 4].map(|seed| numbers([1, 6, 4], seed));
+    let inputs = || {
+        let [q, k, v] = weights();
+        [numbers([2, 5, 4], 1), q, k, v]
+    };
+    for (causal, dropout) in [(false, None), (true, Some(MASK))] {
+        compare(inputs(), |[x, q, k, v]| {
+            let is_pad = padding(&[0, 2], 5, &x.device());
+            ops::self_attention(x, projections([q, k, v]), 2, is_pad, causal, dropout)
+        });
+    }
+    let inputs = || {
+        let [_, k, v] = weights();
+        [numbers([2, 5, 6], 1), numbers([2, 3, 4], 2), k, v]
+    };
+    for dropout in [None, Some(MASK)] {
+        compare(inputs(), |[queries, memory, k, v]| {
+            let is_pad = padding(&[0, 2], 3, &queries.device());
+            ops::cross_attention(queries, memory, projections([k, v]), 2, is_pad, dropout)
+        });
     }
 }
 
@@ -335,6 +375,16 @@ fn sixteen_bits_are_taken_and_given_back() {
             ops::dropout(x, MASK)
         });
         let gpu = gpu().expect("it told its formats");
+        // As in training: parameters of 32 bits, which the operation casts.
+        let inputs = [1, 2, 3, 4].map(|seed| numbers(if seed == 1 { [2, 5, 4] } else { [1, 6, 4] }, seed));
+        let found = |device: &Device, dtype: DType| {
+            run(device, inputs.clone(), DType::F32, |[x, q, k, v]| {
+                let is_pad = padding(&[0, 2], 5, &x.device());
+                let x = ops::as_type(x, dtype);
+                ops::self_attention(x, projections([q, k, v]), 2, is_pad, true, Some(MASK))
+            })
+        };
+        assert_close(&found(&gpu, dtype), &found(&Device::flex(), DType::F32), 1e-2);
         let x = numbers([50, 70], 6);
         let sum = |device: &Device, dtype: DType| {
             let x = Tensor::<2>::from_data(x.clone().convert_dtype(dtype), (device, dtype));

@@ -1,0 +1,126 @@
+//! Between projections, which lie token by token, and heads, which matrix products read one after the other.
+
+use burn::{backend::cubecl::dtype_to_storage_type, tensor::Shape};
+use burn_cubecl::cubecl::{self, prelude::*};
+
+use super::{CubeTensor, empty, into_contiguous, one_cube_each};
+
+/// Units of a cube.
+const UNITS: usize = 256;
+
+/// See [`super::Kernels::split_heads`].
+pub(super) fn launch_split(x: CubeTensor, parts: usize, heads: usize) -> CubeTensor {
+    let x = into_contiguous(x);
+    let [batch, len, width] = x.meta.shape().dims();
+    let head_dim = width / parts / heads;
+    let out = empty(&x, Shape::new([parts * batch, heads, len, head_dim]), x.dtype);
+    let client = x.client.clone();
+    let (cubes, dim) = one_cube_each(batch * len, UNITS);
+    let dtype = dtype_to_storage_type(x.dtype);
+    split_kernel::launch(
+        &client,
+        cubes,
+        dim,
+        x.into_tensor_arg(),
+        out.clone().into_tensor_arg(),
+        batch as u32,
+        len as u32,
+        parts,
+        heads,
+        head_dim,
+        dtype,
+    );
+    out
+}
+
+/// See [`super::Kernels::merge_heads`]; only the first `parts` of the tensors count.
+pub(super) fn launch_merge(parts: [CubeTensor; 3], count: usize) -> CubeTensor {
+    let [a, b, c] = parts.map(into_contiguous);
+    let [batch, heads, len, head_dim] = a.meta.shape().dims();
+    let out = empty(&a, Shape::new([batch, len, count * heads * head_dim]), a.dtype);
+    let client = a.client.clone();
+    let (cubes, dim) = one_cube_each(batch * len, UNITS);
+    let dtype = dtype_to_storage_type(a.dtype);
+    merge_kernel::launch(
+        &client,
+        cubes,
+        dim,
+        a.into_tensor_arg(),
+        b.into_tensor_arg(),
+        c.into_tensor_arg(),
+        out.clone().into_tensor_arg(),
+        len as u32,
+        count,
+        heads,
+        head_dim,
+        dtype,
+    );
+    out
+}
+
+/// A cube takes a token.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+fn split_kernel<F: Float>(
+    x: &Tensor<F>,
+    out: &mut Tensor<F>,
+    batch: u32,
+    len: u32,
+    #[comptime] parts: usize,
+    #[comptime] heads: usize,
+    #[comptime] head_dim: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = comptime!(parts * heads * head_dim);
+    let (batch, len) = (batch as usize, len as usize);
+    let row = CUBE_POS as usize;
+    if row * width >= x.len() {
+        terminate!();
+    }
+    let (sentence, token) = (row / len, row % len);
+    let mut column = UNIT_POS as usize;
+    while column < width {
+        let (head, place) = (column / head_dim, column % head_dim);
+        let (part, head) = (head / heads, head % heads);
+        let matrix = (part * batch + sentence) * heads + head;
+        out[(matrix * len + token) * head_dim + place] = x[row * width + column];
+        column += UNITS;
+    }
+}
+
+/// A cube takes a token.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+fn merge_kernel<F: Float>(
+    a: &Tensor<F>,
+    b: &Tensor<F>,
+    c: &Tensor<F>,
+    out: &mut Tensor<F>,
+    len: u32,
+    #[comptime] parts: usize,
+    #[comptime] heads: usize,
+    #[comptime] head_dim: usize,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = comptime!(parts * heads * head_dim);
+    let len = len as usize;
+    let row = CUBE_POS as usize;
+    if row * width >= out.len() {
+        terminate!();
+    }
+    let (sentence, token) = (row / len, row % len);
+    let mut column = UNIT_POS as usize;
+    while column < comptime!(heads * head_dim) {
+        let (head, place) = (column / head_dim, column % head_dim);
+        let source = ((sentence * heads + head) * len + token) * head_dim + place;
+        let target = row * width + column;
+        out[target] = a[source];
+        if comptime!(parts > 1) {
+            out[target + comptime!(heads * head_dim)] = b[source];
+        }
+        if comptime!(parts > 2) {
+            out[target + comptime!(2 * heads * head_dim)] = c[source];
+        }
+        column += UNITS;
+    }
+}
