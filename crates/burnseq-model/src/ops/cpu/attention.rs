@@ -79,6 +79,25 @@ impl Attention {
         softmax_rows(scores, is_pad, self.causal, sizes);
     }
 
+    /// How many of the first queries of a sentence see no key, of `query_len`.
+    fn blind_queries(
+        &self,
+        batch: usize,
+        Sizes {
+            query_len, key_len, ..
+        }: Sizes,
+    ) -> usize {
+        let Some(is_pad) = &self.is_pad else {
+            return 0;
+        };
+        let is_pad = &is_pad[batch * key_len..][..key_len];
+        match is_pad.iter().position(|&is_pad| !is_pad) {
+            None => query_len,
+            Some(first) if self.causal => first.min(query_len),
+            Some(_) => 0,
+        }
+    }
+
     /// Probabilities after dropout; `first` is the number of the first element in the whole mask.
     fn drop(&self, probabilities: &mut [f32], first: usize) {
         if let Some(mask) = self.dropout {
@@ -265,6 +284,7 @@ impl CpuOp<3> for Attention {
             .for_each(|(batch, ((of_q, of_k), of_v))| {
                 let (q_row, k_row) = (batch * query_len, batch * key_len);
                 let (mut weights, mut of_scores) = (vec![0f32; head_size], vec![0f32; head_size]);
+                let blind = self.blind_queries(batch, sizes);
                 for head in 0..heads {
                     let column = head * head_dim;
                     let first = (batch * heads + head) * head_size;
@@ -279,6 +299,8 @@ impl CpuOp<3> for Attention {
                     matmul_strided(&mut of_scores, key_len, grad, v.t(), false);
                     self.drop(&mut of_scores, first);
                     softmax_gradient(&mut of_scores, p, sizes);
+                    // Their probabilities are even whatever the scores are.
+                    of_scores[..blind * key_len].fill(0.0);
                     let of_scores = Mat::new(&of_scores, query_len, key_len);
                     let (q, k) = (
                         sizes.head(q, q_row, query_len, head),
