@@ -49,6 +49,7 @@ done
 for value in "$bin" "$data" "$yardstick" "${lengths[0]:-}" "$out"; do
     [ -n "$value" ] || fail "--bin, --data, --yardstick, --lengths and --out are needed; --help tells what they are"
 done
+case "$large" in "" | *[!0-9]*) fail "--large needs a whole number, got '$large'" ;; esac
 [ ! -e "$out" ] || fail "$out is there already; name another folder"
 mkdir -p "$out"
 case "$device" in cpu) kind=cpu ;; *) kind=cuda ;; esac

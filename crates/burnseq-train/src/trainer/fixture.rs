@@ -10,7 +10,7 @@ use burnseq_model::{
     Dropout, EncoderDecoder, ModelConfig, Stepping, Transformer, TransformerConfig, Vocab, state_dict,
 };
 
-use super::{TrainConfig, TrainContext, TrainData, Trainer};
+use super::{Event, TrainConfig, TrainContext, TrainData, Trainer};
 use crate::checkpoint::TaskInfo;
 use crate::error::Result;
 use crate::lr_scheduler::{FixedConfig, LrSchedulerConfig};
@@ -130,6 +130,26 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
 pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
     let (_, weights) = state_dict(trainer.model()).swap_remove(0);
     weights.try_to_vec().unwrap()
+}
+
+/// Largest difference of two lists of weights.
+///
+/// # Panics
+/// When they are not equally long.
+pub(super) fn distance(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Runs to the end; what it noted.
+pub(super) fn run(trainer: &mut Trainer<Poisonable>) -> Result<Vec<String>> {
+    let mut notes = Vec::new();
+    trainer.run(&mut |event| {
+        if let Event::Note(note) = event {
+            notes.push(note.to_owned());
+        }
+    })?;
+    Ok(notes)
 }
 
 /// A Transformer whose logits are NaN for a batch with [`POISON`], and that panics at one with [`FATAL`], or, as Burn

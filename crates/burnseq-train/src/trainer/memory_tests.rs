@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 
-use super::fixture::{Poisonable, clean, config, trainer_with, weights};
-use super::{Event, TrainConfig, Trainer};
+use super::fixture::{Poisonable, clean, config, distance, run, trainer_with, weights};
+use super::{TrainConfig, Trainer};
 use crate::log::Meters;
 use crate::{DeviceMemory, Error, Result, ValidSet};
 
@@ -36,17 +36,6 @@ fn trainer(
     })
 }
 
-/// Runs to the end; the notes.
-fn run(trainer: &mut Trainer<Poisonable>) -> Result<Vec<String>> {
-    let mut notes = Vec::new();
-    trainer.run(&mut |event| {
-        if let Event::Note(note) = event {
-            notes.push(note.to_owned());
-        }
-    })?;
-    Ok(notes)
-}
-
 /// Weights, sums of the last epoch and notes of a run without dropout.
 fn train(places: usize, change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, Meters, Vec<String>) {
     let mut trainer = trainer(places, 0.0, change).unwrap();
@@ -55,9 +44,8 @@ fn train(places: usize, change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, Met
 }
 
 fn assert_close(found: &[f32], expected: &[f32]) {
-    let distances = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
-    let far = distances.fold(0.0, f32::max);
-    assert!(found.len() == expected.len() && far < 1e-5, "{far}");
+    let far = distance(found, expected);
+    assert!(far < 1e-5, "{far}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The training loop: batches in, updates out, with validation, checkpoints, logs and an end.
 
+#[cfg(test)]
+mod ahead_tests;
 mod all_reduce;
 mod batches;
 mod config;

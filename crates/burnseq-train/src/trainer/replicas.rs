@@ -406,7 +406,9 @@ mod tests {
 
     use super::*;
     use crate::trainer::TrainConfig;
-    use crate::trainer::fixture::{FATAL, Poisonable, clean, config, poisoned, trainer_with, weights};
+    use crate::trainer::fixture::{
+        FATAL, Poisonable, clean, config, distance, poisoned, trainer_with, weights,
+    };
 
     /// Batches that are told apart by their one sentence.
     fn batches(ids: impl Iterator<Item = usize>) -> Vec<Vec<Batch>> {
@@ -488,10 +490,6 @@ mod tests {
         (state.wall, state.train_wall) = (0.0, 0.0);
         (state.interval.seconds, state.epoch.seconds) = (0.0, 0.0);
         (weights(&trainer), serde_json::to_value(state).unwrap())
-    }
-
-    fn distance(a: &[f32], b: &[f32]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     }
 
     #[test]

@@ -119,7 +119,8 @@ impl<M: EncoderDecoder> Trainer<M> {
                 Some(_) => self.position_after(offset),
                 None => offset,
             };
-            let next = (position < self.epochs.len()).then(|| {
+            let begins = ahead.is_none() || self.is_ahead();
+            let next = (begins && position < self.epochs.len()).then(|| {
                 let batches = source.take(per_update)?;
                 self.compute(batches, ahead.as_ref())
             });
@@ -134,19 +135,11 @@ impl<M: EncoderDecoder> Trainer<M> {
                     return Ok(Some(reason));
                 }
             }
-            let Some(next) = next.transpose()? else {
+            if let Some(next) = next.transpose()? {
+                let computed = self.compute_again_if_needed(next)?;
+                ahead = Some(self.apply(computed)?);
+            } else if self.epochs.is_end_of_epoch() {
                 return Ok(None);
-            };
-            let computed = self.compute_again_if_needed(next)?;
-            let applied = self.apply(computed)?;
-            if self.is_ahead() {
-                ahead = Some(applied);
-                continue;
-            }
-            let reason = self.finish_update(applied, started, observe)?;
-            started = Instant::now();
-            if let Some(reason) = reason {
-                return Ok(Some(reason));
             }
         }
     }
