@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod average_checkpoints;
+mod cases;
 mod convert;
 mod decoding;
 mod fixture;

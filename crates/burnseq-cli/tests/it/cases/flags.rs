@@ -1,0 +1,1 @@
+//! Cases about command lines: refusals, recipes of fairseq, defaults.

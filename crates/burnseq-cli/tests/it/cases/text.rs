@@ -1,0 +1,1 @@
+//! Cases about text, scores and preprocess.

@@ -1,0 +1,1 @@
+//! Cases about training, resuming and decoding.
