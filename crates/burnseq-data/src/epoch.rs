@@ -43,10 +43,37 @@ pub struct EpochState {
     pub epoch: u32,
     /// Batches of this epoch that this worker has taken.
     pub offset: usize,
-    /// Number of batches over all workers; a different cut into batches cannot be resumed.
+    /// Number of batches over all workers and epochs.
     pub batches: usize,
     /// Hash of which sentences are in which batch.
     pub fingerprint: u64,
+    /// Batches of this worker in this epoch. 0 in states of older versions, which had `batches` in all epochs but for
+    /// data in several folders.
+    #[serde(default)]
+    pub len: usize,
+}
+
+impl EpochState {
+    /// Batches of this worker in this epoch, also where an older version saved the state.
+    fn epoch_len(&self) -> usize {
+        if self.len > 0 { self.len } else { self.batches }
+    }
+}
+
+/// How a saved position was taken up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// The batches are those of the saved position, and those that follow are the ones that would have followed.
+    Exactly,
+    /// The batches are other ones. The saved epoch was over, so nothing of it is lost: the next one begins with them.
+    AtNextEpoch,
+    /// The batches are other ones, and the saved epoch was not over: it goes on after the same share of its batches.
+    AtSameShare {
+        /// Batches that had been taken, and that the epoch had.
+        saved: (usize, usize),
+        /// Batches that count as taken, and that the epoch has.
+        now: (usize, usize),
+    },
 }
 
 /// Fixed batches of sentence numbers, in a new order each epoch.
@@ -222,33 +249,46 @@ impl EpochIterator {
             offset: self.offset,
             batches: self.batches.len(),
             fingerprint: self.fingerprint,
+            len: self.len(),
         }
     }
 
-    /// Goes to a saved position; the batches that follow are those that would have followed.
+    /// Goes to a saved position. Where the batches are not those of that position (other limits, other data, another
+    /// seed), goes to the next epoch when the saved one was over, else to the same share of it.
     ///
     /// # Errors
-    /// When the batches are not those of the saved position.
-    pub fn restore(&mut self, state: &EpochState) -> Result<()> {
-        if state.batches != self.batches.len() || state.fingerprint != self.fingerprint {
+    /// A position that no run can have saved: epoch 0, or one behind the end of its epoch.
+    pub fn restore(&mut self, state: &EpochState) -> Result<Resumed> {
+        let same = state.batches == self.batches.len() && state.fingerprint == self.fingerprint;
+        let saved_len = if same {
+            self.len_in(state.epoch)
+        } else {
+            state.epoch_len()
+        };
+        if state.epoch == 0 || state.offset > saved_len {
             return Err(Error::Resume(format!(
-                "it was saved with {} batches, now there are {} other ones\n\
-                 hint: use the same data, --seed, --max-tokens and --batch-size, or start the \
-                 epochs anew with --reset-dataloader",
-                state.batches,
-                self.batches.len()
-            )));
-        }
-        if state.epoch == 0 || state.offset > self.len_in(state.epoch) {
-            return Err(Error::Resume(format!(
-                "epoch {}, batch {} does not exist",
+                "epoch {}, batch {} of {saved_len} does not exist",
                 state.epoch, state.offset
             )));
         }
         self.epoch = state.epoch;
         self.order = self.epoch_order(state.epoch);
-        self.offset = state.offset;
-        Ok(())
+        let len = self.len();
+        if same {
+            self.offset = state.offset;
+            return Ok(Resumed::Exactly);
+        }
+        if state.offset == saved_len && state.offset > 0 {
+            self.offset = len;
+            return Ok(Resumed::AtNextEpoch);
+        }
+        // Rounded down, so that an epoch that was not over is not over now. 128 bits: no product is too large.
+        let share = state.offset as u128 * len as u128 / saved_len.max(1) as u128;
+        self.offset = usize::try_from(share).expect("a share of the epoch is at most its length");
+        Ok(Resumed::AtSameShare {
+            saved: (state.offset, saved_len),
+            now: (self.offset, len),
+        })
     }
 }
 
@@ -380,21 +420,95 @@ mod tests {
             epochs.advance_epoch();
             assert_eq!(epochs.len(), epochs.len_in(epoch + 1));
         }
+        // In epoch 8, of shard 2 with one batch, of which none is taken: as large a share of all seven batches.
         let mut whole = EpochIterator::new(all.clone(), EpochOptions::default()).unwrap();
-        assert!(whole.restore(&epochs.state()).is_err());
+        let resumed = whole.restore(&epochs.state()).unwrap();
+        assert_eq!(
+            resumed,
+            Resumed::AtSameShare {
+                saved: (0, 1),
+                now: (0, 7)
+            }
+        );
+    }
+
+    /// An epoch of `n` batches, of which some are taken.
+    fn position(n: usize, epoch: u32, taken: usize) -> EpochState {
+        let mut epochs = EpochIterator::new(batches(n), EpochOptions::default()).unwrap();
+        (1..epoch).for_each(|_| epochs.advance_epoch());
+        epochs.skip(taken);
+        epochs.state()
     }
 
     #[test]
-    fn another_cut_into_batches_is_refused() {
-        let state = EpochIterator::new(batches(9), EpochOptions::default())
-            .unwrap()
-            .state();
-        let mut fewer = EpochIterator::new(batches(8), EpochOptions::default()).unwrap();
-        assert!(fewer.restore(&state).is_err());
+    fn other_batches_go_on_with_the_next_epoch_or_at_the_same_share() {
+        let resume = |n: usize, state: &EpochState| {
+            let mut epochs = EpochIterator::new(batches(n), EpochOptions::default()).unwrap();
+            let resumed = epochs.restore(state).unwrap();
+            (resumed, epochs.epoch(), epochs.offset(), epochs.is_end_of_epoch())
+        };
+        let share = |saved, now| Resumed::AtSameShare { saved, now };
+        assert_eq!(
+            resume(12, &position(9, 2, 9)),
+            (Resumed::AtNextEpoch, 2, 12, true)
+        );
+        assert_eq!(resume(4, &position(9, 2, 9)), (Resumed::AtNextEpoch, 2, 4, true));
+        assert_eq!(
+            resume(12, &position(9, 3, 6)),
+            (share((6, 9), (8, 12)), 3, 8, false)
+        );
+        assert_eq!(
+            resume(2, &position(9, 3, 8)),
+            (share((8, 9), (1, 2)), 3, 1, false)
+        );
+        assert_eq!(
+            resume(12, &position(9, 1, 0)),
+            (share((0, 9), (0, 12)), 1, 0, false)
+        );
+        assert_eq!(resume(9, &position(9, 3, 6)), (Resumed::Exactly, 3, 6, false));
+        // As many batches, of other sentences.
         let mut moved = batches(9);
         moved[3].swap(0, 1);
-        let mut other = EpochIterator::new(moved, EpochOptions::default()).unwrap();
-        assert!(other.restore(&state).is_err());
+        let mut epochs = EpochIterator::new(moved, EpochOptions::default()).unwrap();
+        let resumed = epochs.restore(&position(9, 1, 5)).unwrap();
+        assert_eq!(resumed, share((5, 9), (5, 9)));
+        // An older version did not save the length of the epoch.
+        let old = EpochState {
+            len: 0,
+            ..position(9, 3, 6)
+        };
+        assert_eq!(resume(12, &old), (share((6, 9), (8, 12)), 3, 8, false));
+    }
+
+    #[test]
+    fn positions_that_no_run_can_have_saved_are_refused() {
+        let mut epochs = EpochIterator::new(batches(9), EpochOptions::default()).unwrap();
+        for (state, problem) in [
+            (
+                EpochState {
+                    epoch: 0,
+                    ..position(9, 1, 3)
+                },
+                "epoch 0, batch 3 of 9",
+            ),
+            (
+                EpochState {
+                    offset: 10,
+                    ..position(9, 1, 3)
+                },
+                "epoch 1, batch 10 of 9",
+            ),
+            (
+                EpochState {
+                    offset: 13,
+                    ..position(12, 2, 3)
+                },
+                "epoch 2, batch 13 of 12",
+            ),
+        ] {
+            let error = epochs.restore(&state).unwrap_err().to_string();
+            assert!(error.contains(problem), "{error}");
+        }
     }
 
     #[test]

@@ -59,7 +59,7 @@ mod side_writer;
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
 pub use dataset_dir::DatasetDir;
 pub use dataset_impl::{DatasetImpl, SentenceFile};
-pub use epoch::{EpochIterator, EpochOptions, EpochState};
+pub use epoch::{EpochIterator, EpochOptions, EpochState, Resumed};
 pub use error::{Error, Result};
 pub use indexed::{Dtype, EncodedChunk, IndexedDataset, IndexedWriter, Tokens};
 pub use mt19937::Mt19937;

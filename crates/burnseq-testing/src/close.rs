@@ -44,10 +44,10 @@ pub fn assert_close<T: Into<f64> + Copy>(what: &str, got: &[T], expected: &[T], 
         };
         largest = largest.max(difference);
         let excess = difference - (tolerance.absolute + tolerance.relative * expected.abs());
-        // Written so that an excess of NaN (an infinite expected number) is too far.
-        if !(excess <= 0.0) {
+        // NaN where the expected number is infinite and the tolerance with it.
+        let excess = if excess.is_nan() { f64::INFINITY } else { excess };
+        if excess > 0.0 {
             too_far += 1;
-            let excess = if excess.is_nan() { f64::INFINITY } else { excess };
             if worst.is_none_or(|(most, _)| excess > most) {
                 worst = Some((excess, index));
             }

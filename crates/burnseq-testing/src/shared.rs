@@ -25,7 +25,6 @@ pub fn shared(path: &str) -> Option<PathBuf> {
         "../shared/{path} is absent, and {REQUIRE} is set"
     );
     let thread = std::thread::current();
-    let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     eprintln!("skipped: ../shared/{path} is absent");
     if let Some(log) = env::var_os(SKIPPED) {

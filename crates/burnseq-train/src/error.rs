@@ -138,6 +138,27 @@ pub enum Error {
         /// What does not fit, with the remedy.
         problem: String,
     },
+    /// A new run cannot start from the weights of this checkpoint.
+    #[error("cannot start from {path}: {problem}")]
+    Start {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What does not fit, with the remedy.
+        problem: String,
+    },
+    /// A run cannot start from this checkpoint, because the data has other dictionaries.
+    #[error("cannot {} from {path}: {problem}", if *.weights_only { "start" } else { "resume" })]
+    OtherDictionaries {
+        /// The checkpoint.
+        path: PathBuf,
+        /// Whether a new run was to start from its weights.
+        weights_only: bool,
+        /// Which dictionary differs.
+        problem: String,
+    },
+    /// A checkpoint of another program could not be converted.
+    #[error(transparent)]
+    Import(Box<dyn std::error::Error + Send + Sync>),
     /// A metric of the task could not be computed.
     #[error("the validation failed")]
     Validator(#[source] Box<dyn std::error::Error + Send + Sync>),

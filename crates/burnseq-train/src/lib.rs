@@ -59,9 +59,9 @@ pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
 pub use out_of_memory::DeviceMemory;
 pub use stop::{DEFAULT_PATIENCE, Interrupt, PatienceState, StopReason, StopRule};
 pub use trainer::{
-    CheckpointConfig, DatasetConfig, Event, FoundMaxTokens, Observer, OptimizationConfig, RunSummary,
+    CheckpointConfig, DatasetConfig, Event, FoundMaxTokens, Observer, OptimizationConfig, RunSummary, Start,
     StartFrom, TrainConfig, TrainContext, TrainData, TrainState, Trainer, TrainingRecord, ValidationConfig,
-    find_max_tokens, longest_sentences, saved_max_tokens, training_epochs,
+    find_max_tokens, find_start, longest_sentences, saved_max_tokens, training_epochs,
 };
 pub use validation::{
     LossOnly, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError, validation_loss,

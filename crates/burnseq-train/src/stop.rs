@@ -138,7 +138,8 @@ impl Interrupt {
 
 /// Counts validations without improvement.
 ///
-/// A value that equals the best counts as an improvement, as in fairseq (`>=`, `<=`).
+/// A value that equals the best is no improvement, as in fairseq's `should_stop_early` (`>`, `<`); the checkpoint with
+/// it is one of the best all the same, as in fairseq's `save_checkpoint` (`>=`, `<=`).
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PatienceState {
@@ -149,7 +150,7 @@ pub struct PatienceState {
 }
 
 impl PatienceState {
-    /// Takes in the value of a validation; gives whether it improves on, or equals, the best.
+    /// Takes in the value of a validation; gives whether it improves on the best.
     pub fn add(&mut self, value: f64, maximize: bool) -> bool {
         let better = is_better(value, self.best, maximize);
         if better {
@@ -162,12 +163,12 @@ impl PatienceState {
     }
 }
 
-/// Whether `value` is at least as good as `best`; anything but NaN is better than nothing.
+/// Whether `value` is better than `best`; anything but NaN is better than nothing.
 pub(crate) fn is_better(value: f64, best: Option<f64>, maximize: bool) -> bool {
     match best {
         None => !value.is_nan(),
-        Some(best) if maximize => value >= best,
-        Some(best) => value <= best,
+        Some(best) if maximize => value > best,
+        Some(best) => value < best,
     }
 }
 
@@ -203,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn equal_values_count_as_improvement_and_nan_never_does() {
+    fn neither_an_equal_value_nor_nan_is_an_improvement() {
         let mut patience = PatienceState::default();
         assert!(!patience.add(f64::NAN, false));
+        assert!(patience.add(2.1, false));
         assert!(patience.add(2.0, false));
-        assert!(patience.add(2.0, false));
-        assert!(!patience.add(2.1, false));
+        assert!(!patience.add(2.0, false));
         assert!(!patience.add(f64::NAN, false));
         assert_eq!(
             patience,
@@ -219,6 +220,10 @@ mod tests {
         );
         let mut bleu = PatienceState::default();
         assert!(bleu.add(1.0, true) && bleu.add(2.0, true) && !bleu.add(1.5, true));
+        // A model that learns nothing: every BLEU after the first is as bad.
+        let mut zero = PatienceState::default();
+        assert!(zero.add(0.0, true) && !zero.add(0.0, true) && !zero.add(0.0, true));
+        assert_eq!(zero.without_improvement, 2);
     }
 
     #[test]

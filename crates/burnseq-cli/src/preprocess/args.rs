@@ -150,6 +150,20 @@ pub struct PreprocessArgs {
     /// Use this target dictionary
     #[arg(long, value_name = "FILE", help_heading = "Dictionaries")]
     pub tgtdict: Option<PathBuf>,
+    /// Make data for a model: use the languages, dictionaries, tokenizer and subword models of this checkpoint, to
+    /// fine-tune it on other text or to translate that text
+    #[arg(
+        long,
+        value_name = "CHECKPOINT",
+        help_heading = "Dictionaries",
+        conflicts_with_all = [
+            "srcdict", "tgtdict", "joined_dictionary", "thresholdsrc", "thresholdtgt", "nwordssrc", "nwordstgt",
+            "tokenizer", "moses_no_dash_splits", "moses_no_escape", "nonbreaking_prefixes", "lowercase", "bpe",
+            "bpe_size", "bpe_per_side", "bpe_model", "bpe_codes", "bpe_vocabulary", "bpe_vocab_threshold",
+            "bpe_min_frequency", "character_coverage",
+        ]
+    )]
+    pub like: Option<PathBuf>,
     /// One dictionary for both sides, shaped by --thresholdsrc and --nwordssrc
     #[arg(long, help_heading = "Dictionaries")]
     pub joined_dictionary: bool,
@@ -284,6 +298,9 @@ impl PreprocessArgs {
         overlay(&mut config.character_coverage, self.character_coverage);
         overlay(&mut config.max_line_tokens, self.max_line_tokens);
         overlay(&mut config.dataset_impl, self.dataset_impl);
+        if let Some(checkpoint) = &self.like {
+            super::like::apply(checkpoint, &mut config)?;
+        }
         default_text(&mut config, &mut notes);
         Ok(Resolved { config, notes })
     }

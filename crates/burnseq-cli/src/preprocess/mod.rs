@@ -1,6 +1,7 @@
 //! The command line of `preprocess`: fairseq's flags onto [`burnseq_data`]'s preprocessing.
 
 mod args;
+mod like;
 mod progress;
 mod refused;
 

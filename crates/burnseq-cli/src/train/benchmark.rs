@@ -93,6 +93,7 @@ pub(super) fn run(
         },
         task_config: serde_json::Value::Null,
         files: Vec::new(),
+        importer: None,
     };
     let ModelConfig::Transformer(transformer) = &request.model;
     let model = transformer.init(&vocab, u64::from(config.seed), &compute);

@@ -1,13 +1,17 @@
 //! Flags to configurations: defaults, recipe or file, preset, then flags; what comes out is complete and typed.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
+use burnseq::convert::fairseq_model_config;
 use burnseq::tasks::translation::TranslationConfig;
 use burnseq_model::ModelConfig;
-use burnseq_train::TrainConfig;
+use burnseq_train::{Checkpoint, CheckpointConfig, TrainConfig, find_start};
 
 use super::args::TrainArgs;
 use super::config_file::ConfigFile;
 use crate::compute::ComputeArgs;
+use crate::exit::{coded, usage};
 
 /// The preset of a run that names none.
 const DEFAULT_ARCH: &str = "transformer_iwslt";
@@ -23,22 +27,47 @@ pub struct Request {
     pub task: TranslationConfig,
     /// Device and precision.
     pub compute: ComputeArgs,
+    /// What the user should know about how it came about.
+    pub notes: Vec<String>,
 }
 
 impl Request {
-    /// Puts defaults, recipe or configuration file, preset and flags together; each wins over those before it.
+    /// Puts defaults, recipe or configuration file, preset and flags together; each wins over those before it. A run
+    /// that starts from a checkpoint, and names no model, has the checkpoint's.
     ///
     /// # Errors
-    /// An unknown recipe or preset, a file that cannot be used, or flags that do not go together.
+    /// An unknown recipe or preset, a file that cannot be used, or flags that do not go together; a checkpoint to start
+    /// from that is not there or cannot be read.
     pub fn new(args: &TrainArgs) -> Result<Self> {
-        let run = &args.run;
-        let file = match (&run.recipe, &run.config) {
-            (Some(name), _) => ConfigFile::recipe(name)?,
-            (None, Some(path)) => ConfigFile::load(path)?,
-            (None, None) => ConfigFile::default(),
+        let file = match (&args.run.recipe, &args.run.config) {
+            (Some(name), _) => ConfigFile::recipe(name),
+            (None, Some(path)) => ConfigFile::load(path),
+            (None, None) => Ok(ConfigFile::default()),
         };
+        let file = file.map_err(usage)?;
+        let names_model = args.model.arch.is_some() || file.arch.is_some() || !file.model.is_empty();
+        let mut checkpoint = file.train.checkpoint.clone();
+        args.checkpoint.overlay(&mut checkpoint);
+        let start = if names_model {
+            None
+        } else {
+            model_of_start(&checkpoint)?
+        };
+        Self::overlaid(args, file, start).map_err(usage)
+    }
+
+    /// The flags over a configuration file and the model of the checkpoint that the run starts from.
+    fn overlaid(args: &TrainArgs, file: ConfigFile, start: Option<(PathBuf, ModelConfig)>) -> Result<Self> {
+        let run = &args.run;
         let arch = args.model.arch.as_deref();
-        let mut model = file.model(arch, DEFAULT_ARCH)?;
+        let mut notes = Vec::new();
+        let mut model = match start {
+            Some((path, model)) => {
+                notes.push(format!("the architecture is that of {}", path.display()));
+                model
+            }
+            None => file.model(arch, DEFAULT_ARCH)?,
+        };
         let ConfigFile {
             arch: file_arch,
             mut train,
@@ -84,9 +113,32 @@ impl Request {
             train,
             task,
             compute: run.compute.clone(),
+            notes,
         })
     }
 }
+
+/// The checkpoint that a run starts from, and the model in it; `None` where it begins without one.
+///
+/// # Errors
+/// A checkpoint that is not there, cannot be read, or holds a model that is not supported.
+fn model_of_start(config: &CheckpointConfig) -> Result<Option<(PathBuf, ModelConfig)>> {
+    let start = find_start(config).map_err(coded)?;
+    let Some(path) = start.path else {
+        return Ok(None);
+    };
+    let model = if path.is_file() {
+        fairseq_model_config(&path).map_err(coded)?
+    } else {
+        Checkpoint::open(&path)
+            .map_err(coded)?
+            .meta()
+            .model_config
+            .clone()
+    };
+    Ok(Some((path, model)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

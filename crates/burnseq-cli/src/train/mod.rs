@@ -31,7 +31,7 @@ use report::Reporter;
 /// # Errors
 /// Wrong usage, data or checkpoints that cannot be used, a run that diverges.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let mut request = Request::new(args).map_err(usage)?;
+    let mut request = Request::new(args)?;
     if let Some(updates) = args.benchmark.benchmark {
         return benchmark::run(&args.benchmark, updates, request, args.dataset.is_auto());
     }
@@ -61,6 +61,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         task.vocab().src,
         task.vocab().tgt
     ));
+    for note in &request.notes {
+        reporter.say(&format!("note: {note}"));
+    }
     let limits = (args.dataset.max_tokens, args.dataset.batch_size);
     if let ((None, None), Some(max_tokens)) = (limits, request.train.dataset.max_tokens) {
         reporter.say(&format!(

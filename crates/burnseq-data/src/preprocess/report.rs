@@ -41,7 +41,7 @@ pub struct Report {
 
 impl Report {
     /// The report of a dataset, when it has a readable one.
-    pub(crate) fn load(destdir: &Path) -> Option<Self> {
+    pub fn load(destdir: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(destdir.join(REPORT_FILE)).ok()?;
         serde_json::from_str(&text).ok()
     }

@@ -30,23 +30,9 @@ pub(super) struct Staging {
 impl Staging {
     /// An empty folder in `save_dir`, which is made if necessary.
     pub(super) fn new(save_dir: &Path) -> Result<Self> {
-        let failed = |source| Error::Write {
-            path: save_dir.to_owned(),
-            source,
-        };
-        fs::create_dir_all(save_dir).map_err(failed)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(WRITING);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // What `fs::create_dir` asks for; the umask takes its share.
-            builder.permissions(fs::Permissions::from_mode(0o777));
-        }
-        let folder = builder.tempdir_in(save_dir).map_err(failed)?;
         Ok(Self {
             save_dir: save_dir.to_owned(),
-            folder,
+            folder: temporary_in(save_dir)?,
             files: BTreeMap::new(),
         })
     }
@@ -117,6 +103,24 @@ impl Staging {
         let _ = self.folder.keep(); // the temporary name is gone: nothing to remove
         sync_folder(&self.save_dir).map_err(failed)
     }
+}
+
+/// A folder in `save_dir`, which is made if necessary, that is removed when it is dropped, or by [`recover`].
+pub(crate) fn temporary_in(save_dir: &Path) -> Result<TempDir> {
+    let failed = |source| Error::Write {
+        path: save_dir.to_owned(),
+        source,
+    };
+    fs::create_dir_all(save_dir).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(WRITING);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What `fs::create_dir` asks for; the umask takes its share.
+        builder.permissions(fs::Permissions::from_mode(0o777));
+    }
+    builder.tempdir_in(save_dir).map_err(failed)
 }
 
 /// Removes half-written folders from `save_dir` and completes replacements that were interrupted.

@@ -23,7 +23,9 @@
 
 pub mod average;
 pub(crate) mod compare;
+pub(crate) mod extend;
 mod folder;
+mod importer;
 mod meta;
 pub mod names;
 mod retention;
@@ -43,11 +45,14 @@ use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
 
 pub use folder::recover;
+pub(crate) use folder::temporary_in;
+pub use importer::Importer;
 pub use meta::{CheckpointMeta, FORMAT_VERSION, FileInfo, TaskInfo};
 pub use retention::Retention;
+pub(crate) use retention::Standing;
 
 /// Name of the file that makes a folder a checkpoint.
-const META_FILE: &str = "checkpoint.json";
+pub(crate) const META_FILE: &str = "checkpoint.json";
 /// Name of the weights.
 const MODEL_FILE: &str = "model.safetensors";
 /// Name of the weights that a moving average in [`MODEL_FILE`] follows.
@@ -372,6 +377,29 @@ fn find(path: &Path) -> Result<PathBuf> {
         path: path.to_owned(),
         hint,
     })
+}
+
+/// Names of the checkpoints in a save folder, ours and files of other programs (`NAME.pt`): the best one, then by epoch
+/// and update. A folder that cannot be read has none.
+pub(crate) fn names_in(save_dir: &Path) -> Vec<String> {
+    let mut found: Vec<(f64, String)> = Vec::new();
+    for name in folder::list(save_dir).unwrap_or_default() {
+        let path = save_dir.join(&name);
+        let stem = name.strip_suffix(".pt").unwrap_or(&name);
+        let is_checkpoint = path.join(META_FILE).is_file() || (stem.len() < name.len() && path.is_file());
+        let order = match names::parse(stem) {
+            Some(names::Kind::Epoch(epoch)) => epoch as f64,
+            Some(names::Kind::Updates(updates)) => updates as f64,
+            Some(names::Kind::Best(_)) => -1.0,
+            None if stem == names::BEST => -2.0,
+            None => continue,
+        };
+        if is_checkpoint {
+            found.push((order, name));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    found.into_iter().map(|(_, name)| name).collect()
 }
 
 /// Whether a name is that of a file in the folder, and not a path out of it.

@@ -16,9 +16,14 @@ pub fn updates(epoch: usize, updates: u64) -> String {
     format!("checkpoint_{epoch}_{updates}")
 }
 
-/// One of the best states: `checkpoint.best_bleu_34.780`.
-pub fn best(metric: &str, value: f64) -> String {
-    format!("checkpoint.best_{metric}_{value:.3}")
+/// One of the best states: `checkpoint.best_bleu_34.780`, and for others with the same rounded value
+/// `checkpoint.best_bleu_34.780-2`, `-3` and so on; `number` counts them from 1.
+pub fn best(metric: &str, value: f64, number: usize) -> String {
+    let number = match number {
+        0 | 1 => String::new(),
+        more => format!("-{more}"),
+    };
+    format!("checkpoint.best_{metric}_{value:.3}{number}")
 }
 
 /// What a name says.
@@ -35,7 +40,13 @@ pub(super) enum Kind {
 /// Reads a name that [`epoch`], [`updates`] or [`best`] gave; `None` for every other one.
 pub(super) fn parse(name: &str) -> Option<Kind> {
     if let Some(rest) = name.strip_prefix("checkpoint.best_") {
-        let value: f64 = rest.rsplit_once('_')?.1.parse().ok()?;
+        let value = rest.rsplit_once('_')?.1;
+        // A `-` at the beginning is a sign.
+        let value = match value.rsplit_once('-') {
+            Some((value, count)) if !value.is_empty() => number(count).map(|_| value)?,
+            _ => value,
+        };
+        let value: f64 = value.parse().ok()?;
         return value.is_finite().then_some(Kind::Best(value));
     }
     let rest = name.strip_prefix("checkpoint")?;
@@ -65,9 +76,13 @@ mod tests {
     fn names_are_read_back() {
         assert_eq!(parse(&epoch(12)), Some(Kind::Epoch(12)));
         assert_eq!(parse(&updates(3, 5000)), Some(Kind::Updates(5000)));
-        assert_eq!(best("bleu", 34.78), "checkpoint.best_bleu_34.780");
+        assert_eq!(best("bleu", 34.78, 1), "checkpoint.best_bleu_34.780");
+        assert_eq!(best("bleu", 34.78, 2), "checkpoint.best_bleu_34.780-2");
         assert_eq!(parse("checkpoint.best_bleu_34.780"), Some(Kind::Best(34.78)));
-        assert_eq!(parse(&best("nll_loss", -0.5)), Some(Kind::Best(-0.5)));
+        for number in [1, 2, 13] {
+            assert_eq!(parse(&best("nll_loss", -0.5, number)), Some(Kind::Best(-0.5)));
+            assert_eq!(parse(&best("bleu", 0.5, number)), Some(Kind::Best(0.5)));
+        }
         for other in [
             LAST,
             BEST,
@@ -75,6 +90,9 @@ mod tests {
             "checkpoint_3",
             "checkpoint+3",
             "checkpoint3.pt",
+            "checkpoint.best_bleu_",
+            "checkpoint.best_bleu_3-",
+            "checkpoint.best_bleu_3-x",
             "data",
             "",
         ] {

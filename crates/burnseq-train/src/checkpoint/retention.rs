@@ -28,17 +28,23 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// The names that are no longer to be kept, of all those in a save folder.
-    pub fn expired(&self, names: &[String]) -> Vec<String> {
+    /// The names that are no longer to be kept, of all those in a save folder; names of the best have a rounded value,
+    /// and `standing` gives the exact one, where it is known.
+    fn expired(&self, names: &[String], standing: impl Fn(&str) -> Option<Standing>) -> Vec<String> {
         let mut epochs = Vec::new();
         let mut updates = Vec::new();
         let mut best = Vec::new();
         for name in names {
             match names::parse(name) {
-                Some(Kind::Epoch(epoch)) => epochs.push((epoch as f64, name)),
+                Some(Kind::Epoch(epoch)) => epochs.push((epoch as f64, 0, name)),
                 Some(Kind::Updates(count)) if self.is_in_pattern(count) => {}
-                Some(Kind::Updates(count)) => updates.push((count as f64, name)),
-                Some(Kind::Best(value)) => best.push((if self.maximize { value } else { -value }, name)),
+                Some(Kind::Updates(count)) => updates.push((count as f64, 0, name)),
+                Some(Kind::Best(rounded)) => {
+                    let (value, updates) = standing(name)
+                        .map_or((rounded, 0), |standing| (standing.value, standing.num_updates));
+                    // Of equally good ones the latest is kept, as under `checkpoint_best`.
+                    best.push((if self.maximize { value } else { -value }, updates, name));
+                }
                 None => {}
             }
         }
@@ -50,8 +56,12 @@ impl Retention {
         let mut expired = Vec::new();
         for (mut found, keep) in kinds {
             let Some(keep) = keep else { continue };
-            found.sort_by(|(a, _), (b, _)| b.total_cmp(a)); // those to keep first
-            expired.extend(found.into_iter().skip(keep.max(1)).map(|(_, name)| name.clone()));
+            // Those to keep first.
+            found.sort_by(|(a, a_updates, _), (b, b_updates, _)| {
+                b.total_cmp(a).then(b_updates.cmp(a_updates))
+            });
+            let names = found.into_iter().map(|(_, _, name)| name.clone());
+            expired.extend(names.skip(keep.max(1)));
         }
         expired
     }
@@ -68,7 +78,7 @@ impl Retention {
     pub fn prune(&self, save_dir: &Path) -> Result<Vec<String>> {
         let mut names = folder::list(save_dir)?;
         names.retain(|name| save_dir.join(name).join(META_FILE).is_file());
-        let expired = self.expired(&names);
+        let expired = self.expired(&names, |name| Standing::of(&save_dir.join(name)));
         for name in &expired {
             let path = save_dir.join(name);
             fs::remove_dir_all(&path).map_err(|source| Error::Write { path, source })?;
@@ -77,12 +87,55 @@ impl Retention {
     }
 }
 
+/// What a checkpoint says of itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Standing {
+    /// Value of the metric of its run when it was saved.
+    pub(crate) value: f64,
+    /// Updates until then.
+    pub(crate) num_updates: u64,
+}
+
+impl Standing {
+    /// Reads it; `None` where a checkpoint is damaged or was not validated.
+    pub(crate) fn of(folder: &Path) -> Option<Self> {
+        let json = fs::read(folder.join(META_FILE)).ok()?;
+        let meta: serde_json::Value = serde_json::from_slice(&json).ok()?;
+        let state = meta.pointer("/train_state/state")?;
+        Some(Self {
+            value: state.get("val_loss")?.as_f64()?,
+            num_updates: state.get("num_updates")?.as_u64()?,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn expired(retention: Retention, names: &[&str]) -> Vec<String> {
-        retention.expired(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        retention.expired(&names, |_| None)
+    }
+
+    #[test]
+    fn rounded_values_are_compared_exactly_and_of_equal_ones_the_latest_is_kept() {
+        let names: Vec<String> = (1..=4).map(|number| names::best("bleu", 9.5, number)).collect();
+        let standing = |name: &str| {
+            let values = [(9.5001, 10), (9.5004, 20), (9.5001, 30), (9.4999, 40)];
+            let index = names.iter().position(|known| known == name)?;
+            let (value, num_updates) = values[index];
+            Some(Standing { value, num_updates })
+        };
+        let best = |keep, maximize| Retention {
+            keep_best_checkpoints: Some(keep),
+            maximize,
+            ..Retention::default()
+        };
+        let left_out = |retention: Retention| retention.expired(&names, standing);
+        assert_eq!(left_out(best(2, true)), [names[0].clone(), names[3].clone()]);
+        assert_eq!(left_out(best(2, false)), [names[0].clone(), names[1].clone()]);
+        assert!(left_out(best(4, true)).is_empty());
     }
 
     const NAMES: [&str; 12] = [
@@ -137,7 +190,7 @@ mod tests {
         };
         let names = [500, 1000, 1500, 2000, 2500].map(|update| format!("checkpoint_1_{update}"));
         assert_eq!(
-            retention.expired(&names),
+            retention.expired(&names, |_| None),
             ["checkpoint_1_1500", "checkpoint_1_500"]
         );
     }

@@ -246,6 +246,9 @@ pub struct CheckpointConfig {
     pub restore_file: String,
     /// Where to start when `restore_file` is not there.
     pub start_from: Option<StartFrom>,
+    /// With [`StartFrom::Weights`], the data may have other dictionaries: tokens keep their embeddings, new ones begin
+    /// with the mean of all.
+    pub extend_dictionary: bool,
     /// Start with a fresh optimiser.
     pub reset_optimizer: bool,
     /// Start the schedule at its beginning.
@@ -301,6 +304,7 @@ impl Default for CheckpointConfig {
             save_dir: PathBuf::from("checkpoints"),
             restore_file: DEFAULT_RESTORE_FILE.to_owned(),
             start_from: None,
+            extend_dictionary: false,
             reset_optimizer: false,
             reset_lr_scheduler: false,
             reset_dataloader: false,

@@ -106,6 +106,7 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
         },
         task_config: serde_json::Value::Null,
         files: Vec::new(),
+        importer: None,
     };
     let data = TrainData {
         train: Arc::new(data),

@@ -15,6 +15,7 @@ mod replicas;
 mod resume;
 mod run;
 mod saving;
+mod start;
 mod state;
 mod update;
 
@@ -33,11 +34,12 @@ pub use max_tokens::{FoundMaxTokens, find_max_tokens, longest_sentences};
 pub use resume::saved_max_tokens;
 pub use run::Observer;
 pub use saving::TrainingRecord;
+pub use start::{Start, find_start};
 pub use state::TrainState;
 
 use replicas::{Backprop, Learner, Replicas};
 
-use crate::checkpoint::TaskInfo;
+use crate::checkpoint::{Importer, TaskInfo};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
@@ -69,6 +71,8 @@ pub struct TrainContext {
     pub task_config: serde_json::Value,
     /// Dictionaries, text settings and subword models: file names and contents.
     pub files: Vec<(String, Vec<u8>)>,
+    /// What opens checkpoints of other programs, to start from.
+    pub importer: Option<Arc<dyn Importer>>,
 }
 
 /// A run: a model, what it learns from, and how far it has come.
@@ -98,6 +102,8 @@ pub struct Trainer<M: EncoderDecoder> {
     validator: Box<dyn Validator<M>>,
     epochs: EpochIterator,
     state: TrainState,
+    /// What is to be told at the start of the run.
+    notes: Vec<String>,
     /// Begin of this process's part of the run, and `state.wall` then.
     started: (Instant, f64),
     interrupt: Interrupt,
@@ -194,6 +200,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             validator,
             epochs,
             state,
+            notes: Vec::new(),
             interrupt,
         };
         trainer.resume()?;

@@ -1,17 +1,33 @@
-//! Taking up a checkpoint: the run goes on with the same bits as if it had never stopped.
+//! Taking up a checkpoint: the run goes on with the same bits as if it had never stopped, or, where its data, batches or
+//! dictionaries have changed, with as much of it as still holds, and says so.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::TensorData;
+use burnseq_data::{EpochIterator, EpochState, Resumed};
 use burnseq_model::{EncoderDecoder, load_state_dict};
+use burnseq_text::Dictionary;
+use tempfile::TempDir;
 
 use super::Trainer;
-use super::config::{CheckpointConfig, DEFAULT_RESTORE_FILE, StartFrom};
+use super::config::CheckpointConfig;
 use super::saving::TrainingRecord;
-use crate::checkpoint::{self, Checkpoint, compare};
+use super::start::find_start;
+use crate::checkpoint::extend::extend;
+use crate::checkpoint::{self, Checkpoint, compare, names};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::log::Meters;
-use crate::stop::PatienceState;
+
+/// Files of a checkpoint with the dictionaries, and the tables with a row for each of their tokens.
+const DICTIONARIES: [(&str, &[&str]); 2] = [
+    ("dict.src.txt", &["encoder.embed_tokens.weight"]),
+    (
+        "dict.tgt.txt",
+        &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
+    ),
+];
 
 impl<M: EncoderDecoder> Trainer<M> {
     /// Takes up the checkpoint that the configuration names, if it is there.
@@ -27,60 +43,147 @@ impl<M: EncoderDecoder> Trainer<M> {
             tempfile::tempfile_in(&config.save_dir).map_err(unwritable)?;
             checkpoint::recover(&config.save_dir)?;
         }
-        let start_from = config.start_from.clone();
-        let (path, weights_only) = match (restore_path(config)?, start_from) {
-            (Some(path), _) | (None, Some(StartFrom::Run { path })) => (path, false),
-            (None, Some(StartFrom::Weights { path })) => (path, true),
-            (None, None) => return Ok(()),
+        let start = find_start(config)?;
+        self.notes.extend(start.notes);
+        let Some(path) = start.path else {
+            return Ok(());
         };
-        let checkpoint = Checkpoint::open(&path)?;
-        self.check_same_model(&checkpoint, &path)?;
-        self.load_weights(&checkpoint, weights_only)?;
-        let train_state = &checkpoint.meta().train_state;
+        // Removed again when the weights are loaded.
+        let imported = if path.is_file() && !path.ends_with(checkpoint::META_FILE) {
+            Some(self.import(&path, start.weights_only)?)
+        } else {
+            None
+        };
+        let checkpoint = match &imported {
+            Some(folder) => Checkpoint::open(&folder.path().join(names::LAST))?,
+            None => Checkpoint::open(&path)?,
+        };
+        let taken_up = TakenUp {
+            checkpoint,
+            path,
+            weights_only: start.weights_only,
+        };
+        self.check_same_model(&taken_up)?;
+        self.load_weights(&taken_up)?;
+        let train_state = &taken_up.checkpoint.meta().train_state;
         // A model from elsewhere has no state: its weights are all there is to take up.
-        if weights_only || train_state.is_null() {
+        if taken_up.weights_only || train_state.is_null() {
             return Ok(());
         }
-        self.load_state(&checkpoint, &path)
+        self.load_state(&taken_up.checkpoint, &taken_up.path)
     }
 
-    /// Refuses a checkpoint of another architecture or other dictionaries.
-    fn check_same_model(&self, checkpoint: &Checkpoint, path: &Path) -> Result<()> {
-        let meta = checkpoint.meta();
-        let refuse = |problem: String| {
-            Err(Error::Restore {
-                path: path.to_owned(),
-                problem: format!(
-                    "{problem}\nhint: give the settings it was trained with, or another --save-dir to \
-                     start anew"
-                ),
-            })
+    /// Converts a checkpoint that another program wrote, into a temporary folder.
+    fn import(&mut self, file: &Path, weights_only: bool) -> Result<TempDir> {
+        let config = &self.config.checkpoint;
+        let importer = self.context.importer.clone().ok_or_else(|| Error::NoCheckpoint {
+            path: file.to_owned(),
+            hint: String::new(),
+        })?;
+        let failed = |source| Error::Write {
+            path: config.save_dir.clone(),
+            source,
         };
+        // Beside the checkpoints, where there is room for them.
+        let folder = if config.no_save {
+            tempfile::tempdir().map_err(failed)?
+        } else {
+            checkpoint::temporary_in(&config.save_dir)?
+        };
+        let with_state = !weights_only && !config.reset_optimizer;
+        let notes = importer
+            .import(file, with_state, &folder.path().join(names::LAST))
+            .map_err(Error::Import)?;
+        let what = if with_state {
+            "its weights, the state of its optimiser and its position in the data are"
+        } else {
+            "its weights are"
+        };
+        self.notes.push(format!(
+            "{} was written by another program; {what} taken over",
+            file.display()
+        ));
+        self.notes.extend(notes);
+        Ok(folder)
+    }
+
+    /// Refuses a checkpoint of another architecture or, unless they are to be extended, other dictionaries.
+    fn check_same_model(&self, taken_up: &TakenUp) -> Result<()> {
+        let meta = taken_up.checkpoint.meta();
         let different = compare::differences(&meta.model_config, &self.context.model);
         if !different.is_empty() {
-            return refuse(format!("it holds another model: {}", different.join(", ")));
+            let hint = if taken_up.weights_only {
+                "leave out --arch and the options of the model: the architecture is then that of the checkpoint"
+            } else {
+                "give the settings it was trained with, or another --save-dir to start anew"
+            };
+            return Err(taken_up.refuse(format!(
+                "it holds another model: {}\nhint: {hint}",
+                different.join(", ")
+            )));
+        }
+        if taken_up.weights_only && self.config.checkpoint.extend_dictionary {
+            return Ok(());
         }
         let vocab = self.model().vocab();
         if meta.vocab != vocab {
-            return refuse(format!(
+            return Err(taken_up.other_dictionaries(format!(
                 "it was trained with dictionaries of {} and {} types, the data has {} and {}",
                 meta.vocab.src, meta.vocab.tgt, vocab.src, vocab.tgt
-            ));
+            )));
         }
-        for (name, content) in &self.context.files {
-            let is_dictionary = name.starts_with("dict.");
-            if is_dictionary && checkpoint.file(name)? != *content {
-                return refuse(format!("its dictionary {name} is not that of the data"));
+        for (name, content) in self.dictionary_files() {
+            if taken_up.checkpoint.file(name)? != content {
+                return Err(
+                    taken_up.other_dictionaries(format!("its dictionary {name} is not that of the data"))
+                );
             }
         }
         Ok(())
     }
 
+    /// The dictionaries of the data, under their names in a checkpoint.
+    fn dictionary_files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let files = self.context.files.iter();
+        let files = files.map(|(name, content)| (name.as_str(), content.as_slice()));
+        files.filter(|(name, _)| name.starts_with("dict."))
+    }
+
+    /// Gives the weights a row for each token of the data.
+    fn extend_dictionaries(
+        &self,
+        checkpoint: &Checkpoint,
+        tensors: &mut HashMap<String, TensorData>,
+    ) -> Result<Vec<String>> {
+        let mut notes = Vec::new();
+        for (file, tables) in DICTIONARIES {
+            let here = self.dictionary_files().find(|(name, _)| *name == file);
+            let Some((_, here)) = here else { continue };
+            let there = checkpoint.file(file)?;
+            if there == here {
+                continue;
+            }
+            let parse = |bytes: &[u8]| Dictionary::parse(bytes, file).map_err(burnseq_data::Error::from);
+            let extended = extend(tensors, tables, &parse(&there)?, &parse(here)?);
+            notes.push(format!(
+                "{file}: {} tokens keep their embeddings, {} new ones begin with the mean, {} of the checkpoint are \
+                 not in the data",
+                extended.kept, extended.new, extended.lost
+            ));
+        }
+        Ok(notes)
+    }
+
     /// Takes over the weights and their moving average; a new run starts from the average.
-    fn load_weights(&mut self, checkpoint: &Checkpoint, new_run: bool) -> Result<()> {
-        let average = checkpoint.model_tensors()?;
+    fn load_weights(&mut self, taken_up: &TakenUp) -> Result<()> {
+        let checkpoint = &taken_up.checkpoint;
+        let mut average = checkpoint.model_tensors()?;
+        if taken_up.weights_only && self.config.checkpoint.extend_dictionary {
+            let notes = self.extend_dictionaries(checkpoint, &mut average)?;
+            self.notes.extend(notes);
+        }
         let raw = match checkpoint.raw_model_tensors()? {
-            Some(raw) if !new_run => raw,
+            Some(raw) if !taken_up.weights_only => raw,
             _ => average.clone(),
         };
         let model = self
@@ -127,26 +230,96 @@ impl<M: EncoderDecoder> Trainer<M> {
                 self.state.schedule_start = saved.num_updates;
             }
         }
-        if !config.reset_dataloader {
-            self.epochs.restore(&saved.data)?;
-            self.state.data = saved.data;
+        if config.reset_dataloader {
+            self.notes.extend(replaced_epochs(&config, &saved.data));
+        } else {
+            let resumed = self.epochs.restore(&saved.data)?;
+            let other_order = record.config.seed != self.config.seed;
+            self.notes
+                .extend(position_note(resumed, &self.epochs, other_order));
+            self.state.data = self.epochs.state();
             self.state.epoch = saved.epoch;
         }
-        if !config.reset_meters {
+        if config.reset_meters {
+            self.state.epoch = Meters::default();
+        } else {
             self.state.interval = saved.interval;
             self.state.train_wall = saved.train_wall;
             self.state.wall = saved.wall;
-            // The best value of another metric says nothing.
-            if saved.best_metric == self.state.best_metric {
-                self.state.patience = saved.patience;
-                self.state.val_loss = saved.val_loss;
-            }
-        } else {
-            self.state.epoch = Meters::default();
-            self.state.patience = PatienceState::default();
+        }
+        // As in fairseq, a fresh optimiser forgets the best value, too. That of another metric says nothing.
+        let validation = &self.config.validation;
+        let same_metric = saved.best_metric == self.state.best_metric
+            && record.config.validation.maximize_best_checkpoint_metric
+                == validation.maximize_best_checkpoint_metric;
+        if same_metric && !config.reset_meters && !config.reset_optimizer {
+            self.state.patience = saved.patience;
+            self.state.val_loss = saved.val_loss;
         }
         Ok(())
     }
+}
+
+/// A checkpoint that a run starts from.
+struct TakenUp {
+    checkpoint: Checkpoint,
+    /// What the user named; an imported checkpoint lies elsewhere.
+    path: PathBuf,
+    weights_only: bool,
+}
+
+impl TakenUp {
+    fn refuse(&self, problem: String) -> Error {
+        let path = self.path.clone();
+        if self.weights_only {
+            Error::Start { path, problem }
+        } else {
+            Error::Restore { path, problem }
+        }
+    }
+
+    fn other_dictionaries(&self, problem: String) -> Error {
+        Error::OtherDictionaries {
+            path: self.path.clone(),
+            weights_only: self.weights_only,
+            problem,
+        }
+    }
+}
+
+/// What the user should know of the position at which a run goes on.
+fn position_note(resumed: Resumed, epochs: &EpochIterator, other_order: bool) -> Option<String> {
+    const OTHER: &str = "the batches are not those of the checkpoint, as limits, seed or data differ";
+    let epoch = epochs.epoch();
+    match resumed {
+        Resumed::Exactly if other_order && epochs.offset() > 0 && !epochs.is_end_of_epoch() => Some(format!(
+            "with another seed, epoch {epoch} goes on in another order behind its first {} batches: some of its \
+             sentences come twice and others not at all",
+            epochs.offset()
+        )),
+        Resumed::Exactly => None,
+        Resumed::AtNextEpoch => Some(format!("{OTHER}; epoch {} begins with them", epoch + 1)),
+        Resumed::AtSameShare { now: (0, _), .. } => Some(format!("{OTHER}; epoch {epoch} begins with them")),
+        Resumed::AtSameShare { saved, now } => Some(format!(
+            "{OTHER}; {} of {} batches of epoch {epoch} were taken, so it goes on at the same share, behind batch {} of \
+             {}: some of its sentences come twice and others not at all",
+            saved.0, saved.1, now.0, now.1
+        )),
+    }
+}
+
+/// A warning where a run that counts its epochs from 1 again is going to replace the checkpoints of earlier epochs.
+fn replaced_epochs(config: &CheckpointConfig, saved: &EpochState) -> Option<String> {
+    let replaces = |epoch: u32| config.save_dir.join(names::epoch(epoch as usize)).exists();
+    let first = (1..=saved.epoch).find(|&epoch| replaces(epoch))?;
+    (!config.no_save && !config.no_epoch_checkpoints).then(|| {
+        format!(
+            "epochs are counted from 1 again, so that {} and those after it in {} will be replaced\n\
+             hint: another --save-dir, with this checkpoint as --restore-file, keeps them",
+            names::epoch(first as usize),
+            config.save_dir.display()
+        )
+    })
 }
 
 /// The `--max-tokens` of the run that a configuration goes on with; `None` where a run begins, or had none.
@@ -157,10 +330,11 @@ pub fn saved_max_tokens(config: &CheckpointConfig) -> Result<Option<usize>> {
     if !config.no_save && config.save_dir.is_dir() {
         checkpoint::recover(&config.save_dir)?;
     }
-    let path = match (restore_path(config)?, &config.start_from) {
-        (Some(path), _) => path,
-        (None, Some(StartFrom::Run { path })) => path.clone(),
-        (None, _) => return Ok(None),
+    let start = find_start(config)?;
+    let path = match start.path {
+        // Other programs' limits are not ours.
+        Some(path) if !start.weights_only && !path.is_file() => path,
+        _ => return Ok(None),
     };
     let train_state = Checkpoint::open(&path)?.meta().train_state.clone();
     if train_state.is_null() {
@@ -177,46 +351,11 @@ fn training_record(train_state: serde_json::Value, path: &Path) -> Result<Traini
     })
 }
 
-/// The checkpoint to resume from; `None` when there is nothing to resume.
-///
-/// # Errors
-/// When a checkpoint was asked for by name and is not there, and nothing was named to start from instead.
-fn restore_path(config: &CheckpointConfig) -> Result<Option<PathBuf>> {
-    let name = config.restore_file.trim_end_matches('/');
-    // fairseq's checkpoints are files called `NAME.pt`; ours are folders.
-    let name = name.strip_suffix(".pt").unwrap_or(name);
-    let inside = config.save_dir.join(name);
-    if name.is_empty() || (name == DEFAULT_RESTORE_FILE && !inside.exists()) {
-        return Ok(None);
-    }
-    let path = PathBuf::from(name);
-    if config.start_from.is_some() && !inside.exists() && !path.exists() {
-        return Ok(None);
-    }
-    if inside.exists() || path.exists() {
-        return Ok(Some(if inside.exists() { inside } else { path }));
-    }
-    Err(Error::Restore {
-        path: PathBuf::from(&config.restore_file),
-        problem: format!(
-            "there is no such checkpoint, neither there nor in {}",
-            config.save_dir.display()
-        ),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trainer::config::StartFrom;
     use crate::trainer::fixture::{clean, trainer};
-
-    fn config(save_dir: &Path, restore_file: &str) -> CheckpointConfig {
-        CheckpointConfig {
-            save_dir: save_dir.to_owned(),
-            restore_file: restore_file.to_owned(),
-            ..CheckpointConfig::default()
-        }
-    }
 
     #[test]
     fn a_run_that_goes_on_tells_the_size_of_its_batches() {
@@ -242,45 +381,5 @@ mod tests {
         assert_eq!(saved_max_tokens(&other).unwrap(), None, "a run of its own");
         other.start_from = Some(StartFrom::Run { path });
         assert_eq!(saved_max_tokens(&other).unwrap(), Some(24));
-    }
-
-    #[test]
-    fn the_last_checkpoint_is_optional_and_a_named_one_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let found = |name: &str| restore_path(&config(dir.path(), name));
-        assert_eq!(found("checkpoint_last").unwrap(), None);
-        assert!(
-            found("checkpoint3")
-                .unwrap_err()
-                .to_string()
-                .contains("no such checkpoint")
-        );
-        std::fs::create_dir(dir.path().join("checkpoint_last")).unwrap();
-        std::fs::create_dir(dir.path().join("checkpoint3")).unwrap();
-        assert_eq!(
-            found("checkpoint_last").unwrap(),
-            Some(dir.path().join("checkpoint_last"))
-        );
-        assert_eq!(
-            found("checkpoint_last.pt").unwrap(),
-            Some(dir.path().join("checkpoint_last"))
-        );
-        assert_eq!(
-            found("checkpoint3").unwrap(),
-            Some(dir.path().join("checkpoint3"))
-        );
-        let path = dir.path().join("checkpoint3");
-        let elsewhere = config(Path::new("nowhere"), path.to_str().unwrap());
-        assert_eq!(restore_path(&elsewhere).unwrap(), Some(path.clone()));
-
-        let mut other = config(dir.path(), "checkpoint7");
-        other.start_from = Some(StartFrom::Weights { path });
-        assert_eq!(
-            restore_path(&other).unwrap(),
-            None,
-            "it starts from the other run"
-        );
-        other.restore_file = "checkpoint3".to_owned();
-        assert!(restore_path(&other).unwrap().is_some(), "its own run comes first");
     }
 }

@@ -30,6 +30,9 @@ impl<M: EncoderDecoder> Trainer<M> {
     pub fn run(&mut self, observe: Observer<'_>) -> Result<StopReason> {
         self.start_replicas()?;
         observe(Event::Start(&self.summary()));
+        for note in std::mem::take(&mut self.notes) {
+            observe(Event::Note(&note));
+        }
         let reason = loop {
             if let Some(reason) = self.stop_before_epoch() {
                 break reason;

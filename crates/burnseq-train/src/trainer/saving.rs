@@ -10,7 +10,7 @@ use super::config::TrainConfig;
 use super::event::Event;
 use super::run::Observer;
 use super::state::TrainState;
-use crate::checkpoint::{self, CheckpointContents, Retention, names};
+use crate::checkpoint::{self, CheckpointContents, Retention, Standing, names};
 use crate::error::Result;
 use crate::loss_scaler::LossScaler;
 
@@ -74,14 +74,29 @@ impl<M: EncoderDecoder> Trainer<M> {
             if self.state.patience.best == Some(value) {
                 due.push(names::BEST.to_owned());
             }
-            if config.keep_best_checkpoints.is_some() {
-                due.push(names::best(&self.state.best_metric, value));
+            if config.keep_best_checkpoints.is_some() && value.is_finite() {
+                due.push(self.name_of_best(value));
             }
         }
         if !config.no_last_checkpoints {
             due.push(names::LAST.to_owned());
         }
         due
+    }
+
+    /// A name that no other checkpoint with the same rounded value has.
+    fn name_of_best(&self, value: f64) -> String {
+        let save_dir = &self.config.checkpoint.save_dir;
+        let is_free = |name: &String| {
+            let folder = save_dir.join(name);
+            // What this run has saved before it was killed and taken up again is replaced.
+            let same = |standing: Standing| standing.num_updates == self.state.num_updates;
+            !folder.exists() || Standing::of(&folder).is_some_and(same)
+        };
+        (1..)
+            .map(|number| names::best(&self.state.best_metric, value, number))
+            .find(is_free)
+            .expect("there are more numbers than checkpoints")
     }
 
     fn retention(&self) -> Retention {

@@ -168,7 +168,7 @@ fn saving_the_same_state_twice_gives_the_same_bytes() {
 #[test]
 fn several_names_hold_the_same_checkpoint_and_stay_when_one_is_replaced() {
     let dir = tempfile::tempdir().unwrap();
-    let best = names::best("bleu", 34.78);
+    let best = names::best("bleu", 34.78, 1);
     Sample::new(1)
         .save(dir.path(), &["checkpoint1", names::BEST, &best, names::LAST])
         .unwrap();

@@ -103,6 +103,18 @@ pub fn from_fairseq(
     contents.save(output, notes)
 }
 
+/// The model of a checkpoint of fairseq.
+///
+/// # Errors
+/// A file that is damaged, or asks for unknown classes; options that are not supported.
+pub fn fairseq_model_config(input: &Path) -> Result<ModelConfig> {
+    let file = FairseqCheckpoint::open(input)?;
+    options::model_config(file.options(), &[], false).map_err(|problem| Error::Convert {
+        path: input.to_owned(),
+        problem,
+    })
+}
+
 /// Converts a safetensors file under fairseq's names, which does not say what model it is.
 ///
 /// # Errors
@@ -285,16 +297,17 @@ fn position(
 ) -> Result<EpochState> {
     use burnseq_model::EncoderDecoder;
     let Some(task) = data.task.as_ref().filter(|task| task.dir().has_split("train")) else {
-        notes.push(
-            "there is no training data with the dictionaries, so the position in it is not known; \
-             train on with --reset-dataloader"
-                .to_owned(),
-        );
+        notes.push(format!(
+            "there is no training data with the dictionaries, so the position in it is not known; training goes on at \
+             the beginning of epoch {}",
+            progress.epoch
+        ));
         return Ok(EpochState {
             epoch: progress.epoch,
             offset: 0,
             batches: 0,
             fingerprint: 0,
+            len: 0,
         });
     };
     let pairs = task.dir().load("train", true, PairOptions::default())?;

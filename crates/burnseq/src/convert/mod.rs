@@ -3,6 +3,7 @@
 //! - [`from_fairseq`]: a `.pt` file and the dictionaries of its data become a checkpoint; with the state of Adam and the
 //!   position in the data, [`Trainer`](burnseq_train::Trainer) continues where fairseq stopped.
 //! - [`from_weights`]: the same for a bare safetensors file under fairseq's names.
+//! - [`FairseqImporter`]: the first of these for a run that starts from such a file.
 //! - [`to_fairseq`]: a checkpoint becomes a `.pt` file that fairseq opens.
 //!
 //! Every option of a fairseq configuration has a fate: it sets a field of ours, is refused where it changes what the
@@ -11,6 +12,7 @@
 mod dictionaries;
 mod export;
 mod import;
+mod importer;
 pub mod options;
 mod overlay;
 mod training;
@@ -19,7 +21,8 @@ use std::path::PathBuf;
 
 pub use dictionaries::Dictionaries;
 pub use export::to_fairseq;
-pub use import::{ImportOptions, from_fairseq, from_weights};
+pub use import::{ImportOptions, fairseq_model_config, from_fairseq, from_weights};
+pub use importer::FairseqImporter;
 
 /// What a conversion did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,7 +18,9 @@ use burnseq_train::{
 use serde::{Deserialize, Serialize};
 
 use super::eval_bleu::{BleuValidator, EvalBleuConfig};
+use super::like_command::like_command;
 use super::pretrained_embeddings;
+use crate::convert::FairseqImporter;
 use crate::decode::TranslationModel;
 use crate::error::{Error, Result};
 
@@ -304,6 +306,11 @@ impl TranslationTask {
             task,
             task_config: serde_json::to_value(&self.config).expect("plain data is JSON"),
             files: self.files()?,
+            importer: Some(Arc::new(FairseqImporter {
+                data: self.dir.path().to_owned(),
+                source_lang: self.dir.src_lang().to_owned(),
+                target_lang: self.dir.tgt_lang().to_owned(),
+            })),
         })
     }
 
@@ -363,7 +370,8 @@ impl TranslationTask {
                     validator,
                     &compute.device,
                     interrupt,
-                )?
+                )
+                .map_err(|error| self.with_like_command(error))?
                 .with_replicas(replicas.to_vec());
                 Ok(trainer.run(observe)?)
             }
@@ -372,6 +380,32 @@ impl TranslationTask {
 }
 
 impl TranslationTask {
+    /// An error about other dictionaries with the command that makes data for the checkpoint.
+    fn with_like_command(&self, error: burnseq_train::Error) -> burnseq_train::Error {
+        let burnseq_train::Error::OtherDictionaries {
+            path,
+            weights_only,
+            problem,
+        } = error
+        else {
+            return error;
+        };
+        let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
+        let command = like_command(&path, self.dir.path(), languages);
+        let extend = if weights_only {
+            "\nhint: or give --extend-dictionary: new tokens then begin with the mean of all embeddings"
+        } else {
+            "\nhint: or give another --save-dir, and this checkpoint as --finetune-from-model"
+        };
+        burnseq_train::Error::OtherDictionaries {
+            problem: format!(
+                "{problem}\nhint: make data with the dictionaries of the checkpoint: {command}{extend}"
+            ),
+            path,
+            weights_only,
+        }
+    }
+
     /// The model with the vectors of the files of initial embeddings.
     fn with_pretrained_embeddings(&self, model: Transformer, observe: Observer<'_>) -> Result<Transformer> {
         let tables = [

@@ -19,14 +19,19 @@ pub struct CheckpointArgs {
     /// it is there]
     #[arg(long, value_name = "PATH")]
     pub restore_file: Option<String>,
-    /// Start with the weights of another run, unless --save-dir holds a run to go on with: everything else, such as
-    /// optimiser and epoch, starts anew
+    /// Start with the weights of another run, ours or fairseq's, unless --save-dir holds a run to go on with:
+    /// everything else, such as optimiser and epoch, starts anew. Without --arch, the architecture is that of the
+    /// checkpoint; `preprocess --like` makes data for it
     #[arg(
         long,
         value_name = "PATH",
         conflicts_with_all = ["continue_once", "reset_optimizer", "reset_lr_scheduler", "reset_dataloader", "reset_meters"]
     )]
     pub finetune_from_model: Option<PathBuf>,
+    /// With --finetune-from-model, the data may have other dictionaries: tokens that both have keep their embeddings,
+    /// new ones begin with the mean of all
+    #[arg(long, requires = "finetune_from_model")]
+    pub extend_dictionary: bool,
     /// Go on with this checkpoint of another run, unless --save-dir holds a run to go on with
     #[arg(long, value_name = "PATH")]
     pub continue_once: Option<PathBuf>,
@@ -87,6 +92,7 @@ impl CheckpointArgs {
         if let Some(path) = &self.continue_once {
             config.start_from = Some(StartFrom::Run { path: path.clone() });
         }
+        config.extend_dictionary |= self.extend_dictionary;
         config.reset_optimizer |= self.reset_optimizer;
         config.reset_lr_scheduler |= self.reset_lr_scheduler;
         config.reset_dataloader |= self.reset_dataloader;

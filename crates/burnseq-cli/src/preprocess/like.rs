@@ -1,0 +1,42 @@
+//! `--like`: data for a model that exists.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use burnseq::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
+use burnseq_data::preprocess::PreprocessConfig;
+use burnseq_train::Checkpoint;
+
+use crate::exit::{coded, usage};
+
+/// Takes languages and dictionaries of a checkpoint; `preprocess` finds the text settings beside the dictionaries.
+///
+/// # Errors
+/// A checkpoint that cannot be read; other languages than it translates.
+pub(super) fn apply(path: &Path, config: &mut PreprocessConfig) -> Result<()> {
+    let checkpoint = Checkpoint::open(path).map_err(coded)?;
+    let task = &checkpoint.meta().task;
+    for (flag, given, saved) in [
+        ("--source-lang", &mut config.source_lang, &task.source_lang),
+        ("--target-lang", &mut config.target_lang, &task.target_lang),
+    ] {
+        let given = given.get_or_insert_with(|| saved.clone());
+        if given != saved {
+            return Err(usage(anyhow!(
+                "{flag} is {given}, but {} translates from {} to {}\n\
+                 hint: name the text after these languages (PREFIX.{}, PREFIX.{}), and leave out the flags",
+                path.display(),
+                task.source_lang,
+                task.target_lang,
+                task.source_lang,
+                task.target_lang
+            )));
+        }
+    }
+    let folder = checkpoint.path();
+    config.srcdict = Some(folder.join(SRC_DICT_FILE));
+    if !config.only_source {
+        config.tgtdict = Some(folder.join(TGT_DICT_FILE));
+    }
+    Ok(())
+}
