@@ -46,8 +46,8 @@ pub enum Error {
     },
     /// A line of raw text is longer than the model takes.
     #[error(
-        "line {line} has {tokens} tokens, at most {limit} can be translated\nhint: split the line, or leave such \
-         lines out with --skip-invalid-size-inputs-valid-test"
+        "line {line} has {tokens} tokens, at most {limit} can be translated\nhint: split the line, or have it cut \
+         with --truncate-source"
     )]
     LineTooLong {
         /// Number of the line, 1-based.

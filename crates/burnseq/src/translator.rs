@@ -13,7 +13,8 @@ use crate::error::Result;
 /// A loaded checkpoint that translates raw text.
 ///
 /// The checkpoint carries dictionaries, tokenizer and subword model, so text goes in as it is and comes out
-/// detokenised; every line gives exactly one translation, in order, and an empty line gives an empty one.
+/// detokenised; every line gives exactly one translation, in order. That of an empty line is empty, and so is that of a
+/// line that is longer than the model takes, which says so.
 ///
 /// ```
 /// # // A checkpoint of a small untrained model.
@@ -55,6 +56,8 @@ pub struct Translator {
 pub struct Translation {
     /// At least one.
     pub hypotheses: Vec<TranslatedText>,
+    /// The line is longer than the model takes and was not translated: its tokens, and how many can be.
+    pub too_long: Option<(usize, usize)>,
 }
 
 /// One hypothesis as text.
@@ -111,7 +114,7 @@ impl Translator {
     /// Translates raw lines, one translation per line, in order.
     ///
     /// # Errors
-    /// An option that is out of range; a line that is longer than the model takes.
+    /// An option that is out of range; a line that cannot be encoded.
     pub fn translate<S: AsRef<str>>(
         &self,
         lines: &[S],
@@ -119,7 +122,7 @@ impl Translator {
     ) -> Result<Vec<Translation>> {
         let generator = Generator::new(options.clone())?;
         let format = LineFormat::default();
-        let translations = translate_lines(&self.model, lines, 0, format, &generator, &self.limits, false)?;
+        let translations = translate_lines(&self.model, lines, 0, format, &generator, &self.limits)?;
         Ok(translations
             .into_iter()
             .map(|translation| self.finish(translation))
@@ -127,6 +130,10 @@ impl Translator {
     }
 
     fn finish(&self, translation: LineTranslation) -> Translation {
+        let too_long = match translation {
+            LineTranslation::TooLong { tokens, limit } => Some((tokens, limit)),
+            _ => None,
+        };
         let LineTranslation::Translated { hypotheses, .. } = translation else {
             let (text, tokens) = (String::new(), String::new());
             return Translation {
@@ -136,6 +143,7 @@ impl Translator {
                     score: 0.0,
                     positional_scores: Vec::new(),
                 }],
+                too_long,
             };
         };
         let unk = self.model.tgt_dict.symbol(self.model.tgt_dict.unk());
@@ -147,6 +155,7 @@ impl Translator {
         });
         Translation {
             hypotheses: hypotheses.collect(),
+            too_long: None,
         }
     }
 }

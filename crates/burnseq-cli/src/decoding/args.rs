@@ -48,6 +48,9 @@ pub struct DecodingArgs {
     #[command(flatten)]
     pub text: TextArgs,
 
+    /// Cut sources that are longer than the model takes, instead of leaving them without a translation
+    #[arg(long, help_heading = "Batches")]
+    pub truncate_source: bool,
     /// Most sentences in a batch [default: 256 in `generate`, --buffer-size in `interactive`, unless --max-tokens is given]
     #[arg(
         long,

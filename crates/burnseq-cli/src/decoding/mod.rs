@@ -3,12 +3,14 @@
 mod args;
 pub(crate) mod format;
 pub(crate) mod models;
+mod notes;
 pub(crate) mod overrides;
 mod printer;
 mod refused;
 mod text;
 
 pub use args::{Alignment, DecodingArgs, Order};
+pub(crate) use notes::{LongLines, UnknownShare};
 pub(crate) use printer::Printer;
 pub(crate) use refused::{OPTIONAL_VALUES, REFUSED};
 pub use text::{BpeName, TextArgs, TokenizerName};

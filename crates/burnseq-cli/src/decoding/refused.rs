@@ -47,10 +47,6 @@ pub(crate) const REFUSED: &[Refused] = &[
     ("sacrebleu-char-level", SCORE),
     ("sacrebleu-lowercase", SCORE),
     ("sacrebleu-tokenizer", SCORE),
-    (
-        "truncate-source",
-        "leave sentences that are too long out: --skip-invalid-size-inputs-valid-test",
-    ),
     ("upsample-primary", TRAINING),
 ];
 

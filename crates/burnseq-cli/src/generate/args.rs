@@ -34,8 +34,9 @@ pub struct GenerateArgs {
     /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
     #[arg(long, value_name = "NAME", help_heading = "Input")]
     pub dataset_impl: Option<DatasetImpl>,
-    /// Leave out sentences that are too long, instead of refusing to start; with --input their lines stay empty
-    #[arg(long, help_heading = "Input")]
+    /// Leave out sentences of the dataset that are too long, instead of refusing to start; lines of --input that are too
+    /// long stay empty in any case
+    #[arg(long, conflicts_with = "input", help_heading = "Input")]
     pub skip_invalid_size_inputs_valid_test: bool,
     /// Force the first N tokens of each translation to be those of its reference [default: 0]
     #[arg(long, value_name = "N", help_heading = "Input")]

@@ -24,9 +24,12 @@ pub(super) fn translate(
     limits: &BatchLimits,
 ) -> Result<()> {
     let data = data.with_dataset_impl(args.dataset_impl);
-    let dataset = data
-        .load(args.subset(), false, PairOptions::default())
-        .map_err(coded)?;
+    let (max_source, _) = model.max_positions();
+    let options = PairOptions {
+        truncate_source: args.decoding.truncate_source.then_some(max_source),
+        ..PairOptions::default()
+    };
+    let dataset = data.load(args.subset(), false, options).map_err(coded)?;
     check(args, model, &dataset)?;
     let settings = BatchSettings {
         limits: limits.clone(),

@@ -11,7 +11,7 @@ use burnseq_generate::Generator;
 use burnseq_text::{LineReader, write_atomically};
 
 use super::args::GenerateArgs;
-use crate::decoding::{Printer, coded, format};
+use crate::decoding::{LongLines, Printer, UnknownShare, coded, format};
 use crate::exit::is_broken_pipe;
 
 /// Lines that are read, sorted by length and translated together.
@@ -43,13 +43,14 @@ pub(super) fn translate(
         format: LineFormat {
             tokenised: args.tokenized,
             constraints: args.decoding.constraints.is_some(),
+            truncate_source: args.decoding.truncate_source,
         },
         generator,
         limits,
-        skip_too_long: args.skip_invalid_size_inputs_valid_test,
         lines: 0,
         tokens: 0,
-        too_long: 0,
+        long_lines: LongLines::default(),
+        unknown: UnknownShare::new(model),
     };
     let started = Instant::now();
     match &args.output {
@@ -83,12 +84,7 @@ pub(super) fn translate(
             name.display()
         ));
     }
-    if job.too_long > 0 {
-        format::note(&format!(
-            "{} lines are too long and left empty",
-            format::thousands(job.too_long)
-        ));
-    }
+    job.long_lines.finish();
     let seconds = started.elapsed().as_secs_f64();
     let _ = writeln!(
         io::stderr(),
@@ -106,10 +102,10 @@ struct Job<'a> {
     format: LineFormat,
     generator: &'a Generator,
     limits: &'a BatchLimits,
-    skip_too_long: bool,
     lines: usize,
     tokens: usize,
-    too_long: usize,
+    long_lines: LongLines,
+    unknown: UnknownShare,
 }
 
 impl Job<'_> {
@@ -138,20 +134,22 @@ impl Job<'_> {
             self.format,
             self.generator,
             self.limits,
-            self.skip_too_long,
         )
         .map_err(coded)
         .with_context(|| format!("cannot translate {}", self.reader.name().display()))?;
         for translation in translations {
+            let number = self.lines + 1;
             let mut line = match translation {
                 LineTranslation::Empty => String::new(),
-                LineTranslation::TooLong { .. } => {
-                    self.too_long += 1;
+                LineTranslation::TooLong { tokens, limit } => {
+                    self.long_lines.left_empty(number, tokens, limit);
                     String::new()
                 }
-                LineTranslation::Translated { tokens, hypotheses } => {
+                LineTranslation::Translated { line, hypotheses } => {
+                    self.long_lines.translated(number, &line);
+                    self.unknown.add(&line);
                     self.tokens += hypotheses[0].tokens.len();
-                    self.printer.translation(&hypotheses[0], &tokens)
+                    self.printer.translation(&hypotheses[0], &line.tokens)
                 }
             };
             line.push('\n');
@@ -159,6 +157,7 @@ impl Job<'_> {
                 .context("cannot write translations")?;
             self.lines += 1;
         }
+        self.unknown.tell();
         out.flush().context("cannot write translations")
     }
 }

@@ -1,5 +1,6 @@
 //! Translates lines and prints a group of lines for each.
 
+use std::cell::RefCell;
 use std::io::Write;
 
 use anyhow::{Context, Result};
@@ -9,7 +10,7 @@ use burnseq_generate::{Generator, Source};
 
 use super::args::InteractiveArgs;
 use super::input::Input;
-use crate::decoding::{Printer, coded, format};
+use crate::decoding::{Printer, UnknownShare, coded, format};
 
 /// What is said when lines cannot be written.
 const CANNOT_WRITE: &str = "cannot write the lines";
@@ -23,6 +24,7 @@ pub(super) struct Session<'a> {
     longest: usize,
     line_format: LineFormat,
     printer: Printer,
+    unknown: RefCell<UnknownShare>,
 }
 
 /// What becomes of a line.
@@ -54,8 +56,10 @@ impl<'a> Session<'a> {
             line_format: LineFormat {
                 tokenised: args.tokenized,
                 constraints: args.decoding.constraints.is_some(),
+                truncate_source: args.decoding.truncate_source,
             },
             printer: Printer::new(&args.decoding, model)?,
+            unknown: RefCell::new(UnknownShare::new(model)),
         })
     }
 
@@ -82,6 +86,7 @@ impl<'a> Session<'a> {
             .zip(lines)
             .map(|(id, line)| self.encode(id, line))
             .collect();
+        self.unknown.borrow_mut().tell();
         let sources: Vec<Source> = lines.iter().filter_map(Line::source).cloned().collect();
         let decoded = self
             .model
@@ -122,7 +127,16 @@ impl<'a> Session<'a> {
             });
         match encoded {
             Ok(None) => Line::Empty,
-            Ok(Some(line)) => Line::Encoded(line),
+            Ok(Some(line)) => {
+                if let Some(tokens) = line.cut_from {
+                    format::note(&format!(
+                        "line {number} has {tokens} tokens and is cut to {}",
+                        line.source.tokens.len()
+                    ));
+                }
+                self.unknown.borrow_mut().add(&line);
+                Line::Encoded(line)
+            }
             Err(error) => {
                 let error = error.to_string();
                 let problem = error.split("\nhint").next().unwrap_or(&error);

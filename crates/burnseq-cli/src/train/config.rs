@@ -118,13 +118,14 @@ impl Request {
     }
 }
 
-/// The checkpoint that a run starts from, and the model in it; `None` where it begins without one.
+/// The checkpoint that a run starts from, and the model in it; `None` where it begins without one, and where the one that
+/// is named is not there, which the trainer tells.
 ///
 /// # Errors
-/// A checkpoint that is not there, cannot be read, or holds a model that is not supported.
+/// A checkpoint that cannot be read, or holds a model that is not supported.
 fn model_of_start(config: &CheckpointConfig) -> Result<Option<(PathBuf, ModelConfig)>> {
-    let start = find_start(config).map_err(coded)?;
-    let Some(path) = start.path else {
+    let start = find_start(config).unwrap_or_default();
+    let Some(path) = start.path.filter(|path| path.exists()) else {
         return Ok(None);
     };
     let model = if path.is_file() {

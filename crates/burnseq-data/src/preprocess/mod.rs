@@ -140,6 +140,13 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
             std::fs::write(&out, text).map_err(Error::write(&out))?;
         }
     }
+    let given = given_dictionaries(config);
+    for split in &splits {
+        let sides = split.sides.iter().zip(&given);
+        for (side, _) in sides.filter(|(_, given)| **given) {
+            mostly_unknown(side).into_iter().for_each(|note| notes.add(note));
+        }
+    }
     let mut report = Report {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         subwords: subwords.description(),
@@ -156,6 +163,32 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     destination::clear(config)?;
     staging.commit(REPORT_FILE)?;
     Ok(shown)
+}
+
+/// For each side, whether its dictionary was given.
+fn given_dictionaries(config: &PreprocessConfig) -> Vec<bool> {
+    let (src, tgt) = (config.srcdict.is_some(), config.tgtdict.is_some());
+    if config.joined_dictionary {
+        vec![src || tgt; 2]
+    } else {
+        vec![src, tgt]
+    }
+}
+
+/// Words after which a share of unknown ones says something.
+const ENOUGH_WORDS: u64 = 30;
+
+/// A note where a third or more of the words of a side are not in a dictionary that was given: most likely the text is
+/// segmented in another way than that which the dictionary was made of.
+fn mostly_unknown(side: &SideStats) -> Option<String> {
+    let words = side.tokens - side.sentences;
+    (words >= ENOUGH_WORDS && 3 * side.unknown >= words).then(|| {
+        format!(
+            "{}: {} of {words} tokens are not in the dictionary that is given, and become <unk>\nhint: segment the text as \
+             the dictionary's was; `--like CHECKPOINT` does so for a model",
+            side.file, side.unknown
+        )
+    })
 }
 
 /// `SPLIT.SRC-TGT.LANG`; text of no particular language is `SPLIT`.

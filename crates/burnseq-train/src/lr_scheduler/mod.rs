@@ -92,6 +92,21 @@ schedules! {
     TriStage(TriStageConfig) = "tri_stage",
 }
 
+impl LrSchedulerConfig {
+    /// Updates of the warm-up, and the option that sets them; shares of the run cannot be longer than it.
+    pub fn warmup(&self) -> (u64, &'static str) {
+        const UPDATES: &str = "--warmup-updates";
+        match self {
+            Self::InverseSqrt(config) => (config.warmup_updates, UPDATES),
+            Self::Fixed(config) => (config.warmup_updates, UPDATES),
+            Self::PolynomialDecay(config) => (config.warmup_updates, UPDATES),
+            Self::Cosine(config) => (config.warmup_updates, UPDATES),
+            Self::TriStage(config) if config.phase_ratio.is_none() => (config.warmup_steps, "--warmup-steps"),
+            Self::TriStage(_) => (0, UPDATES),
+        }
+    }
+}
+
 impl Default for LrSchedulerConfig {
     /// fairseq's default.
     fn default() -> Self {

@@ -444,6 +444,17 @@ impl TrainConfig {
                 "--save-interval and --validate-interval count epochs and must be at least 1".to_owned(),
             );
         }
+        let writes_none = checkpoint.no_last_checkpoints
+            && checkpoint.no_epoch_checkpoints
+            && checkpoint.save_interval_updates == 0
+            && self.validation.disable_validation;
+        if writes_none && !checkpoint.no_save {
+            return refuse(
+                "--no-last-checkpoints, --no-epoch-checkpoints and --disable-validation together leave nothing of the \
+                 run: no checkpoint is ever written\nhint: leave out one of them, or say so with --no-save"
+                    .to_owned(),
+            );
+        }
         if checkpoint.keep_best_checkpoints.is_some() && self.validation.disable_validation {
             return refuse(
                 "--keep-best-checkpoints needs validations, but there are none\n\
@@ -523,6 +534,28 @@ mod tests {
         assert!(problem(|c| c.checkpoint.save_interval = 0).contains("--save-interval"));
         assert!(problem(|c| c.checkpoint.keep_interval_updates_pattern = Some(5)).contains("needs"));
         assert!(problem(|c| c.validation.max_valid_steps = Some(0)).contains("--max-valid-steps"));
+    }
+
+    #[test]
+    fn a_run_that_keeps_nothing_is_refused() {
+        let nothing = |config: &mut TrainConfig| {
+            config.stop.patience = None;
+            config.validation.disable_validation = true;
+            config.checkpoint.no_epoch_checkpoints = true;
+            config.checkpoint.no_last_checkpoints = true;
+        };
+        assert!(problem(nothing).contains("--no-save"));
+        for change in [
+            |config: &mut TrainConfig| config.checkpoint.no_save = true,
+            |config: &mut TrainConfig| config.checkpoint.save_interval_updates = 5,
+            |config: &mut TrainConfig| config.checkpoint.no_last_checkpoints = false,
+            |config: &mut TrainConfig| config.validation.disable_validation = false,
+        ] {
+            let mut config = TrainConfig::default();
+            nothing(&mut config);
+            change(&mut config);
+            config.validate(&[]).unwrap();
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod config;
 mod event;
 #[cfg(test)]
 mod fixture;
+mod idle_settings;
 mod max_tokens;
 #[cfg(test)]
 mod memory_tests;
@@ -204,6 +205,8 @@ impl<M: EncoderDecoder> Trainer<M> {
             interrupt,
         };
         trainer.resume()?;
+        trainer.notes.extend(trainer.config.idle_settings());
+        trainer.notes.extend(trainer.long_warmup());
         trainer.started = (Instant::now(), trainer.state.wall);
         Ok(trainer)
     }
@@ -315,6 +318,21 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.config
             .stop
             .last_update(|epoch| self.updates_in(epoch) as u64)
+    }
+
+    /// A warning where the run ends before the warm-up of its learning rate does: it learns little or nothing then.
+    fn long_warmup(&self) -> Option<String> {
+        let (warmup, option) = self.config.lr_scheduler.warmup();
+        let updates = self.last_update()?.checked_sub(self.state.schedule_start)?;
+        (updates > self.state.num_updates && warmup > updates).then(|| {
+            let rate = self.scheduler.lr_at(updates, self.config.stop.max_epoch.unwrap_or(1) as usize);
+            format!(
+                "the learning rate is in its warm-up for {warmup} updates, but the run has only {updates}, at whose end \
+                 it is {rate:.2e}: it will hardly learn\n\
+                 hint: {option} {} (a tenth of the run)",
+                (updates / 10).max(1)
+            )
+        })
     }
 
     /// Seconds since the start of training, earlier runs included.

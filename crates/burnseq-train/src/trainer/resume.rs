@@ -46,6 +46,19 @@ impl<M: EncoderDecoder> Trainer<M> {
         let start = find_start(config)?;
         self.notes.extend(start.notes);
         let Some(path) = start.path else {
+            let config = &self.config.checkpoint;
+            for (given, flag) in [
+                (config.reset_optimizer, "--reset-optimizer"),
+                (config.reset_lr_scheduler, "--reset-lr-scheduler"),
+                (config.reset_dataloader, "--reset-dataloader"),
+                (config.reset_meters, "--reset-meters"),
+            ] {
+                if given {
+                    self.notes.push(format!(
+                        "{flag} changes nothing: there is no checkpoint to start from"
+                    ));
+                }
+            }
             return Ok(());
         };
         // Removed again when the weights are loaded.

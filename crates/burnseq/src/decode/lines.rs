@@ -15,6 +15,8 @@ pub struct LineFormat {
     pub tokenised: bool,
     /// What follows a tabulator are constraints, separated by tabulators: texts that the translation must hold.
     pub constraints: bool,
+    /// Lines that are longer than the model takes are cut, instead of left without a translation.
+    pub truncate_source: bool,
 }
 
 /// A line as the model takes it.
@@ -24,6 +26,17 @@ pub struct EncodedLine {
     pub tokens: String,
     /// Their ids.
     pub source: Source,
+    /// Tokens of the whole line, `</s>` included, where it was cut.
+    pub cut_from: Option<usize>,
+}
+
+impl EncodedLine {
+    /// Tokens that the source dictionary does not hold, and all, `</s>` not included.
+    pub fn unknown_share(&self, unk: u32) -> (usize, usize) {
+        let tokens = &self.source.tokens;
+        let unknown = tokens.iter().filter(|&&token| token == unk).count();
+        (unknown, tokens.len().saturating_sub(1))
+    }
 }
 
 /// What becomes of one line.
@@ -31,15 +44,17 @@ pub struct EncodedLine {
 pub enum LineTranslation {
     /// The line holds nothing but white space, and so does its translation; the model was not asked.
     Empty,
-    /// The line is longer than the model takes and was left out, as asked for.
+    /// The line is longer than the model takes, and its translation is empty.
     TooLong {
         /// Its tokens, `</s>` included.
         tokens: usize,
+        /// Most tokens.
+        limit: usize,
     },
     /// The line was translated.
     Translated {
-        /// The tokens of the line.
-        tokens: String,
+        /// The line as the model took it.
+        line: EncodedLine,
         /// Best first, at least one.
         hypotheses: Vec<Hypothesis>,
     },
@@ -67,7 +82,21 @@ impl TranslationModel {
         } else {
             self.src_text.encode(text)?
         };
-        let ids = self.src_dict.encode_line(&tokens, true);
+        let mut tokens = tokens;
+        let mut ids = self.src_dict.encode_line(&tokens, true);
+        let mut cut_from = None;
+        if ids.len() > longest && format.truncate_source && longest > 0 {
+            cut_from = Some(ids.len());
+            ids.truncate(longest - 1);
+            ids.push(self.src_dict.eos());
+            let kept: Vec<&str> = self
+                .src_dict
+                .tokens(&tokens)
+                .take(longest - 1)
+                .map(|(token, _)| token)
+                .collect();
+            tokens = kept.join(" ");
+        }
         if ids.len() > longest {
             return Err(Error::LineTooLong {
                 line: number + 1,
@@ -96,7 +125,11 @@ impl TranslationModel {
             }
             source.constraints.push(self.tgt_dict.encode_line(&tokens, false));
         }
-        Ok(Some(EncodedLine { tokens, source }))
+        Ok(Some(EncodedLine {
+            tokens,
+            source,
+            cut_from,
+        }))
     }
 
     /// Most tokens of a source, `</s>` included, that the model and `limits` take.
@@ -136,10 +169,11 @@ impl TranslationModel {
 /// Translates raw lines; the result has one entry per line, in order.
 ///
 /// `first_line` is the number of the first of them in its file, 0-based: errors and what is drawn at random count from
-/// there. With `skip_too_long` a line that is longer than the model or `limits` take is left out instead of refused.
+/// there. A line that is longer than the model or `limits` take is [`LineTranslation::TooLong`], unless `format` asks for
+/// it to be cut.
 ///
 /// # Errors
-/// A line that is too long or cannot be encoded, by its number; see also [`Generator::generate`].
+/// A line that cannot be encoded, by its number; see also [`Generator::generate`].
 pub fn translate_lines<S: AsRef<str>>(
     model: &TranslationModel,
     lines: &[S],
@@ -147,11 +181,10 @@ pub fn translate_lines<S: AsRef<str>>(
     format: LineFormat,
     generator: &Generator,
     limits: &BatchLimits,
-    skip_too_long: bool,
 ) -> Result<Vec<LineTranslation>> {
     let longest = model.longest_source(limits);
     let mut translations = vec![LineTranslation::Empty; lines.len()];
-    let (mut sources, mut tokens) = (Vec::new(), Vec::new());
+    let mut encoded = Vec::new();
     for (number, line) in (first_line..).zip(lines) {
         match model.encode_line(number, line.as_ref(), format, longest) {
             Ok(None) => {}
@@ -162,19 +195,23 @@ pub fn translate_lines<S: AsRef<str>>(
                     line: number + 1,
                     problem: problem.to_string(),
                 })?;
-                sources.push(line.source);
-                tokens.push(line.tokens);
+                encoded.push(line);
             }
-            Err(Error::LineTooLong { tokens, .. }) if skip_too_long => {
-                translations[(number - first_line) as usize] = LineTranslation::TooLong { tokens };
+            Err(Error::LineTooLong { tokens, limit, .. }) => {
+                translations[(number - first_line) as usize] = LineTranslation::TooLong { tokens, limit };
             }
             Err(error) => return Err(error),
         }
     }
+    let sources: Vec<Source> = encoded
+        .iter()
+        .map(|line: &EncodedLine| line.source.clone())
+        .collect();
     let translated = model.translate_sources(&sources, generator, limits)?;
-    for ((source, tokens), decoded) in sources.iter().zip(tokens).zip(translated) {
-        translations[(source.id - first_line) as usize] = LineTranslation::Translated {
-            tokens,
+    for (line, decoded) in encoded.into_iter().zip(translated) {
+        let index = (line.source.id - first_line) as usize;
+        translations[index] = LineTranslation::Translated {
+            line,
             hypotheses: decoded.hypotheses,
         };
     }

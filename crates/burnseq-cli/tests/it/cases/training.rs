@@ -380,3 +380,122 @@ fn equal_values_end_a_run_and_a_fresh_optimiser_forgets_the_best_one() {
     assert_eq!(again("--reset-optimizer"), 3);
     assert_eq!(again("--reset-meters"), 3);
 }
+
+#[test]
+fn s09_a_line_that_is_too_long_leaves_its_place_empty() {
+    let Some(dir) = cases() else { return };
+    let dir = dir.path();
+    ok(dir, PREPROCESS);
+    ok(dir, &format!("{TRAIN} {RUN_A} --max-tokens 300 --max-epoch 1"));
+    let generate = "generate --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
+    let output = super::sh(dir, generate);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let out = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = out.split('\n').collect();
+    assert_eq!((lines.len(), lines[2], lines[4]), (5, "", ""), "{out}");
+    assert!([0, 1, 3].iter().all(|&line| !lines[line].is_empty()), "{out}");
+    assert!(
+        said.contains("line 3 has") && said.contains("its translation stays empty"),
+        "{said}"
+    );
+
+    // The same lines one by one.
+    let interactive = "interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
+    let out = ok(dir, interactive);
+    assert_eq!(out.matches("\nH-").count(), 4, "{out}");
+    assert!(out.contains("H-2\t-inf\t\n"), "{out}");
+
+    // Cut, it is translated.
+    for command in [
+        format!("{generate} --truncate-source"),
+        format!("{interactive} --truncate-source"),
+    ] {
+        let output = super::sh(dir, &command);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            said.contains("line 3 has") && said.contains("is cut to 1024"),
+            "{said}"
+        );
+        let out = String::from_utf8(output.stdout).unwrap();
+        assert!(!out.contains("\n\n") && !out.contains("-inf"), "{out}");
+    }
+    let said = stderr_of(
+        dir,
+        &format!("{generate} --skip-invalid-size-inputs-valid-test"),
+        2,
+    );
+    assert!(said.contains("cannot be used with"), "{said}");
+}
+
+#[test]
+fn text_that_is_segmented_in_another_way_is_noticed() {
+    let Some(dir) = cases() else { return };
+    let dir = dir.path();
+    ok(dir, PREPROCESS);
+    ok(dir, &format!("{TRAIN} {RUN_A} --max-tokens 300 --max-epoch 1"));
+    // Words for a model of pieces.
+    for command in [
+        "generate --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input corpus/words.de",
+        "interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input corpus/words.de --buffer-size 30",
+    ] {
+        let said = stderr_of(dir, command, 0);
+        assert!(said.contains("source tokens are unknown to the model"), "{said}");
+        assert!(said.contains("segment this text in the same way"), "{said}");
+        let said = stderr_of(dir, &command.replace("words.de", "bpe.de"), 0);
+        assert!(!said.contains("unknown"), "{said}");
+    }
+    let said = stderr_of(
+        dir,
+        "preprocess --like A/checkpoint_best --trainpref corpus/words --destdir words",
+        0,
+    );
+    assert!(said.contains("are not in the dictionary that is given"), "{said}");
+    let said = stderr_of(
+        dir,
+        "preprocess --like A/checkpoint_best --trainpref corpus/bpe --destdir pieces",
+        0,
+    );
+    assert!(!said.contains("are not in the dictionary"), "{said}");
+}
+
+#[test]
+fn a_run_that_cannot_learn_or_keeps_nothing_says_so_at_its_start() {
+    let toy = Toy::new();
+    let said = |name: &str, flags: &str| stderr(&succeed(toy.run(name, flags)));
+    // One epoch of a small corpus within 4000 updates of warm-up.
+    let long = said("long", "--max-epoch 1 --max-tokens 100");
+    assert!(
+        long.contains("is in its warm-up for 4000 updates, but the run has only"),
+        "{long}"
+    );
+    let hint = long.split("hint: --warmup-updates ").nth(1).unwrap();
+    let hint = hint.split(' ').next().unwrap();
+    let mended = said(
+        "mended",
+        &format!("--max-epoch 1 --max-tokens 100 --warmup-updates {hint}"),
+    );
+    assert!(!mended.contains("warm-up"), "{mended}");
+    let tri = said("tri", "--max-update 3 --max-tokens 100 --lr-scheduler tri_stage");
+    assert!(tri.contains("hint: --warmup-steps 1"), "{tri}");
+
+    let idle = said(
+        "idle",
+        "--max-update 1 --keep-interval-updates 2 --reset-optimizer",
+    );
+    assert!(
+        idle.contains("--keep-interval-updates changes nothing without --save-interval-updates"),
+        "{idle}"
+    );
+    assert!(idle.contains("--reset-optimizer changes nothing"), "{idle}");
+
+    let nothing = "--max-update 1 --no-last-checkpoints --no-epoch-checkpoints --disable-validation";
+    let output = toy.run("nothing", nothing);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("no checkpoint is ever written"),
+        "{}",
+        stderr(&output)
+    );
+    succeed(toy.run("nothing", &format!("{nothing} --no-save")));
+}
