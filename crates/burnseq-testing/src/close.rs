@@ -64,6 +64,25 @@ pub fn assert_close<T: Into<f64> + Copy>(what: &str, got: &[T], expected: &[T], 
     largest
 }
 
+/// The largest difference of two arrays of one length.
+///
+/// # Panics
+/// When one holds NaN, or they are not equally long; see [`assert_close`].
+#[track_caller]
+pub fn largest_difference<T: Into<f64> + Copy>(what: &str, got: &[T], expected: &[T]) -> f64 {
+    assert_close(what, got, expected, Tolerance::absolute(f64::MAX))
+}
+
+/// The larger of the largest difference so far and one more.
+///
+/// # Panics
+/// When the new one is NaN, which `f64::max` would leave out.
+#[track_caller]
+pub fn larger(largest: f64, difference: f64) -> f64 {
+    assert!(!difference.is_nan(), "a difference is NaN");
+    largest.max(difference)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +100,12 @@ mod tests {
         };
         for (got, expected) in [(f32::NAN, 1.0), (1.0, f32::NAN), (f32::NAN, f32::NAN)] {
             assert!(!is_close(&[0.0, got], &[0.0, expected], loose));
+            let largest = || largest_difference("test", &[0.0, got], &[0.0, expected]);
+            assert!(std::panic::catch_unwind(largest).is_err());
         }
+        assert!(std::panic::catch_unwind(|| larger(1.0, f64::NAN)).is_err());
+        assert_eq!(larger(1.0, 2.0), 2.0);
+        assert_eq!(largest_difference("test", &[1.0, 5.0], &[2.0, 3.0]), 2.0);
         assert!(is_close(&[f32::INFINITY, 1.0], &[f32::INFINITY, 1.0], exact));
         assert!(!is_close(&[1.0], &[f32::INFINITY], loose));
         assert!(!is_close(&[f32::NEG_INFINITY], &[f32::INFINITY], loose));

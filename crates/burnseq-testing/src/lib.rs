@@ -5,5 +5,5 @@
 mod close;
 mod shared;
 
-pub use close::{Tolerance, assert_close};
+pub use close::{Tolerance, assert_close, larger, largest_difference};
 pub use shared::{REQUIRE, SKIPPED, read, shared};

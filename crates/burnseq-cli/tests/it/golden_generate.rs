@@ -30,12 +30,7 @@ const OVERRIDES: &str = "{'encoder_embed_dim': 256, 'encoder_ffn_embed_dim': 512
                          'share_decoder_input_output_embed': True}";
 
 fn golden() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden/generate");
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is absent", folder.display());
-        return None;
-    }
-    Some(folder)
+    burnseq_testing::shared("golden/generate")
 }
 
 fn unzip(path: &Path) -> Vec<u8> {
@@ -157,9 +152,9 @@ fn compare(name: &str, found: &str, stored: &str) {
             }
             equal += 1;
             alignments += usize::from(ours.3 == theirs.3);
-            worst_score = worst_score.max((ours.0 - theirs.0).abs());
+            worst_score = burnseq_testing::larger(worst_score, (ours.0 - theirs.0).abs());
             for (ours, theirs) in ours.2.iter().zip(&theirs.2) {
-                worst_positional = worst_positional.max((ours - theirs).abs());
+                worst_positional = burnseq_testing::larger(worst_positional, (ours - theirs).abs());
             }
         }
     }

@@ -2,24 +2,12 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use burnseq_testing::shared;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// `../shared/PATH` from the project root, or `None` with a line that says so.
-fn shared(path: &str) -> Option<PathBuf> {
-    let found = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")).join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
-    {
-        eprintln!("skipped: ../shared/{path} is absent");
-    }
-    None
-}
 
 fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()

@@ -1,20 +1,6 @@
 //! Reference data beside the project; tests that need it skip when it is absent.
 
-use std::path::{Path, PathBuf};
-
-/// `../shared/PATH` from the project root, or `None` with a line that says so.
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
-    let found = root.join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    #[expect(clippy::print_stderr, reason = "a skipped test says why")]
-    {
-        eprintln!("skipped: ../shared/{path} is absent");
-    }
-    None
-}
+pub use burnseq_testing::shared;
 
 /// A JSON file below `../shared`.
 pub fn shared_json(path: &str) -> Option<serde_json::Value> {

@@ -10,6 +10,7 @@ use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, 
 use burnseq_generate::{GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_metrics::TokenisedBleu;
 use burnseq_model::{EncoderDecoder, Transformer, TransformerConfig, Vocab, load_state_dict};
+use burnseq_testing::larger;
 use burnseq_text::{RemoveBpe, UnkStyle};
 
 /// The stored output of one run: hypotheses of each sentence, and BLEU4.
@@ -36,15 +37,7 @@ pub struct Golden {
 }
 
 pub fn folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/golden/generate"
-    ));
-    if !folder.is_dir() {
-        eprintln!("skipped: {} is absent", folder.display());
-        return None;
-    }
-    Some(folder)
+    burnseq_testing::shared("golden/generate")
 }
 
 fn unzip(path: PathBuf) -> Vec<u8> {
@@ -225,14 +218,17 @@ impl Golden {
                     continue;
                 }
                 equal += 1;
-                worst_score = worst_score.max((f64::from(found.score_base2()) - expected.score).abs());
+                worst_score = larger(
+                    worst_score,
+                    (f64::from(found.score_base2()) - expected.score).abs(),
+                );
                 assert_eq!(
                     found.tokens.len(),
                     expected.positional.len(),
                     "{name}: sentence {id}"
                 );
                 for (found, expected) in found.positional_scores_base2().zip(&expected.positional) {
-                    worst_positional = worst_positional.max((f64::from(found) - expected).abs());
+                    worst_positional = larger(worst_positional, (f64::from(found) - expected).abs());
                 }
             }
         }
@@ -335,6 +331,45 @@ fn the_stored_runs_are_reproduced() {
             ..options(5)
         },
     );
+}
+
+/// Bits of the scores of each hypothesis of the first `n` sentences, decoded in batches of neighbours in the data.
+fn score_bits(golden: &Golden, n: usize, batch: usize, options: &GenerateOptions) -> Vec<Vec<Vec<u32>>> {
+    let generator = Generator::new(options.clone()).unwrap();
+    let source = |id: usize| Source::new(id as u64, golden.test.example(id).source);
+    let ids: Vec<usize> = (0..n).collect();
+    let mut bits = Vec::new();
+    for ids in ids.chunks(batch) {
+        let sources: Vec<Source> = ids.iter().map(|&id| source(id)).collect();
+        let models = std::slice::from_ref(&golden.model);
+        let found = generator.generate(models, &sources, &Device::flex()).unwrap();
+        for hypotheses in found {
+            let of_one = |hypothesis: &Hypothesis| {
+                let scores = hypothesis.positional_scores.iter().chain([&hypothesis.score]);
+                scores.map(|score| score.to_bits()).collect()
+            };
+            bits.push(hypotheses.iter().map(of_one).collect());
+        }
+    }
+    bits
+}
+
+#[test]
+fn scores_are_the_same_bits_in_any_batch() {
+    let Some(folder) = folder() else { return };
+    let golden = Golden::load(folder);
+    let n = 48;
+    for beam in [5, 1, 2] {
+        let alone = score_bits(&golden, n, 1, &options(beam));
+        for batch in [3, n] {
+            let together = score_bits(&golden, n, batch, &options(beam));
+            let different = alone.iter().zip(&together).filter(|(a, b)| a != b).count();
+            assert_eq!(
+                different, 0,
+                "of {n} sentences, beam {beam}, in batches of {batch}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -35,10 +35,14 @@ fn references_score_as_in_fairseq() {
         for (id, (found, target)) in ids.iter().zip(scored.iter().zip(&targets)) {
             assert_eq!(&found.tokens, target);
             let expected = &stored.hypotheses[id][0];
-            worst_score = worst_score.max((f64::from(found.score_base2()) - expected.score).abs());
+            worst_score = burnseq_testing::larger(
+                worst_score,
+                (f64::from(found.score_base2()) - expected.score).abs(),
+            );
             assert_eq!(found.tokens.len(), expected.positional.len());
             for (found, expected) in found.positional_scores_base2().zip(&expected.positional) {
-                worst_positional = worst_positional.max((f64::from(found) - expected).abs());
+                worst_positional =
+                    burnseq_testing::larger(worst_positional, (f64::from(found) - expected).abs());
             }
         }
     }

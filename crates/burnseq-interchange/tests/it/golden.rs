@@ -10,12 +10,7 @@ use safetensors::SafeTensors;
 
 /// `golden`, or nothing (and a reason) where it is absent.
 pub fn golden() -> Option<PathBuf> {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/golden"));
-    if path.is_dir() {
-        return Some(path.to_owned());
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
+    burnseq_testing::shared("golden")
 }
 
 /// Bits of the tensors of a safetensors file of `f32`.

@@ -6,23 +6,8 @@ mod fairseq_score;
 mod sacrebleu;
 mod tokenised;
 
-use std::path::PathBuf;
-
+use burnseq_testing::shared;
 use serde_json::Value;
-
-/// The folder of development data, beside the project or named by `BURNSEQ_SHARED`.
-fn shared(path: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("BURNSEQ_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
-    let path = root.join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: {} does not exist", path.display());
-    None
-}
 
 fn read(path: &str) -> Option<String> {
     let path = shared(path)?;

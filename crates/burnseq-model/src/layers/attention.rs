@@ -88,7 +88,7 @@ impl MultiheadAttention {
         self.out_proj.forward(found)
     }
 
-    /// What the queries of `x` find in `keys` and `values` of an earlier [`keys_values`](Self::keys_values).
+    /// What the queries of a decoding step, `x`, find in `keys` and `values` of an earlier [`keys_values`](Self::keys_values).
     ///
     /// # Shapes
     /// - `x`: `[batch, query_len, d_model]`
@@ -104,7 +104,7 @@ impl MultiheadAttention {
     ) -> Tensor<3> {
         let queries = self.q_proj.forward(x);
         let mask = self.draw(dropout);
-        let found = ops::attention(queries, keys, values, self.heads, Some(is_pad), false, mask);
+        let found = ops::step_attention(queries, keys, values, self.heads, is_pad, mask);
         self.out_proj.forward(found)
     }
 

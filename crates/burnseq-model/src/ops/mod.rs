@@ -130,18 +130,36 @@ pub fn attention(
     if !cpu::takes(&queries) {
         return composed::attention(queries, keys, values, heads, is_pad, causal, dropout);
     }
-    let is_pad = is_pad.map(|is_pad| is_pad.into_data().iter::<bool>().collect());
-    apply!(
-        cpu::Attention {
-            heads,
-            is_pad,
-            causal,
-            dropout
-        },
-        queries,
-        keys,
-        values
-    )
+    let op = cpu::Attention {
+        heads,
+        is_pad: is_pad.map(|is_pad| is_pad.into_data().iter::<bool>().collect()),
+        causal,
+        dropout,
+        stepwise: false,
+    };
+    apply!(op, queries, keys, values)
+}
+
+/// [`attention`] of the queries of one decoding step, of which each sentence has as many in any batch.
+pub fn step_attention(
+    queries: Tensor<3>,
+    keys: Tensor<3>,
+    values: Tensor<3>,
+    heads: usize,
+    is_pad: Tensor<2, Bool>,
+    dropout: Option<Mask>,
+) -> Tensor<3> {
+    if !cpu::takes(&queries) {
+        return composed::attention(queries, keys, values, heads, Some(is_pad), false, dropout);
+    }
+    let op = cpu::Attention {
+        heads,
+        is_pad: Some(is_pad.into_data().iter::<bool>().collect()),
+        causal: false,
+        dropout,
+        stepwise: true,
+    };
+    apply!(op, queries, keys, values)
 }
 
 /// An affine map of the last dimension.

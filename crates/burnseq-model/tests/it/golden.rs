@@ -10,19 +10,12 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{
     ActivationFn, Transformer, TransformerConfig, Vocab, layers::sinusoids, load_state_dict,
 };
+use burnseq_testing::largest_difference;
 use safetensors::{Dtype, SafeTensors};
 
 /// The folder, or nothing (said once per test) where it is absent.
 fn golden() -> Option<PathBuf> {
-    let path = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/golden/numerics"
-    ));
-    if path.is_dir() {
-        return Some(path.to_owned());
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
+    burnseq_testing::shared("golden/numerics")
 }
 
 fn read(path: &Path) -> HashMap<String, TensorData> {
@@ -146,15 +139,14 @@ fn tokens(batch: &HashMap<String, TensorData>, name: &str, device: &Device) -> T
 }
 
 /// Largest absolute difference, after checking the shapes.
-fn difference<const D: usize>(ours: Tensor<D>, theirs: &TensorData) -> f32 {
+fn difference<const D: usize>(ours: Tensor<D>, theirs: &TensorData) -> f64 {
     let ours = ours.into_data_dtype(DType::F32);
     assert_eq!(ours.shape(), theirs.shape());
-    let pairs = ours
-        .as_slice::<f32>()
-        .unwrap()
-        .iter()
-        .zip(theirs.as_slice::<f32>().unwrap());
-    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    largest_difference(
+        "tensors",
+        ours.as_slice::<f32>().unwrap(),
+        theirs.as_slice::<f32>().unwrap(),
+    )
 }
 
 #[test]

@@ -1,18 +1,9 @@
 //! The reference data beside the project; tests that need it skip where it is absent.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
-/// A path below `../shared`, or `None` with a printed reason.
-#[expect(clippy::print_stderr, reason = "a skipped test says why")]
-pub fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")).join(path);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
-}
+pub use burnseq_testing::shared;
 
 /// The text of a file, unpacked by `gzip` when its name ends in `.gz`.
 pub fn read(path: &Path) -> String {

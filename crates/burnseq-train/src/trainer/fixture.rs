@@ -136,10 +136,9 @@ pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
 /// Largest difference of two lists of weights.
 ///
 /// # Panics
-/// When they are not equally long.
+/// When they are not equally long, or one holds NaN.
 pub(super) fn distance(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    burnseq_testing::largest_difference("weights", a, b) as f32
 }
 
 /// Runs to the end; what it noted.

@@ -140,8 +140,7 @@ fn distance(found: &TensorData, expected: &TensorData) -> f64 {
         found.as_slice::<f32>().unwrap(),
         expected.as_slice::<f32>().unwrap(),
     );
-    let differences = found.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs()));
-    differences.fold(0.0, f64::max)
+    burnseq_testing::largest_difference("tensors", found, expected)
 }
 
 /// Its true gradient is zero, so that what is computed is rounding noise.

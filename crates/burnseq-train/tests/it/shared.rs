@@ -11,15 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 
 /// `golden/numerics`, or nothing (and a reason) where it is absent.
 pub fn numerics() -> Option<PathBuf> {
-    let path = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/golden/numerics"
-    ));
-    if path.is_dir() {
-        return Some(path.to_owned());
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
+    burnseq_testing::shared("golden/numerics")
 }
 
 /// A JSON file.

@@ -16,15 +16,7 @@ use tempfile::TempDir;
 
 /// `golden/numerics`, or nothing (and a reason) where it is absent.
 fn numerics() -> Option<PathBuf> {
-    let path = Path::new(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../../shared/golden/numerics"
-    ));
-    if path.is_dir() {
-        return Some(path.to_owned());
-    }
-    eprintln!("skipped: {} is absent", path.display());
-    None
+    burnseq_testing::shared("golden/numerics")
 }
 
 /// The tensors of a safetensors file, `f32` and `i64`.

@@ -5,11 +5,11 @@ use rayon::prelude::*;
 use super::{
     CpuOp, Values, buffer,
     dropout::mask_in_place,
-    matmul::{Mat, matmul_strided},
+    matmul::{Mat, is_small, matmul_strided},
 };
 use crate::{
     dropout::{Keep, Mask},
-    simd::{self, lanes_sum},
+    simd::{self, lanes_sum, padded_sum},
     vectorised,
 };
 
@@ -21,6 +21,8 @@ pub(in super::super) struct Attention {
     pub is_pad: Option<Vec<bool>>,
     pub causal: bool,
     pub dropout: Option<Mask>,
+    /// The queries are those of one step of decoding, of which every sentence has as many in any batch.
+    pub stepwise: bool,
 }
 
 /// Inputs, and the probabilities before dropout `[batch, heads, query_len, key_len]`.
@@ -109,9 +111,31 @@ impl Attention {
 /// Up to this many queries, plain loops beat a packed matrix product: decoding has one or `beam`.
 const FEW_QUERIES: usize = 8;
 
+/// `queries keysᵀ`, each score the sum of its products in the order of the columns, whatever the numbers of queries and
+/// keys are: they depend on the padding of the batch.
+fn scores_in_order(scores: &mut [f32], queries: Mat, keys: Mat, scratch: &mut Vec<f32>) {
+    let (key_len, head_dim) = (keys.rows(), keys.cols());
+    if queries.rows() > FEW_QUERIES && key_len > 1 && !is_small(queries.rows(), key_len) {
+        return matmul_strided(scores, key_len, queries, keys.t(), false);
+    }
+    // Columns of keys back to back, so that a row of scores is computed at once.
+    scratch.resize(key_len * head_dim, 0.0);
+    transpose(scratch, keys.values(), key_len, head_dim, keys.strides()[0]);
+    scores_of_columns(
+        scores,
+        queries.values(),
+        scratch,
+        key_len,
+        head_dim,
+        queries.strides()[0],
+    );
+}
+
 vectorised! {
     fn softmax_rows(scores: &mut [f32], is_pad: Option<&[bool]>, causal: bool, sizes: Sizes) {
         let scale = sizes.scale();
+        // Sums begin with the first key of the sentence, so that padding before it changes nothing.
+        let first = is_pad.and_then(|is_pad| is_pad.iter().position(|&is_pad| !is_pad)).unwrap_or(0);
         for (query, row) in scores.chunks_exact_mut(sizes.key_len).enumerate() {
             for score in row.iter_mut() {
                 *score *= scale;
@@ -128,7 +152,7 @@ vectorised! {
             for score in row.iter_mut() {
                 *score = simd::exp(*score - max);
             }
-            let total = lanes_sum!(|p in row| p);
+            let total = padded_sum(&row[first..]);
             if total > 0.0 {
                 let scale = 1.0 / total;
                 for p in row.iter_mut() {
@@ -136,6 +160,35 @@ vectorised! {
                 }
             } else {
                 row.fill(1.0 / sizes.key_len as f32); // nothing may be seen: the mean, not NaN
+            }
+        }
+    }
+
+    /// `[rows, width]` with rows `stride` values apart to `[width, rows]`.
+    fn transpose(out: &mut [f32], x: &[f32], rows: usize, width: usize, stride: usize) {
+        for row in 0..rows {
+            for (column, &value) in x[row * stride..][..width].iter().enumerate() {
+                out[column * rows + row] = value;
+            }
+        }
+    }
+
+    /// `scores = queries columns`, one product after the other.
+    fn scores_of_columns(
+        scores: &mut [f32],
+        queries: &[f32],
+        columns: &[f32],
+        key_len: usize,
+        head_dim: usize,
+        stride: usize,
+    ) {
+        for (query, row) in scores.chunks_exact_mut(key_len).enumerate() {
+            row.fill(0.0);
+            let query = &queries[query * stride..][..head_dim];
+            for (&q, column) in query.iter().zip(columns.chunks_exact(key_len)) {
+                for (score, &k) in row.iter_mut().zip(column) {
+                    *score = q.mul_add(k, *score);
+                }
             }
         }
     }
@@ -204,10 +257,11 @@ impl CpuOp<3> for Attention {
                 } else {
                     Vec::new()
                 };
+                let mut scratch = Vec::new();
                 for (head, probabilities) in probabilities.chunks_exact_mut(head_size).enumerate() {
                     let column = head * head_dim;
-                    let few = query_len <= FEW_QUERIES;
-                    if few {
+                    let few = query_len <= FEW_QUERIES || key_len <= 2;
+                    if self.stepwise && few {
                         let (q, k) = (&q[q_row * d_model + column..], &k[k_row * d_model + column..]);
                         few_scores(probabilities, q, k, sizes);
                     } else {
@@ -215,7 +269,7 @@ impl CpuOp<3> for Attention {
                             sizes.head(q, q_row, query_len, head),
                             sizes.head(k, k_row, key_len, head),
                         );
-                        matmul_strided(probabilities, key_len, q, k.t(), false);
+                        scores_in_order(probabilities, q, k, &mut scratch);
                     }
                     self.softmax(probabilities, batch, sizes);
                     let mut weights: &[f32] = probabilities;

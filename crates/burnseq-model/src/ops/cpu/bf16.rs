@@ -428,7 +428,7 @@ mod tests {
     }
 
     fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        burnseq_testing::largest_difference("products", a, b) as f32
     }
 
     #[test]

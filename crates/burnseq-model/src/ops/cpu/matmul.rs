@@ -1,7 +1,12 @@
 //! Matrix products on strided views, cut into bands of rows for the threads.
 
+use std::ops::Range;
+
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
+
+use super::few_rows::{self, Rows};
+use crate::vectorised;
 
 /// A matrix inside a slice.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +84,16 @@ impl<'a> Mat<'a> {
         [self.row_stride, self.col_stride]
     }
 
+    fn as_rows(self) -> Rows<'a> {
+        debug_assert_eq!(self.col_stride, 1);
+        Rows {
+            values: self.values,
+            len: self.rows,
+            width: self.cols,
+            stride: self.row_stride,
+        }
+    }
+
     fn rows_from(self, first: usize, rows: usize) -> Self {
         assert!(first + rows <= self.rows);
         Self {
@@ -111,13 +126,93 @@ pub(super) fn matmul_strided(c: &mut [f32], c_stride: usize, a: Mat, b: Mat, acc
     unsafe { product(c.as_mut_ptr(), c_stride, a, b, accumulate) }
 }
 
-/// `c = a b`, or `c += a b`, on this thread.
+/// `c = a b`, or `c += a b`, on this thread. Each element is the sum of its products in the order of the inner dimension,
+/// in blocks of [`DEPTH`], whatever the other sizes are; so a row of the result does not depend on how many others there
+/// are. (Without AVX2, a result of up to [`few_rows::MOST_ROWS`] rows is summed in another order.)
 ///
 /// # Safety
 /// `c` is valid for writing `b.cols` values from every `c_stride`-th on, `a.rows` times, and no other thread touches
 /// those.
 unsafe fn product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool) {
     assert_eq!(a.cols, b.rows, "inner sizes differ");
+    let inner = a.cols;
+    if inner == 0 {
+        // SAFETY: the caller's promise.
+        return unsafe { library_product(c, c_stride, a, b, accumulate) };
+    }
+    for first in (0..inner).step_by(DEPTH) {
+        let depth = DEPTH.min(inner - first);
+        let (a, b) = (a.cols_from(first, depth), b.rows_from(first, depth));
+        let accumulate = accumulate || first > 0;
+        // SAFETY: the caller's promise.
+        unsafe {
+            let few = a.rows <= few_rows::MOST_ROWS && a.col_stride == 1 && b.row_stride == 1;
+            if few && few_rows::product(c, c_stride, a.as_rows(), b.t().as_rows(), accumulate) {
+                continue;
+            }
+            if !few && (is_small(a.rows, b.cols) || b.cols == 1) {
+                small_product(c, c_stride, a, b, accumulate);
+            } else {
+                library_product(c, c_stride, a, b, accumulate);
+            }
+        }
+    }
+}
+
+/// Inner elements that are summed before their sum is added to the result. The library's blocks are as long, but the
+/// number depends on the other sizes.
+const DEPTH: usize = 512;
+
+/// Results of at most so many elements are summed by the library in several lanes instead of in order.
+const SMALL: usize = 256;
+
+/// Whether the library sums the products of a result of this size in several lanes.
+pub(super) fn is_small(rows: usize, cols: usize) -> bool {
+    rows * cols <= SMALL
+}
+
+/// [`product`] in the order of the inner dimension.
+///
+/// # Safety
+/// Those of [`product`].
+unsafe fn small_product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool) {
+    let mut sums = vec![0f32; a.rows * b.cols];
+    sums_in_order(&mut sums, a, b);
+    for (row, sums) in sums.chunks_exact(b.cols).enumerate() {
+        // SAFETY: the row lies inside the result, which the caller answers for.
+        let c = unsafe { std::slice::from_raw_parts_mut(c.add(row * c_stride), b.cols) };
+        for (c, &sum) in c.iter_mut().zip(sums) {
+            *c = if accumulate { *c + sum } else { sum };
+        }
+    }
+}
+
+vectorised! {
+    /// `sums += a b`, one product after the other along the inner dimension.
+    fn sums_in_order(sums: &mut [f32], a: Mat, b: Mat) {
+        for (row, sums) in sums.chunks_exact_mut(b.cols).enumerate() {
+            for inner in 0..a.cols {
+                let factor = a.values[row * a.row_stride + inner * a.col_stride];
+                let b_row = &b.values[inner * b.row_stride..];
+                if b.col_stride == 1 {
+                    for (sum, &value) in sums.iter_mut().zip(b_row) {
+                        *sum = factor.mul_add(value, *sum);
+                    }
+                } else {
+                    for (sum, &value) in sums.iter_mut().zip(b_row.iter().step_by(b.col_stride)) {
+                        *sum = factor.mul_add(value, *sum);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// [`product`] by the library, whose order of sums depends on the sizes.
+///
+/// # Safety
+/// Those of [`product`].
+unsafe fn library_product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool) {
     // SAFETY: `Mat::strided` keeps every index of `a` and `b` inside their slices, `t`, `rows_from` and `cols_from`
     // stay within it; the caller answers for `c`.
     unsafe {
@@ -179,30 +274,41 @@ pub(super) fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
     }
     let out = Out(c.as_mut_ptr());
     let tall = height >= width;
-    let band = if tall { height } else { width }
-        .div_ceil(BANDS)
-        .next_multiple_of(16);
-    (0..BANDS).into_par_iter().for_each(|i| {
-        let first = i * band;
-        if tall && first < height {
-            let rows = band.min(height - first);
+    let (length, across) = if tall { (height, width) } else { (width, height) };
+    // A band of a few rows or columns would be summed in another order than the rest: see `product`.
+    let least = (few_rows::MOST_ROWS + 1).max(SMALL / across + 1);
+    bands(length, least).into_par_iter().for_each(|band| {
+        let (first, size) = (band.start, band.len());
+        if tall {
             // SAFETY: the bands are disjoint runs of rows of the matrix that `c` holds, and `c` is borrowed exclusively
             // until all are done.
             unsafe {
                 product(
                     out.at(first * width),
                     width,
-                    a.rows_from(first, rows),
+                    a.rows_from(first, size),
                     b,
                     accumulate,
                 )
             }
-        } else if !tall && first < width {
-            let cols = band.min(width - first);
+        } else {
             // SAFETY: as above, with columns for rows.
-            unsafe { product(out.at(first), width, a, b.cols_from(first, cols), accumulate) }
+            unsafe { product(out.at(first), width, a, b.cols_from(first, size), accumulate) }
         }
     });
+}
+
+/// Parts of `length`, at most [`BANDS`], each of at least `least` unless it is the only one.
+fn bands(length: usize, least: usize) -> Vec<Range<usize>> {
+    let size = length.div_ceil(BANDS).max(least).next_multiple_of(16);
+    let starts = (0..length).step_by(size);
+    let mut bands: Vec<Range<usize>> = starts.map(|first| first..(first + size).min(length)).collect();
+    if bands.len() > 1
+        && let Some(short) = bands.pop_if(|last| last.len() < least)
+    {
+        bands.last_mut().expect("there was more than one").end = short.end;
+    }
+    bands
 }
 
 #[cfg(test)]
@@ -213,6 +319,61 @@ mod tests {
         (0..m * n)
             .map(|i| (0..k).map(|j| a[i / n * k + j] * b[j * n + i % n]).sum())
             .collect()
+    }
+
+    #[test]
+    fn bands_cover_everything_and_none_is_short() {
+        for length in [1, 5, 16, 63, 64, 65, 66, 193, 256, 257, 1000, 6632] {
+            for least in [5, 17, 52, 129] {
+                let bands = bands(length, least);
+                assert!(bands.len() <= BANDS);
+                assert_eq!((bands[0].start, bands[bands.len() - 1].end), (0, length));
+                assert!(bands.windows(2).all(|pair| pair[0].end == pair[1].start));
+                assert!(bands.len() == 1 || bands.iter().all(|band| band.len() >= least));
+            }
+        }
+    }
+
+    /// Numbers that no order of sums leaves alone.
+    fn noise(len: usize) -> Vec<f32> {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_how_many_others_there_are() {
+        for (inner, width) in [
+            (8, 8),
+            (13, 9),
+            (64, 40),
+            (64, 200),
+            (256, 512),
+            (1100, 256),
+            (300, 1003),
+        ] {
+            let most = 700;
+            let (a, b) = (noise(most * inner), noise(inner * width));
+            let weight = Mat::new(&b, width, inner).t();
+            let product = |rows: usize| {
+                let mut c = vec![0.5; rows * width];
+                matmul(&mut c, Mat::new(&a[..rows * inner], rows, inner), weight, true);
+                c
+            };
+            let whole = product(most);
+            for rows in [1, 2, 3, 4, 5, 6, 15, 16, 17, 40, 64, 65, 66, 129, 193, 257, 513] {
+                let part = product(rows);
+                let same = part
+                    .iter()
+                    .zip(&whole)
+                    .filter(|(a, b)| a.to_bits() == b.to_bits())
+                    .count();
+                assert_eq!(same, part.len(), "{rows} of {most} rows, {inner} x {width}");
+            }
+        }
     }
 
     #[test]

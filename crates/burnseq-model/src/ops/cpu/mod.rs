@@ -9,6 +9,7 @@ mod attention;
 pub(super) mod bf16;
 mod cached_attention;
 mod dropout;
+mod few_rows;
 mod layer_norm;
 mod linear;
 mod loss;

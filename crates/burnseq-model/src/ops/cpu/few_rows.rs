@@ -1,0 +1,174 @@
+//! Products of a few rows with a weight that lies row by row, as in the decoding of one sentence.
+//!
+//! Each element is one sum in the order of the inner dimension, as in products of many rows. Eight rows of the weight are
+//! transposed in registers, eight columns at a time, so that the weight is read once and nothing is packed.
+
+/// Most rows of a product that is computed here; more pay for packing the weight.
+pub(super) const MOST_ROWS: usize = 4;
+
+/// Rows of the weight that are transposed together, and values of a vector.
+#[cfg(target_arch = "x86_64")]
+const LANES: usize = 8;
+
+/// `c = a wᵀ`, or `c += a wᵀ`, or nothing and `false` where this processor or layout is another.
+///
+/// # Shapes
+/// - `c`: `[rows, out]`, rows `c_stride` values apart
+/// - `a`: `[rows, inner]`, rows `a_stride` values apart, at most [`MOST_ROWS`]
+/// - `w`: `[out, inner]`, rows `w_stride` values apart
+///
+/// # Safety
+/// `c` is valid for writing its rows, and no other thread touches them.
+#[cfg(target_arch = "x86_64")]
+pub(super) unsafe fn product(c: *mut f32, c_stride: usize, a: Rows, w: Rows, accumulate: bool) -> bool {
+    if !(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")) {
+        return false;
+    }
+    a.check();
+    w.check();
+    assert_eq!(a.width, w.width, "inner sizes differ");
+    // SAFETY: the processor has the features; sizes are checked; the caller answers for `c`.
+    unsafe {
+        match a.len {
+            1 => avx2::<1, 4>(c, c_stride, a, w, accumulate),
+            2 => avx2::<2, 2>(c, c_stride, a, w, accumulate),
+            3 => avx2::<3, 2>(c, c_stride, a, w, accumulate),
+            4 => avx2::<4, 2>(c, c_stride, a, w, accumulate),
+            _ => return false,
+        }
+    }
+    true
+}
+
+/// See the other one: this is no such processor.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) unsafe fn product(_: *mut f32, _: usize, _: Rows, _: Rows, _: bool) -> bool {
+    false
+}
+
+/// Rows of `width` values, `stride` values apart.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub values: &'a [f32],
+    pub len: usize,
+    pub width: usize,
+    pub stride: usize,
+}
+
+impl Rows<'_> {
+    /// # Panics
+    /// When the last row does not end inside the values.
+    #[cfg(target_arch = "x86_64")]
+    fn check(&self) {
+        let last = self.len.saturating_sub(1) * self.stride;
+        assert!(self.len == 0 || last + self.width <= self.values.len());
+    }
+}
+
+/// Computes `BLOCKS` times eight elements of `ROWS` rows at a time: several sums are on their way at once, since each
+/// waits for its own last addition.
+///
+/// # Safety
+/// The processor has AVX2 and FMA; `a` and `w` are checked and equally wide, `a` has `ROWS` rows; see [`product`].
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn avx2<const ROWS: usize, const BLOCKS: usize>(
+    c: *mut f32,
+    c_stride: usize,
+    a: Rows,
+    w: Rows,
+    accumulate: bool,
+) {
+    use std::arch::x86_64::*;
+    let (out, inner) = (w.len, w.width);
+    let whole = inner / LANES * LANES;
+    for first in (0..out).step_by(BLOCKS * LANES) {
+        let mut sums = [[_mm256_setzero_ps(); ROWS]; BLOCKS];
+        for column in (0..inner).step_by(LANES) {
+            let columns = LANES.min(inner - column);
+            for (block, sums) in sums.iter_mut().enumerate() {
+                let row = first + block * LANES;
+                if row >= out {
+                    break;
+                }
+                let mut tile = [_mm256_setzero_ps(); LANES];
+                for (i, tile) in tile.iter_mut().enumerate().take(out - row) {
+                    let at = (row + i) * w.stride + column;
+                    *tile = if column < whole {
+                        // SAFETY: eight values of a row that is inside the slice.
+                        unsafe { _mm256_loadu_ps(w.values.as_ptr().add(at)) }
+                    } else {
+                        let mut rest = [0f32; LANES];
+                        rest[..columns].copy_from_slice(&w.values[at..at + columns]);
+                        // SAFETY: the array holds eight values.
+                        unsafe { _mm256_loadu_ps(rest.as_ptr()) }
+                    };
+                }
+                let tile = transpose(tile);
+                for (i, &weights) in tile.iter().enumerate().take(columns) {
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        // SAFETY: `a` has `ROWS` rows of `inner` values.
+                        let factor = unsafe { *a.values.get_unchecked(row * a.stride + column + i) };
+                        *sum = _mm256_fmadd_ps(_mm256_set1_ps(factor), weights, *sum);
+                    }
+                }
+            }
+        }
+        for (block, sums) in sums.iter().enumerate() {
+            let column = first + block * LANES;
+            for (row, &sum) in sums.iter().enumerate() {
+                let mut values = [0f32; LANES];
+                // SAFETY: the array holds eight values.
+                unsafe { _mm256_storeu_ps(values.as_mut_ptr(), sum) };
+                for (i, value) in values.iter().enumerate().take(out.saturating_sub(column)) {
+                    // SAFETY: an element of the result, which the caller answers for.
+                    unsafe {
+                        let c = c.add(row * c_stride + column + i);
+                        *c = if accumulate { *c + value } else { *value };
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Eight vectors of eight columns as eight vectors of eight rows.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn transpose(rows: [std::arch::x86_64::__m256; LANES]) -> [std::arch::x86_64::__m256; LANES] {
+    use std::arch::x86_64::*;
+    let [a, b, c, d, e, f, g, h] = rows;
+    // Pairs of rows, in each half of the vectors.
+    let pairs = [
+        _mm256_unpacklo_ps(a, b),
+        _mm256_unpackhi_ps(a, b),
+        _mm256_unpacklo_ps(c, d),
+        _mm256_unpackhi_ps(c, d),
+        _mm256_unpacklo_ps(e, f),
+        _mm256_unpackhi_ps(e, f),
+        _mm256_unpacklo_ps(g, h),
+        _mm256_unpackhi_ps(g, h),
+    ];
+    // Fours of rows: columns 0 to 3 and 4 to 7 share a vector.
+    let fours = [
+        _mm256_shuffle_ps::<0x44>(pairs[0], pairs[2]),
+        _mm256_shuffle_ps::<0xee>(pairs[0], pairs[2]),
+        _mm256_shuffle_ps::<0x44>(pairs[1], pairs[3]),
+        _mm256_shuffle_ps::<0xee>(pairs[1], pairs[3]),
+        _mm256_shuffle_ps::<0x44>(pairs[4], pairs[6]),
+        _mm256_shuffle_ps::<0xee>(pairs[4], pairs[6]),
+        _mm256_shuffle_ps::<0x44>(pairs[5], pairs[7]),
+        _mm256_shuffle_ps::<0xee>(pairs[5], pairs[7]),
+    ];
+    [
+        _mm256_permute2f128_ps::<0x20>(fours[0], fours[4]),
+        _mm256_permute2f128_ps::<0x20>(fours[1], fours[5]),
+        _mm256_permute2f128_ps::<0x20>(fours[2], fours[6]),
+        _mm256_permute2f128_ps::<0x20>(fours[3], fours[7]),
+        _mm256_permute2f128_ps::<0x31>(fours[0], fours[4]),
+        _mm256_permute2f128_ps::<0x31>(fours[1], fours[5]),
+        _mm256_permute2f128_ps::<0x31>(fours[2], fours[6]),
+        _mm256_permute2f128_ps::<0x31>(fours[3], fours[7]),
+    ]
+}
