@@ -50,6 +50,7 @@ impl Subwords {
         notes: &mut Notes<'_>,
     ) -> Result<Self> {
         let words = Words::new(config)?;
+        words.notes().into_iter().for_each(|note| notes.add(note));
         if !config.bpe_model.is_empty() {
             return Self::given(config, &words, &config.bpe_model, BpeKind::Sentencepiece);
         }

@@ -1,1 +1,3 @@
 //! Cases about text, scores and preprocess.
+
+mod moses;
