@@ -204,7 +204,9 @@ impl BadBytes {
             Self { nul: true, .. } => {
                 "NUL bytes are no text either; if the file is UTF-16, convert it: `iconv -f UTF-16LE -t UTF-8 FILE`"
             }
-            Self { beyond_ascii: true, .. } => {
+            Self {
+                beyond_ascii: true, ..
+            } => {
                 "the text is UTF-8 but for such bytes, which are damage: mend the line, or drop the bytes: `iconv -c -f \
                  UTF-8 -t UTF-8 FILE`"
             }

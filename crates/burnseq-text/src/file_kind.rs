@@ -103,7 +103,9 @@ fn wide_text(head: &[u8]) -> Option<FileKind> {
     let mostly = |unit: usize, at: &[usize]| {
         let units = head.chunks_exact(unit);
         let all = units.len();
-        let found = units.filter(|unit| at.iter().all(|&at| control(unit[at]))).count();
+        let found = units
+            .filter(|unit| at.iter().all(|&at| control(unit[at])))
+            .count();
         all >= 2 && found * 10 >= all * 9
     };
     let units = [
@@ -175,18 +177,36 @@ mod tests {
         for text in ["B\n", "BZh0", "(\n", "Pf", "a", "\n", "7\n"] {
             assert_eq!(kind_of(text.as_bytes(), false), Some(FileKind::Text), "{text:?}");
         }
-        for head in [&b"B"[..], b"BZh9", b"BZh91A", b"(", b"P", b"P*M", b"\x1f", b"\xff\xfe", b"7z", b"\xff\xfe\0"] {
+        for head in [
+            &b"B"[..],
+            b"BZh9",
+            b"BZh91A",
+            b"(",
+            b"P",
+            b"P*M",
+            b"\x1f",
+            b"\xff\xfe",
+            b"7z",
+            b"\xff\xfe\0",
+        ] {
             assert_eq!(kind_of(head, false), None, "{head:?}");
         }
     }
 
     #[test]
     fn wide_text_is_told_with_and_without_its_mark() {
-        for text in ["Ein Hund.\nZwei\n", "Это собака.\n", "Ένας σκύλος\n", "Hi", "a\tb\r\n"] {
+        for text in [
+            "Ein Hund.\nZwei\n",
+            "Это собака.\n",
+            "Ένας σκύλος\n",
+            "Hi",
+            "a\tb\r\n",
+        ] {
             let (little, big) = (utf16(text, u16::to_le_bytes), utf16(text, u16::to_be_bytes));
             assert_eq!(whole(&little), UTF16_LE, "{text}");
             assert_eq!(whole(&big), UTF16_BE, "{text}");
-            let wide = |bytes: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| bytes(c as u32)).collect::<Vec<u8>>();
+            let wide =
+                |bytes: fn(u32) -> [u8; 4]| text.chars().flat_map(|c| bytes(c as u32)).collect::<Vec<u8>>();
             assert_eq!(whole(&wide(u32::to_le_bytes)), UTF32_LE, "{text}");
             assert_eq!(whole(&wide(u32::to_be_bytes)), UTF32_BE, "{text}");
             let marked = format!("\u{feff}{text}");

@@ -29,6 +29,7 @@
 //! ```
 
 mod atomic;
+mod blank;
 mod dictionary;
 mod error;
 mod file_kind;
@@ -51,6 +52,7 @@ pub mod whitespace;
 mod word_cache;
 
 pub use atomic::{AtomicFile, write_atomically};
+pub use blank::has_word;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::LineReader;

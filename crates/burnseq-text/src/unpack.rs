@@ -40,8 +40,8 @@ enum Source<R> {
     /// Nobody has looked at it.
     New(R),
     Plain(Whole<R>),
-    Gzip(BufReader<MultiGzDecoder<Whole<R>>>),
-    Zstd(BufReader<Zstd<Whole<R>>>),
+    Gzip(Box<BufReader<MultiGzDecoder<Whole<R>>>>),
+    Zstd(Box<BufReader<Zstd<Whole<R>>>>),
     /// It could not be read, or holds no text.
     Closed,
 }
@@ -92,8 +92,14 @@ impl<R: BufRead> Unpacked<R> {
         let whole = Cursor::new(head).chain(reader);
         self.source = match kind {
             FileKind::Text => Source::Plain(whole),
-            FileKind::Gzip => Source::Gzip(BufReader::with_capacity(CAPACITY, MultiGzDecoder::new(whole))),
-            FileKind::Zstd => Source::Zstd(BufReader::with_capacity(CAPACITY, Zstd::new(whole))),
+            FileKind::Gzip => {
+                let reader = BufReader::with_capacity(CAPACITY, MultiGzDecoder::new(whole));
+                Source::Gzip(Box::new(reader))
+            }
+            FileKind::Zstd => {
+                let reader = BufReader::with_capacity(CAPACITY, Zstd::new(whole));
+                Source::Zstd(Box::new(reader))
+            }
             FileKind::Foreign(kind) => {
                 return Err(Error::FileKind {
                     path: name.to_owned(),
@@ -188,7 +194,8 @@ impl<R: BufRead> Zstd<R> {
                     return Ok(true);
                 }
                 Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
-                    length, ..
+                    length,
+                    ..
                 })) => {
                     let length = u64::from(length);
                     if io::copy(&mut self.source.by_ref().take(length), &mut io::sink())? < length {
@@ -269,11 +276,19 @@ mod tests {
     fn compressed_text_is_read_whatever_the_size_of_the_pieces_it_comes_in() {
         let expected: Vec<&str> = TEXT.lines().collect();
         let skipped = [b"\x50\x2a\x4d\x18\x03\0\0\0abc", &zstd(TEXT.as_bytes())[..]].concat();
-        for bytes in [TEXT.as_bytes().to_vec(), gzip(TEXT.as_bytes()), zstd(TEXT.as_bytes()), skipped] {
+        for bytes in [
+            TEXT.as_bytes().to_vec(),
+            gzip(TEXT.as_bytes()),
+            zstd(TEXT.as_bytes()),
+            skipped,
+        ] {
             for capacity in [1, 2, 3, 5, 1 << 16] {
                 assert_eq!(lines(&bytes, capacity).unwrap(), expected, "{capacity}");
             }
-            assert_eq!(unpack(&bytes, Path::new("f")).unwrap().unwrap_or(bytes), TEXT.as_bytes());
+            assert_eq!(
+                unpack(&bytes, Path::new("f")).unwrap().unwrap_or(bytes),
+                TEXT.as_bytes()
+            );
         }
     }
 
@@ -304,7 +319,10 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_named_with_its_remedy() {
-        let wide: Vec<u8> = "\u{feff}ein Hund\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let wide: Vec<u8> = "\u{feff}ein Hund\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
         for capacity in [1, 3, 4096] {
             let error = lines(&wide, capacity).unwrap_err().to_string();
             assert_eq!(

@@ -2,6 +2,7 @@
 
 mod args;
 pub(crate) mod format;
+mod marks;
 pub(crate) mod models;
 pub(crate) mod overrides;
 mod printer;
@@ -9,6 +10,7 @@ mod refused;
 mod text;
 
 pub use args::{Alignment, DecodingArgs, Order};
+pub(crate) use marks::MarkNotes;
 pub(crate) use printer::Printer;
 pub(crate) use refused::{OPTIONAL_VALUES, REFUSED};
 pub use text::{BpeName, TextArgs, TokenizerName};

@@ -11,7 +11,7 @@ use burnseq_generate::Generator;
 use burnseq_text::{LineReader, write_atomically};
 
 use super::args::GenerateArgs;
-use crate::decoding::{Printer, coded, format};
+use crate::decoding::{MarkNotes, Printer, coded, format};
 use crate::exit::is_broken_pipe;
 
 /// Lines that are read, sorted by length and translated together.
@@ -50,6 +50,7 @@ pub(super) fn translate(
         lines: 0,
         tokens: 0,
         too_long: 0,
+        marks: MarkNotes::default(),
     };
     let started = Instant::now();
     match &args.output {
@@ -110,6 +111,7 @@ struct Job<'a> {
     lines: usize,
     tokens: usize,
     too_long: usize,
+    marks: MarkNotes,
 }
 
 impl Job<'_> {
@@ -131,6 +133,11 @@ impl Job<'_> {
 
     fn translate(&mut self, chunk: &[String], out: &mut dyn Write) -> Result<()> {
         let first_line = self.lines as u64;
+        if !self.format.tokenised {
+            for (number, line) in (self.lines + 1..).zip(chunk) {
+                self.marks.look(self.model, number, line);
+            }
+        }
         let translations = translate_lines(
             self.model,
             chunk,

@@ -9,7 +9,7 @@ use burnseq_generate::{Generator, Source};
 
 use super::args::InteractiveArgs;
 use super::input::Input;
-use crate::decoding::{Printer, coded, format};
+use crate::decoding::{MarkNotes, Printer, coded, format};
 
 /// What is said when lines cannot be written.
 const CANNOT_WRITE: &str = "cannot write the lines";
@@ -23,11 +23,12 @@ pub(super) struct Session<'a> {
     longest: usize,
     line_format: LineFormat,
     printer: Printer,
+    marks: MarkNotes,
 }
 
 /// What becomes of a line.
 enum Line {
-    /// It holds nothing but white space.
+    /// It holds no word.
     Empty,
     /// It cannot be translated, as was told.
     Refused,
@@ -56,6 +57,7 @@ impl<'a> Session<'a> {
                 constraints: args.decoding.constraints.is_some(),
             },
             printer: Printer::new(&args.decoding, model)?,
+            marks: MarkNotes::default(),
         })
     }
 
@@ -64,6 +66,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Input that cannot be read, output that cannot be written, a model that gives no probabilities.
     pub fn run(&self, input: &mut Input, buffer_size: usize, out: &mut dyn Write) -> Result<()> {
+        if let Some(note) = self.printer.pieces_note() {
+            format::note(&note);
+        }
         let mut first = 0;
         loop {
             let lines = input.next(buffer_size)?;
@@ -110,6 +115,9 @@ impl<'a> Session<'a> {
             format::note(&format!(
                 "line {number} is not UTF-8; what cannot be read was replaced by U+FFFD"
             ));
+        }
+        if !self.line_format.tokenised {
+            self.marks.look(self.model, number, &text);
         }
         let encoded = self
             .model

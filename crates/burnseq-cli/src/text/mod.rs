@@ -10,15 +10,15 @@ use std::io;
 
 use anyhow::Result;
 use burnseq_text::moses::{
-    MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes, ProtectedPatterns, lowercase, normalize_punctuation,
-    replace_non_printing, replace_unicode_punctuation, unescape,
+    MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes, ProtectedPatterns, lowercase,
+    normalize_punctuation, replace_non_printing, replace_unicode_punctuation, unescape,
 };
 
+use crate::decoding::format::note;
 pub use args::{
     CleanArgs, DecodeArgs, EncodeArgs, ExtractArgs, LanguageArgs, ModelArgs, PairArgs, SplitArgs, StreamArgs,
     SubwordCommand, TextArgs, TextCommand, TokenizeArgs,
 };
-use crate::decoding::format::note;
 use stream::map_lines;
 
 /// Runs a tool.

@@ -142,7 +142,10 @@ mod tests {
         let [note] = &notes(TokenizerKind::Moses, "xx")[..] else {
             panic!("one side has no list");
         };
-        assert!(note.starts_with("there is no list of abbreviations for `xx`"), "{note}");
+        assert!(
+            note.starts_with("there is no list of abbreviations for `xx`"),
+            "{note}"
+        );
         assert!(notes(TokenizerKind::Moses, "de").is_empty());
         assert!(notes(TokenizerKind::Space, "xx").is_empty());
     }

@@ -88,7 +88,15 @@ fn parse_line(line: &str) -> Option<(&str, i64, bool)> {
 /// A number as Python's `int` reads it, with a sign, single underscores between digits, and white space around; beyond 64
 /// bits it is cut to the nearest number.
 fn python_int(text: &str) -> Option<i64> {
-    let text = text.trim_matches(is_space);
+    // Python looks at the separators U+001C to U+001F, which are white space elsewhere, in text beyond ASCII only.
+    let ascii = text.is_ascii();
+    let text = text.trim_matches(|c: char| {
+        if ascii {
+            matches!(c, '\t'..='\r' | ' ')
+        } else {
+            is_space(c)
+        }
+    });
     let (negative, digits) = match text.strip_prefix(['+', '-']) {
         Some(digits) => (text.starts_with('-'), digits),
         None => (false, text),
@@ -204,7 +212,10 @@ mod tests {
             ("last", 0),
         ];
         assert_eq!(entries, expected);
-        assert_eq!((dictionary.index(""), dictionary.index("<unk>"), dictionary.unk()), (16, 17, 3));
+        assert_eq!(
+            (dictionary.index(""), dictionary.index("<unk>"), dictionary.unk()),
+            (16, 17, 3)
+        );
         assert_eq!(dictionary.index("absent"), 3);
         // An empty token is a token between two blanks.
         assert_eq!(dictionary.decode(&[4, 5, 6]), "a  b");

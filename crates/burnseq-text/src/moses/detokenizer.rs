@@ -56,8 +56,8 @@ enum Joint {
 
 /// Finnish case endings, and what may follow them.
 const CASE_ENDINGS: [&str; 27] = [
-    "n", "a", "ä", "ssa", "ssä", "sta", "stä", "hun", "hyn", "han", "hän", "hön", "un", "yn", "an", "än", "ön", "seen",
-    "lla", "llä", "lta", "ltä", "lle", "ksi", "kse", "tta", "ine",
+    "n", "a", "ä", "ssa", "ssä", "sta", "stä", "hun", "hyn", "han", "hän", "hön", "un", "yn", "an", "än",
+    "ön", "seen", "lla", "llä", "lta", "ltä", "lle", "ksi", "kse", "tta", "ine",
 ];
 const POSSESSIVES: [&str; 6] = ["", "ni", "si", "mme", "nne", "nsa"];
 const PARTICLES: [&str; 10] = ["", "ko", "kö", "han", "hän", "pa", "pä", "kaan", "kään", "kin"];
@@ -118,7 +118,8 @@ impl MosesDetokenizer {
         let before = at.checked_sub(1).map(|at| words[at]);
         let all = |accepts: fn(char) -> bool| !word.is_empty() && word.chars().all(accepts);
         if word.starts_with(is_cjk) {
-            let joins = self.language != Language::Korean && before.is_some_and(|before| before.ends_with(is_cjk));
+            let joins =
+                self.language != Language::Korean && before.is_some_and(|before| before.ends_with(is_cjk));
             return if joins { Joint::Left } else { Joint::None };
         }
         if all(|c| is_currency(c) || matches!(c, '(' | '[' | '{' | '¿' | '¡')) {
@@ -235,7 +236,9 @@ fn is_finnish_ending(word: &str) -> bool {
     let endings = CASE_ENDINGS.iter();
     let mut rests = endings.filter_map(|ending| word.strip_prefix(ending));
     rests.any(|rest| {
-        let mut rests = POSSESSIVES.iter().filter_map(|possessive| rest.strip_prefix(possessive));
+        let mut rests = POSSESSIVES
+            .iter()
+            .filter_map(|possessive| rest.strip_prefix(possessive));
         rests.any(|rest| PARTICLES.contains(&rest))
     })
 }
@@ -335,7 +338,10 @@ mod tests {
             "fi",
             &[
                 ("EU : n maat , YK : ssa ja N : o 5", "EU:n maat, YK:ssa ja N: o 5"),
-                ("EU : Ssansa EU : llansakaan EU : seenkö", "EU:ssansa EU:llansakaan EU:seenkö"),
+                (
+                    "EU : Ssansa EU : llansakaan EU : seenkö",
+                    "EU:ssansa EU:llansakaan EU:seenkö",
+                ),
                 ("EU : SSA EU : nx EU : x : n", "EU: SSA EU: nx EU: x:n"),
                 ("n a", "n a"),
             ],
@@ -345,7 +351,10 @@ mod tests {
 
     #[test]
     fn empty_words_between_two_blanks_join_to_nothing() {
-        assert_text("de", &[("(  a", "( a"), ("漢  字", "漢 字"), ("a  . b ", "a . b")]);
+        assert_text(
+            "de",
+            &[("(  a", "( a"), ("漢  字", "漢 字"), ("a  . b ", "a . b")],
+        );
         assert_text("de", &[("( a\u{a0}b )\r", "(a\u{a0}b)")]);
     }
 

@@ -46,7 +46,9 @@ impl NonbreakingPrefixes {
         let mut prefixes = Self::default();
         for word in list.into_iter().flatten().flat_map(str::split_whitespace) {
             match word.split_once("..") {
-                Some((first, last)) => range(first, last).for_each(|word| prefixes.add(&word, Before::Anything)),
+                Some((first, last)) => {
+                    range(first, last).for_each(|word| prefixes.add(&word, Before::Anything))
+                }
                 None => match word.strip_suffix('#') {
                     Some(word) => prefixes.add(word, Before::Number),
                     None => prefixes.add(word, Before::Anything),
@@ -139,7 +141,12 @@ fn range(first: &str, last: &str) -> Box<dyn Iterator<Item = String>> {
         return Box::new((first..=last).map(|number| number.to_string()));
     }
     let (first, last) = (first.chars().next(), last.chars().next());
-    Box::new(first.zip(last).into_iter().flat_map(|(first, last)| (first..=last).map(String::from)))
+    Box::new(
+        first
+            .zip(last)
+            .into_iter()
+            .flat_map(|(first, last)| (first..=last).map(String::from)),
+    )
 }
 
 #[cfg(test)]
@@ -182,7 +189,10 @@ mod tests {
             let prefixes = NonbreakingPrefixes::built_in(language);
             assert!(prefixes.len() > 10, "{language}");
             for word in prefixes.words.keys() {
-                assert!(!word.contains(['#', '[', ']']) && !word.contains(".."), "{language}: {word}");
+                assert!(
+                    !word.contains(['#', '[', ']']) && !word.contains(".."),
+                    "{language}: {word}"
+                );
             }
             lists += 1;
         }

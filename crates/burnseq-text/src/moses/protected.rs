@@ -63,7 +63,10 @@ impl ProtectedPatterns {
     pub(super) fn split<'a>(&self, line: &'a str) -> Vec<(&'a str, bool)> {
         let mut parts = vec![(line, false)];
         let matches = self.patterns.iter().flat_map(|pattern| pattern.find_iter(line));
-        for found in matches.map(|found| found.as_str()).filter(|found| !found.is_empty()) {
+        for found in matches
+            .map(|found| found.as_str())
+            .filter(|found| !found.is_empty())
+        {
             let mut next = Vec::new();
             for (part, protected) in parts {
                 let mut rest = 0;

@@ -223,7 +223,13 @@ mod tests {
         assert_normalized("en", &[(line, "\"a,\" b \"c.\" \"d,\" \"e.\" \"f.\"<g ..\"\"")]);
         assert_normalized("de", &[(line, "\"a\", b \"c\". \"d\", \"e\". \"f.\"<g \"\"..")]);
         assert_normalized("cs", &[(line, line)]);
-        assert_normalized("de", &[("a.\".\" b.\" .\" <c", "a\"..\" b\". .\" <c"), ("a.\" <c", "a\". <c")]);
+        assert_normalized(
+            "de",
+            &[
+                ("a.\".\" b.\" .\" <c", "a\"..\" b\". .\" <c"),
+                ("a.\" <c", "a\". <c"),
+            ],
+        );
     }
 
     #[test]

@@ -59,8 +59,12 @@ impl MosesTokenizer {
                 "fr" | "it" | "ga" => Language::Eliding { middle_dot: false },
                 "ca" => Language::Eliding { middle_dot: true },
                 "fi" | "sv" => Language::ColonInWords,
-                "so" => Language::Glottal { before_small_letters: false },
-                "tdt" => Language::Glottal { before_small_letters: true },
+                "so" => Language::Glottal {
+                    before_small_letters: false,
+                },
+                "tdt" => Language::Glottal {
+                    before_small_letters: true,
+                },
                 _ => Language::Other,
             },
             prefixes: NonbreakingPrefixes::built_in(language),
@@ -137,7 +141,12 @@ impl MosesTokenizer {
     fn set_symbols_apart(&self, text: &[Unit]) -> Vec<Unit> {
         let small_letter = |at: usize| matches!(text.get(at), Some(Unit::Char(c)) if is_small_letter(*c));
         let stays = |at: usize| match (text[at], self.language) {
-            (Unit::Char('\''), Language::Glottal { before_small_letters: true }) => small_letter(at + 1),
+            (
+                Unit::Char('\''),
+                Language::Glottal {
+                    before_small_letters: true,
+                },
+            ) => small_letter(at + 1),
             (Unit::Char(' ' | '.' | '\'' | '`' | ',' | '-'), _) => true,
             (Unit::Char('·'), Language::Eliding { middle_dot }) => middle_dot,
             // An ending follows.
@@ -378,10 +387,16 @@ mod tests {
             "de",
             &[
                 ("am 3. Mai 1999. Der", "am 3. Mai 1999 . Der"),
-                ("z. B. Eis, i. d. R. Kuchen. U. a. Obst usw.", "z. B. Eis , i. d. R. Kuchen . U. a. Obst usw ."),
+                (
+                    "z. B. Eis, i. d. R. Kuchen. U. a. Obst usw.",
+                    "z. B. Eis , i. d. R. Kuchen . U. a. Obst usw .",
+                ),
             ],
         );
-        assert_tokens("en", &[("x.'. '.'", "x . ' . '  . ' "), ("Ends.' Goes", "Ends . ' Goes")]);
+        assert_tokens(
+            "en",
+            &[("x.'. '.'", "x . ' . '  . ' "), ("Ends.' Goes", "Ends . ' Goes")],
+        );
     }
 
     #[test]

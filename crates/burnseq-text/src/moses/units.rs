@@ -62,7 +62,8 @@ pub(crate) fn is_decimal(c: char) -> bool {
 
 /// Perl's `Ll`: unlike [`char::is_lowercase`] without `ª`, `º`, `ⓐ` and their like.
 pub(super) fn is_small_letter(c: char) -> bool {
-    static SMALL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\p{Ll}$").expect("the pattern is well-formed"));
+    static SMALL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^\p{Ll}$").expect("the pattern is well-formed"));
     if c.is_ascii() {
         return c.is_ascii_lowercase();
     }
@@ -130,7 +131,11 @@ mod tests {
     #[test]
     fn small_letters_are_letters() {
         assert!(['a', 'ß', 'я', 'ǆ'].into_iter().all(is_small_letter));
-        assert!(!['A', '5', 'ª', 'º', 'ⓐ', '漢', 'ǅ'].into_iter().any(is_small_letter));
+        assert!(
+            !['A', '5', 'ª', 'º', 'ⓐ', '漢', 'ǅ']
+                .into_iter()
+                .any(is_small_letter)
+        );
     }
 
     #[test]

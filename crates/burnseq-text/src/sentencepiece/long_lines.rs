@@ -7,13 +7,13 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
+use super::BLANK;
 use super::bpe_dropout;
 use super::model::Entry;
 use super::piece_line::PieceLine;
 use super::proto::{ModelType, PieceType};
 use super::sample::UNKNOWN_PENALTY;
 use super::trie::Trie;
-use super::BLANK;
 use crate::hash::FastMap;
 
 /// Lines of more bytes are segmented here.
@@ -36,7 +36,10 @@ pub(super) struct LongLines {
 
 /// Whether text is made of pieces of this kind.
 fn is_text(kind: PieceType) -> bool {
-    matches!(kind, PieceType::Normal | PieceType::UserDefined | PieceType::Unused)
+    matches!(
+        kind,
+        PieceType::Normal | PieceType::UserDefined | PieceType::Unused
+    )
 }
 
 impl LongLines {
@@ -48,7 +51,9 @@ impl LongLines {
         }
         let text = entries.iter().filter(|entry| is_text(entry.kind));
         let unigram = text.filter(|_| model_type == ModelType::Unigram);
-        let user_defined = entries.iter().filter(|entry| entry.kind == PieceType::UserDefined);
+        let user_defined = entries
+            .iter()
+            .filter(|entry| entry.kind == PieceType::UserDefined);
         let kind = |entry: &Entry| (entry.piece.clone(), (entry.kind, entry.score));
         Self {
             model_type,
@@ -226,7 +231,12 @@ mod tests {
     use super::*;
     use crate::random::SampleRng;
 
-    const TEXT: [&str; 4] = ["ein Hund bellt", "ein Mann lacht", "der Hund, der Mann", "3 Hunde"];
+    const TEXT: [&str; 4] = [
+        "ein Hund bellt",
+        "ein Mann lacht",
+        "der Hund, der Mann",
+        "3 Hunde",
+    ];
 
     /// A model learnt from [`TEXT`], with a change.
     fn model(change: impl FnOnce(&mut ModelProto)) -> SentencePiece {
@@ -281,11 +291,39 @@ mod tests {
 
     fn random_line(rng: &mut SampleRng) -> String {
         const PARTS: &[&str] = &[
-            " ", " ", " ", "  ", "ein", "Hund", "lacht", "e", "n", "d", "un", ",", "猫", "犬", "x", "\u{a0}", "\t",
-            "\u{3000}", "u\u{308}", "😀", "<unk>", "</s>", "ß", "1", "-", "▁", "犬犬犬", "bellt",
+            " ",
+            " ",
+            " ",
+            "  ",
+            "ein",
+            "Hund",
+            "lacht",
+            "e",
+            "n",
+            "d",
+            "un",
+            ",",
+            "猫",
+            "犬",
+            "x",
+            "\u{a0}",
+            "\t",
+            "\u{3000}",
+            "u\u{308}",
+            "😀",
+            "<unk>",
+            "</s>",
+            "ß",
+            "1",
+            "-",
+            "▁",
+            "犬犬犬",
+            "bellt",
         ];
         let parts = rng.next_u64() % 40;
-        (0..parts).map(|_| PARTS[rng.next_u64() as usize % PARTS.len()]).collect()
+        (0..parts)
+            .map(|_| PARTS[rng.next_u64() as usize % PARTS.len()])
+            .collect()
     }
 
     #[test]
@@ -320,7 +358,11 @@ mod tests {
                     // A control symbol as a whole word is an internal error of the library.
                     continue;
                 };
-                assert_eq!(model.long_lines().segment(&normalized), expected, "{number}: {line:?}");
+                assert_eq!(
+                    model.long_lines().segment(&normalized),
+                    expected,
+                    "{number}: {line:?}"
+                );
             }
         }
     }
@@ -332,13 +374,20 @@ mod tests {
         let line: String = (0..40).map(|_| random_line(&mut rng) + "犬犬犬犬").collect();
         let line = line.repeat(20);
         assert!(line.len() > 4 * LONG);
-        assert_eq!(model.encode_line(&line).unwrap(), model.encode_by_library(&line).unwrap());
+        assert_eq!(
+            model.encode_line(&line).unwrap(),
+            model.encode_by_library(&line).unwrap()
+        );
     }
 
     #[test]
     fn a_line_of_unknown_characters_takes_no_more_time_than_others() {
-        let changes: [fn(&mut ModelProto); 4] =
-            [|_| {}, with_probabilities, with_bytes, |proto| set_type(proto, ModelType::Word)];
+        let changes: [fn(&mut ModelProto); 4] = [
+            |_| {},
+            with_probabilities,
+            with_bytes,
+            |proto| set_type(proto, ModelType::Word),
+        ];
         for change in changes {
             let model = model(change);
             let line = "中文字".repeat(300_000);

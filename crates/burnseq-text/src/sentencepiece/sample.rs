@@ -49,7 +49,10 @@ impl PieceSampler {
                 return error("a model of words or characters has one segmentation only");
             }
         }
-        let symbols = model.entries().iter().filter(|entry| entry.kind == PieceType::UserDefined);
+        let symbols = model
+            .entries()
+            .iter()
+            .filter(|entry| entry.kind == PieceType::UserDefined);
         let mut sampler = Self {
             model: model.clone(),
             sampling,

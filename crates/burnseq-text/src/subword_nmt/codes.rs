@@ -181,7 +181,11 @@ mod tests {
     fn blank_lines_at_the_end_do_not_count() {
         let codes = parse("#version: 0.2\na b\n").unwrap();
         for end in ["\n", "\n\n\n", " \n", "\r\n\r\n", "\t"] {
-            assert_eq!(parse(&format!("#version: 0.2\na b\n{end}")).unwrap(), codes, "{end:?}");
+            assert_eq!(
+                parse(&format!("#version: 0.2\na b\n{end}")).unwrap(),
+                codes,
+                "{end:?}"
+            );
         }
         assert_eq!(parse("a b 17\n\n").unwrap(), codes);
         assert_eq!(parse("\n").unwrap().merges, []);

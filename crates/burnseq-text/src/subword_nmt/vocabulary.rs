@@ -88,9 +88,15 @@ mod tests {
         assert!(vocabulary.contains("x@@") && vocabulary.contains("ein"));
         assert!(!vocabulary.contains("y") && !vocabulary.contains("x"));
         assert_eq!((vocabulary.len(), vocabulary.is_empty()), (2, false));
-        assert_eq!(Vocabulary::parse("ein 9\n \n\n".as_bytes(), "v", 0).unwrap().len(), 1);
+        assert_eq!(
+            Vocabulary::parse("ein 9\n \n\n".as_bytes(), "v", 0)
+                .unwrap()
+                .len(),
+            1
+        );
         for bad in ["", "a", "a b", "a b 3"] {
-            let error = Vocabulary::parse(format!("a 1\n{bad}\nb 1\n").as_bytes(), "vocab.de", 0).unwrap_err();
+            let error =
+                Vocabulary::parse(format!("a 1\n{bad}\nb 1\n").as_bytes(), "vocab.de", 0).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("vocab.de:2: expected `<piece> <count>`, got {bad:?}")

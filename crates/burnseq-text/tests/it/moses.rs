@@ -53,7 +53,11 @@ fn multi30k_equals_its_own_tokenisation() {
             for (line, expected) in raw.lines().zip(tokenized.lines()) {
                 let tokens = tokenizer.tokenize(&normalize_punctuation(language, &lowercase(line)));
                 if tokens != expected {
-                    assert_eq!(as_1_1(&tokens).as_deref(), Some(expected), "{set}.{language}: {line}");
+                    assert_eq!(
+                        as_1_1(&tokens).as_deref(),
+                        Some(expected),
+                        "{set}.{language}: {line}"
+                    );
                     differences += 1;
                 }
             }
@@ -98,8 +102,16 @@ fn lines_of_many_languages_become_what_moses_makes_of_them() {
         let [language, line, tokens, text] = case.split('\t').collect::<Vec<_>>()[..] else {
             panic!("four columns: {case}");
         };
-        assert_eq!(MosesTokenizer::new(language).tokenize(line), tokens, "{language}: {line}");
-        assert_eq!(MosesDetokenizer::new(language).detokenize(tokens), text, "{language}: {tokens}");
+        assert_eq!(
+            MosesTokenizer::new(language).tokenize(line),
+            tokens,
+            "{language}: {line}"
+        );
+        assert_eq!(
+            MosesDetokenizer::new(language).detokenize(tokens),
+            text,
+            "{language}: {tokens}"
+        );
         languages.insert(language);
     }
     assert_eq!(languages.len(), 31);
