@@ -25,8 +25,7 @@ pub enum Error {
     },
     /// A line of text is not UTF-8.
     #[error(
-        "{path}:{line}: invalid UTF-8 at byte {offset} of the file (byte {column} of the line)\n\
-         hint: convert the file, for example with `iconv -f LATIN1 -t UTF-8`"
+        "{path}:{line}: invalid UTF-8 at byte {offset} of the file (byte {column} of the line)\nhint: {hint}"
     )]
     InvalidUtf8 {
         /// The file.
@@ -37,6 +36,18 @@ pub enum Error {
         offset: u64,
         /// The first bad byte, counted from 0 at the start of the line.
         column: u64,
+        /// What to do, by what the text before shows.
+        hint: &'static str,
+    },
+    /// A file is no text in UTF-8, as its first bytes tell.
+    #[error("{path} is {kind}, not UTF-8\nhint: {remedy}")]
+    FileKind {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+        /// How it becomes text.
+        remedy: &'static str,
     },
     /// A line of a dictionary is not `<token> <count>`.
     #[error("{path}:{line}: expected `<token> <count>`, got {text:?}")]
@@ -165,6 +176,46 @@ pub enum Error {
         /// Name of the file, relative to the settings.
         name: String,
     },
+}
+
+/// What the text before bytes that are no UTF-8 tells about them, so that no advice makes things worse.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct BadBytes {
+    /// Characters beyond ASCII were seen.
+    beyond_ascii: bool,
+    /// NUL characters were seen.
+    nul: bool,
+}
+
+impl BadBytes {
+    /// Takes valid text into account.
+    #[inline]
+    pub(crate) fn add(&mut self, text: &str) {
+        self.beyond_ascii = self.beyond_ascii || !text.is_ascii();
+    }
+
+    /// What to do about a line with bad bytes.
+    pub(crate) fn hint(mut self, line: &[u8]) -> &'static str {
+        for chunk in line.utf8_chunks() {
+            self.add(chunk.valid());
+        }
+        self.nul = line.contains(&0);
+        match self {
+            Self { nul: true, .. } => {
+                "NUL bytes are no text either; if the file is UTF-16, convert it: `iconv -f UTF-16LE -t UTF-8 FILE`"
+            }
+            Self {
+                beyond_ascii: true, ..
+            } => {
+                "the text is UTF-8 but for such bytes, which are damage: mend the line, or drop the bytes: `iconv -c -f \
+                 UTF-8 -t UTF-8 FILE`"
+            }
+            Self { .. } => {
+                "find out the encoding of the file and convert it, for example `iconv -f WINDOWS-1252 -t UTF-8 FILE` for \
+                 Western European text"
+            }
+        }
+    }
 }
 
 /// Result of this crate.

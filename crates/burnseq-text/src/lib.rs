@@ -1,7 +1,8 @@
 //! The text side of burnseq: lines become tokens, tokens become ids, and back.
 //!
 //! The parts, in the order text passes through them:
-//! - [`LineReader`] and [`TextFile`] read lines as Python's text mode does, streaming or in parallel.
+//! - [`LineReader`] and [`TextFile`] read lines as Python's text mode does, streaming or in parallel, and unpack gzip and
+//!   zstd.
 //! - [`TextPipeline`] turns raw lines into tokens and back, as [`TextSettings`] beside the data say:
 //!   [`Normalization`], then a [`Tokenizer`], then a subword model, [`sentencepiece`] or
 //!   [`subword_nmt`], which are learnt here too.
@@ -28,8 +29,10 @@
 //! ```
 
 mod atomic;
+mod blank;
 mod dictionary;
 mod error;
+mod file_kind;
 mod hash;
 pub mod iwslt;
 mod lines;
@@ -44,10 +47,12 @@ pub mod sentencepiece;
 mod subword;
 pub mod subword_nmt;
 mod text_file;
+mod unpack;
 pub mod whitespace;
 mod word_cache;
 
 pub use atomic::{AtomicFile, write_atomically};
+pub use blank::has_word;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::LineReader;
@@ -58,4 +63,5 @@ pub use remove_bpe::{RemoveBpe, carries_subword_marks};
 pub use sampling::{SubwordSampler, SubwordSampling};
 pub use subword::SubwordModel;
 pub use text_file::{Lines, TextFile};
+pub use unpack::packed_path;
 pub use whitespace::tokenize_line;

@@ -4,12 +4,14 @@
 //! carriage returns are counted, because they are mostly damage (parallel files lose their
 //! alignment) and the caller may want to warn. A byte order mark is kept as part of the first word.
 //! Filters in the manner of Unix end lines at `\n` only: [`LineReader::ending_at_newlines`].
+//! Text that gzip or zstd compressed is unpacked; other files that are no text are named.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{BadBytes, Error, Result};
+use crate::unpack::Unpacked;
 
 /// Reads a file or stream line by line; memory is that of the longest line.
 ///
@@ -23,7 +25,7 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Debug)]
 pub struct LineReader<R> {
-    reader: R,
+    reader: Unpacked<R>,
     name: PathBuf,
     line: Vec<u8>,
     /// Lines returned so far.
@@ -35,6 +37,8 @@ pub struct LineReader<R> {
     carriage_returns_end: bool,
     /// The last line ended at `\r`: a `\n` that follows belongs to it.
     after_carriage_return: bool,
+    /// What the lines so far tell about bytes that are no UTF-8.
+    seen: BadBytes,
 }
 
 impl LineReader<BufReader<File>> {
@@ -53,7 +57,7 @@ impl<R: BufRead> LineReader<R> {
     /// Reads from a stream; `name` stands for it in errors.
     pub fn new(reader: R, name: impl Into<PathBuf>) -> Self {
         Self {
-            reader,
+            reader: Unpacked::new(reader),
             name: name.into(),
             line: Vec::new(),
             number: 0,
@@ -61,6 +65,7 @@ impl<R: BufRead> LineReader<R> {
             lone_carriage_returns: 0,
             carriage_returns_end: true,
             after_carriage_return: false,
+            seen: BadBytes::default(),
         }
     }
 
@@ -74,18 +79,23 @@ impl<R: BufRead> LineReader<R> {
     /// The next line without its end, or `None` after the last.
     ///
     /// # Errors
-    /// [`Error::Read`], and [`Error::InvalidUtf8`] with the place of the first bad byte.
+    /// [`Error::Read`], [`Error::FileKind`] for a file that is no text, and [`Error::InvalidUtf8`] with the place of the
+    /// first bad byte.
     pub fn read_line(&mut self) -> Result<Option<&str>> {
         let Some(start) = self.advance()? else {
             return Ok(None);
         };
         match std::str::from_utf8(&self.line) {
-            Ok(line) => Ok(Some(line)),
+            Ok(line) => {
+                self.seen.add(line);
+                Ok(Some(line))
+            }
             Err(error) => Err(Error::InvalidUtf8 {
                 path: self.name.clone(),
                 line: self.number,
                 offset: start + error.valid_up_to() as u64,
                 column: error.valid_up_to() as u64,
+                hint: self.seen.hint(&self.line),
             }),
         }
     }
@@ -93,7 +103,7 @@ impl<R: BufRead> LineReader<R> {
     /// As [`read_line`](Self::read_line), whatever the bytes of the line are.
     ///
     /// # Errors
-    /// [`Error::Read`].
+    /// [`Error::Read`] and [`Error::FileKind`].
     pub fn read_bytes(&mut self) -> Result<Option<&[u8]>> {
         let found = self.advance()?;
         Ok(found.map(|_| self.line.as_slice()))
@@ -101,6 +111,7 @@ impl<R: BufRead> LineReader<R> {
 
     /// Reads the next line into `line`; gives where it starts.
     fn advance(&mut self) -> Result<Option<u64>> {
+        self.reader.open(&self.name)?;
         self.line.clear();
         let mut start = self.offset;
         loop {

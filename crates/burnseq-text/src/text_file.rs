@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
-use crate::error::{Error, Result};
+use crate::error::{BadBytes, Error, Result};
 use crate::lines::read_error;
+use crate::unpack::unpack;
 
 /// A text file mapped into memory, which several workers read at once by ranges of whole lines.
 #[derive(Debug)]
@@ -26,12 +27,12 @@ enum Bytes {
 }
 
 impl TextFile {
-    /// Maps a file; what cannot be mapped (a pipe, an empty file) is read into memory.
+    /// Maps a file; what cannot be mapped (a pipe, an empty file) or is compressed is read into memory.
     ///
     /// The file must not be shortened while it is open.
     ///
     /// # Errors
-    /// [`Error::Read`] when it cannot be opened or read.
+    /// [`Error::Read`] when it cannot be opened or read, [`Error::FileKind`] when it is no text.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let error = |source| read_error(path, source);
@@ -46,10 +47,14 @@ impl TextFile {
             file.read_to_end(&mut bytes).map_err(error)?;
             Bytes::Owned(bytes)
         };
-        Ok(Self {
+        let mut file = Self {
             path: path.to_owned(),
             bytes,
-        })
+        };
+        if let Some(unpacked) = unpack(file.as_bytes(), path)? {
+            file.bytes = Bytes::Owned(unpacked);
+        }
+        Ok(file)
     }
 
     /// Text that is in memory already; `name` stands for it in errors.
@@ -113,6 +118,15 @@ impl TextFile {
         }
     }
 
+    /// What to do about bad bytes in a line.
+    fn hint(&self, start: usize, length: usize) -> &'static str {
+        let mut seen = BadBytes::default();
+        for chunk in self.as_bytes()[..start].utf8_chunks() {
+            seen.add(chunk.valid());
+        }
+        seen.hint(&self.as_bytes()[start..start + length])
+    }
+
     /// Number of the line that begins at the byte `offset`, counted from 1.
     ///
     /// It reads all bytes before, so it is meant for error messages.
@@ -166,6 +180,7 @@ impl<'a> Iterator for Lines<'a> {
                 line: self.file.line_number_at(start),
                 offset: (start + error.valid_up_to()) as u64,
                 column: error.valid_up_to() as u64,
+                hint: self.file.hint(start, split.length),
             }),
         )
     }

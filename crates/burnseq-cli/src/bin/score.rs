@@ -5,6 +5,5 @@ use std::process::ExitCode;
 use burnseq_cli::{exit, score};
 
 fn main() -> ExitCode {
-    let args = score::parse();
-    exit::run("score", || score::run(&args))
+    exit::run("score", || score::run(&score::parse()?))
 }

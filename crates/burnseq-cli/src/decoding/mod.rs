@@ -2,6 +2,7 @@
 
 mod args;
 pub(crate) mod format;
+mod marks;
 pub(crate) mod models;
 mod notes;
 pub(crate) mod overrides;
@@ -10,6 +11,7 @@ mod refused;
 mod text;
 
 pub use args::{Alignment, DecodingArgs, Order};
+pub(crate) use marks::MarkNotes;
 pub(crate) use notes::{LongLines, UnknownShare};
 pub(crate) use printer::Printer;
 pub(crate) use refused::{OPTIONAL_VALUES, REFUSED};

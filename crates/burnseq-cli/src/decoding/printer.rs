@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use burnseq::decode::{ReplaceUnk, TargetText, TranslationModel, Unk};
 use burnseq_generate::Hypothesis;
-use burnseq_text::{Dictionary, RemoveBpe, TextPipeline, tokenize_line};
+use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings, TextPipeline, tokenize_line};
 
 use super::args::{Alignment, DecodingArgs};
 use super::{coded, format};
@@ -51,6 +51,18 @@ impl Printer {
             alignment: args.print_alignment,
             step: args.print_step,
             replace_unk,
+        })
+    }
+
+    /// What to say where H- lines hold pieces: who takes them for text scores nothing.
+    pub fn pieces_note(&self) -> Option<String> {
+        let flag = match self.text.subword() {
+            SubwordSettings::None => return None,
+            SubwordSettings::SentencePiece { .. } => "--remove-bpe=sentencepiece",
+            SubwordSettings::SubwordNmt { .. } => "--remove-bpe",
+        };
+        (self.post_process == RemoveBpe::None).then(|| {
+            format!("H- lines hold subwords, D- lines hold text; {flag} joins the subwords of H- lines")
         })
     }
 

@@ -54,6 +54,9 @@ pub(super) fn translate(
     if job.printer.text.keeps_subwords() {
         format::note("targets are scored in subwords; --remove-bpe joins those marked with `@@ `");
     }
+    if let Some(note) = job.printer.pieces_note().filter(|_| !args.quiet) {
+        format::note(&note);
+    }
 
     let Some(folder) = &args.results_path else {
         return match job.run(&batches, &mut BufWriter::new(io::stdout().lock())) {

@@ -11,7 +11,7 @@ use burnseq_generate::Generator;
 use burnseq_text::{LineReader, write_atomically};
 
 use super::args::GenerateArgs;
-use crate::decoding::{LongLines, Printer, UnknownShare, coded, format};
+use crate::decoding::{LongLines, MarkNotes, Printer, UnknownShare, coded, format};
 use crate::exit::is_broken_pipe;
 
 /// Lines that are read, sorted by length and translated together.
@@ -51,6 +51,7 @@ pub(super) fn translate(
         tokens: 0,
         long_lines: LongLines::default(),
         unknown: UnknownShare::new(model),
+        marks: MarkNotes::default(),
     };
     let started = Instant::now();
     match &args.output {
@@ -106,6 +107,7 @@ struct Job<'a> {
     tokens: usize,
     long_lines: LongLines,
     unknown: UnknownShare,
+    marks: MarkNotes,
 }
 
 impl Job<'_> {
@@ -127,6 +129,11 @@ impl Job<'_> {
 
     fn translate(&mut self, chunk: &[String], out: &mut dyn Write) -> Result<()> {
         let first_line = self.lines as u64;
+        if !self.format.tokenised {
+            for (number, line) in (self.lines + 1..).zip(chunk) {
+                self.marks.look(self.model, number, line);
+            }
+        }
         let translations = translate_lines(
             self.model,
             chunk,

@@ -10,7 +10,7 @@ use burnseq_generate::{Generator, Source};
 
 use super::args::InteractiveArgs;
 use super::input::Input;
-use crate::decoding::{Printer, UnknownShare, coded, format};
+use crate::decoding::{MarkNotes, Printer, UnknownShare, coded, format};
 
 /// What is said when lines cannot be written.
 const CANNOT_WRITE: &str = "cannot write the lines";
@@ -25,11 +25,12 @@ pub(super) struct Session<'a> {
     line_format: LineFormat,
     printer: Printer,
     unknown: RefCell<UnknownShare>,
+    marks: MarkNotes,
 }
 
 /// What becomes of a line.
 enum Line {
-    /// It holds nothing but white space.
+    /// It holds no word.
     Empty,
     /// It cannot be translated, as was told.
     Refused,
@@ -60,6 +61,7 @@ impl<'a> Session<'a> {
             },
             printer: Printer::new(&args.decoding, model)?,
             unknown: RefCell::new(UnknownShare::new(model)),
+            marks: MarkNotes::default(),
         })
     }
 
@@ -68,6 +70,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Input that cannot be read, output that cannot be written, a model that gives no probabilities.
     pub fn run(&self, input: &mut Input, buffer_size: usize, out: &mut dyn Write) -> Result<()> {
+        if let Some(note) = self.printer.pieces_note() {
+            format::note(&note);
+        }
         let mut first = 0;
         loop {
             let lines = input.next(buffer_size)?;
@@ -115,6 +120,9 @@ impl<'a> Session<'a> {
             format::note(&format!(
                 "line {number} is not UTF-8; what cannot be read was replaced by U+FFFD"
             ));
+        }
+        if !self.line_format.tokenised {
+            self.marks.look(self.model, number, &text);
         }
         let encoded = self
             .model

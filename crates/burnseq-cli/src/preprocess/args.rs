@@ -64,7 +64,7 @@ pub struct PreprocessArgs {
     #[arg(long, help_heading = "Words")]
     pub moses_no_escape: bool,
     /// Moses: abbreviations that keep their full stop, a file in Moses' format for each side: source,target
-    /// [default: built-in lists for de and en, initials for other languages]
+    /// [default: the lists that Moses has, the English one for a language without]
     #[arg(long, value_name = "FILE,...", value_delimiter = ',', help_heading = "Words")]
     pub nonbreaking_prefixes: Vec<PathBuf>,
     /// Put text in lower case, behind the tokenizer

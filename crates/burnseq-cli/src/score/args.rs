@@ -1,9 +1,11 @@
 //! The flags of `score`: those of fairseq-score, and those of sacreBLEU.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
+
+use super::spellings::spelled;
 
 /// Score translations against references.
 ///
@@ -41,6 +43,13 @@ pub struct ScoreArgs {
     )]
     pub gen_output: Vec<PathBuf>,
 
+    /// The file of references holds this many on each line, with tabulators between them [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Input")]
+    pub num_refs: Option<usize>,
+    /// Encoding of all files; UTF-8 is the only one
+    #[arg(short = 'e', long, value_name = "NAME", help_heading = "Input")]
+    pub encoding: Option<String>,
+
     /// Highest order of n-grams, 1 to 4 [default: 4]
     #[arg(short = 'o', long, value_name = "N", help_heading = "BLEU on tokens")]
     pub order: Option<usize>,
@@ -70,6 +79,9 @@ pub struct ScoreArgs {
     /// BLEU: how lines become tokens: 13a, none, intl, char, zh [default: 13a]
     #[arg(long, value_name = "NAME", help_heading = "sacreBLEU")]
     pub tokenize: Option<String>,
+    /// Source and target language, such as `en-de`: BLEU of Chinese has the tokenizer zh then
+    #[arg(short = 'l', long, value_name = "PAIR", help_heading = "sacreBLEU")]
+    pub language_pair: Option<String>,
     /// BLEU: what happens to orders without a match: exp, floor, add-k, none [default: exp]
     #[arg(long, value_name = "NAME", help_heading = "sacreBLEU")]
     pub smooth_method: Option<String>,
@@ -157,6 +169,15 @@ pub struct ScoreArgs {
     #[arg(long, value_name = "N", help_heading = "Significance")]
     pub seed: Option<u64>,
 
+    /// Print no notes
+    #[arg(short = 'q', long, help_heading = "Output")]
+    pub quiet: bool,
+    /// Of sacreBLEU; nothing is coloured
+    #[arg(long, hide = true)]
+    pub no_color: bool,
+    /// Of sacreBLEU; a paired test takes one thread
+    #[arg(long, value_name = "N", hide = true)]
+    pub paired_jobs: Option<u32>,
     /// How sacreBLEU's scores are printed [default: text]
     #[arg(short = 'f', long, value_enum, value_name = "FORMAT", help_heading = "Output")]
     pub format: Option<Format>,
@@ -199,30 +220,12 @@ pub enum Format {
     Json,
 }
 
-/// sacreBLEU's flags of several letters behind one hyphen, as clap has none.
-const SHORT_FLAGS: [(&str, &str); 12] = [
-    ("-sl", "--sentence-level"),
-    ("-tok", "--tokenize"),
-    ("-sv", "--smooth-value"),
-    ("-lc", "--lowercase"),
-    ("-cc", "--chrf-char-order"),
-    ("-cw", "--chrf-word-order"),
-    ("-ci", "--confidence"),
-    ("-cin", "--confidence-n"),
-    ("-pbs", "--paired-bs"),
-    ("-pbsn", "--paired-bs-n"),
-    ("-par", "--paired-ar"),
-    ("-parn", "--paired-ar-n"),
-];
-
-/// Reads the command line; `--help` and wrong flags end the process, as usual.
-pub fn parse() -> ScoreArgs {
-    ScoreArgs::parse_from(std::env::args_os().map(long_flag))
-}
-
-pub(super) fn long_flag(arg: OsString) -> OsString {
-    let known = SHORT_FLAGS.iter().find(|(short, _)| arg == *short);
-    known.map_or(arg, |(_, long)| OsString::from(long))
+/// Reads the command line; `--help` and flags that do not exist end the process, as usual.
+///
+/// # Errors
+/// Options of sacreBLEU that are refused, as wrong usage.
+pub fn parse() -> Result<ScoreArgs> {
+    spelled(std::env::args_os()).map(ScoreArgs::parse_from)
 }
 
 impl ScoreArgs {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use burnseq_text::LineReader;
+use burnseq_text::whitespace::is_space;
+use burnseq_text::{LineReader, carries_subword_marks};
 
 use super::args::ScoreArgs;
 use crate::exit::usage;
@@ -25,8 +26,9 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    /// Reads everything that the flags name; `text` takes the detokenised lines of a decoder where
-    /// there are references to compare them with.
+    /// Reads everything that the flags name. `text` reads as sacreBLEU does: without white space at the end of lines, and
+    /// with several systems, or references, between tabulators; of a decoder it takes the detokenised lines where there
+    /// are references to compare them with.
     ///
     /// # Errors
     /// Files that cannot be read, are empty, or have different numbers of lines.
@@ -39,6 +41,16 @@ impl Inputs {
         };
         let mut references = read_all(args.references())?;
         let mut systems = read_all(&args.systems())?;
+        if text {
+            references.iter_mut().chain(&mut systems).for_each(Side::trim);
+            let from_stdin = args.systems().iter().position(|path| path == Path::new("-"));
+            if let Some(number) = from_stdin.filter(|_| !args.refs.is_empty()) {
+                systems = systems.remove(number).split_systems()?;
+            }
+            if let Some(count) = args.num_refs.filter(|count| *count > 1) {
+                references = references.remove(0).split_references(count)?;
+            }
+        }
         let own_references = !references.is_empty();
         for path in &args.gen_output {
             let output = Decoded::parse(read_lines(path)?)?;
@@ -57,6 +69,10 @@ impl Inputs {
                     ),
                 }
             }
+        }
+        if text {
+            // Those of a decoder, too.
+            references.iter_mut().chain(&mut systems).for_each(Side::trim);
         }
         let inputs = Self { systems, references };
         inputs.check()?;
@@ -79,6 +95,98 @@ impl Inputs {
             )),
             None => Ok(()),
         }
+    }
+}
+
+impl Inputs {
+    /// What is wrong where translations hold subwords, and references do not, or the reverse: few tokens are equal then.
+    pub(super) fn pieces_problem(&self) -> Option<String> {
+        let system = self.systems.iter().find(|side| side.holds_pieces());
+        let reference = self.references.iter().find(|side| side.holds_pieces());
+        let remedy =
+            "score text: the D- lines of `generate` and `interactive`, or H- lines with --remove-bpe";
+        match (system, reference) {
+            (Some(system), None) => Some(format!(
+                "{} holds subwords (`@@ ` or `\u{2581}`), {} holds words; {remedy}",
+                system.name, self.references[0].name
+            )),
+            (None, Some(reference)) => Some(format!(
+                "{} holds subwords (`@@ ` or `\u{2581}`), {} holds words; {remedy}",
+                reference.name, self.systems[0].name
+            )),
+            (Some(_), Some(_)) | (None, None) => None,
+        }
+    }
+}
+
+impl Side {
+    /// Whether subword marks are on at least one line in twenty.
+    fn holds_pieces(&self) -> bool {
+        let marked = self
+            .lines
+            .iter()
+            .filter(|line| carries_subword_marks(line))
+            .count();
+        marked > 0 && marked * 20 >= self.lines.len()
+    }
+
+    /// Removes white space at the ends of lines.
+    fn trim(&mut self) {
+        for line in &mut self.lines {
+            line.truncate(line.trim_end_matches(is_space).len());
+        }
+    }
+
+    /// The systems of lines with tabulators between them; the first line tells how many there are.
+    fn split_systems(self) -> Result<Vec<Self>> {
+        let count = self.lines.first().map_or(1, |line| line.split('\t').count());
+        if count == 1 {
+            return Ok(vec![self]);
+        }
+        let system = |number: usize| Self {
+            name: format!("System {}", number + 1),
+            lines: Vec::with_capacity(self.lines.len()),
+        };
+        let mut systems: Vec<Self> = (0..count).map(system).collect();
+        for (number, line) in (1..).zip(&self.lines) {
+            let fields: Vec<&str> = line.split('\t').collect();
+            if fields.len() != count {
+                bail!(
+                    "{}:{number}: the line has {} fields between tabulators, the first one has {count}\nhint: replace tabulators \
+                     that belong to the text by blanks",
+                    self.name,
+                    fields.len()
+                );
+            }
+            for (system, field) in systems.iter_mut().zip(fields) {
+                system.lines.push(field.to_owned());
+            }
+        }
+        systems.iter_mut().for_each(Self::trim);
+        Ok(systems)
+    }
+
+    /// The references of lines with tabulators between them.
+    fn split_references(self, count: usize) -> Result<Vec<Self>> {
+        let reference = |_| Self {
+            name: self.name.clone(),
+            lines: Vec::with_capacity(self.lines.len()),
+        };
+        let mut references: Vec<Self> = (0..count).map(reference).collect();
+        for (number, line) in (1..).zip(&self.lines) {
+            let fields: Vec<&str> = line.splitn(count, '\t').collect();
+            if fields.len() != count {
+                bail!(
+                    "{}:{number}: --num-refs asks for {count} references between tabulators, the line has {}",
+                    self.name,
+                    fields.len()
+                );
+            }
+            for (reference, field) in references.iter_mut().zip(fields) {
+                reference.lines.push(field.to_owned());
+            }
+        }
+        Ok(references)
     }
 }
 
@@ -225,6 +333,51 @@ mod tests {
         assert_eq!(decoded.hypotheses(true).unwrap().lines, ["H two", "H ten"]);
         assert_eq!(decoded.references().unwrap().lines, ["t two", "t\tten"]);
         assert!(error(decoded.check_numbers()).contains("sentence 0 has no H- line"));
+    }
+
+    fn side(name: &str, text: &str) -> Side {
+        Side {
+            name: name.to_owned(),
+            lines: text.lines().map(str::to_owned).collect(),
+        }
+    }
+
+    #[test]
+    fn tabulators_part_systems_and_references() {
+        let systems = side("stdin", "a \tb\nc\td\n").split_systems().unwrap();
+        assert_eq!(systems, [side("System 1", "a\nc"), side("System 2", "b\nd")]);
+        assert_eq!(
+            side("stdin", "a\nb").split_systems().unwrap(),
+            [side("stdin", "a\nb")]
+        );
+        let uneven = error(side("stdin", "a\tb\nc\n").split_systems());
+        assert!(uneven.starts_with("stdin:2: the line has 1 fields"), "{uneven}");
+        let references = side("ref", "a\tb\tc\nd\te\n").split_references(2).unwrap();
+        assert_eq!(references, [side("ref", "a\nd"), side("ref", "b\tc\ne")]);
+        let uneven = error(side("ref", "a\n").split_references(2));
+        assert!(uneven.starts_with("ref:1: --num-refs asks for 2"), "{uneven}");
+    }
+
+    #[test]
+    fn subwords_against_words_are_told() {
+        let problem = |system: &str, reference: &str| {
+            let inputs = Inputs {
+                systems: vec![side("sys", system)],
+                references: vec![side("ref", reference)],
+            };
+            inputs.pieces_problem()
+        };
+        let found = problem("\u{2581}ein Hund", "ein Hund").unwrap();
+        assert!(
+            found.starts_with("sys holds subwords") && found.contains("D- lines"),
+            "{found}"
+        );
+        let found = problem("ein Hund", "ein H@@ und").unwrap();
+        assert!(found.starts_with("ref holds subwords"), "{found}");
+        assert_eq!(problem("H@@ und", "H@@ und"), None);
+        assert_eq!(problem("Hund", "Hund"), None);
+        let stray = format!("{}a@@ b", "ein Hund\n".repeat(40));
+        assert_eq!(problem(&stray, "ein Hund"), None);
     }
 
     #[test]

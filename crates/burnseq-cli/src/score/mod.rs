@@ -5,6 +5,7 @@ mod evaluate;
 mod input;
 mod report;
 mod request;
+mod spellings;
 mod table;
 
 use std::io::Write;
@@ -12,6 +13,7 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use burnseq_metrics::{TokenisedBleu, TokenisedBleuConfig};
 
+use crate::decoding::format::note;
 use crate::exit::usage;
 pub use args::{Format, MetricName, ScoreArgs, parse};
 use input::{Inputs, Side};
@@ -26,15 +28,26 @@ const TOKENISED_LINES: usize = 100;
 /// Wrong flags (marked as wrong usage); files that cannot be read or do not belong together.
 pub fn run(args: &ScoreArgs) -> Result<()> {
     let request = args.request().map_err(usage)?;
+    if !args.quiet {
+        for (flag, given) in [
+            ("--no-color", args.no_color),
+            ("--paired-jobs", args.paired_jobs.is_some()),
+        ] {
+            if given {
+                note(&format!("{flag} changes nothing here"));
+            }
+        }
+    }
+    let sacrebleus = matches!(request, Request::Sacrebleu(_));
+    let inputs = Inputs::read(args, sacrebleus)?;
+    if !args.quiet
+        && let Some(problem) = inputs.pieces_problem()
+    {
+        note(&problem);
+    }
     let text = match request {
-        Request::Tokenised { config, sentences } => {
-            let inputs = Inputs::read(args, false)?;
-            tokenised(config, sentences, &inputs)?
-        }
-        Request::Sacrebleu(request) => {
-            let inputs = Inputs::read(args, true)?;
-            sacrebleu(&request, &inputs)?
-        }
+        Request::Tokenised { config, sentences } => tokenised(config, sentences, &inputs)?,
+        Request::Sacrebleu(request) => sacrebleu(&request, &inputs)?,
     };
     std::io::stdout()
         .write_all(text.as_bytes())
@@ -76,12 +89,10 @@ fn sacrebleu(request: &SacrebleuRequest, inputs: &Inputs) -> Result<String> {
 fn note_tokenised(side: &Side) {
     let tokenised = side.lines.iter().filter(|line| line.trim_end().ends_with(" ."));
     if tokenised.count() >= TOKENISED_LINES {
-        // Nobody is left to tell when stderr itself is closed.
-        let _ = writeln!(
-            std::io::stderr(),
-            "note: {}: {TOKENISED_LINES} lines and more end in a full stop of its own; detokenise them first, or say \
-             --force if they are text, --tokenize none if they are tokens",
+        note(&format!(
+            "{}: {TOKENISED_LINES} lines and more end in a full stop of its own; detokenise them first, or say --force if they \
+             are text, --tokenize none if they are tokens",
             side.name
-        );
+        ));
     }
 }

@@ -82,6 +82,7 @@ impl ScoreArgs {
     /// Wrong usage.
     pub(super) fn request(&self) -> Result<Request> {
         self.check_files()?;
+        self.check_encoding()?;
         let sacrebleu = self.is_sacrebleu();
         let foreign = if sacrebleu {
             self.tokens_only()
@@ -122,6 +123,15 @@ impl ScoreArgs {
         if !self.refs.is_empty() && !self.reference.is_empty() {
             bail!("references are given twice: as arguments and with -r");
         }
+        match self.num_refs {
+            Some(0) => bail!("--num-refs must be at least 1"),
+            Some(2..) if self.references().len() > 1 => bail!(
+                "--num-refs is about one file that holds several references of each line, but {} files are given\nhint: leave \
+                 it out; every file holds one reference of each line",
+                self.references().len()
+            ),
+            _ => {}
+        }
         if self.references().is_empty() && self.gen_output.is_empty() {
             bail!("there is no reference\nhint: give it with -r FILE");
         }
@@ -131,6 +141,23 @@ impl ScoreArgs {
             bail!("standard input can be read only once\nhint: name the other files");
         }
         Ok(())
+    }
+
+    fn check_encoding(&self) -> Result<()> {
+        match &self.encoding {
+            Some(name)
+                if !matches!(
+                    &*name.to_ascii_lowercase(),
+                    "utf-8" | "utf8" | "utf_8" | "utf-8-sig"
+                ) =>
+            {
+                bail!(
+                    "--encoding {name} is not supported; all files are UTF-8\nhint: convert them first: `iconv -f {name} -t UTF-8 \
+                 FILE`"
+                )
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A flag that says something about BLEU on tokens.
@@ -154,6 +181,10 @@ impl ScoreArgs {
             ("--format", self.format.is_some()),
             ("--width", self.width.is_some()),
             ("--score-only", self.score_only),
+            ("--language-pair", self.language_pair.is_some()),
+            ("--num-refs", self.num_refs.is_some()),
+            ("--paired-jobs", self.paired_jobs.is_some()),
+            ("--no-color", self.no_color),
         ];
         let several = self.systems().len() + self.gen_output.len() > 1;
         let several = several.then_some("a comparison of several systems");
@@ -240,7 +271,7 @@ impl ScoreArgs {
             metrics: names.iter().map(metric).collect::<Result<_>>()?,
             test,
             sentences: self.sentence_level,
-            warn_tokenised: names.contains(&MetricName::Bleu) && !tokenised && !self.force,
+            warn_tokenised: names.contains(&MetricName::Bleu) && !tokenised && !self.force && !self.quiet,
             style,
             width: self
                 .width
@@ -291,9 +322,19 @@ impl ScoreArgs {
     }
 
     fn bleu(&self) -> Result<Bleu> {
-        let tokenizer = match &self.tokenize {
-            Some(name) => name.parse()?,
-            None => Tokenizer::default(),
+        let target = match self.language_pair.as_deref().map(|pair| pair.split_once('-')) {
+            Some(None) => bail!("--language-pair takes two languages, such as `en-de`"),
+            Some(Some((_, target))) => Some(target),
+            None => None,
+        };
+        let tokenizer = match (&self.tokenize, target) {
+            (Some(name), _) => name.parse()?,
+            (None, Some("zh")) => Tokenizer::Zh,
+            (None, Some(target @ ("ja" | "ko"))) => bail!(
+                "BLEU of `{target}` takes MeCab, which is not here\nhint: --tokenize char scores characters; --tokenize none \
+                 scores the words of text that MeCab has split"
+            ),
+            (None, _) => Tokenizer::default(),
         };
         let method = self.smooth_method.as_deref().unwrap_or("exp");
         let config = BleuConfig {
@@ -341,12 +382,12 @@ mod tests {
 
     use clap::Parser;
 
-    use super::super::args::long_flag;
+    use super::super::spellings::spelled;
     use super::*;
 
     fn args(flags: &str) -> ScoreArgs {
         let flags = ["score"].into_iter().chain(flags.split_whitespace());
-        ScoreArgs::try_parse_from(flags.map(|flag| long_flag(flag.into()))).unwrap()
+        ScoreArgs::try_parse_from(spelled(flags.map(Into::into)).unwrap()).unwrap()
     }
 
     fn problem(flags: &str) -> String {
@@ -433,6 +474,39 @@ mod tests {
         ] {
             assert!(problem(flags).contains(expected), "{flags}: {}", problem(flags));
         }
+    }
+
+    #[test]
+    fn the_language_chooses_the_tokenizer_of_bleu() {
+        let tokenizer = |flags: &str| match &sacrebleu(flags).metrics[0] {
+            AnyMetric::Bleu(bleu) => bleu.config().tokenizer,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(tokenizer("ref -i a -l en-zh"), Tokenizer::Zh);
+        assert_eq!(tokenizer("ref -i a -l en-zh -tok none"), Tokenizer::None);
+        assert_eq!(tokenizer("ref -i a -l zh-en"), Tokenizer::default());
+        assert_eq!(tokenizer("-l en-de ref -e UTF-8 -q"), Tokenizer::default());
+        for (flags, expected) in [
+            (
+                "ref -i a -l en-ja",
+                "BLEU of `ja` takes MeCab, which is not here\nhint: --tokenize char",
+            ),
+            ("ref -i a -l de", "--language-pair takes two languages"),
+            (
+                "-s a -r b -l en-de",
+                "--language-pair goes with sacreBLEU's metrics",
+            ),
+            (
+                "ref -i a -e latin1",
+                "hint: convert them first: `iconv -f latin1 -t UTF-8 FILE`",
+            ),
+            ("ref1 ref2 -i a -nr 2", "hint: leave it out"),
+            ("ref -i a -nr 0", "--num-refs must be at least 1"),
+        ] {
+            assert!(problem(flags).contains(expected), "{flags}: {}", problem(flags));
+        }
+        // A metric without words asks for none.
+        sacrebleu("ref -i a -l en-ja -m chrf");
     }
 
     #[test]

@@ -25,6 +25,12 @@ pub enum TextCommand {
     Detokenize(LanguageArgs),
     /// Write quotation marks, dashes and blanks in one form, as Moses' normalize-punctuation.perl
     NormalizePunctuation(LanguageArgs),
+    /// Write full-width and typographic punctuation in ASCII, as Moses' replace-unicode-punctuation.perl
+    ReplaceUnicodePunctuation(StreamArgs),
+    /// Put blanks in the place of characters that print nothing, as Moses' remove-non-printing-char.perl
+    RemoveNonPrintingChar(StreamArgs),
+    /// Turn the entities of tokenised text into characters, as Moses' deescape-special-chars.perl
+    DeescapeSpecialChars(StreamArgs),
     /// Put text in lower case, character by character
     Lowercase(StreamArgs),
     /// Leave out pairs of tokenised lines that are empty, too short or long, or of unlike length
@@ -81,8 +87,8 @@ pub struct TokenizeArgs {
     /// Do not write `& | < > ' " [ ]` as entities
     #[arg(long)]
     pub no_escape: bool,
-    /// Abbreviations that keep their full stop, in Moses' format [default: a built-in list for de and en, initials for
-    /// other languages]
+    /// Abbreviations that keep their full stop, in Moses' format [default: the list that Moses has for the language, the
+    /// English one where it has none]
     #[arg(long, value_name = "FILE")]
     pub nonbreaking_prefixes: Option<PathBuf>,
     /// Regular expressions, one per line; what they match becomes a token as it stands

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use burnseq_text::moses::CleanCorpus;
-use burnseq_text::{LineReader, iwslt};
+use burnseq_text::{LineReader, iwslt, packed_path};
 
 use super::args::{CleanArgs, ExtractArgs, PairArgs, SplitArgs};
 use super::output::{Output, PairOutput, check_free};
@@ -29,7 +29,8 @@ struct PairReader {
 impl PairReader {
     fn open(paths: &[PathBuf; 2]) -> Result<Self> {
         let [src, tgt] = paths;
-        let open = |path: &PathBuf| LineReader::open(path).map(LineReader::ending_at_newlines);
+        let open =
+            |path: &PathBuf| LineReader::open(packed_path(path.clone())).map(LineReader::ending_at_newlines);
         Ok(Self {
             readers: [open(src)?, open(tgt)?],
         })

@@ -11,9 +11,10 @@ use std::io;
 use anyhow::Result;
 use burnseq_text::moses::{
     MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes, ProtectedPatterns, lowercase,
-    normalize_punctuation,
+    normalize_punctuation, replace_non_printing, replace_unicode_punctuation, unescape,
 };
 
+use crate::decoding::format::note;
 pub use args::{
     CleanArgs, DecodeArgs, EncodeArgs, ExtractArgs, LanguageArgs, ModelArgs, PairArgs, SplitArgs, StreamArgs,
     SubwordCommand, TextArgs, TextCommand, TokenizeArgs,
@@ -29,11 +30,18 @@ pub fn run(args: &TextArgs) -> Result<()> {
         TextCommand::Tokenize(args) => tokenize(args),
         TextCommand::Detokenize(args) => {
             let detokenizer = MosesDetokenizer::new(&args.language);
-            map_lines(&args.stream, || |_, line: &str| Ok(detokenizer.detokenize(line)))
+            map_lines(&args.stream, || |_, line: &str| Ok(detokenize(detokenizer, line)))
         }
         TextCommand::NormalizePunctuation(args) => map_lines(&args.stream, || {
             |_, line: &str| Ok(normalize_punctuation(&args.language, line))
         }),
+        TextCommand::ReplaceUnicodePunctuation(args) => {
+            map_lines(args, || |_, line: &str| Ok(replace_unicode_punctuation(line)))
+        }
+        TextCommand::RemoveNonPrintingChar(args) => {
+            map_lines(args, || |_, line: &str| Ok(replace_non_printing(line)))
+        }
+        TextCommand::DeescapeSpecialChars(args) => map_lines(args, || |_, line: &str| Ok(unescape(line))),
         TextCommand::Lowercase(args) => map_lines(args, || |_, line: &str| Ok(lowercase(line))),
         TextCommand::Clean(args) => corpus::clean(args),
         TextCommand::Split(args) => corpus::split(args),
@@ -50,12 +58,26 @@ pub fn run(args: &TextArgs) -> Result<()> {
     })
 }
 
+/// A line of markup stays as it is, as in Moses.
+fn detokenize(detokenizer: MosesDetokenizer, line: &str) -> String {
+    if line.len() > 2 && line.starts_with('<') && line.ends_with('>') {
+        line.to_owned()
+    } else {
+        detokenizer.detokenize(line)
+    }
+}
+
 fn tokenize(args: &TokenizeArgs) -> Result<()> {
     let mut tokenizer = MosesTokenizer::new(&args.language)
         .aggressive_dash_splits(args.aggressive_dash_splits)
         .escape(!args.no_escape);
-    if let Some(path) = &args.nonbreaking_prefixes {
-        tokenizer = tokenizer.nonbreaking_prefixes(NonbreakingPrefixes::load(path)?);
+    match &args.nonbreaking_prefixes {
+        Some(path) => tokenizer = tokenizer.nonbreaking_prefixes(NonbreakingPrefixes::load(path)?),
+        None if !NonbreakingPrefixes::is_built_in(&args.language) => note(&format!(
+            "there is no list of abbreviations for `{}`; the English one is used, as in Moses",
+            args.language
+        )),
+        None => {}
     }
     if let Some(path) = &args.protected {
         tokenizer = tokenizer.protected_patterns(ProtectedPatterns::load(path)?);

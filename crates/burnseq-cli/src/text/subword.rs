@@ -1,12 +1,15 @@
 //! `text subword`: an existing model applied to text, and undone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{Context, Result, anyhow};
 use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::subword_nmt::{Codes, SubwordNmt, Vocabulary};
-use burnseq_text::{SampleRng, SubwordModel, SubwordSampler, SubwordSampling};
+use burnseq_text::{SampleRng, SubwordModel, SubwordSampler, SubwordSampling, carries_subword_marks};
 
 use super::args::{DecodeArgs, EncodeArgs, ModelArgs, SubwordCommand};
 use super::stream::map_lines;
+use crate::decoding::format::note;
 use crate::exit::usage;
 
 /// Runs `text subword`.
@@ -40,10 +43,18 @@ fn encode(args: &EncodeArgs) -> Result<()> {
     let model = load(&args.model, vocabulary)?;
     match sampling {
         // A clone for each thread: models remember words, and threads would wait for each other.
-        None => map_lines(&args.stream, || {
-            let model = model.clone();
-            move |_, line: &str| Ok(model.encode_line(line)?)
-        }),
+        None => {
+            let marked = AtomicBool::new(false);
+            map_lines(&args.stream, || {
+                let (model, marked) = (model.clone(), &marked);
+                move |_, line: &str| {
+                    if carries_subword_marks(line) && !marked.swap(true, Ordering::Relaxed) {
+                        note("lines that carry subword marks already are segmented once more");
+                    }
+                    Ok(model.encode_line(line)?)
+                }
+            })
+        }
         Some(sampling) => {
             let sampler = SubwordSampler::new(&model, sampling).map_err(usage)?;
             let seed = args.seed.unwrap_or(1);

@@ -8,6 +8,7 @@ pub(crate) mod alignment;
 mod config;
 mod destination;
 pub(crate) mod dictionaries;
+mod found;
 mod gather;
 mod learn;
 pub(crate) mod observer;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use burnseq_text::LineReader;
+use burnseq_text::{LineReader, packed_path};
 
 use crate::error::{Error, Result};
 use crate::lines::Lines;
@@ -157,12 +157,13 @@ impl PairReader {
     }
 }
 
-/// `PREFIX.LANG`, or `PREFIX` for text of no particular language.
+/// `PREFIX.LANG`, or `PREFIX` for text of no particular language; the same with `.gz` or `.zst` where that is all there is.
 pub(crate) fn text_path(prefix: &Path, lang: Option<&str>) -> PathBuf {
-    lang.map_or_else(
+    let path = lang.map_or_else(
         || prefix.to_owned(),
         |lang| crate::indexed::with_suffix(prefix, &format!(".{lang}")),
-    )
+    );
+    packed_path(path)
 }
 
 /// Reads text once: looks at its chunks on `workers` threads, each with its own closure of `make_work`, and hands what they

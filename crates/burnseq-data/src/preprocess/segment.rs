@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use burnseq_text::{TextPipeline, TextSettings, tokenize_line};
+use burnseq_text::{SubwordSettings, TextPipeline, TextSettings, tokenize_line};
 
 use super::pairs::Chunk;
 use crate::error::Result;
@@ -11,20 +11,39 @@ use crate::error::Result;
 /// remember words and threads that share one wait for each other.
 #[derive(Debug, Clone)]
 pub(crate) struct Segmenter {
+    /// What is done here.
     pipeline: TextPipeline,
+    /// What is done to text that comes later.
+    settings: TextSettings,
     /// The pipeline changes nothing.
     as_is: bool,
 }
 
 impl Segmenter {
     pub(crate) fn new(pipeline: TextPipeline) -> Self {
-        let as_is = *pipeline.settings() == TextSettings::default();
-        Self { pipeline, as_is }
+        let settings = pipeline.settings().clone();
+        Self::of_segmented(pipeline, settings)
     }
 
-    /// What is done to a line.
+    /// For text that consists of tokens already: `pipeline` changes it no more than that allows, and `settings` are for
+    /// text that comes later.
+    pub(crate) fn of_segmented(pipeline: TextPipeline, settings: TextSettings) -> Self {
+        let as_is = *pipeline.settings() == TextSettings::default();
+        Self {
+            pipeline,
+            settings,
+            as_is,
+        }
+    }
+
+    /// What is done to a line of text that comes later.
     pub(crate) fn settings(&self) -> &TextSettings {
-        self.pipeline.settings()
+        &self.settings
+    }
+
+    /// Whether subwords are applied to the text at hand.
+    pub(crate) fn segments(&self) -> bool {
+        self.pipeline.settings().subword != SubwordSettings::None
     }
 
     /// Whether lines stay as they are.

@@ -6,13 +6,14 @@ use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
 
 use super::Notes;
-use super::config::{BpeKind, PreprocessConfig, TokenizerKind};
+use super::config::{BpeKind, PreprocessConfig};
 use super::dictionaries::{count, given_files};
+use super::found::{Marked, automatic_kind};
 use super::learn::{Learnt, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
 use super::pairs::PairReader;
 use super::segment::Segmenter;
-use super::survey::{Marks, SplitSurvey};
+use super::survey::SplitSurvey;
 use super::words::{self, Words};
 use crate::error::{Error, Result};
 
@@ -26,6 +27,8 @@ pub(crate) struct Subwords {
     langs: Vec<Option<String>>,
     files: TextFiles,
     description: String,
+    /// Sides whose text carries the subwords already.
+    marked: Vec<bool>,
 }
 
 /// `text.LANG.json`, or `text.json` for text of no particular language.
@@ -50,43 +53,71 @@ impl Subwords {
         notes: &mut Notes<'_>,
     ) -> Result<Self> {
         let words = Words::new(config)?;
+        words.notes().into_iter().for_each(|note| notes.add(note));
+        let subwords = Self::choose(config, &words, surveys, observer, notes)?;
+        let segments: Vec<bool> = subwords.segmenters.iter().map(Segmenter::segments).collect();
+        Marked::find(config, surveys)?.check_splits(&segments, surveys, notes)?;
+        Ok(subwords)
+    }
+
+    fn choose(
+        config: &PreprocessConfig,
+        words: &Words,
+        surveys: &[SplitSurvey],
+        observer: &dyn Observer,
+        notes: &mut Notes<'_>,
+    ) -> Result<Self> {
+        if config.bpe == BpeKind::None {
+            return Self::none(config, words);
+        }
+        let marked = Marked::find(config, surveys)?;
         if !config.bpe_model.is_empty() {
-            return Self::given(config, &words, &config.bpe_model, BpeKind::Sentencepiece);
+            marked.note(surveys, "--bpe-model is", notes);
+            let paths = &config.bpe_model;
+            return Self::given(config, words, paths, BpeKind::Sentencepiece, marked.flags());
         }
         if !config.bpe_codes.is_empty() {
-            let given = Self::given(config, &words, &config.bpe_codes, BpeKind::SubwordNmt)?;
+            marked.note(surveys, "--bpe-codes are", notes);
+            let paths = &config.bpe_codes;
+            let given = Self::given(config, words, paths, BpeKind::SubwordNmt, marked.flags())?;
             return given.with_vocabularies(config, observer);
         }
-        let kind = match config.bpe {
-            BpeKind::Auto => {
-                if let Some(found) = Self::beside_dictionaries(config, &words, notes)? {
-                    return Ok(found);
-                }
-                automatic_kind(config, &words, surveys, notes)?
-            }
-            kind => kind,
-        };
-        match kind {
+        if config.bpe == BpeKind::Auto
+            && let Some(found) = Self::beside_dictionaries(config, words, &marked, surveys, notes)?
+        {
+            return Ok(found);
+        }
+        match automatic_kind(config, words, surveys, &marked, notes) {
             BpeKind::Sentencepiece => {
-                let learnt = learn_sentencepiece(config, &words, surveys, observer, notes)?;
-                Self::learnt(config, &words, kind, learnt)
+                let learnt = learn_sentencepiece(config, words, surveys, observer, notes)?;
+                Self::learnt(config, words, BpeKind::Sentencepiece, learnt)
             }
             BpeKind::SubwordNmt => {
-                let learnt = learn_subword_nmt(config, &words, surveys, observer, notes)?;
-                Self::learnt(config, &words, kind, learnt)?.with_vocabularies(config, observer)
+                let learnt = learn_subword_nmt(config, words, surveys, observer, notes)?;
+                Self::learnt(config, words, BpeKind::SubwordNmt, learnt)?.with_vocabularies(config, observer)
             }
-            BpeKind::None | BpeKind::Auto => {
-                let settings = (0..config.langs().len())
-                    .map(|side| words.settings(side, Normalization::None, SubwordSettings::None))
-                    .collect();
-                let description = if words.as_is() {
-                    "none, text is used as it is".to_owned()
-                } else {
-                    "none".to_owned()
-                };
-                Self::new(config, settings, words.files().clone(), description)
-            }
+            BpeKind::None | BpeKind::Auto => Self::none(config, words),
         }
+    }
+
+    /// No subwords.
+    fn none(config: &PreprocessConfig, words: &Words) -> Result<Self> {
+        let sides = config.langs().len();
+        let settings = (0..sides)
+            .map(|side| words.settings(side, Normalization::None, SubwordSettings::None))
+            .collect();
+        let description = if words.as_is() {
+            "none, text is used as it is".to_owned()
+        } else {
+            "none".to_owned()
+        };
+        Self::new(
+            config,
+            settings,
+            words.files().clone(),
+            description,
+            vec![false; sides],
+        )
     }
 
     fn new(
@@ -94,21 +125,39 @@ impl Subwords {
         settings: Vec<TextSettings>,
         files: TextFiles,
         description: String,
+        marked: Vec<bool>,
     ) -> Result<Self> {
         let mut segmenters = Vec::new();
-        for settings in settings {
-            segmenters.push(Segmenter::new(TextPipeline::new(settings, &files)?));
+        for (settings, &marked) in settings.into_iter().zip(&marked) {
+            let pipeline = TextPipeline::new(settings.clone(), &files)?;
+            segmenters.push(if marked {
+                // Words and subwords are there already.
+                let applied = TextSettings {
+                    lowercase: settings.lowercase,
+                    ..TextSettings::default()
+                };
+                Segmenter::of_segmented(TextPipeline::new(applied, &files)?, settings)
+            } else {
+                Segmenter::new(pipeline)
+            });
         }
         Ok(Self {
             segmenters,
             langs: config.langs(),
             files,
             description,
+            marked,
         })
     }
 
     /// Models that exist: one for both sides, or one for each.
-    fn given(config: &PreprocessConfig, words: &Words, paths: &[PathBuf], kind: BpeKind) -> Result<Self> {
+    fn given(
+        config: &PreprocessConfig,
+        words: &Words,
+        paths: &[PathBuf],
+        kind: BpeKind,
+        marked: Vec<bool>,
+    ) -> Result<Self> {
         let mut models = Vec::new();
         for path in paths {
             models.push(std::fs::read(path).map_err(Error::read(path))?);
@@ -133,6 +182,7 @@ impl Subwords {
             settings,
             files,
             format!("{kind}, given: {}", listed.join(", ")),
+            marked,
         )
     }
 
@@ -150,7 +200,8 @@ impl Subwords {
             }
             files.insert(name, model.content.clone());
         }
-        Self::new(config, settings, files, learnt.description)
+        let marked = vec![false; settings.len()];
+        Self::new(config, settings, files, learnt.description, marked)
     }
 
     /// The same codes, which split pieces again that are rare on their side (Sennrich et al. 2016, section 3.2):
@@ -191,7 +242,7 @@ impl Subwords {
             Some(threshold) => format!("{}, pieces seen {threshold} times or more", self.description),
             None => format!("{}, pieces of a vocabulary", self.description),
         };
-        Self::new(config, settings, files, description)
+        Self::new(config, settings, files, description, self.marked)
     }
 
     /// A vocabulary for each side, as subword-nmt's `get-vocab` makes it from the segmented training text.
@@ -220,6 +271,8 @@ impl Subwords {
     fn beside_dictionaries(
         config: &PreprocessConfig,
         words: &Words,
+        marked: &Marked,
+        surveys: &[SplitSurvey],
         notes: &mut Notes<'_>,
     ) -> Result<Option<Self>> {
         let dictionaries = given_files(config);
@@ -251,10 +304,19 @@ impl Subwords {
         }
         let listed: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
         let listed = listed.join(", ");
-        notes.add(format!(
-            "text is segmented as {listed} say, which lie beside the dictionaries"
-        ));
-        Self::new(config, settings, files, format!("as in {listed}")).map(Some)
+        let subwords = settings.iter().any(|side| side.subword != SubwordSettings::None);
+        let flags = if subwords {
+            marked.note(surveys, "the settings beside the dictionaries are", notes);
+            marked.flags()
+        } else {
+            vec![false; settings.len()]
+        };
+        if flags.iter().any(|marked| !marked) {
+            notes.add(format!(
+                "text is segmented as {listed} say, which lie beside the dictionaries"
+            ));
+        }
+        Self::new(config, settings, files, format!("as in {listed}"), flags).map(Some)
     }
 
     /// What turns lines of each side into tokens, source first.
@@ -270,7 +332,12 @@ impl Subwords {
     /// In words, for the report.
     pub(crate) fn description(&self) -> String {
         let words = words::description(self.segmenters[0].settings());
-        [&self.description, words].concat()
+        let marked = if self.marked.contains(&true) {
+            "; the text carries them already"
+        } else {
+            ""
+        };
+        [&self.description, words, marked].concat()
     }
 
     /// Writes the settings of each side and the models they name into a folder.
@@ -288,50 +355,6 @@ impl Subwords {
             std::fs::write(&path, content).map_err(Error::write(&path))?;
         }
         Ok(())
-    }
-}
-
-/// What `auto` means for this text.
-///
-/// # Errors
-/// When the text carries marks that the tokenizer would split.
-fn automatic_kind(
-    config: &PreprocessConfig,
-    words: &Words,
-    surveys: &[SplitSurvey],
-    notes: &mut Notes<'_>,
-) -> Result<BpeKind> {
-    let marks = surveys.first().and_then(SplitSurvey::marks);
-    if let Some(marks) = marks {
-        let mark = match marks {
-            Marks::ContinuationAt => "`@@ `",
-            Marks::WordStart => "`\u{2581}`",
-        };
-        if config.tokenizer != TokenizerKind::Space {
-            return Err(Error::Config(format!(
-                "the text carries subword marks ({mark}), which --tokenizer would split\n\
-                 hint: leave out --tokenizer, or give text without subwords"
-            )));
-        }
-        let used = if words.as_is() {
-            "is used as it is"
-        } else {
-            "gets no further subwords"
-        };
-        notes.add(format!("the text carries subword marks ({mark}) and {used}"));
-        Ok(BpeKind::None)
-    } else if config.tokenizer == TokenizerKind::Character {
-        Ok(BpeKind::None)
-    } else if given_files(config).is_empty() {
-        Ok(BpeKind::Sentencepiece)
-    } else {
-        // New subwords would not be in an existing dictionary.
-        notes.add(if words.as_is() {
-            "a dictionary is given, so the text is used as it is".to_owned()
-        } else {
-            "a dictionary is given, so no subwords are learnt".to_owned()
-        });
-        Ok(BpeKind::None)
     }
 }
 

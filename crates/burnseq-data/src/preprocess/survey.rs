@@ -30,6 +30,10 @@ pub(crate) struct FileSurvey {
     pub(crate) continuation_at: u64,
     /// Lines with a token that begins with `▁`.
     pub(crate) word_start: u64,
+    /// Tokens that are a single punctuation mark.
+    lone_marks: u64,
+    /// Words that end in such a mark.
+    joined_marks: u64,
     /// Lines that end at a carriage return without a line feed.
     pub(crate) lone_carriage_returns: u64,
 }
@@ -49,6 +53,14 @@ pub(crate) struct SplitSurvey {
     pub(crate) files: Vec<FileSurvey>,
 }
 
+/// Punctuation that raw text has right behind a word.
+fn ends_clause(c: char) -> bool {
+    matches!(
+        c,
+        '.' | ',' | '?' | '!' | ';' | '。' | '，' | '、' | '？' | '！' | '؟' | '،' | '।'
+    )
+}
+
 impl FileSurvey {
     fn of(chunk: &Chunk, side: usize, limit: usize) -> Self {
         let mut survey = Self::default();
@@ -58,6 +70,11 @@ impl FileSurvey {
                 words += 1;
                 at |= token.len() > 2 && token.ends_with("@@");
                 start |= token.starts_with('\u{2581}');
+                if token.ends_with(ends_clause) {
+                    let alone = token.chars().nth(1).is_none();
+                    survey.lone_marks += u64::from(alone);
+                    survey.joined_marks += u64::from(!alone);
+                }
             }
             survey.filled += u64::from(words > 0);
             survey.words += words;
@@ -72,6 +89,8 @@ impl FileSurvey {
         self.words += other.words;
         self.continuation_at += other.continuation_at;
         self.word_start += other.word_start;
+        self.lone_marks += other.lone_marks;
+        self.joined_marks += other.joined_marks;
     }
 }
 
@@ -132,21 +151,33 @@ impl SplitSurvey {
         })
     }
 
-    /// The marks that the text carries: on at least one in a hundred lines of some side, so that
-    /// a stray `@@` in raw text does not count.
-    pub(crate) fn marks(&self) -> Option<Marks> {
-        let carries = |lines: fn(&FileSurvey) -> u64| {
-            self.files
-                .iter()
-                .any(|file| lines(file) > 0 && lines(file) * 100 >= file.filled)
-        };
-        if carries(|file| file.continuation_at) {
+    /// The marks that the text of a side carries: on at least one in a hundred lines, so that a stray `@@` in raw text
+    /// does not count.
+    pub(crate) fn marks_of(&self, side: usize) -> Option<Marks> {
+        let file = &self.files[side];
+        let carries = |lines: u64| lines > 0 && lines * 100 >= file.filled;
+        if carries(file.continuation_at) {
             Some(Marks::ContinuationAt)
-        } else if carries(|file| file.word_start) {
+        } else if carries(file.word_start) {
             Some(Marks::WordStart)
         } else {
             None
         }
+    }
+
+    /// Whether half of the lines of a side carry marks.
+    pub(crate) fn mostly_marked(&self, side: usize) -> bool {
+        let file = &self.files[side];
+        file.continuation_at.max(file.word_start) * 2 >= file.filled
+    }
+
+    /// Whether punctuation stands alone on all sides, as a tokenizer leaves it.
+    pub(crate) fn is_tokenised(&self) -> bool {
+        let apart = |file: &FileSurvey| {
+            // A few abbreviations keep their full stop.
+            file.lone_marks * 10 >= file.filled && file.lone_marks > file.joined_marks * 4
+        };
+        self.files.iter().all(apart)
     }
 
     /// Words on some sides.
@@ -169,16 +200,27 @@ mod tests {
     #[test]
     fn marks_are_told_from_stray_signs() {
         let raw = "ein Haus\n".repeat(200);
-        assert_eq!(survey(&raw).unwrap().marks(), None);
-        assert_eq!(survey(&format!("{raw}a@@ b\n")).unwrap().marks(), None);
+        let marks = |text: &str| survey(text).unwrap().marks_of(0);
+        assert_eq!(marks(&raw), None);
+        assert_eq!(marks(&format!("{raw}a@@ b\n")), None);
         let marked = "ein Hau@@ s\n".repeat(3);
-        assert_eq!(
-            survey(&format!("{raw}{marked}")).unwrap().marks(),
-            Some(Marks::ContinuationAt)
-        );
+        assert_eq!(marks(&format!("{raw}{marked}")), Some(Marks::ContinuationAt));
+        assert!(!survey(&format!("{raw}{marked}")).unwrap().mostly_marked(0));
         let pieces = "\u{2581}ein \u{2581}Hau s\n";
-        assert_eq!(survey(pieces).unwrap().marks(), Some(Marks::WordStart));
-        assert_eq!(survey("@@ alone\n").unwrap().marks(), None);
+        assert_eq!(marks(pieces), Some(Marks::WordStart));
+        assert!(survey(pieces).unwrap().mostly_marked(0));
+        assert_eq!(marks("@@ alone\n"), None);
+    }
+
+    #[test]
+    fn tokenised_text_is_told_from_raw_text() {
+        let tokenised = |text: &str| survey(text).unwrap().is_tokenised();
+        assert!(tokenised("ein Haus , ja .\nzwei , drei ?\nusw. fertig .\nohne\n"));
+        assert!(tokenised("他 说 好 。\n"));
+        assert!(!tokenised("ein Haus, ja.\nzwei ?\n"));
+        assert!(!tokenised("ein Haus\nzwei\n"));
+        assert!(!tokenised("他说好。\n"));
+        assert!(!tokenised("Oui, mais non !\nOui.\n"));
     }
 
     #[test]

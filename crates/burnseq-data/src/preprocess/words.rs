@@ -1,5 +1,6 @@
 //! How raw lines become words, before subwords are learnt or applied: tokenizer and lower case.
 
+use burnseq_text::moses::NonbreakingPrefixes;
 use burnseq_text::{
     MosesSettings, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer,
 };
@@ -49,6 +50,23 @@ impl Words {
             });
         }
         Ok(Self { sides, files })
+    }
+
+    /// What the user should know: languages that have no list of abbreviations.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let languages = self.sides.iter().filter_map(|side| match &side.tokenizer {
+            Tokenizer::Moses(moses) if moses.nonbreaking_prefixes.is_none() => Some(&moses.language),
+            _ => None,
+        });
+        languages
+            .filter(|language| !NonbreakingPrefixes::is_built_in(language))
+            .map(|language| {
+                format!(
+                    "there is no list of abbreviations for `{language}`; the English one is used, as in Moses \
+                     (--nonbreaking-prefixes takes others)"
+                )
+            })
+            .collect()
     }
 
     /// The files that the settings name.
@@ -103,5 +121,32 @@ pub(crate) fn description(settings: &TextSettings) -> &'static str {
         (Tokenizer::Character, true) => "; every character is a token; lower case",
         (Tokenizer::Moses(_), false) => "; words are Moses tokens",
         (Tokenizer::Moses(_), true) => "; words are Moses tokens; lower case",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_without_abbreviations_are_noted() {
+        let notes = |tokenizer: TokenizerKind, src: &str| {
+            let config = PreprocessConfig {
+                source_lang: Some(src.into()),
+                target_lang: Some("en".into()),
+                tokenizer,
+                ..PreprocessConfig::default()
+            };
+            Words::new(&config).unwrap().notes()
+        };
+        let [note] = &notes(TokenizerKind::Moses, "xx")[..] else {
+            panic!("one side has no list");
+        };
+        assert!(
+            note.starts_with("there is no list of abbreviations for `xx`"),
+            "{note}"
+        );
+        assert!(notes(TokenizerKind::Moses, "de").is_empty());
+        assert!(notes(TokenizerKind::Space, "xx").is_empty());
     }
 }

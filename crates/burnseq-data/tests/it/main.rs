@@ -8,5 +8,6 @@ mod dataset_dir;
 mod golden_preprocess;
 mod indexed;
 mod preprocess;
+mod segmented;
 mod shared;
 mod subwords;

@@ -8,6 +8,7 @@ use super::Dictionary;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
 use crate::lines::LineReader;
+use crate::moses::is_decimal;
 use crate::whitespace::is_space;
 
 /// Behind the count of a token that is listed twice on purpose: the later line counts.
@@ -24,8 +25,8 @@ impl Dictionary {
 
     /// Reads a dictionary from a stream; `name` stands for it in errors.
     ///
-    /// A line is split at its last blank, so tokens may hold blanks. `#fairseq:overwrite` behind
-    /// the count lets a token appear again; the later line then has its id.
+    /// A line is split at its last blank, so tokens may hold blanks, or be empty. `#fairseq:overwrite` behind
+    /// the count lets a token appear again; the later line then has its id. Every line that fairseq takes is taken.
     ///
     /// # Errors
     /// [`Error::DictLine`] and [`Error::DictDuplicate`], which name the line; [`Error::Read`] and
@@ -72,8 +73,8 @@ impl Dictionary {
     }
 }
 
-/// Token, count and whether the line may overwrite an earlier one.
-fn parse_line(line: &str) -> Option<(&str, u64, bool)> {
+/// Token, count and whether the line may overwrite an earlier one. The token may be empty, as in fairseq.
+fn parse_line(line: &str) -> Option<(&str, i64, bool)> {
     let (rest, field) = line.trim_end_matches(is_space).rsplit_once(' ')?;
     let (token, count, overwrite) = if field == OVERWRITE {
         let (token, count) = rest.rsplit_once(' ')?;
@@ -81,8 +82,48 @@ fn parse_line(line: &str) -> Option<(&str, u64, bool)> {
     } else {
         (rest, field, false)
     };
-    let count = count.parse().ok()?;
-    (!token.is_empty()).then_some((token, count, overwrite))
+    Some((token, python_int(count)?, overwrite))
+}
+
+/// A number as Python's `int` reads it, with a sign, single underscores between digits, and white space around; beyond 64
+/// bits it is cut to the nearest number.
+fn python_int(text: &str) -> Option<i64> {
+    // Python looks at the separators U+001C to U+001F, which are white space elsewhere, in text beyond ASCII only.
+    let ascii = text.is_ascii();
+    let text = text.trim_matches(|c: char| {
+        if ascii {
+            matches!(c, '\t'..='\r' | ' ')
+        } else {
+            is_space(c)
+        }
+    });
+    let (negative, digits) = match text.strip_prefix(['+', '-']) {
+        Some(digits) => (text.starts_with('-'), digits),
+        None => (false, text),
+    };
+    let mut value: i64 = 0;
+    for group in digits.split('_') {
+        if group.is_empty() {
+            return None;
+        }
+        for c in group.chars() {
+            let digit = decimal_digit(c)?;
+            value = value.saturating_mul(10).saturating_add(digit);
+        }
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// The value of a decimal digit of any script: they come in blocks from zero to nine.
+fn decimal_digit(c: char) -> Option<i64> {
+    if c.is_ascii() {
+        return c.to_digit(10).map(i64::from);
+    }
+    if !is_decimal(c) {
+        return None;
+    }
+    let before = (0..c as u32).rev().map_while(char::from_u32);
+    i64::try_from(before.take_while(|c| is_decimal(*c)).count() % 10).ok()
 }
 
 /// The content of the file: all symbols but the special ones.
@@ -127,16 +168,60 @@ mod tests {
         for bad in [
             "foo",
             "",
+            "3",
             "foo bar",
-            "foo -1",
-            " 3",
+            "foo 1.0",
+            "foo 1e3",
+            "foo 1__0",
+            "foo _1",
+            "foo - 1 -",
+            "foo\t3",
+            "foo ½",
             "foo 3 #fairseq:overwrit",
             "3 #fairseq:overwrite",
+            "foo  #fairseq:overwrite",
         ] {
             let error = parse(&format!("a 1\n{bad}\nb 1\n")).unwrap_err();
             let expected = format!("dict.de.txt:2: expected `<token> <count>`, got {bad:?}");
             assert_eq!(error.to_string(), expected);
         }
+    }
+
+    #[test]
+    fn every_odd_line_that_fairseq_loads_loads() {
+        // Ids and counts are those of fairseq's `Dictionary.load` of the same file (3d262bb2).
+        let text = "a -5\n 3\nb +1_000\nc 007\nd \t4\ne ٣٤\nf 𝟗\ng 99999999999999999999\n\u{feff}h 1\ni\u{a0}j 2\u{85}\r\nk  \
+                    5\r3 8 #fairseq:overwrite\u{3000}\n 6 #fairseq:overwrite\n<unk> 0 #fairseq:overwrite\nlast -0";
+        let dictionary = parse(text).unwrap();
+        let entries: Vec<(&str, i64)> = dictionary.iter().skip(4).collect();
+        let expected = [
+            ("a", -5),
+            ("", 3),
+            ("b", 1000),
+            ("c", 7),
+            ("d", 4),
+            ("e", 34),
+            ("f", 9),
+            ("g", i64::MAX),
+            ("\u{feff}h", 1),
+            ("i\u{a0}j", 2),
+            ("k ", 5),
+            ("3", 8),
+            ("", 6),
+            ("<unk>", 0),
+            ("last", 0),
+        ];
+        assert_eq!(entries, expected);
+        assert_eq!(
+            (dictionary.index(""), dictionary.index("<unk>"), dictionary.unk()),
+            (16, 17, 3)
+        );
+        assert_eq!(dictionary.index("absent"), 3);
+        // An empty token is a token between two blanks.
+        assert_eq!(dictionary.decode(&[4, 5, 6]), "a  b");
+        assert_eq!(dictionary.decode(&[5, 5]), " ");
+        // What is saved loads again, with the same ids.
+        assert_eq!(parse(&dictionary.to_string()).unwrap(), dictionary);
     }
 
     #[test]

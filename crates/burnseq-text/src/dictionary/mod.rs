@@ -31,7 +31,8 @@ pub const SPECIAL_SYMBOLS: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
 #[derive(Debug, Clone)]
 pub struct Dictionary {
     symbols: Vec<Arc<str>>,
-    counts: Vec<u64>,
+    /// Below zero in no file of our own, but fairseq takes such ones.
+    counts: Vec<i64>,
     index: FastMap<Arc<str>, u32>,
 }
 
@@ -84,7 +85,7 @@ impl Dictionary {
     ) -> Self {
         let mut dictionary = Self::new();
         for (token, count) in counts.sorted() {
-            dictionary.add_symbol(token, count);
+            dictionary.add_symbol(token, i64::try_from(count).unwrap_or(i64::MAX));
         }
         dictionary.finalize(threshold, nwords, padding_factor);
         dictionary
@@ -139,12 +140,12 @@ impl Dictionary {
     }
 
     /// Occurrences of a token in the training text; 0 for ids beyond the end.
-    pub fn count(&self, id: u32) -> u64 {
+    pub fn count(&self, id: u32) -> i64 {
         self.counts.get(id as usize).copied().unwrap_or(0)
     }
 
     /// All tokens with their counts in the order of their ids, special symbols first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, i64)> {
         self.symbols
             .iter()
             .map(|symbol| &**symbol)
@@ -152,10 +153,11 @@ impl Dictionary {
     }
 
     /// Adds `count` to a token, which gets the next id if it is new; returns its id.
-    pub fn add_symbol(&mut self, token: &str, count: u64) -> u32 {
+    pub fn add_symbol(&mut self, token: &str, count: i64) -> u32 {
         match self.index_of(token) {
             Some(id) => {
-                self.counts[id as usize] += count;
+                let sum = &mut self.counts[id as usize];
+                *sum = sum.saturating_add(count);
                 id
             }
             None => self.push_symbol(token, count),
@@ -163,7 +165,7 @@ impl Dictionary {
     }
 
     /// Gives a token the next id, also when it has one already.
-    fn push_symbol(&mut self, token: &str, count: u64) -> u32 {
+    fn push_symbol(&mut self, token: &str, count: i64) -> u32 {
         let id = u32::try_from(self.symbols.len()).expect("a dictionary has fewer than 2^32 tokens");
         let token: Arc<str> = token.into();
         self.index.insert(token.clone(), id);
@@ -180,7 +182,8 @@ impl Dictionary {
     ///   number of ids is a multiple of it; 0 and 1 add none.
     pub fn finalize(&mut self, threshold: u64, nwords: Option<usize>, padding_factor: usize) {
         let nspecial = self.nspecial();
-        let mut rest: Vec<(Arc<str>, u64)> = self
+        let threshold = i64::try_from(threshold).unwrap_or(i64::MAX);
+        let mut rest: Vec<(Arc<str>, i64)> = self
             .symbols
             .drain(nspecial..)
             .zip(self.counts.drain(nspecial..))
@@ -225,11 +228,9 @@ impl Dictionary {
     /// As [`Dictionary::decode`], with a choice of how the unknown symbol is written.
     pub fn decode_with(&self, ids: &[u32], unk: UnkStyle) -> String {
         let mut line = String::new();
-        for &id in ids {
-            if id == self.bos() || id == self.pad() || id == self.eos() {
-                continue;
-            }
-            if !line.is_empty() {
+        let structure = |id: u32| id == self.bos() || id == self.pad() || id == self.eos();
+        for (number, &id) in ids.iter().filter(|id| !structure(**id)).enumerate() {
+            if number > 0 {
                 line.push(' ');
             }
             line.push_str(match unk {

@@ -1,8 +1,9 @@
 //! Tokens to text again, as Moses' `detokenizer.perl`.
 
+use std::collections::HashSet;
+
 use super::escape::unescape;
 use super::units::is_alnum;
-use crate::whitespace::is_space;
 
 /// Joins the tokens of one language to text.
 ///
@@ -25,10 +26,12 @@ enum Language {
     English,
     /// A blank goes before `? ! : ;`, and apostrophes end words.
     French,
-    /// Apostrophes end words.
-    Eliding,
+    /// Apostrophes end words. Moses joins nothing in Irish and Catalan, although its tokenizer splits there.
+    Italian,
     /// Numbers are not split at commas; `„` always opens and `“` always closes a quotation.
     Czech,
+    /// Endings follow a colon.
+    Finnish,
     /// Blanks between Hangul words stay.
     Korean,
     Other,
@@ -43,11 +46,21 @@ enum Joint {
     Left,
     /// To the token behind it.
     Right,
-    /// To both.
-    Both,
     /// With a blank before it even where the token before joins to the right.
     Apart,
+    /// To the token before it, in lower case.
+    Ending,
+    /// To the dash behind it, and that to what follows.
+    Dash,
 }
+
+/// Finnish case endings, and what may follow them.
+const CASE_ENDINGS: [&str; 27] = [
+    "n", "a", "ä", "ssa", "ssä", "sta", "stä", "hun", "hyn", "han", "hän", "hön", "un", "yn", "an", "än",
+    "ön", "seen", "lla", "llä", "lta", "ltä", "lle", "ksi", "kse", "tta", "ine",
+];
+const POSSESSIVES: [&str; 6] = ["", "ni", "si", "mme", "nne", "nsa"];
+const PARTICLES: [&str; 10] = ["", "ko", "kö", "han", "hän", "pa", "pä", "kaan", "kään", "kin"];
 
 impl MosesDetokenizer {
     /// A detokenizer for a language, named as Moses does (`de`, `en`).
@@ -55,8 +68,9 @@ impl MosesDetokenizer {
         let language = match language {
             "en" => Language::English,
             "fr" => Language::French,
-            "it" | "ga" | "ca" => Language::Eliding,
+            "it" => Language::Italian,
             "cs" => Language::Czech,
+            "fi" => Language::Finnish,
             "ko" => Language::Korean,
             _ => Language::Other,
         };
@@ -67,32 +81,46 @@ impl MosesDetokenizer {
     pub fn detokenize(&self, tokens: &str) -> String {
         let padded = [" ", tokens, " "].concat().replace(" @-@ ", "-");
         let plain = unescape(&padded);
-        let words: Vec<&str> = plain.split(is_space).filter(|word| !word.is_empty()).collect();
+        // Two blanks leave an empty word between them, which joins to nothing.
+        let words: Vec<&str> = plain.trim_end_matches([' ', '\r']).split(' ').collect();
         let mut text = String::with_capacity(plain.len());
         let mut quotes = Quotes::default();
-        let mut joined = true;
-        for at in 0..words.len() {
+        let mut blank = true;
+        let mut at = 0;
+        while at < words.len() {
+            let word = words[at];
             let joint = self.joint(&words, at, &mut quotes);
-            let left = matches!(joint, Joint::Left | Joint::Both) || (joined && joint != Joint::Apart);
-            if !left && !text.is_empty() {
+            let apart = match joint {
+                Joint::Left | Joint::Ending => false,
+                Joint::Apart => true,
+                Joint::None | Joint::Right | Joint::Dash => blank,
+            };
+            if apart && !text.is_empty() && !text.ends_with(' ') {
                 text.push(' ');
             }
-            text.push_str(words[at]);
-            joined = matches!(joint, Joint::Right | Joint::Both);
+            match joint {
+                Joint::Ending => text.push_str(&word.to_lowercase()),
+                _ => text.push_str(word),
+            }
+            if joint == Joint::Dash {
+                at += 1;
+                text.push_str(words[at]);
+            }
+            blank = !matches!(joint, Joint::Right | Joint::Dash);
+            at += 1;
         }
+        text.truncate(text.trim_end_matches(' ').len());
         text
     }
 
     fn joint<'a>(&self, words: &[&'a str], at: usize, quotes: &mut Quotes<'a>) -> Joint {
         let word = words[at];
         let before = at.checked_sub(1).map(|at| words[at]);
-        let behind = words.get(at + 1).copied();
-        let all = |accepts: fn(char) -> bool| word.chars().all(accepts);
-        if word.starts_with(is_cjk) && self.language != Language::Korean {
-            return match before {
-                Some(before) if before.ends_with(is_cjk) => Joint::Left,
-                _ => Joint::None,
-            };
+        let all = |accepts: fn(char) -> bool| !word.is_empty() && word.chars().all(accepts);
+        if word.starts_with(is_cjk) {
+            let joins =
+                self.language != Language::Korean && before.is_some_and(|before| before.ends_with(is_cjk));
+            return if joins { Joint::Left } else { Joint::None };
         }
         if all(|c| is_currency(c) || matches!(c, '(' | '[' | '{' | '¿' | '¡')) {
             return Joint::Right;
@@ -109,25 +137,24 @@ impl MosesDetokenizer {
                 _ => Joint::Left,
             };
         }
-        if let Some(joint) = self.contraction(word, before, behind) {
+        if let Some(joint) = self.joint_of_word(words, at) {
             return joint;
-        }
-        if self.language == Language::Czech && is_czech_number_or_dash(words, at) {
-            return if word.starts_with(['-', '–']) {
-                Joint::Both
-            } else {
-                Joint::Left
-            };
         }
         if all(|c| matches!(c, '\'' | '"' | '„' | '“' | '`')) {
             let genitive = word == "'" && before.is_some_and(|before| before.ends_with('s'));
             return quotes.turn(word, self.language, genitive);
         }
+        let ends_colon = before.is_some_and(|before| before.ends_with(':'));
+        if self.language == Language::Finnish && ends_colon && is_finnish_ending(word) {
+            return Joint::Ending;
+        }
         Joint::None
     }
 
-    /// `it 's` in English, `l' eau` in French.
-    fn contraction(&self, word: &str, before: Option<&str>, behind: Option<&str>) -> Option<Joint> {
+    /// What single languages join: `it 's` in English, `l' eau` in French and Italian, `1 , 5` and `je - li` in Czech.
+    fn joint_of_word(&self, words: &[&str], at: usize) -> Option<Joint> {
+        let word = words[at];
+        let before = at.checked_sub(1).map(|at| words[at]);
         match self.language {
             Language::English => {
                 let letters = word
@@ -135,13 +162,16 @@ impl MosesDetokenizer {
                     .is_some_and(|rest| rest.starts_with(char::is_alphabetic));
                 (letters && before.is_some_and(|before| before.ends_with(is_alnum))).then_some(Joint::Left)
             }
-            Language::French | Language::Eliding => {
+            Language::French | Language::Italian => {
+                let behind = words.get(at + 1);
                 let letters = word
                     .strip_suffix('\'')
                     .is_some_and(|rest| rest.ends_with(char::is_alphabetic));
                 (letters && behind.is_some_and(|behind| behind.starts_with(char::is_alphabetic)))
                     .then_some(Joint::Right)
             }
+            Language::Czech if is_fraction(words, at) => Some(Joint::Left),
+            Language::Czech if is_before_dash(words, at) => Some(Joint::Dash),
             _ => None,
         }
     }
@@ -151,48 +181,66 @@ impl MosesDetokenizer {
 #[derive(Debug, Default)]
 struct Quotes<'a> {
     /// Kinds of which one is open.
-    open: Vec<&'a str>,
+    open: HashSet<&'a str>,
 }
 
 impl<'a> Quotes<'a> {
     fn turn(&mut self, word: &'a str, language: Language, genitive: bool) -> Joint {
-        // These three close one another.
-        let kind = if word.chars().all(|c| matches!(c, '„' | '“' | '”')) {
+        // These close one another.
+        let kind = if word.chars().all(|c| matches!(c, '„' | '“')) {
             "\""
         } else {
             word
         };
         if language == Language::Czech {
             match word {
-                "„" => self.open.retain(|open| *open != kind),
-                "“" => self.open.push(kind),
+                "„" => _ = self.open.remove(kind),
+                "“" => _ = self.open.insert(kind),
                 _ => {}
             }
         }
-        if let Some(at) = self.open.iter().position(|open| *open == kind) {
-            self.open.swap_remove(at);
+        if self.open.remove(kind) {
             return Joint::Left;
         }
         if genitive && language == Language::English {
             // The Jones' house
             return Joint::Left;
         }
-        self.open.push(kind);
+        self.open.insert(kind);
         Joint::Right
     }
 }
 
-/// The digits behind `1 ,`, and the dash of `e - mail` and `je - li`.
-fn is_czech_number_or_dash(words: &[&str], at: usize) -> bool {
-    let digits = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
-    let word = words[at];
-    if matches!(word, "-" | "–") {
-        let behind = words.get(at + 1).map(|behind| behind.to_lowercase());
-        return at > 0
-            && words[at - 1].ends_with(char::is_alphabetic)
-            && behind.is_some_and(|behind| behind == "li" || behind.starts_with("mail"));
-    }
-    at > 1 && digits(word) && matches!(words[at - 1], "," | ".") && digits(words[at - 2])
+/// The digits behind `1 ,`.
+fn is_fraction(words: &[&str], at: usize) -> bool {
+    let digits = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    at > 1 && digits(words[at]) && matches!(words[at - 1], "," | ".") && digits(words[at - 2])
+}
+
+/// The `e` of `e - mail` and the `je` of `je - li`, where one more word follows.
+fn is_before_dash(words: &[&str], at: usize) -> bool {
+    let [word, dash, behind, _, ..] = words[at..] else {
+        return false;
+    };
+    let behind = behind.to_lowercase();
+    word.ends_with(char::is_alphabetic)
+        && matches!(dash, "-" | "–")
+        && (behind == "li" || behind.starts_with("mail"))
+}
+
+/// A case ending with what may follow it; the first letter may be large.
+fn is_finnish_ending(word: &str) -> bool {
+    let mut letters = word.chars();
+    let Some(first) = letters.next() else { return false };
+    let word: String = first.to_lowercase().chain(letters).collect();
+    let endings = CASE_ENDINGS.iter();
+    let mut rests = endings.filter_map(|ending| word.strip_prefix(ending));
+    rests.any(|rest| {
+        let mut rests = POSSESSIVES
+            .iter()
+            .filter_map(|possessive| rest.strip_prefix(possessive));
+        rests.any(|rest| PARTICLES.contains(&rest))
+    })
 }
 
 /// Unicode's category of currency symbols.
@@ -251,6 +299,7 @@ mod tests {
                 ("war &apos; s", "war 's"),
             ],
         );
+        assert_text("cs", &[("„ a “ &quot; b &quot;", "„a“ \"b\""), ("“ a", "“ a")]);
         assert_text(
             "en",
             &[
@@ -269,10 +318,44 @@ mod tests {
             &[(line, "it 's l'eau"), ("Que ? « x » ( !", "Que ? « x » ( !")],
         );
         assert_text("it", &[(line, "it 's l'eau")]);
+        // As in Moses, whose tokenizer splits here.
+        for language in ["ca", "ga", "de"] {
+            assert_text(language, &[(line, "it 's l' eau")]);
+        }
         assert_text(
             "cs",
-            &[("1 , 5 e - mail je - li a - b", "1,5 e-mail je-li a - b")],
+            &[
+                ("1 , 5 e - mail je - li a - b", "1,5 e-mail je-li a - b"),
+                // Moses asks for one more word.
+                ("je - li", "je - li"),
+            ],
         );
+    }
+
+    #[test]
+    fn finnish_endings_go_to_their_colon() {
+        assert_text(
+            "fi",
+            &[
+                ("EU : n maat , YK : ssa ja N : o 5", "EU:n maat, YK:ssa ja N: o 5"),
+                (
+                    "EU : Ssansa EU : llansakaan EU : seenkö",
+                    "EU:ssansa EU:llansakaan EU:seenkö",
+                ),
+                ("EU : SSA EU : nx EU : x : n", "EU: SSA EU: nx EU: x:n"),
+                ("n a", "n a"),
+            ],
+        );
+        assert_text("sv", &[("EU : s", "EU: s"), ("EU : n", "EU: n")]);
+    }
+
+    #[test]
+    fn empty_words_between_two_blanks_join_to_nothing() {
+        assert_text(
+            "de",
+            &[("(  a", "( a"), ("漢  字", "漢 字"), ("a  . b ", "a . b")],
+        );
+        assert_text("de", &[("( a\u{a0}b )\r", "(a\u{a0}b)")]);
     }
 
     #[test]

@@ -21,8 +21,14 @@ pub(super) fn escaped(c: char) -> Option<&'static str> {
     entry.map(|(_, escaped)| *escaped)
 }
 
-/// Tokenised text with plain characters. `&amp;` goes last, so that `&amp;lt;` gives `&lt;`.
-pub(super) fn unescape(tokens: &str) -> String {
+/// Tokenised text with plain characters, as Moses' `deescape-special-chars.perl` writes it. `&amp;` goes last, so that
+/// `&amp;lt;` gives `&lt;`.
+///
+/// ```
+/// # use burnseq_text::moses::unescape;
+/// assert_eq!(unescape("it &apos;s &quot; A &amp; B &quot; &#91; &bar; &#93;"), "it 's \" A & B \" [ | ]");
+/// ```
+pub fn unescape(tokens: &str) -> String {
     if !tokens.contains('&') {
         return tokens.to_owned();
     }

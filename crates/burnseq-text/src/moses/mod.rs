@@ -4,10 +4,12 @@
 //! - [`MosesTokenizer`]: words and punctuation apart, as `tokenizer.perl` of Moses' master branch.
 //! - [`MosesDetokenizer`]: tokens to text again.
 //! - [`normalize_punctuation`]: quotation marks, dashes and blanks in one form.
+//! - [`replace_unicode_punctuation`], [`replace_non_printing`], [`unescape`]: as the filters
+//!   `replace-unicode-punctuation.perl`, `remove-non-printing-char.perl` and `deescape-special-chars.perl`.
 //! - [`lowercase`]: as `lowercase.perl`.
 //! - [`CleanCorpus`]: which pairs of lines are worth training on, as `clean-corpus-n.perl`.
 //!
-//! The lists of abbreviations are our own and short; [`NonbreakingPrefixes`] reads Moses' files.
+//! The lists of abbreviations hold the words of Moses' own; [`NonbreakingPrefixes`] reads other files.
 //!
 //! ```
 //! use burnseq_text::moses::{MosesDetokenizer, MosesTokenizer};
@@ -21,16 +23,22 @@ mod clean;
 mod detokenizer;
 mod escape;
 mod lowercase;
+mod non_printing;
 mod prefixes;
 mod protected;
 mod punctuation;
 mod tokenizer;
+mod unicode_punctuation;
 mod units;
 
 pub use clean::CleanCorpus;
 pub use detokenizer::MosesDetokenizer;
+pub use escape::unescape;
 pub use lowercase::lowercase;
+pub use non_printing::replace_non_printing;
 pub use prefixes::NonbreakingPrefixes;
 pub use protected::ProtectedPatterns;
 pub use punctuation::normalize_punctuation;
 pub use tokenizer::MosesTokenizer;
+pub use unicode_punctuation::replace_unicode_punctuation;
+pub(crate) use units::is_decimal;

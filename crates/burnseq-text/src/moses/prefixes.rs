@@ -1,6 +1,6 @@
 //! Words that keep their full stop inside a sentence: abbreviations, titles, initials.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -10,25 +10,11 @@ use crate::lines::LineReader;
 /// Behind a prefix that counts only before a number, such as `No. 5`.
 const NUMERIC_ONLY: &str = "#NUMERIC_ONLY#";
 
-/// English abbreviations that a sentence seldom ends with.
-const ENGLISH: &str = "\
-    Mr Mrs Ms Dr Prof Rev Hon Fr Sr Jr Bro Messrs Mme Mlle \
-    Gen Col Maj Capt Cmdr Lt Sgt Cpl Pvt Adm Brig Gov Sen Sens Rep Reps Pres Supt Insp \
-    St Mt Ft Pt Ave Blvd Corp Ltd Bros vs v e.g i.e \
-    Jan Feb Mar Apr Aug Sep Sept Oct Nov Dec";
+/// The built-in lists; the format is described there.
+const BUILT_IN: &str = include_str!("prefixes.txt");
 
-/// English abbreviations before a number.
-const ENGLISH_NUMERIC: &str = "No Nos Nr Art Fig Figs Vol Vols Ch Sec pp p";
-
-/// German abbreviations that a sentence seldom ends with.
-const GERMAN: &str = "\
-    Hr Hrn Fr Frl Dr Drs Prof Dipl Ing Mag Med Phil Jun Sen Mr Mrs Ms Hl St \
-    Abb Abk Abs Abt Anm Art Aufl Az Bd Bde Best Bez Bsp bspw bzgl bzw ca dgl ebd eigtl engl etc evtl exkl ff frz geb \
-    gegr gem ggf ggfs griech Hrsg hrsg Hs inkl insb insbes ital Jg Jh Kap kath lat Lfg mind Mio möbl Mrd näml Nr Pf \
-    Pfd Pkt pp russ sog span Std Stk Str südl syn Tab Tel tgl urspr usf usw Verf vgl Vgl vorm vs wiss zit Zs Ztr zz zzgl";
-
-/// The months that German abbreviates, and its weekdays.
-const GERMAN_DATES: &str = "Jan Feb Apr Aug Sep Sept Okt Nov Dez Mo Di Mi Do Fr Sa So";
+/// The language whose list stands for those that have none.
+const FALLBACK: &str = "en";
 
 /// Which words keep their full stop although they do not end a sentence.
 ///
@@ -43,44 +29,48 @@ const GERMAN_DATES: &str = "Jan Feb Apr Aug Sep Sept Okt Nov Dez Mo Di Mi Do Fr 
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NonbreakingPrefixes {
-    always: HashSet<Box<str>>,
-    before_numbers: HashSet<Box<str>>,
+    words: HashMap<Box<str>, Before>,
+}
+
+/// What the next word must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Anything,
+    Number,
 }
 
 impl NonbreakingPrefixes {
-    /// The list of a language: our own for `de` and `en`, initials (`A. B. Smith`) for all others.
+    /// The list of a language, named as Moses does (`de`, `en`); English where there is none, as in Moses.
     pub fn built_in(language: &str) -> Self {
+        let list = built_in_list(language).or_else(|| built_in_list(FALLBACK));
         let mut prefixes = Self::default();
-        prefixes
-            .always
-            .extend(('A'..='Z').map(|initial| String::from(initial).into()));
-        match language {
-            "en" => {
-                prefixes.add(ENGLISH);
-                prefixes
-                    .before_numbers
-                    .extend(ENGLISH_NUMERIC.split_whitespace().map(Into::into));
+        for word in list.into_iter().flatten().flat_map(str::split_whitespace) {
+            match word.split_once("..") {
+                Some((first, last)) => {
+                    range(first, last).for_each(|word| prefixes.add(&word, Before::Anything))
+                }
+                None => match word.strip_suffix('#') {
+                    Some(word) => prefixes.add(word, Before::Number),
+                    None => prefixes.add(word, Before::Anything),
+                },
             }
-            "de" => {
-                prefixes.add(GERMAN);
-                prefixes.add(GERMAN_DATES);
-                // Ordinals: days of the month, floors, kings.
-                prefixes
-                    .always
-                    .extend((1..=99).map(|n: u32| n.to_string().into()));
-                prefixes.add("II III IV VI VII VIII IX XI XII XIII XIV XV XVI XVII XVIII XIX XX");
-            }
-            _ => {}
         }
         prefixes
     }
 
-    fn add(&mut self, words: &str) {
-        self.always.extend(words.split_whitespace().map(Into::into));
+    /// Whether there is a list for this language.
+    pub fn is_built_in(language: &str) -> bool {
+        built_in_list(language).is_some()
+    }
+
+    fn add(&mut self, word: &str, before: Before) {
+        self.words.insert(word.into(), before);
     }
 
     /// Reads a list in Moses' format: a prefix without its full stop per line, `#NUMERIC_ONLY#`
     /// behind those that count only before a number, `#` before comments.
+    ///
+    /// As for Moses, a blank behind a prefix is part of it, so that no word is equal to it.
     ///
     /// # Errors
     /// As [`NonbreakingPrefixes::parse`], and [`Error::Read`](crate::Error::Read) when the file
@@ -100,33 +90,63 @@ impl NonbreakingPrefixes {
     fn read(mut lines: LineReader<impl BufRead>) -> Result<Self> {
         let mut prefixes = Self::default();
         while let Some(line) = lines.read_line()? {
-            let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            match line.strip_suffix(NUMERIC_ONLY) {
-                Some(prefix) => prefixes.before_numbers.insert(prefix.trim_end().into()),
-                None => prefixes.always.insert(line.into()),
-            };
+            let numeric = line.rfind(NUMERIC_ONLY).and_then(|at| {
+                let word = &line[..at];
+                word.strip_suffix(char::is_whitespace)
+            });
+            match numeric {
+                Some(word) => prefixes.add(word, Before::Number),
+                None => prefixes.add(line, Before::Anything),
+            }
         }
         Ok(prefixes)
     }
 
     /// Whether `word`, which a full stop follows, keeps it before the word `next`.
     pub fn keeps_full_stop(&self, word: &str, next: &str) -> bool {
-        self.always.contains(word)
-            || (next.starts_with(|c: char| c.is_ascii_digit()) && self.before_numbers.contains(word))
+        match self.words.get(word) {
+            Some(Before::Anything) => true,
+            Some(Before::Number) => next.starts_with(|c: char| c.is_ascii_digit()),
+            None => false,
+        }
     }
 
     /// How many prefixes there are.
     pub fn len(&self) -> usize {
-        self.always.len() + self.before_numbers.len()
+        self.words.len()
     }
 
     /// Whether there is no prefix.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.words.is_empty()
     }
+}
+
+/// The lines of the list of a language.
+fn built_in_list(language: &str) -> Option<impl Iterator<Item = &'static str>> {
+    let mut lines = BUILT_IN.lines();
+    lines.find(|line| {
+        let languages = line.strip_prefix('[').and_then(|line| line.strip_suffix(']'));
+        languages.is_some_and(|languages| languages.split(' ').any(|known| known == language))
+    })?;
+    Some(lines.take_while(|line| !line.starts_with('[')))
+}
+
+/// All single characters, or all numbers, from the first to the last.
+fn range(first: &str, last: &str) -> Box<dyn Iterator<Item = String>> {
+    if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse()) {
+        return Box::new((first..=last).map(|number| number.to_string()));
+    }
+    let (first, last) = (first.chars().next(), last.chars().next());
+    Box::new(
+        first
+            .zip(last)
+            .into_iter()
+            .flat_map(|(first, last)| (first..=last).map(String::from)),
+    )
 }
 
 #[cfg(test)]
@@ -134,23 +154,61 @@ mod tests {
     use super::*;
 
     #[test]
-    fn built_in_lists_know_the_usual_abbreviations() {
+    fn built_in_lists_are_those_of_moses() {
         let keeps = |language: &str, word: &str, next: &str| {
             NonbreakingPrefixes::built_in(language).keeps_full_stop(word, next)
         };
         assert!(keeps("en", "Mrs", "Brown") && !keeps("en", "dog", "Brown"));
         assert!(keeps("en", "No", "5") && !keeps("en", "No", "Really"));
-        assert!(keeps("de", "Nr", "X") && keeps("de", "3", "Mai") && !keeps("de", "1999", "Mai"));
-        assert!(keeps("fr", "J", "Dupont") && !keeps("fr", "Mr", "Dupont"));
+        // `z. B.`, `i. d. R.`, `3. Mai`
+        for word in ["z", "B", "i", "d", "R", "3", "99", "XIII", "usw", "vgl"] {
+            assert!(keeps("de", word, "X"), "{word}");
+        }
+        assert!(!keeps("de", "100", "Mai") && !keeps("de", "Hund", "Mai"));
+        assert!(keeps("fr", "M", "Dupont") && keeps("fr", "chap", "5") && !keeps("fr", "Dr", "Dupont"));
+        assert!(keeps("fi", "esim", "X") && keeps("et", "esim", "X") && keeps("ru", "0кг", "X"));
+        assert!(keeps("pl", "ust", "5") && !keeps("pl", "ust", "X"));
     }
 
     #[test]
-    fn a_file_replaces_the_list() {
-        let text = "#comment\n\n Dr \nNo\t#NUMERIC_ONLY#\r\n";
+    fn languages_without_a_list_have_the_english_one() {
+        let [english, german, other] = ["en", "de", "xx"].map(NonbreakingPrefixes::built_in);
+        assert_eq!(other, english);
+        assert_ne!(german, english);
+        assert!(NonbreakingPrefixes::is_built_in("de") && NonbreakingPrefixes::is_built_in("mni"));
+        for language in ["xx", "", "d", "de fr", "DE"] {
+            assert!(!NonbreakingPrefixes::is_built_in(language), "{language}");
+        }
+    }
+
+    #[test]
+    fn every_built_in_list_is_well_formed() {
+        let languages = BUILT_IN.lines().filter_map(|line| line.strip_prefix('['));
+        let mut lists = 0;
+        for language in languages.flat_map(|line| line.trim_end_matches(']').split(' ')) {
+            let prefixes = NonbreakingPrefixes::built_in(language);
+            assert!(prefixes.len() > 10, "{language}");
+            for word in prefixes.words.keys() {
+                assert!(
+                    !word.contains(['#', '[', ']']) && !word.contains(".."),
+                    "{language}: {word}"
+                );
+            }
+            lists += 1;
+        }
+        assert_eq!(lists, 38);
+    }
+
+    #[test]
+    fn a_file_replaces_the_list_and_is_read_as_moses_reads_it() {
+        let text = "#comment\n\nDr\nEd \nNo\t#NUMERIC_ONLY#\r\nNr #NUMERIC_ONLY# \nb\nb #NUMERIC_ONLY#\n";
         let prefixes = NonbreakingPrefixes::parse(text.as_bytes(), "x").unwrap();
-        assert_eq!((prefixes.len(), prefixes.is_empty()), (2, false));
+        assert_eq!((prefixes.len(), prefixes.is_empty()), (5, false));
         assert!(prefixes.keeps_full_stop("Dr", ""));
         assert!(prefixes.keeps_full_stop("No", "1st") && !prefixes.keeps_full_stop("No", ""));
-        assert!(!prefixes.keeps_full_stop("A", "B"));
+        assert!(prefixes.keeps_full_stop("Nr", "1"));
+        // The later line counts.
+        assert!(prefixes.keeps_full_stop("b", "1") && !prefixes.keeps_full_stop("b", "c"));
+        assert!(!prefixes.keeps_full_stop("Ed", "1") && !prefixes.keeps_full_stop("A", "B"));
     }
 }

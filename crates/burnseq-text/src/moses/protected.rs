@@ -58,20 +58,22 @@ impl ProtectedPatterns {
         Ok(Self { patterns })
     }
 
-    /// The parts of a line in order, and whether each is protected; earlier patterns go first.
+    /// The parts of a line in order, and whether each is protected. What a pattern matches is protected wherever the
+    /// line holds it, as for Moses; earlier patterns, and earlier matches of one, go first.
     pub(super) fn split<'a>(&self, line: &'a str) -> Vec<(&'a str, bool)> {
         let mut parts = vec![(line, false)];
-        for pattern in &self.patterns {
+        let matches = self.patterns.iter().flat_map(|pattern| pattern.find_iter(line));
+        for found in matches
+            .map(|found| found.as_str())
+            .filter(|found| !found.is_empty())
+        {
             let mut next = Vec::new();
             for (part, protected) in parts {
                 let mut rest = 0;
-                for found in pattern
-                    .find_iter(part)
-                    .filter(|found| !protected && !found.is_empty())
-                {
-                    next.push((&part[rest..found.start()], false));
-                    next.push((found.as_str(), true));
-                    rest = found.end();
+                for (at, _) in part.match_indices(found).filter(|_| !protected) {
+                    next.push((&part[rest..at], false));
+                    rest = at + found.len();
+                    next.push((&part[at..rest], true));
                 }
                 next.push((&part[rest..], protected));
             }
@@ -93,6 +95,9 @@ mod tests {
         assert_eq!(protected, ["aa", "bb", "ac"]);
         assert_eq!(parts.iter().map(|part| part.0).collect::<String>(), "aabbc-ac");
         assert_eq!(ProtectedPatterns::default().split(""), [("", false)]);
+        // `b` is protected in `abc` as well, though no pattern matches it there.
+        let patterns = ProtectedPatterns::parse(r"\bb\b".as_bytes(), "x").unwrap();
+        assert_eq!(patterns.split("b abc").iter().filter(|part| part.1).count(), 2);
     }
 
     #[test]

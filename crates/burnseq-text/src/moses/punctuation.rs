@@ -15,8 +15,10 @@ const MARKS: &[(&str, &str)] = &[
     ("’", "\""),
     ("''", "\""),
     ("…", "..."),
+    ("\u{a0}«\u{a0}", " \""),
     ("«\u{a0}", "\""),
     ("«", "\""),
+    ("\u{a0}»\u{a0}", "\" "),
     ("\u{a0}»", "\""),
     ("»", "\""),
 ];
@@ -38,7 +40,7 @@ const PSEUDO_BLANKS: &[(&str, &str)] = &[
 ///
 /// The language decides whether a comma or full stop stands before (`en`) or behind a closing
 /// quotation mark, and what a non-breaking blank between digits means. Otherwise than in the Perl
-/// program, both apostrophes of `rock’n’roll` become `'`.
+/// program, both apostrophes of `rock’n’roll` become `'`, as do both pseudo-blanks of a number such as `1 2 3`.
 ///
 /// ```
 /// # use burnseq_text::moses::normalize_punctuation;
@@ -157,6 +159,11 @@ fn order_quotes_and_stops(language: &str, text: &str) -> String {
             ordered.push('"');
             ordered.extend(&chars[at..at + stops]);
             at += stops + 1;
+            // The rule takes the character behind along, so that no other mark begins there.
+            let mut taken = run(at, |c| c.is_ascii_whitespace());
+            taken += usize::from(chars.get(at + taken).is_some_and(|c| *c != '<'));
+            ordered.extend(&chars[at..at + taken]);
+            at += taken;
         } else {
             ordered.extend(&chars[at..at + stops.max(1)]);
             at += stops.max(1);
@@ -201,6 +208,7 @@ mod tests {
                 ("it’s rock’n’roll ‘a’ ´", "it's rock'n'roll 'a\" '"),
                 ("`` ''", " \" \" "),
                 ("« a » «\u{a0}c\u{a0}»", "\" a \" \"c\""),
+                ("x\u{a0}«\u{a0}c\u{a0}»\u{a0}y", "x \"c\" y"),
                 (
                     "5\u{a0}% a\u{a0}? 5\u{a0}cm d,\u{a0}e f\u{a0}g",
                     "5% a? 5 cm d, e f\u{a0}g",
@@ -215,6 +223,13 @@ mod tests {
         assert_normalized("en", &[(line, "\"a,\" b \"c.\" \"d,\" \"e.\" \"f.\"<g ..\"\"")]);
         assert_normalized("de", &[(line, "\"a\", b \"c\". \"d\", \"e\". \"f.\"<g \"\"..")]);
         assert_normalized("cs", &[(line, line)]);
+        assert_normalized(
+            "de",
+            &[
+                ("a.\".\" b.\" .\" <c", "a\"..\" b\". .\" <c"),
+                ("a.\" <c", "a\". <c"),
+            ],
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::escape::escaped;
 use super::prefixes::NonbreakingPrefixes;
 use super::protected::ProtectedPatterns;
-use super::units::{BLANK, Split, Unit, set_apart};
+use super::units::{BLANK, Split, Unit, is_small_letter, set_apart};
 
 /// Splits lines of one language into tokens.
 ///
@@ -41,6 +41,11 @@ enum Language {
     },
     /// Finnish and Swedish: endings follow a colon (`EU:n`).
     ColonInWords,
+    /// Somali and Tetun: an apostrophe inside a word is a letter (`ba'aha`).
+    Glottal {
+        /// Tetun: before anything but a small letter the apostrophe is none.
+        before_small_letters: bool,
+    },
     Other,
 }
 
@@ -54,6 +59,12 @@ impl MosesTokenizer {
                 "fr" | "it" | "ga" => Language::Eliding { middle_dot: false },
                 "ca" => Language::Eliding { middle_dot: true },
                 "fi" | "sv" => Language::ColonInWords,
+                "so" => Language::Glottal {
+                    before_small_letters: false,
+                },
+                "tdt" => Language::Glottal {
+                    before_small_letters: true,
+                },
                 _ => Language::Other,
             },
             prefixes: NonbreakingPrefixes::built_in(language),
@@ -128,16 +139,19 @@ impl MosesTokenizer {
 
     /// Blanks around all but letters, digits and the marks that later rules look at.
     fn set_symbols_apart(&self, text: &[Unit]) -> Vec<Unit> {
-        let colon_in_words = self.language == Language::ColonInWords;
-        let middle_dot = self.language == Language::Eliding { middle_dot: true };
-        let stays = |at: usize| match text[at] {
-            Unit::Char(' ' | '.' | '\'' | '`' | ',' | '-') => true,
-            Unit::Char('·') => middle_dot,
+        let small_letter = |at: usize| matches!(text.get(at), Some(Unit::Char(c)) if is_small_letter(*c));
+        let stays = |at: usize| match (text[at], self.language) {
+            (
+                Unit::Char('\''),
+                Language::Glottal {
+                    before_small_letters: true,
+                },
+            ) => small_letter(at + 1),
+            (Unit::Char(' ' | '.' | '\'' | '`' | ',' | '-'), _) => true,
+            (Unit::Char('·'), Language::Eliding { middle_dot }) => middle_dot,
             // An ending follows.
-            Unit::Char(':') => {
-                colon_in_words && matches!(text.get(at + 1), Some(Unit::Char(c)) if c.is_lowercase())
-            }
-            unit => unit.is_alnum(),
+            (Unit::Char(':'), Language::ColonInWords) => small_letter(at + 1),
+            (unit, _) => unit.is_alnum(),
         };
         let mut out = Vec::with_capacity(text.len() + 16);
         for (at, &unit) in text.iter().enumerate() {
@@ -176,6 +190,11 @@ impl MosesTokenizer {
                 // l' eau
                 (Unit::is_alpha, Unit::is_alpha, Split::After),
             ],
+            Language::Glottal { .. } => &[
+                (no_letter, no_letter, Split::Around),
+                (no_letter, Unit::is_alpha, Split::Around),
+                (Unit::is_alpha, no_letter, Split::Around),
+            ],
             Language::ColonInWords | Language::Other => {
                 return set_apart(&text, 0, |[mark]| mark.is('\'').then_some(Split::Around));
             }
@@ -200,14 +219,13 @@ impl MosesTokenizer {
                     self.push_word(rest, protected, &mut line);
                     line.push_str(" .");
                 }
-                // A quotation mark behind the last full stop of the line.
+                // A quotation mark behind the last full stop of the line: Moses sets it apart when everything else is
+                // done, which leaves a blank at the end, and two where the full stop begins a word.
                 [rest @ .., Unit::Char('.'), mark @ Unit::Char('\'')] if next.is_none() => {
                     self.push_word(rest, protected, &mut line);
-                    if !rest.is_empty() {
-                        line.push(' ');
-                    }
-                    line.push_str(". ");
+                    line.push_str(" . ");
                     self.push_word(&[*mark], protected, &mut line);
+                    line.push(' ');
                 }
                 _ => self.push_word(word, protected, &mut line),
             }
@@ -362,14 +380,22 @@ mod tests {
                 ("in the U.S.", "in the U.S ."),
                 ("approx. five", "approx. five"),
                 ("No. 5 is alive. 6", "No. 5 is alive . 6"),
-                ("He said 'go.'", "He said ' go . '"),
+                ("He said 'go.'", "He said ' go . ' "),
             ],
         );
-        assert_tokens("de", &[("am 3. Mai 1999. Der", "am 3. Mai 1999 . Der")]);
-        // The same in Moses' own program, which differs in a blank at the end after `. '`.
+        assert_tokens(
+            "de",
+            &[
+                ("am 3. Mai 1999. Der", "am 3. Mai 1999 . Der"),
+                (
+                    "z. B. Eis, i. d. R. Kuchen. U. a. Obst usw.",
+                    "z. B. Eis , i. d. R. Kuchen . U. a. Obst usw .",
+                ),
+            ],
+        );
         assert_tokens(
             "en",
-            &[("x.'. '.'", "x . ' . ' . '"), ("Ends.' Goes", "Ends . ' Goes")],
+            &[("x.'. '.'", "x . ' . '  . ' "), ("Ends.' Goes", "Ends . ' Goes")],
         );
     }
 
@@ -382,6 +408,9 @@ mod tests {
         assert_tokens("fi", &[("EU:n a:B", "EU:n a : B")]);
         assert_tokens("ca", &[("col·lega", "col·lega")]);
         assert_tokens("es", &[("col·lega", "col · lega")]);
+        let line = "ba'aha 'oh' o'X 'N' 5'a";
+        assert_tokens("so", &[(line, "ba'aha ' oh ' o'X ' N ' 5 ' a")]);
+        assert_tokens("tdt", &[(line, "ba'aha ' oh ' o ' X ' N ' 5 ' a")]);
     }
 
     #[test]

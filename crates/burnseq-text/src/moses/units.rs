@@ -47,12 +47,27 @@ impl Unit {
 
 /// Perl's `IsAlnum`: letters and decimal digits, no other numbers.
 pub(super) fn is_alnum(c: char) -> bool {
-    static DECIMAL: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^\p{Nd}$").expect("the pattern is well-formed"));
     if c.is_ascii() {
         return c.is_ascii_alphanumeric();
     }
-    c.is_alphabetic() || (c.is_numeric() && DECIMAL.is_match(c.encode_utf8(&mut [0; 4])))
+    c.is_alphabetic() || is_decimal(c)
+}
+
+/// Unicode's category of decimal digits.
+pub(crate) fn is_decimal(c: char) -> bool {
+    static DECIMAL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^\p{Nd}$").expect("the pattern is well-formed"));
+    c.is_numeric() && DECIMAL.is_match(c.encode_utf8(&mut [0; 4]))
+}
+
+/// Perl's `Ll`: unlike [`char::is_lowercase`] without `ª`, `º`, `ⓐ` and their like.
+pub(super) fn is_small_letter(c: char) -> bool {
+    static SMALL: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^\p{Ll}$").expect("the pattern is well-formed"));
+    if c.is_ascii() {
+        return c.is_ascii_lowercase();
+    }
+    c.is_lowercase() && SMALL.is_match(c.encode_utf8(&mut [0; 4]))
 }
 
 /// Where blanks go around a mark.
@@ -111,6 +126,16 @@ mod tests {
             })
             .collect();
         assert_eq!(apart, "a , ,b");
+    }
+
+    #[test]
+    fn small_letters_are_letters() {
+        assert!(['a', 'ß', 'я', 'ǆ'].into_iter().all(is_small_letter));
+        assert!(
+            !['A', '5', 'ª', 'º', 'ⓐ', '漢', 'ǅ']
+                .into_iter()
+                .any(is_small_letter)
+        );
     }
 
     #[test]

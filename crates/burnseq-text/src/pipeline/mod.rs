@@ -14,11 +14,13 @@ use std::path::Path;
 pub use settings::{SubwordSettings, TextSettings};
 pub use tokenizer::{MosesSettings, Tokenizer};
 
+use crate::blank::has_word;
 use crate::error::{Error, Result};
 use crate::moses::lowercase;
 use crate::sentencepiece::SentencePiece;
 use crate::subword::SubwordModel;
 use crate::subword_nmt::{Codes, SubwordNmt, Vocabulary};
+use crate::whitespace::is_space;
 use tokenizer::Tokenization;
 
 /// Content of the files that settings name, by name.
@@ -112,8 +114,13 @@ impl TextPipeline {
         self.subword.encode_line(&self.words(raw))
     }
 
-    /// The words of a raw line, before they are split into subwords.
+    /// The words of a raw line, before they are split into subwords. A line without a word has none, whatever characters it
+    /// is of, unless the settings say that text stays as it is.
     pub fn words(&self, raw: &str) -> String {
+        // Blank lines go on: they have no words either, and subword-nmt keeps their blanks.
+        if !has_word(raw) && !raw.chars().all(is_space) && self.settings != TextSettings::default() {
+            return String::new();
+        }
         let line = self.settings.normalization.apply(raw);
         let line = self.tokenization.tokenize(line);
         if self.settings.lowercase {
@@ -186,6 +193,48 @@ mod tests {
             "dr@@ . &@@ q@@ u@@ o@@ t@@ ; dog"
         );
         assert_eq!(pipeline.decode("dr@@ . &@@ q@@ u@@ o@@ t@@ ; dog"), "dr. \"dog");
+    }
+
+    #[test]
+    fn lines_without_a_word_stay_empty() {
+        let subword = SubwordSettings::SubwordNmt {
+            codes: "c".into(),
+            vocabulary: None,
+            threshold: 0,
+        };
+        let files = TextFiles::from([("c".to_owned(), b"#version: 0.2\na b\n".to_vec())]);
+        for settings in [
+            TextSettings {
+                subword,
+                ..TextSettings::default()
+            },
+            TextSettings {
+                tokenizer: Tokenizer::Moses(MosesSettings::new("de")),
+                ..TextSettings::default()
+            },
+            TextSettings {
+                tokenizer: Tokenizer::Character,
+                ..TextSettings::default()
+            },
+            TextSettings {
+                lowercase: true,
+                ..TextSettings::default()
+            },
+        ] {
+            let pipeline = TextPipeline::new(settings, &files).unwrap();
+            for line in [
+                "",
+                " \t",
+                "\u{200b}",
+                "\u{feff}",
+                "\u{200f}\u{202e} ",
+                "\u{1}\u{7f}",
+                "\u{fffd} \u{fffd}",
+            ] {
+                assert_eq!(pipeline.encode(line).unwrap().trim(), "", "{line:?}");
+            }
+            assert_ne!(pipeline.encode("\u{200b}.").unwrap(), "");
+        }
     }
 
     #[test]

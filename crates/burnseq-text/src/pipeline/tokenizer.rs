@@ -128,7 +128,11 @@ impl Tokenization {
                 }
                 tokens
             }
-            Self::Moses(tokenizer, _) => tokenizer.tokenize(&line),
+            Self::Moses(tokenizer, _) => {
+                // A blank at an end is no token.
+                let tokens = tokenizer.tokenize(&line);
+                tokens.trim_matches(' ').to_owned()
+            }
         }
     }
 

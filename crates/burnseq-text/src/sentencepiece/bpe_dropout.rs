@@ -63,6 +63,17 @@ pub(super) fn segment(
     dropout: f64,
     rng: &mut SampleRng,
 ) -> Vec<Range<usize>> {
+    merge(text, score, || rng.uniform() < dropout, |_, _| {})
+}
+
+/// As [`segment`]: `drops` is asked before each merge whether it is dropped, and `seen` is told of the two parts of each
+/// piece that might be made.
+pub(super) fn merge(
+    text: &str,
+    score: impl Fn(&str) -> Option<f32>,
+    mut drops: impl FnMut() -> bool,
+    seen: impl Fn(Range<usize>, Range<usize>),
+) -> Vec<Range<usize>> {
     let mut symbols: Vec<Symbol> = text
         .char_indices()
         .enumerate()
@@ -78,8 +89,10 @@ pub(super) fn segment(
     let candidate = |symbols: &[Symbol], left: Option<usize>, right: Option<usize>| {
         let (left, right) = (left?, right?);
         let bytes = symbols[left].bytes.start..symbols[right].bytes.end;
+        let score = score(&text[bytes.clone()])?;
+        seen(symbols[left].bytes.clone(), symbols[right].bytes.clone());
         Some(Candidate {
-            score: score(&text[bytes.clone()])?,
+            score,
             left,
             right,
             length: bytes.len(),
@@ -93,7 +106,7 @@ pub(super) fn segment(
     }) = agenda.pop()
     {
         let [l, r] = [&symbols[left].bytes, &symbols[right].bytes];
-        if l.is_empty() || r.is_empty() || l.len() + r.len() != length || rng.uniform() < dropout {
+        if l.is_empty() || r.is_empty() || l.len() + r.len() != length || drops() {
             continue;
         }
         let (end, behind) = (r.end, symbols[right].behind);

@@ -2,8 +2,8 @@
 //!
 //! Learning is ours and gives the vocabulary that `spm_train --model_type=bpe` gives; the model it
 //! writes is read by every SentencePiece library. Encoding goes through Google's C++ library, once
-//! for each word where a model segments words one by one, but for sampled segmentations
-//! ([`SubwordSampler`](crate::SubwordSampler)), which are ours as well.
+//! for each word where a model segments words one by one, but for long lines, which take it too long, and for sampled
+//! segmentations ([`SubwordSampler`](crate::SubwordSampler)), which are ours as well.
 //!
 //! The models written here hold the `identity` normaliser: text is to be normalised by
 //! [`Normalization::NmtNfkc`](crate::Normalization) before it is learnt from and before it is
@@ -14,10 +14,13 @@ mod alphabet;
 mod bpe_dropout;
 mod charsmap;
 mod learn;
+mod long_lines;
 mod model;
+mod piece_line;
 mod pieces;
 mod proto;
 mod sample;
+mod trie;
 mod unigram;
 mod validate;
 mod words;

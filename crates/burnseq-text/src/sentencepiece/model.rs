@@ -1,11 +1,12 @@
 //! Applying a SentencePiece model of any kind through Google's library.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use prost::Message;
 use sentencepiece::SentencePieceProcessor;
 
+use super::long_lines::{LONG, LongLines};
 use super::proto::{ModelProto, ModelType, PieceType};
 use super::validate::validate;
 use super::words::{stand_alone, words};
@@ -37,6 +38,8 @@ pub struct SentencePiece {
     normalizes: bool,
     /// There is one where words can be segmented one by one.
     cache: Option<WordCache>,
+    /// Made when the first long line comes.
+    long_lines: Arc<OnceLock<LongLines>>,
 }
 
 /// An entry of the vocabulary.
@@ -91,6 +94,7 @@ impl SentencePiece {
             byte_fallback: trainer.byte_fallback(),
             normalizes: charsmap.is_some_and(|map| !map.is_empty()),
             cache,
+            long_lines: Arc::default(),
         })
     }
 
@@ -122,8 +126,23 @@ impl SentencePiece {
         Ok(segmented)
     }
 
-    /// Appends the pieces that the library gives, separated by blanks.
+    /// Appends the pieces of a word or line, separated by blanks.
     fn push_pieces(&self, text: &str, segmented: &mut String) -> Result<()> {
+        if text.len() > LONG {
+            segmented.push_str(&self.long_lines().segment(&self.normalize(text)?));
+            return Ok(());
+        }
+        self.push_pieces_of_library(text, segmented)
+    }
+
+    /// What segments long lines, with the pieces that the library would give.
+    pub(super) fn long_lines(&self) -> &LongLines {
+        let make = || LongLines::new(&self.entries, self.model_type, self.byte_fallback);
+        self.long_lines.get_or_init(make)
+    }
+
+    /// Appends the pieces that the library gives, separated by blanks.
+    fn push_pieces_of_library(&self, text: &str, segmented: &mut String) -> Result<()> {
         let pieces = self.processor.encode(text);
         let pieces = pieces.map_err(|cause| encode_error(text, &cause))?;
         for (number, piece) in pieces.iter().enumerate() {
@@ -133,6 +152,14 @@ impl SentencePiece {
             segmented.push_str(&piece.piece);
         }
         Ok(())
+    }
+
+    /// The pieces that the library gives, whatever the length of the line.
+    #[cfg(test)]
+    pub(super) fn encode_by_library(&self, line: &str) -> Result<String> {
+        let mut segmented = String::new();
+        self.push_pieces_of_library(line, &mut segmented)?;
+        Ok(segmented)
     }
 
     /// The line as the model sees it: normalised, with U+2581 for blanks.

@@ -1,8 +1,12 @@
 //! Sampled segmentations of a SentencePiece model, with random numbers of ours: the library's own
 //! cannot be seeded.
 
+use std::sync::Arc;
+
 use super::model::SentencePiece;
+use super::piece_line::PieceLine;
 use super::proto::{ModelType, PieceType};
+use super::trie::Trie;
 use super::{bpe_dropout, unigram};
 use crate::error::{Error, Result};
 use crate::hash::FastMap;
@@ -10,7 +14,7 @@ use crate::random::SampleRng;
 use crate::sampling::SubwordSampling;
 
 /// How much less likely than the rarest piece an unknown character is, as in SentencePiece.
-const UNKNOWN_PENALTY: f32 = 10.0;
+pub(super) const UNKNOWN_PENALTY: f32 = 10.0;
 
 /// Segments text with a SentencePiece model, differently each time.
 #[derive(Debug, Clone)]
@@ -20,7 +24,7 @@ pub(crate) struct PieceSampler {
     /// Scores of the pieces that text is made of.
     scores: FastMap<Box<str>, f32>,
     /// Symbols that are never split or joined.
-    user_defined: Vec<Box<str>>,
+    user_defined: Arc<Trie<()>>,
     /// Characters of the longest piece.
     longest: usize,
     /// Score of an unknown character.
@@ -45,11 +49,15 @@ impl PieceSampler {
                 return error("a model of words or characters has one segmentation only");
             }
         }
+        let symbols = model
+            .entries()
+            .iter()
+            .filter(|entry| entry.kind == PieceType::UserDefined);
         let mut sampler = Self {
             model: model.clone(),
             sampling,
             scores: FastMap::default(),
-            user_defined: Vec::new(),
+            user_defined: Arc::new(Trie::new(symbols.map(|entry| (&*entry.piece, ())))),
             longest: 0,
             unknown: f32::INFINITY,
         };
@@ -60,11 +68,14 @@ impl PieceSampler {
                     sampler.longest = sampler.longest.max(entry.piece.chars().count());
                     sampler.scores.insert(entry.piece.clone(), entry.score);
                 }
-                PieceType::UserDefined => sampler.user_defined.push(entry.piece.clone()),
                 PieceType::Unused if model.model_type() == ModelType::Bpe => {
                     return error("BPE-dropout does not go with a model that has unused pieces");
                 }
-                PieceType::Unused | PieceType::Unknown | PieceType::Control | PieceType::Byte => {}
+                PieceType::UserDefined
+                | PieceType::Unused
+                | PieceType::Unknown
+                | PieceType::Control
+                | PieceType::Byte => {}
             }
         }
         Ok(sampler)
@@ -78,11 +89,7 @@ impl PieceSampler {
     /// The pieces of text that the model has normalised, separated by blanks; characters it does
     /// not know are treated as in [`SentencePiece::encode_line`].
     pub(crate) fn segment(&self, normalized: &str, rng: &mut SampleRng) -> String {
-        let mut out = Pieces {
-            model: &self.model,
-            line: String::with_capacity(normalized.len() * 2),
-            after_unknown: false,
-        };
+        let mut out = PieceLine::new(self.model.falls_back_to_bytes(), normalized.len() * 2);
         let mut rest = normalized;
         while !rest.is_empty() {
             let (at, length) = self.find_user_defined(rest).unwrap_or((rest.len(), 0));
@@ -92,18 +99,23 @@ impl PieceSampler {
             }
             rest = &rest[at + length..];
         }
-        out.line
+        out.finish()
     }
 
-    /// Place and length of the first user-defined symbol.
+    /// Place and length of the first user-defined symbol, the longest of those that begin there.
     fn find_user_defined(&self, text: &str) -> Option<(usize, usize)> {
-        let place = |symbol: &str| text.find(symbol).map(|at| (at, symbol.len()));
-        let places = self.user_defined.iter().filter_map(|symbol| place(symbol));
-        places.min_by_key(|&(at, length)| (at, std::cmp::Reverse(length)))
+        if self.user_defined.is_empty() {
+            return None;
+        }
+        let mut places = text.char_indices().map(|(at, _)| at);
+        places.find_map(|at| {
+            let (length, ()) = self.user_defined.longest_prefix(&text[at..])?;
+            Some((at, length))
+        })
     }
 
     /// The pieces of text that holds no user-defined symbol.
-    fn segment_between(&self, text: &str, out: &mut Pieces<'_>, rng: &mut SampleRng) {
+    fn segment_between(&self, text: &str, out: &mut PieceLine, rng: &mut SampleRng) {
         let score = |piece: &str| self.scores.get(piece).copied();
         let ranges = match self.sampling {
             SubwordSampling::BpeDropout { p } => bpe_dropout::segment(text, score, p, rng),
@@ -118,37 +130,6 @@ impl PieceSampler {
             } else {
                 out.push_unknown(piece);
             }
-        }
-    }
-}
-
-/// A line of pieces in the making.
-struct Pieces<'a> {
-    model: &'a SentencePiece,
-    line: String,
-    after_unknown: bool,
-}
-
-impl Pieces<'_> {
-    fn push_known(&mut self, piece: &str) {
-        if !self.line.is_empty() {
-            self.line.push(' ');
-        }
-        self.line.push_str(piece);
-        self.after_unknown = false;
-    }
-
-    /// Bytes, where the model has them; else one piece for all unknown characters in a row.
-    fn push_unknown(&mut self, piece: &str) {
-        if self.model.falls_back_to_bytes() {
-            for byte in piece.bytes() {
-                self.push_known(&format!("<0x{byte:02X}>"));
-            }
-        } else if self.after_unknown {
-            self.line.push_str(piece);
-        } else {
-            self.push_known(piece);
-            self.after_unknown = true;
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use super::{Codes, CodesVersion, END_OF_WORD, SEPARATOR, Vocabulary, parts, words};
+use super::{Codes, CodesVersion, END_OF_WORD, SEPARATOR, Vocabulary, long_words, parts, words};
 use crate::error::{Error, Result};
 use crate::hash::FastMap;
 use crate::random::SampleRng;
@@ -12,6 +12,12 @@ use crate::word_cache::WordCache;
 
 /// A symbol that no merge knows.
 const UNKNOWN: u32 = u32::MAX;
+
+/// Words of more symbols are merged by [`long_words`], which takes longer for short ones.
+const LONG: usize = 128;
+
+/// Rank and id of the result of each pair.
+pub(super) type Pairs = FastMap<(u32, u32), (u32, u32)>;
 
 /// Segments text with the merges of a [`Codes`] file.
 ///
@@ -33,12 +39,11 @@ pub struct SubwordNmt {
 }
 
 #[derive(Debug)]
-struct Tables {
+pub(super) struct Tables {
     version: CodesVersion,
     /// Ids of the symbols that take part in merges.
     ids: FastMap<Box<str>, u32>,
-    /// Rank and id of the result of each pair.
-    merges: FastMap<(u32, u32), (u32, u32)>,
+    merges: Pairs,
     /// The pair that makes a piece.
     parts: FastMap<Box<str>, (Box<str>, Box<str>)>,
     vocabulary: Option<Vocabulary>,
@@ -72,7 +77,7 @@ impl SubwordNmt {
             let next = ids.len() as u32;
             *ids.entry(symbol.into()).or_insert(next)
         };
-        let mut merges: FastMap<(u32, u32), (u32, u32)> = FastMap::default();
+        let mut merges = Pairs::default();
         let mut parts: FastMap<Box<str>, (Box<str>, Box<str>)> = FastMap::default();
         // From the last to the first: of merges listed twice the earlier rank counts, and a piece
         // that two pairs make is split into the pair that stands earlier.
@@ -109,7 +114,14 @@ impl SubwordNmt {
                 return segmented.push_str(pieces);
             }
             let begin = segmented.len();
-            self.tables.segment(word, || true, segmented);
+            let merge = |symbols: &mut Vec<Symbol>| {
+                if symbols.len() > LONG {
+                    long_words::merge_all(symbols, &self.tables.merges);
+                } else {
+                    self.tables.merge_all(symbols, || true);
+                }
+            };
+            self.tables.segment(word, merge, segmented);
             known.insert(word, &segmented[begin..]);
         })
     }
@@ -119,7 +131,10 @@ impl SubwordNmt {
     /// word is done when none is left. 0 leaves out nothing, 1 gives characters.
     pub fn encode_line_with_dropout(&self, line: &str, dropout: f64, rng: &mut SampleRng) -> String {
         encode_words(line, |word, segmented| {
-            self.tables.segment(word, || rng.uniform() >= dropout, segmented);
+            let merge = |symbols: &mut Vec<Symbol>| {
+                self.tables.merge_all(symbols, || rng.uniform() >= dropout);
+            };
+            self.tables.segment(word, merge, segmented);
         })
     }
 
@@ -153,20 +168,19 @@ fn encode_words(line: &str, mut segment: impl FnMut(&str, &mut String)) -> Strin
 }
 
 /// A symbol of a word under segmentation.
-#[derive(Clone, Copy)]
-struct Symbol {
-    id: u32,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Symbol {
+    pub(super) id: u32,
     /// Byte offset of its end in the word.
-    end: usize,
+    pub(super) end: usize,
 }
 
 impl Tables {
-    /// Appends the pieces of a word, with `@@ ` between them; `keep` is asked for every place where
-    /// a merge is possible, each time before one is done.
-    fn segment(&self, word: &str, keep: impl FnMut() -> bool, segmented: &mut String) {
+    /// Appends the pieces of a word, with `@@ ` between them; `merge` merges its symbols.
+    fn segment(&self, word: &str, merge: impl FnOnce(&mut Vec<Symbol>), segmented: &mut String) {
         let mut symbols = self.initial(word);
         if symbols.len() > 1 {
-            self.merge_all(&mut symbols, keep);
+            merge(&mut symbols);
         }
         let mut pieces = Vec::with_capacity(symbols.len());
         let mut begin = 0;
@@ -223,8 +237,9 @@ impl Tables {
         symbols
     }
 
-    /// Joins the pair of lowest rank, wherever it is kept and left to right, until no merge is left.
-    fn merge_all(&self, symbols: &mut Vec<Symbol>, mut keep: impl FnMut() -> bool) {
+    /// Joins the pair of lowest rank, wherever it is kept and left to right, until no merge is left. `keep` is asked for
+    /// every place where a merge is possible, each time before one is done.
+    pub(super) fn merge_all(&self, symbols: &mut Vec<Symbol>, mut keep: impl FnMut() -> bool) {
         // Rank, position of the left symbol and id of the result of each possible merge.
         let mut possible: Vec<(u32, usize, u32)> = Vec::with_capacity(symbols.len());
         loop {
@@ -376,6 +391,65 @@ mod tests {
             .collect();
         // Each of the three places is joined or not.
         assert_eq!(seen.len(), 8, "{seen:?}");
+    }
+
+    #[test]
+    fn long_words_are_merged_as_short_ones() {
+        let mut rng = SampleRng::for_sentence(8, 0, 0);
+        for case in 0..300 {
+            // Random merges of random pieces, so that a merge may make an earlier one possible.
+            let mut pieces: Vec<String> = ["a", "b", "c", "a</w>", "b</w>", "</w>"]
+                .map(String::from)
+                .to_vec();
+            let mut codes = Codes {
+                version: if case % 3 == 0 {
+                    CodesVersion::V0_1
+                } else {
+                    CodesVersion::V0_2
+                },
+                merges: Vec::new(),
+            };
+            for _ in 0..20 {
+                let mut draw = || pieces[rng.next_u64() as usize % pieces.len()].clone();
+                let (left, right) = (draw(), draw());
+                pieces.push([left.as_str(), &right].concat());
+                let at = rng.next_u64() as usize % (codes.merges.len() + 1);
+                codes.merges.insert(at, (left, right));
+            }
+            let bpe = SubwordNmt::new(&codes);
+            for _ in 0..20 {
+                let length = 2 + rng.next_u64() % 60;
+                let word: String = (0..length)
+                    .map(|_| ['a', 'b', 'c', 'ü'][rng.next_u64() as usize % 4])
+                    .collect();
+                let mut expected = bpe.tables.initial(&word);
+                let mut found = expected.clone();
+                bpe.tables.merge_all(&mut expected, || true);
+                long_words::merge_all(&mut found, &bpe.tables.merges);
+                assert_eq!(found, expected, "{word}: {:?}", codes.merges);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_word_takes_no_more_time_than_many_short_ones() {
+        let mut learner = super::super::Learner::new();
+        let mut rng = SampleRng::for_sentence(9, 0, 0);
+        let mut letters = |n: u64| -> String {
+            (0..n)
+                .map(|_| char::from(b'a' + (rng.next_u64() % 16) as u8))
+                .collect()
+        };
+        (0..20_000).for_each(|_| learner.add_line(&letters(7)));
+        let codes = learner.learn(&super::super::LearnOptions::default()).unwrap();
+        assert!(codes.merges.len() > 2000, "{}", codes.merges.len());
+        let bpe = SubwordNmt::new(&codes);
+        let word = letters(900_000);
+        let started = std::time::Instant::now();
+        let pieces = bpe.encode_line(&word);
+        // A round over the whole word for each merge takes a minute.
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+        assert_eq!(bpe.decode(&pieces), word);
     }
 
     #[test]

@@ -54,8 +54,17 @@ impl Codes {
         let mut number = 0;
         // Columns of the file, known from its first merge.
         let mut columns = None;
+        // The first of the blank lines just read: at the end they do not count.
+        let mut blank: Option<(u64, String)> = None;
         while let Some(line) = lines.read_line()? {
             number += 1;
+            if line.trim().is_empty() {
+                blank.get_or_insert_with(|| (number, line.to_owned()));
+                continue;
+            }
+            if let Some((line, text)) = blank {
+                return Err(Error::CodesLine { path, line, text });
+            }
             if number == 1 && line.starts_with("#version:") {
                 let version = line.split_whitespace().last().unwrap_or_default();
                 codes.version = parse_version(version).ok_or_else(|| Error::CodesVersion {
@@ -166,6 +175,20 @@ mod tests {
         for codes in [old, new] {
             assert_eq!(parse(&codes.to_string()).unwrap(), codes);
         }
+    }
+
+    #[test]
+    fn blank_lines_at_the_end_do_not_count() {
+        let codes = parse("#version: 0.2\na b\n").unwrap();
+        for end in ["\n", "\n\n\n", " \n", "\r\n\r\n", "\t"] {
+            assert_eq!(
+                parse(&format!("#version: 0.2\na b\n{end}")).unwrap(),
+                codes,
+                "{end:?}"
+            );
+        }
+        assert_eq!(parse("a b 17\n\n").unwrap(), codes);
+        assert_eq!(parse("\n").unwrap().merges, []);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod apply;
 mod codes;
 mod learn;
+mod long_words;
 mod vocabulary;
 
 pub use apply::SubwordNmt;

@@ -35,8 +35,17 @@ impl Vocabulary {
         let path = lines.name().to_owned();
         let mut vocabulary = Self::default();
         let mut number = 0;
+        // The first of the blank lines just read: at the end they do not count.
+        let mut blank: Option<(u64, String)> = None;
         while let Some(line) = lines.read_line()? {
             number += 1;
+            if line.trim().is_empty() {
+                blank.get_or_insert_with(|| (number, line.to_owned()));
+                continue;
+            }
+            if let Some((line, text)) = blank {
+                return Err(Error::VocabularyLine { path, line, text });
+            }
             let entry = line.trim_matches(' ').split_once(' ');
             let Some((piece, count)) = entry.and_then(|(piece, n)| Some((piece, n.parse::<u64>().ok()?)))
             else {
@@ -79,8 +88,15 @@ mod tests {
         assert!(vocabulary.contains("x@@") && vocabulary.contains("ein"));
         assert!(!vocabulary.contains("y") && !vocabulary.contains("x"));
         assert_eq!((vocabulary.len(), vocabulary.is_empty()), (2, false));
+        assert_eq!(
+            Vocabulary::parse("ein 9\n \n\n".as_bytes(), "v", 0)
+                .unwrap()
+                .len(),
+            1
+        );
         for bad in ["", "a", "a b", "a b 3"] {
-            let error = Vocabulary::parse(format!("a 1\n{bad}\n").as_bytes(), "vocab.de", 0).unwrap_err();
+            let error =
+                Vocabulary::parse(format!("a 1\n{bad}\nb 1\n").as_bytes(), "vocab.de", 0).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("vocab.de:2: expected `<piece> <count>`, got {bad:?}")

@@ -2,16 +2,18 @@
 
 use burnseq_data::{BatchLimits, batch_by_size, ordered_indices};
 use burnseq_generate::{Generator, Hypothesis, Source};
-use burnseq_text::whitespace::is_space;
+use burnseq_text::has_word;
 
 use crate::error::{Error, Result};
 
+use super::segmented::{is_segmented, tokens_of};
 use super::{Decoded, TranslationModel, decode_batches};
 
 /// How lines are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineFormat {
-    /// Lines hold tokens of the dictionary, separated by blanks, instead of raw text.
+    /// Lines hold tokens of the dictionary, separated by blanks, instead of raw text. Lines that carry the marks of the
+    /// model's subwords are taken so in any case, where the dictionary knows their tokens.
     pub tokenised: bool,
     /// What follows a tabulator are constraints, separated by tabulators: texts that the translation must hold.
     pub constraints: bool,
@@ -42,7 +44,7 @@ impl EncodedLine {
 /// What becomes of one line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LineTranslation {
-    /// The line holds nothing but white space, and so does its translation; the model was not asked.
+    /// The line holds no word, and neither does its translation; the model was not asked.
     Empty,
     /// The line is longer than the model takes, and its translation is empty.
     TooLong {
@@ -61,7 +63,13 @@ pub enum LineTranslation {
 }
 
 impl TranslationModel {
-    /// Turns line `number` (0-based) into what the model takes; nothing when it holds white space only.
+    /// Whether a line of text is taken as the pieces that the subword model of the source makes, because it carries their
+    /// marks and the dictionary knows them.
+    pub fn is_segmented(&self, line: &str) -> bool {
+        is_segmented(line, &self.src_text, &self.src_dict)
+    }
+
+    /// Turns line `number` (0-based) into what the model takes; nothing when it holds no word (see [`has_word`]).
     ///
     /// # Errors
     /// Text or constraints that cannot be encoded; a line that is longer than `longest` tokens with `</s>`.
@@ -74,13 +82,9 @@ impl TranslationModel {
     ) -> Result<Option<EncodedLine>> {
         let mut parts = line.split(|c| c == '\t' && format.constraints);
         let text = parts.next().unwrap_or_default();
-        if text.chars().all(is_space) {
+        let tokens = tokens_of(text, format.tokenised, &self.src_text, &self.src_dict)?;
+        let Some(tokens) = tokens else {
             return Ok(None);
-        }
-        let tokens = if format.tokenised {
-            text.to_owned()
-        } else {
-            self.src_text.encode(text)?
         };
         let mut tokens = tokens;
         let mut ids = self.src_dict.encode_line(&tokens, true);
@@ -105,12 +109,9 @@ impl TranslationModel {
             });
         }
         let mut source = Source::new(number, ids);
-        for constraint in parts.filter(|constraint| !constraint.chars().all(is_space)) {
-            let tokens = if format.tokenised {
-                constraint.to_owned()
-            } else {
-                self.tgt_text.encode(constraint)?
-            };
+        for constraint in parts.filter(|constraint| has_word(constraint)) {
+            let tokens = tokens_of(constraint, format.tokenised, &self.tgt_text, &self.tgt_dict)?;
+            let Some(tokens) = tokens else { continue };
             if let Some((token, _)) = self
                 .tgt_dict
                 .tokens(&tokens)

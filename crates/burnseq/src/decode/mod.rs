@@ -11,6 +11,7 @@ mod lines;
 mod model;
 mod replace_unk;
 mod score;
+mod segmented;
 mod target_text;
 
 pub use batches::{Decoded, decode_batches};

@@ -54,14 +54,19 @@ impl TargetText {
         }
     }
 
+    /// The subword model that the data carries.
+    pub fn subword(&self) -> &SubwordSettings {
+        &self.pipeline.settings().subword
+    }
+
     /// Whether the data carries a subword model.
     pub fn has_subwords(&self) -> bool {
-        self.pipeline.settings().subword != SubwordSettings::None
+        *self.subword() != SubwordSettings::None
     }
 
     /// Whether [`text`](Self::text) still holds subwords: nothing says how to join them, and the dictionary has marks.
     pub fn keeps_subwords(&self) -> bool {
-        let marked = |(token, _): (&str, u64)| burnseq_text::carries_subword_marks(token);
+        let marked = |(token, _): (&str, i64)| burnseq_text::carries_subword_marks(token);
         !self.has_subwords() && self.post_process == RemoveBpe::None && self.dict.iter().any(marked)
     }
 
@@ -74,11 +79,11 @@ impl TargetText {
         let dict = &self.dict;
         let mut each = unk.each.iter();
         let mut line = String::new();
-        for &id in ids
+        let shown = ids
             .iter()
-            .filter(|&&id| id != dict.bos() && id != dict.pad() && id != dict.eos())
-        {
-            if !line.is_empty() {
+            .filter(|&&id| id != dict.bos() && id != dict.pad() && id != dict.eos());
+        for (number, &id) in shown.enumerate() {
+            if number > 0 {
                 line.push(' ');
             }
             line.push_str(if id == dict.unk() {

@@ -1,1 +1,7 @@
 //! Cases about text, scores and preprocess.
+
+mod compressed;
+mod moses;
+mod scores;
+mod segmented;
+mod unknown;
