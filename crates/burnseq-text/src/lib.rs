@@ -47,7 +47,7 @@ mod text_file;
 pub mod whitespace;
 mod word_cache;
 
-pub use atomic::{AtomicFile, write_atomically};
+pub use atomic::{AtomicFile, replaces, write_atomically};
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::LineReader;

@@ -6,5 +6,5 @@ use burnseq_cli::{exit, score};
 
 fn main() -> ExitCode {
     let args = score::parse();
-    exit::run("score", || score::run(&args))
+    exit::run("score", || score::run(&args?))
 }

@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
+
+use crate::grammar::Grammar;
 
 /// Score translations against references.
 ///
@@ -215,9 +218,12 @@ const SHORT_FLAGS: [(&str, &str); 12] = [
     ("-parn", "--paired-ar-n"),
 ];
 
-/// Reads the command line; `--help` and wrong flags end the process, as usual.
-pub fn parse() -> ScoreArgs {
-    ScoreArgs::parse_from(std::env::args_os().map(long_flag))
+/// Reads the command line; `--help` ends the process, as usual.
+///
+/// # Errors
+/// Everything that is wrong with the flags, as wrong usage.
+pub fn parse() -> Result<ScoreArgs> {
+    Grammar::PLAIN.parse_words(std::env::args_os().map(long_flag))
 }
 
 pub(super) fn long_flag(arg: OsString) -> OsString {
