@@ -89,6 +89,11 @@ impl ComputeArgs {
         self.fp16 || self.precision == Some(Precision::Fp16)
     }
 
+    /// Whether a precision is asked for.
+    pub fn names_precision(&self) -> bool {
+        self.bf16 || self.fp16 || self.precision.is_some()
+    }
+
     fn precision_on(&self, device: &Device) -> Precision {
         let default = if *device != Device::flex() && supports(device, Precision::Bf16) {
             Precision::Bf16

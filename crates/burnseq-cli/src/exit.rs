@@ -1,9 +1,11 @@
 //! How every binary ends: exit code 0 for success, 1 when the run failed, 2 for wrong usage, and
-//! one block on stderr that tells the whole chain of causes once.
+//! one block on stderr for each error, with the whole chain of causes once and its remedy.
 
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
+
+use crate::problems::Problems;
 
 /// Wrong usage: flags that contradict each other, a value out of range. Ends with exit code 2.
 #[derive(Debug)]
@@ -21,9 +23,12 @@ impl std::error::Error for Usage {
     }
 }
 
-/// Marks an error as wrong usage, so that [`run`] ends with exit code 2 instead of 1.
+/// Marks an error as wrong usage, so that [`run`] ends with exit code 2 instead of 1; of several errors each.
 pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
-    anyhow::Error::new(Usage(error.into()))
+    match error.into().downcast::<Problems>() {
+        Ok(problems) => anyhow::Error::new(problems.map(usage)),
+        Err(error) => anyhow::Error::new(Usage(error)),
+    }
 }
 
 /// Marks errors about settings as wrong usage.
@@ -43,16 +48,28 @@ pub fn run(name: &str, main: impl FnOnce() -> anyhow::Result<()>) -> ExitCode {
     match main() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nobody is left to tell when stderr itself is closed.
-            let _ = writeln!(std::io::stderr(), "{name}: error: {}", describe(&error));
+            for block in blocks(&error) {
+                // Nobody is left to tell when stderr itself is closed.
+                let _ = writeln!(std::io::stderr(), "{name}: error: {block}");
+            }
             ExitCode::from(code(&error))
         }
     }
 }
 
+/// What is printed of an error: one block, or one for each of several errors that were found together.
+pub fn blocks(error: &anyhow::Error) -> Vec<String> {
+    match error.downcast_ref::<Problems>() {
+        Some(problems) => problems.iter().map(describe).collect(),
+        None => vec![describe(error)],
+    }
+}
+
 /// The exit code that `error` ends with: 2 for wrong usage, 1 for everything else.
 pub fn code(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.is::<Usage>()) {
+    if let Some(problems) = error.downcast_ref::<Problems>() {
+        problems.code()
+    } else if error.chain().any(|cause| cause.is::<Usage>()) {
         2
     } else {
         1
@@ -122,5 +139,15 @@ mod tests {
         assert_eq!(code(&usage(anyhow!("x")).context("y")), 2);
         assert_eq!(code(&anyhow!("x")), 1);
         assert_eq!(describe(&usage(anyhow!("x").context("y"))), "y: x");
+    }
+
+    #[test]
+    fn errors_that_were_found_together_have_a_block_each() {
+        let mut problems = Problems::new();
+        problems.say("x\nhint: a");
+        problems.say("y");
+        let error = usage(problems.into_result().unwrap_err());
+        assert_eq!(blocks(&error), ["x\nhint: a", "y"]);
+        assert_eq!(code(&error), 2);
     }
 }

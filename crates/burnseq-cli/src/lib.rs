@@ -2,8 +2,9 @@
 //! goes through one library call, the result is reported.
 //!
 //! - [`exit`]: exit codes and the one block that an error prints.
-//! - [`memory`]: what the allocator does with freed memory.
-//! - [`refused`]: command lines in fairseq's spelling, and flags of fairseq that are refused.
+//! - [`memory`]: what the allocator does with freed memory, and models that no memory holds.
+//! - [`problems`]: several errors that are told together.
+//! - [`grammar`]: command lines in fairseq's spelling, and flags of fairseq that change nothing or are refused.
 //! - [`compute`]: flags of device and precision.
 //! - [`decoding`]: what `generate` and `interactive` share.
 //! - [`task`]: the flags of task and languages.
@@ -28,10 +29,12 @@ pub mod decoding;
 pub mod exit;
 pub mod fairseq_options;
 pub mod generate;
+pub mod grammar;
 pub mod interactive;
 pub mod memory;
+mod output;
 pub mod preprocess;
-pub mod refused;
+pub mod problems;
 pub mod score;
 pub mod task;
 pub mod text;

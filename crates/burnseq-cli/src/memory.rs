@@ -1,4 +1,11 @@
-//! Memory that the next batch can use again.
+//! Memory: what is freed is kept for the next batch, and a model that no machine like this one holds is refused.
+
+use anyhow::{Result, anyhow};
+use burn::tensor::Device;
+use burnseq_model::{Compute, ModelConfig, Vocab};
+
+use crate::decoding::format::thousands;
+use crate::exit::usage;
 
 /// Keeps memory that is freed instead of giving it back to the system.
 ///
@@ -11,5 +18,61 @@ pub fn keep_freed() {
         // Large blocks would be mappings of their own, which are always given back.
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+    }
+}
+
+/// Refuses a model whose weights alone take more memory than the processor has: the system would end the process without a
+/// word.
+///
+/// # Errors
+/// Wrong usage, with both numbers.
+pub fn check_model(model: &ModelConfig, vocab: &Vocab, compute: &Compute) -> Result<()> {
+    match total() {
+        Some(total) if compute.device == Device::flex() => check(model, vocab, total),
+        _ => Ok(()),
+    }
+}
+
+fn check(model: &ModelConfig, vocab: &Vocab, total: u128) -> Result<()> {
+    let bytes = model.num_bytes(vocab);
+    if bytes <= total {
+        return Ok(());
+    }
+    let gib = |bytes: u128| bytes as f64 / (1_u64 << 30) as f64;
+    Err(usage(anyhow!(
+        "a model of {} parameters takes {:.1} GiB, this machine has {:.1} GiB\nhint: give fewer layers, smaller widths or a \
+         smaller dictionary",
+        thousands(usize::try_from(model.num_params(vocab)).unwrap_or(usize::MAX)),
+        gib(bytes),
+        gib(total)
+    )))
+}
+
+/// Memory of this machine, bytes; `None` where the system does not tell.
+fn total() -> Option<u128> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kib: u128 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_no_memory_holds_is_refused_with_both_numbers() {
+        let vocab = Vocab {
+            src: 100,
+            tgt: 100,
+            pad: 1,
+            eos: 2,
+        };
+        let model = ModelConfig::from_arch("transformer_tiny").unwrap();
+        let bytes = model.num_bytes(&vocab);
+        check(&model, &vocab, bytes).unwrap();
+        let error = check(&model, &vocab, bytes - 1).unwrap_err();
+        assert_eq!(crate::exit::code(&error), 2);
+        assert!(error.to_string().contains("parameters takes"), "{error}");
     }
 }

@@ -111,6 +111,7 @@ pub fn batch_by_size(
         let tokens = cost(index);
         if tokens > max_tokens {
             return Err(Error::OverMaxTokens {
+                option: "--max-tokens",
                 sentence: index,
                 tokens,
                 max_tokens,

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::pair::{LanguagePairDataset, PairOptions};
 use crate::sentences::Sentences;
 
+/// How often a set can be taken in an epoch: it is opened as often.
+const MAX_UPSAMPLE: usize = 1000;
+
 /// An opened data folder, for one direction of translation.
 ///
 /// The files of both directions are the same: opened from English to German, a folder of
@@ -219,17 +222,17 @@ impl DatasetDir {
     /// numbered sets. Each folder is a shard of the dataset, for one epoch in turn.
     ///
     /// # Errors
-    /// As [`DatasetDir::load`], when only some folders have a target side, and when `upsample_primary` is 0.
+    /// As [`DatasetDir::load`], when only some folders have a target side, and when `upsample_primary` is out of range.
     pub fn load_train(
         &self,
         split: &str,
         upsample_primary: usize,
         options: PairOptions,
     ) -> Result<LanguagePairDataset> {
-        if upsample_primary == 0 {
-            return Err(Error::Config(
-                "--upsample-primary must be at least 1, got 0".to_owned(),
-            ));
+        if !(1..=MAX_UPSAMPLE).contains(&upsample_primary) {
+            return Err(Error::Config(format!(
+                "--upsample-primary must be at least 1 and at most {MAX_UPSAMPLE}, got {upsample_primary}"
+            )));
         }
         let (mut src, mut tgt) = (Vec::new(), Vec::new());
         let (mut shards, mut len) = (Vec::new(), 0);
@@ -335,7 +338,17 @@ impl DatasetDir {
 /// The folders of a list with colons; a path that exists is one folder whatever its name.
 fn folders(path: &Path) -> Vec<PathBuf> {
     match path.to_str() {
-        Some(list) if list.contains(':') && !path.exists() => list.split(':').map(PathBuf::from).collect(),
+        Some(list) if list.contains(':') && !path.exists() => {
+            let mut folders: Vec<PathBuf> = list
+                .split(':')
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from)
+                .collect();
+            if folders.is_empty() {
+                folders.push(PathBuf::new());
+            }
+            folders
+        }
         _ => vec![path.to_owned()],
     }
 }
@@ -353,6 +366,26 @@ fn check_aligned(src: &SentenceFile, tgt: &SentenceFile) -> Result<()> {
 }
 
 fn file_names(path: &Path) -> Result<Vec<String>> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::Config(
+            "the name of the dataset's folder is empty\nhint: name the folder that `preprocess` wrote"
+                .to_owned(),
+        ));
+    }
+    if !path.is_dir() {
+        let problem = if path.exists() {
+            "is a file, not the folder of a dataset"
+        } else {
+            "there is no such folder"
+        };
+        return Err(Error::DataDir {
+            path: path.to_owned(),
+            problem: format!(
+                "{problem}\nhint: make a dataset with `preprocess --source-lang de --target-lang en --trainpref TEXT \
+                 --destdir FOLDER`, and name its folder"
+            ),
+        });
+    }
     let mut names = Vec::new();
     for entry in fs::read_dir(path).map_err(Error::read(path))? {
         let entry = entry.map_err(Error::read(path))?;

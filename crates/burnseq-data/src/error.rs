@@ -101,11 +101,13 @@ pub enum Error {
     },
     /// A sentence is too long for a batch.
     #[error(
-        "sentence {sentence} has {tokens} tokens (</s> included), more than --max-tokens {max_tokens}\n\
-         hint: raise --max-tokens to at least {tokens}, or skip such sentences \
+        "sentence {sentence} has {tokens} tokens (</s> included), more than {option} {max_tokens}\n\
+         hint: raise {option} to at least {tokens}, or skip such sentences \
          (--skip-invalid-size-inputs-valid-test)"
     )]
     OverMaxTokens {
+        /// The option that sets the limit, in the spelling of its flag.
+        option: &'static str,
         /// 0-based sentence number.
         sentence: usize,
         /// Tokens of its longer side.
@@ -117,13 +119,15 @@ pub enum Error {
     #[error(
         "{count} sentences are longer than {limit}, the first is sentence {sentence} with {src_len} \
          source and {tgt_len} target tokens\n\
-         hint: skip them with --skip-invalid-size-inputs-valid-test"
+         hint: take them with {longer}, or skip them with --skip-invalid-size-inputs-valid-test"
     )]
     TooLong {
         /// How many.
         count: usize,
         /// The limits in words.
         limit: String,
+        /// The options that take the longest of them, in the spelling of their flags.
+        longer: String,
         /// 0-based number of the first one.
         sentence: usize,
         /// Its source tokens.
@@ -159,6 +163,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same of a validation set, whose batches have limits of their own.
+    #[must_use]
+    pub fn of_validation(mut self) -> Self {
+        match &mut self {
+            Self::OverMaxTokens { option, .. } => *option = "--max-tokens-valid",
+            Self::NothingLeft { reason, .. } => {
+                *reason = reason.replace("--max-tokens ", "--max-tokens-valid ")
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// A reading error of `path`.
     pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |source| Self::Read {

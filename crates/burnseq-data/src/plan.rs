@@ -97,19 +97,25 @@ impl LanguagePairDataset {
             (max_src, max_tgt),
         );
         let limit = || format!("{max_src} source or {max_tgt} target tokens");
+        let longer = || self.options_for(&dropped, settings);
         if let Some(&sentence) = dropped.iter().min()
             && !settings.skip_too_long
         {
             return Err(Error::TooLong {
                 count: dropped.len(),
                 limit: limit(),
+                longer: longer(),
                 sentence,
                 src_len: self.src_len(sentence),
                 tgt_len: self.tgt_len(sentence),
             });
         }
         if kept.is_empty() && !dropped.is_empty() {
-            let reason = format!("all are longer than {}", limit());
+            let reason = format!(
+                "all are longer than {}\nhint: take them with {}",
+                limit(),
+                longer()
+            );
             return Err(Error::NothingLeft {
                 total: shard.len(),
                 reason,
@@ -117,6 +123,28 @@ impl LanguagePairDataset {
         }
         let batches = batch_by_size(&kept, |index| self.longer_len(index), &settings.limits)?;
         Ok(BatchPlan { batches, dropped })
+    }
+
+    /// The options with which no sentence of `dropped` would be too long.
+    fn options_for(&self, dropped: &[usize], settings: &BatchSettings) -> String {
+        let longest =
+            |len: &dyn Fn(usize) -> usize| dropped.iter().map(|&index| len(index)).max().unwrap_or(0);
+        let (src, tgt) = (
+            longest(&|index| self.src_len(index)),
+            longest(&|index| self.tgt_len(index)),
+        );
+        let (max_src, max_tgt) = settings.max_positions;
+        let max_tokens = settings.limits.max_tokens.unwrap_or(usize::MAX);
+        let options = [
+            ("--max-source-positions", src, max_src),
+            ("--max-target-positions", tgt, max_tgt),
+            ("--max-tokens", src.max(tgt), max_tokens),
+        ];
+        let short = options.iter().filter(|(_, longest, limit)| longest > limit);
+        let words: Vec<String> = short
+            .map(|(option, longest, _)| format!("{option} {longest}"))
+            .collect();
+        words.join(" ")
     }
 
     /// Rows, source width and target width of the batch that the pairs `indices` make.
@@ -180,11 +208,20 @@ mod tests {
         assert_eq!((plan.batches, plan.dropped), (vec![vec![2, 0]], vec![1]));
         let error = pairs.plan(&settings(100, (2, 3), false)).unwrap_err().to_string();
         assert!(error.contains("sentence 1 with 3 source and 1 target"), "{error}");
+        assert!(
+            error.contains("take them with --max-source-positions 3, or skip"),
+            "{error}"
+        );
         let error = pairs.plan(&settings(2, (9, 9), false)).unwrap_err().to_string();
         assert!(error.contains("sentence 0 has 3 tokens"), "{error}");
         assert_eq!(pairs.plan(&settings(2, (9, 9), true)).unwrap().dropped, [0, 1]);
         let nothing = pairs.plan(&settings(100, (1, 1), true));
-        assert!(matches!(nothing, Err(Error::NothingLeft { total: 3, .. })));
+        assert!(matches!(&nothing, Err(Error::NothingLeft { total: 3, .. })));
+        let nothing = nothing.unwrap_err().to_string();
+        assert!(
+            nothing.ends_with("hint: take them with --max-source-positions 3 --max-target-positions 3"),
+            "{nothing}"
+        );
     }
 
     #[test]

@@ -41,6 +41,20 @@ impl ModelConfig {
         }
     }
 
+    /// Numbers that are learned; saturates where no memory would hold them.
+    pub fn num_params(&self, vocab: &Vocab) -> u128 {
+        match self {
+            Self::Transformer(config) => config.num_params(vocab),
+        }
+    }
+
+    /// Bytes of a model in float32, tables that are not learned included; saturates.
+    pub fn num_bytes(&self, vocab: &Vocab) -> u128 {
+        match self {
+            Self::Transformer(config) => config.num_bytes(vocab),
+        }
+    }
+
     /// Checks ranges and combinations.
     ///
     /// # Errors

@@ -51,7 +51,7 @@ mod unpack;
 pub mod whitespace;
 mod word_cache;
 
-pub use atomic::{AtomicFile, write_atomically};
+pub use atomic::{AtomicFile, replaces, write_atomically};
 pub use blank::has_word;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
 pub use error::{Error, Result};

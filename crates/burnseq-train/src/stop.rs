@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Validations without improvement after which a run stops that has no other stop rule.
 pub const DEFAULT_PATIENCE: u32 = 10;
 
+/// Epochs of a long run, each of which may have its own number of updates.
+const MANY_EPOCHS: u32 = 10_000;
+
 /// What ends a run; the first that applies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,9 +53,13 @@ impl StopRule {
 
     /// The last update, when epochs or updates are limited.
     pub fn last_update(&self, updates_per_epoch: impl Fn(u32) -> u64) -> Option<u64> {
-        let by_epoch = self
-            .max_epoch
-            .map(|epochs| (1..=epochs).map(updates_per_epoch).sum());
+        let by_epoch = self.max_epoch.map(|epochs| {
+            // So many epochs that nobody waits for the end are not counted one by one.
+            let counted = epochs.min(MANY_EPOCHS);
+            let sum: u64 = (1..=counted).map(&updates_per_epoch).sum();
+            let rest = u64::from(epochs - counted);
+            sum.saturating_add(rest.saturating_mul(updates_per_epoch(epochs)))
+        });
         match (self.max_update, by_epoch) {
             (Some(update), Some(epoch)) => Some(update.min(epoch)),
             (update, epoch) => update.or(epoch),
@@ -201,6 +208,10 @@ mod tests {
         assert_eq!(rule(Some(3), Some(100)).last_update(|_| 20), Some(60));
         assert_eq!(rule(Some(30), Some(100)).last_update(|_| 20), Some(100));
         assert_eq!(rule(None, None).last_update(|_| 20), None);
+        assert_eq!(
+            rule(Some(u32::MAX), None).last_update(|_| 20),
+            Some(20 * u64::from(u32::MAX))
+        );
     }
 
     #[test]

@@ -39,12 +39,15 @@ impl ValidSet {
         max_steps: Option<usize>,
         max_positions: (usize, usize),
     ) -> Result<Self> {
-        let mut plan = dataset.plan(&BatchSettings {
+        let settings = BatchSettings {
             limits: config.limits_valid(),
             max_positions,
             skip_too_long: config.skip_invalid_size_inputs_valid_test,
             seed: None,
-        })?;
+        };
+        let mut plan = dataset
+            .plan(&settings)
+            .map_err(burnseq_data::Error::of_validation)?;
         plan.batches.truncate(max_steps.unwrap_or(usize::MAX));
         Ok(Self {
             name,

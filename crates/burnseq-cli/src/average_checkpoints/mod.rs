@@ -4,15 +4,19 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use burnseq_train::checkpoint::average::{Selection, average, select};
+use burnseq_train::checkpoint::average::{Selection, average, is_run, select, select_latest};
 use clap::Parser;
 
 use crate::exit::{coded, usage};
+use crate::grammar::Flags;
+
+/// Checkpoints of a run that are averaged where nobody says how many, as in fairseq's recipes.
+const DEFAULT_COUNT: usize = 5;
 
 /// Write the mean of the weights of several checkpoints as a new checkpoint.
 ///
 /// The checkpoints must hold the same model with the same dictionaries. The new one translates and can be trained
-/// further with --finetune-from-model. Nothing is overwritten.
+/// further with --finetune-from-model.
 #[derive(Debug, Parser)]
 #[command(
     name = "average-checkpoints",
@@ -21,12 +25,16 @@ use crate::exit::{coded, usage};
     args_override_self = true
 )]
 pub struct AverageArgs {
-    /// Checkpoints; or the folder of a run, with one of the options below
+    /// Checkpoints; or the folder of a run, of which the options below choose some [default: the latest 5 of checkpoint1,
+    /// checkpoint2, ..., else of checkpoint_1_500, ...]
     #[arg(long, value_name = "PATH", num_args = 1.., required = true)]
     pub inputs: Vec<PathBuf>,
     /// The new checkpoint
     #[arg(long, value_name = "PATH")]
     pub output: PathBuf,
+    /// Replace the output if it is a checkpoint
+    #[arg(long)]
+    pub overwrite: bool,
     /// Average the latest N of checkpoint1, checkpoint2, ...
     #[arg(long, value_name = "N", group = "selection")]
     pub num_epoch_checkpoints: Option<usize>,
@@ -44,6 +52,12 @@ pub struct AverageArgs {
         conflicts_with = "num_best_checkpoints"
     )]
     pub checkpoint_upper_bound: Option<u64>,
+}
+
+impl Flags for AverageArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        self.selection().err().into_iter().collect()
+    }
 }
 
 impl AverageArgs {
@@ -77,11 +91,12 @@ impl AverageArgs {
 /// # Errors
 /// Wrong usage; checkpoints that are missing, damaged or do not belong together; an output that exists.
 pub fn run(args: &AverageArgs) -> Result<()> {
-    let inputs = match args.selection().map_err(usage)? {
-        Some(selection) => select(&args.inputs[0], selection).map_err(coded)?,
-        None => args.inputs.clone(),
+    let inputs = match (args.selection().map_err(usage)?, args.inputs.as_slice()) {
+        (Some(selection), [run, ..]) => select(run, selection).map_err(coded)?,
+        (None, [run]) if is_run(run) => select_latest(run, DEFAULT_COUNT).map_err(coded)?,
+        _ => args.inputs.clone(),
     };
-    average(&inputs, &args.output).map_err(coded)?;
+    average(&inputs, &args.output, args.overwrite).map_err(coded)?;
     let names: Vec<String> = inputs.iter().map(|path| path.display().to_string()).collect();
     writeln!(std::io::stderr(), "averaged {}", names.join(", "))?;
     Ok(())

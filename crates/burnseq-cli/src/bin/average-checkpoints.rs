@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use burnseq_cli::average_checkpoints::{AverageArgs, run};
 use burnseq_cli::exit;
-use clap::Parser;
+use burnseq_cli::grammar::Grammar;
 
 fn main() -> ExitCode {
-    let args = AverageArgs::parse();
-    exit::run("average-checkpoints", || run(&args))
+    let args = Grammar::PLAIN.parse::<AverageArgs>();
+    exit::run("average-checkpoints", || run(&args?))
 }

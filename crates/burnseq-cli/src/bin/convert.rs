@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use burnseq_cli::grammar::Grammar;
 use burnseq_cli::{convert, exit};
-use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = convert::ConvertArgs::parse();
-    exit::run("convert", || convert::run(&args))
+    let args = Grammar::PLAIN.parse::<convert::ConvertArgs>();
+    exit::run("convert", || convert::run(&args?))
 }

@@ -5,5 +5,6 @@ use std::process::ExitCode;
 use burnseq_cli::{exit, score};
 
 fn main() -> ExitCode {
-    exit::run("score", || score::run(&score::parse()?))
+    let args = score::parse();
+    exit::run("score", || score::run(&args?))
 }

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
+use burnseq_cli::grammar::Grammar;
 use burnseq_cli::{exit, text};
-use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = text::TextArgs::parse();
-    exit::run("text", || text::run(&args))
+    let args = Grammar::PLAIN.parse::<text::TextArgs>();
+    exit::run("text", || text::run(&args?))
 }

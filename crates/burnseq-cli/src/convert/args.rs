@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::overrides::{self, Overrides};
+use crate::grammar::Flags;
 use crate::task::LanguageArgs;
 
 /// Convert a checkpoint of fairseq to one of burnseq, or back.
@@ -30,8 +31,8 @@ pub struct ConvertArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub to: Option<Format>,
     /// Replace the output if it exists
-    #[arg(long)]
-    pub force: bool,
+    #[arg(long, visible_alias = "force")]
+    pub overwrite: bool,
 
     /// Folder of the data that the model was trained on, for its dictionaries [default: data-bin]
     #[arg(long, value_name = "DIR", conflicts_with_all = ["srcdict", "tgtdict"], help_heading = "From fairseq")]
@@ -98,6 +99,12 @@ pub enum Direction {
     FromWeights,
     /// A folder becomes a `.pt` file.
     ToFairseq,
+}
+
+impl Flags for ConvertArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        self.direction().err().into_iter().collect()
+    }
 }
 
 impl ConvertArgs {

@@ -9,11 +9,13 @@ use anyhow::{Context, Result, anyhow};
 use burnseq::convert::{Conversion, Dictionaries, ImportOptions, from_fairseq, from_weights, to_fairseq};
 use burnseq::decode::overlaid;
 use burnseq_model::ModelConfig;
+use burnseq_text::replaces;
 
 pub use args::{ConvertArgs, Direction, Format};
 
 use crate::decoding::coded;
 use crate::exit::usage;
+use crate::output;
 
 /// Folder of the data when none is named.
 const DEFAULT_DATA: &str = "data-bin";
@@ -24,11 +26,16 @@ const DEFAULT_DATA: &str = "data-bin";
 /// Wrong usage; a checkpoint that cannot be read or converted; an output that exists or cannot be written.
 pub fn run(args: &ConvertArgs) -> Result<()> {
     let direction = args.direction().map_err(usage)?;
-    if args.output.symlink_metadata().is_ok() && !args.force {
-        return Err(usage(anyhow!(
-            "{} exists\nhint: give another name, or --force to replace it",
-            args.output.display()
-        )));
+    let is_there = match direction {
+        Direction::ToFairseq => replaces(&args.output),
+        Direction::FromFairseq | Direction::FromWeights => args.output.symlink_metadata().is_ok(),
+    };
+    if is_there && !args.overwrite {
+        return Err(anyhow!(
+            "{} is there already\nhint: {}",
+            args.output.display(),
+            output::HINT
+        ));
     }
     let conversion = match direction {
         Direction::FromFairseq => from_fairseq(&args.input, &dictionaries(args), &import(args), &args.output),

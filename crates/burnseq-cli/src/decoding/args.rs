@@ -14,6 +14,7 @@ use super::text::TextArgs;
 use crate::compute::ComputeArgs;
 use crate::exit::usage;
 use crate::task::LanguageArgs;
+use crate::train::values::Limit;
 
 /// Checkpoints that are taken when none is named: the first one that is there.
 pub(crate) const DEFAULT_PATHS: [&str; 2] = ["checkpoints/checkpoint_best", "checkpoints/checkpoint_last"];
@@ -51,17 +52,18 @@ pub struct DecodingArgs {
     /// Cut sources that are longer than the model takes, instead of leaving them without a translation
     #[arg(long, help_heading = "Batches")]
     pub truncate_source: bool,
-    /// Most sentences in a batch [default: 256 in `generate`, --buffer-size in `interactive`, unless --max-tokens is given]
+    /// Most sentences in a batch; 0: no limit [default: 256 in `generate`, fewer with a large --beam, --buffer-size in
+    /// `interactive`, unless --max-tokens is given]
     #[arg(
         long,
         visible_alias = "max-sentences",
         value_name = "N",
         help_heading = "Batches"
     )]
-    pub batch_size: Option<usize>,
-    /// Most tokens in a batch, padding included [default: 12000 unless --batch-size is given]
+    pub batch_size: Option<Limit>,
+    /// Most tokens in a batch, padding included; 0: no limit [default: 12000 unless --batch-size is given]
     #[arg(long, value_name = "N", help_heading = "Batches")]
-    pub max_tokens: Option<usize>,
+    pub max_tokens: Option<Limit>,
     /// Batches of N sentences or more are cut to a multiple of N [default: 8]
     #[arg(long, value_name = "N", help_heading = "Batches")]
     pub required_batch_size_multiple: Option<usize>,
@@ -266,12 +268,17 @@ impl DecodingArgs {
         })
     }
 
+    /// Most sentences in a batch.
+    pub(crate) fn batch_size(&self) -> Option<usize> {
+        self.batch_size.and_then(Limit::count)
+    }
+
     /// The limits of batches; `default` where neither sentences nor tokens are limited.
     ///
     /// # Errors
-    /// A limit of 0.
+    /// A multiple of 0.
     pub(crate) fn limits(&self, default: BatchLimits) -> Result<BatchLimits> {
-        let (max_tokens, max_sentences) = match (self.max_tokens, self.batch_size) {
+        let (max_tokens, max_sentences) = match (self.max_tokens.and_then(Limit::count), self.batch_size()) {
             (None, None) => (default.max_tokens, default.max_sentences),
             given => given,
         };
@@ -298,6 +305,18 @@ impl DecodingArgs {
             );
         }
         Ok(())
+    }
+
+    /// What is surprising about `--remove-bpe`, if anything.
+    pub(crate) fn mark_note(&self) -> Option<String> {
+        match self.post_process() {
+            RemoveBpe::Symbol(mark) if mark == "@@" => Some(
+                "the mark `@@` goes and the blank behind it stays, as in fairseq, so that pieces stand apart; \
+                 --post-process subword_nmt joins them"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
     }
 
     /// What `--remove-bpe` asks for.
@@ -465,6 +484,10 @@ mod tests {
         let given = limits(&["--max-sentences", "5", "--required-batch-size-multiple", "1"]).unwrap();
         assert_eq!((given.max_tokens, given.max_sentences), (None, Some(5)));
         assert_eq!(given.required_batch_size_multiple, 1);
-        assert_eq!(crate::exit::code(&limits(&["--max-tokens", "0"]).unwrap_err()), 2);
+        assert_eq!(limits(&["--max-tokens", "0"]).unwrap(), default, "0 is no limit");
+        let sentences = limits(&["--max-tokens", "0", "--batch-size", "4"]).unwrap();
+        assert_eq!((sentences.max_tokens, sentences.max_sentences), (None, Some(4)));
+        let wrong = limits(&["--required-batch-size-multiple", "0"]).unwrap_err();
+        assert_eq!(crate::exit::code(&wrong), 2);
     }
 }

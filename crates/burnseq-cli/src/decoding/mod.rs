@@ -14,7 +14,7 @@ pub use args::{Alignment, DecodingArgs, Order};
 pub(crate) use marks::MarkNotes;
 pub(crate) use notes::{LongLines, UnknownShare};
 pub(crate) use printer::Printer;
-pub(crate) use refused::{OPTIONAL_VALUES, REFUSED};
+pub(crate) use refused::{HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
 pub use text::{BpeName, TextArgs, TokenizerName};
 
 pub(crate) use crate::exit::coded;

@@ -37,6 +37,11 @@ pub(crate) fn load(
     let compute = args.compute.open()?;
     let overrides = args.overrides.clone().unwrap_or_default();
     let paths = paths(args);
+    if paths.is_empty() {
+        return Err(usage(anyhow!(
+            "--path names no checkpoint\nhint: name one, or several of an ensemble, separated by colons"
+        )));
+    }
     let weights = paths.iter().any(|path| is_weights(path));
     let config = match &args.arch {
         Some(arch) if weights => {
@@ -80,6 +85,11 @@ pub(crate) fn load(
     if opened.is_none() && (data.needed || data.path.is_some()) {
         opened = Some(open_data(data, Some(&model))?);
     }
+    let notes = opened.as_ref().and_then(|data| model.direction_note(data));
+    notes
+        .into_iter()
+        .chain(args.mark_note())
+        .for_each(|note| format::note(&note));
     args.text.apply(&mut model)?;
     Ok((model, opened))
 }

@@ -3,6 +3,7 @@
 use burnseq_generate::Generator;
 use clap::CommandFactory;
 
+use super::training::{CHECKPOINT, DATA, DISTRIBUTED, VALIDATION};
 use super::{Binary, COMMON, FairseqOption, Tool, option, option_with, read};
 use crate::generate::{self, GenerateArgs};
 use crate::interactive::{self, InteractiveArgs};
@@ -23,7 +24,18 @@ pub(super) const GENERATE: Tool = Tool {
             })
         },
     }),
-    options: &[DATASET, OF_GENERATE, DECODING, OUTPUT, OTHERS, COMMON],
+    options: &[
+        DATASET,
+        OF_GENERATE,
+        DECODING,
+        OUTPUT,
+        OTHERS,
+        DATA,
+        CHECKPOINT,
+        VALIDATION,
+        DISTRIBUTED,
+        COMMON,
+    ],
 };
 
 /// fairseq-interactive.
@@ -42,8 +54,27 @@ pub(super) const INTERACTIVE: Tool = Tool {
             })
         },
     }),
-    options: &[OF_INTERACTIVE, DATASET, DECODING, OUTPUT, OTHERS, COMMON],
+    options: &[
+        OF_INTERACTIVE,
+        NO_DATASET,
+        DATASET,
+        DECODING,
+        OUTPUT,
+        OTHERS,
+        DATA,
+        CHECKPOINT,
+        VALIDATION,
+        DISTRIBUTED,
+        COMMON,
+    ],
 };
+
+/// What has no meaning without a dataset, but with these values.
+const NO_DATASET: &[FairseqOption] = &[
+    option("--num-shards", "1"),
+    option("--shard-id", "0"),
+    option("--prefix-size", "0"),
+];
 
 /// What only a dataset needs.
 const DATASET: &[FairseqOption] = &[
@@ -131,22 +162,29 @@ const OTHERS: &[FairseqOption] = &[
     option("--criterion", "cross_entropy"),
     option("--optimizer", "adam"),
     option("--lr-scheduler", "fixed"),
-    option("--num-workers", "2"),
-    option("--data-buffer-size", "2"),
-    option("--left-pad-source", "False"),
-    option("--left-pad-target", "False"),
+    option("--force-anneal", "3"),
+    option("--disable-validation", ""),
+    option("--lr-shrink", "0.1"),
+    option("--warmup-updates", "4000"),
+    option("--pad", "1"),
+    option("--eos", "2"),
+    option("--unk", "3"),
+    option("--eos-token", "[en]"),
+    option("--bpe-separator", "@@"),
+    option("--sentencepiece-enable-sampling", ""),
+    option("--sentencepiece-alpha", "0.1"),
+    option("--beam-mt", "0"),
+    option("--lenpen-mt", "1"),
+    option("--max-len-a-mt", "0"),
+    option("--max-len-b-mt", "200"),
+    option("--no-seed-provided", ""),
     option("--max-source-positions", "100"),
     option("--max-target-positions", "100"),
-    option("--required-seq-len-multiple", "8"),
-    option("--num-batch-buckets", "8"),
-    option("--load-alignments", ""),
-    option("--truncate-source", ""),
-    option("--upsample-primary", "2"),
-    option("--checkpoint-suffix", "x"),
-    option("--checkpoint-shard-count", "2"),
+    option("--checkpoint-suffix", "\"\""),
+    option("--distributed-world-size", "1"),
     option("--no-early-stop", ""),
     option("--no-beamable-mm", ""),
-    option("--decoding-format", "x"),
+    option("--decoding-format", "ensemble"),
     option("--sacrebleu-tokenizer", "13a"),
     option("--sacrebleu-lowercase", ""),
     option("--sacrebleu-char-level", ""),
@@ -156,10 +194,4 @@ const OTHERS: &[FairseqOption] = &[
     option("--iter-decode-force-max-iter", ""),
     option("--iter-decode-with-external-reranker", ""),
     option("--retain-iter-history", ""),
-    option("--distributed-world-size", "1"),
-    option("--distributed-rank", "0"),
-    option("--distributed-port", "1234"),
-    option("--distributed-init-method", "tcp://localhost:1234"),
-    option("--distributed-backend", "nccl"),
-    option("--distributed-no-spawn", ""),
 ];

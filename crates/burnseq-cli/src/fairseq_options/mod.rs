@@ -11,16 +11,16 @@ mod training;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::Command;
 
-use crate::refused::Grammar;
+use crate::grammar::{Flags, Grammar, Parsed, Refused};
 
 /// An option of fairseq, for the table and for the test that uses it once.
 #[derive(Debug, Clone, Copy)]
 pub struct FairseqOption {
     /// Its name and other spellings, separated by spaces: `--arch -a`.
     pub spellings: &'static str,
-    /// A value that is legal and not the default; empty for a switch.
+    /// A value that is legal and not the default; empty for a switch, `""` for an empty one.
     pub value: &'static str,
     /// What must be given beside it, separated by spaces.
     pub beside: &'static str,
@@ -66,7 +66,8 @@ pub struct Binary {
     pub command: fn() -> Command,
     /// Flags that it cannot do without, with values, separated by spaces.
     pub required: &'static str,
-    /// Reads a command line as the binary does and shows the configuration that comes of it; opens no file.
+    /// Reads a command line as the binary does and shows the configuration that comes of it, without notes about flags
+    /// that change nothing; opens no file.
     pub configure: fn(Vec<OsString>) -> clap::error::Result<anyhow::Result<String>>,
 }
 
@@ -75,6 +76,13 @@ pub struct Binary {
 pub enum Fate {
     /// The binary takes it; its help.
     Accepted(String),
+    /// The binary takes it, and it changes nothing.
+    Harmless {
+        /// Why.
+        why: &'static str,
+        /// What to do instead, where some values are refused.
+        refused: Option<&'static str>,
+    },
     /// The binary refuses it; what to do instead.
     Refused(&'static str),
     /// The binary does not know it; the test of the table fails.
@@ -96,6 +104,7 @@ pub const TOOLS: &[Tool] = &[
 /// What every tool of fairseq takes.
 const COMMON: &[FairseqOption] = &[
     option("--seed", "7"),
+    option("--no-progress-bar", ""),
     option("--cpu", ""),
     option("--fp16", ""),
     option("--memory-efficient-fp16", ""),
@@ -103,6 +112,10 @@ const COMMON: &[FairseqOption] = &[
     option("--bf16", ""),
     option("--memory-efficient-bf16", ""),
     option("--tpu", ""),
+    option("--on-cpu-convert-precision", ""),
+    option("--amp-batch-retries", "3"),
+    option("--amp-init-scale", "128"),
+    option("--amp-scale-window", "100"),
     option_with("--fp16-init-scale", "256", "--fp16"),
     option("--fp16-no-flatten-grads", ""),
     option_with("--fp16-scale-window", "128", "--fp16"),
@@ -113,13 +126,18 @@ const COMMON: &[FairseqOption] = &[
     option("--log-format", "json"),
     option("--log-interval", "7"),
     option("--log-file", "train.log"),
-    option("--no-progress-bar", ""),
+    option("--reset-logging", ""),
     option("--tensorboard-logdir", "logs"),
     option("--wandb-project", "x"),
     option("--aim-repo", "x"),
     option("--aim-run-hash", "x"),
     option("--azureml-logging", ""),
     option("--empty-cache-freq", "7"),
+    option("--all-gather-list-size", "16384"),
+    option("--model-parallel-size", "1"),
+    option("--use-plasma-view", ""),
+    option("--plasma-path", "/tmp/plasma"),
+    option("--simul-type", "waitk"),
     option("--quantization-config-path", "x"),
     option("--profile", ""),
     option("--suppress-crashes", ""),
@@ -139,9 +157,35 @@ impl FairseqOption {
 }
 
 impl Tool {
-    /// All its options.
+    /// All its options; of those that several groups list, the first one.
     pub fn options(&self) -> impl Iterator<Item = &'static FairseqOption> + use<> {
-        self.options.iter().flat_map(|group| group.iter())
+        let mut listed: Vec<&str> = Vec::new();
+        self.options
+            .iter()
+            .flat_map(|group| group.iter())
+            .filter(move |option| {
+                let new = option.spellings().any(|spelling| !listed.contains(&spelling));
+                listed.extend(option.spellings());
+                new
+            })
+    }
+}
+
+impl Tool {
+    /// What its binary refuses beside them: options of earlier versions and of other models.
+    pub fn others(&self, binary: &Binary) -> Vec<Refused> {
+        let listed = |name: &str| {
+            self.options().any(|option| {
+                option
+                    .spellings()
+                    .any(|known| known.strip_prefix("--") == Some(name))
+            })
+        };
+        binary
+            .grammar
+            .refused()
+            .filter(|(name, _)| !listed(name))
+            .collect()
     }
 }
 
@@ -150,7 +194,14 @@ impl Binary {
     fn fate(&self, spelling: &str) -> Fate {
         let long = spelling.strip_prefix("--");
         let refused = self.grammar.refused().find(|(name, _)| Some(*name) == long);
-        if let Some((_, instead)) = refused {
+        let refused = refused.map(|(_, instead)| instead);
+        if let Some(flag) = self.grammar.harmless().find(|flag| Some(flag.name) == long) {
+            return Fate::Harmless {
+                why: flag.why,
+                refused,
+            };
+        }
+        if let Some(instead) = refused {
             return Fate::Refused(instead);
         }
         let command = (self.command)();
@@ -169,21 +220,26 @@ impl Binary {
 }
 
 /// Reads a command line for [`Binary::configure`].
-fn read<A: CommandFactory + FromArgMatches>(
+fn read<A: Flags>(
     grammar: Grammar,
     words: Vec<OsString>,
     show: impl FnOnce(A) -> anyhow::Result<String>,
 ) -> clap::error::Result<anyhow::Result<String>> {
-    Ok(grammar.try_parse::<A>(words)?.and_then(show))
+    let parsed = grammar.read::<A>(words)?;
+    Ok(parsed.and_then(|Parsed { args, .. }| show(args)))
 }
 
 /// The table of all options, as Markdown.
 pub fn markdown() -> String {
     let mut page = String::from(
         "# fairseq's options\n\n\
-         What becomes of each option of fairseq's command lines. Written by `cargo run -p burnseq-cli --example \
-         fairseq-options` from the\nbinaries themselves; a test uses every accepted option and every refused one. What \
-         is refused ends with exit code 2 and the remedy below.\n",
+         What becomes of each option of fairseq's command lines for translation, with the options of the Transformer and \
+         of the losses,\noptimisers and schedules that there are. Written by `cargo run -p burnseq-cli --example \
+         fairseq-options` from the binaries themselves;\na test uses every option.\n\n\
+         - accepted: it acts as in fairseq, or as the table says.\n\
+         - no effect: it is taken, and a note on stderr says that it changes nothing here.\n\
+         - refused: the command ends with exit code 2 and the remedy below, before any work. All flags that are refused \
+         are named at once.\n",
     );
     for tool in TOOLS {
         let binary = match tool.binary {
@@ -208,11 +264,29 @@ pub fn markdown() -> String {
             let spellings: Vec<String> = option.spellings().map(code).collect();
             let (fate, text) = match option.fates(&binary).swap_remove(0) {
                 Fate::Accepted(help) => ("accepted", help),
+                Fate::Harmless { why, refused: None } => ("no effect", why.to_owned()),
+                Fate::Harmless {
+                    why,
+                    refused: Some(instead),
+                } => (
+                    "no effect, or refused",
+                    format!("{why}; with a value that asks for more: {instead}"),
+                ),
                 Fate::Refused(instead) => ("refused", instead.to_owned()),
                 Fate::Unknown => ("unknown", String::new()),
             };
             let text = text.replace('\n', " ").replace('|', "\\|").replace('<', "&lt;");
             let _ = writeln!(page, "| {} | {fate} | {text} |", spellings.join(", "));
+        }
+        let others = tool.others(&binary);
+        if !others.is_empty() {
+            page.push_str(
+                "\nRefused as well, as options of earlier versions or of fairseq's other models, losses, optimisers and \
+                 schedules:\n\n| option | |\n|---|---|\n",
+            );
+        }
+        for (name, instead) in others {
+            let _ = writeln!(page, "| `--{name}` | {instead} |");
         }
     }
     page
@@ -253,7 +327,11 @@ mod tests {
     fn words(option: &FairseqOption, spelling: &'static str) -> Vec<&'static str> {
         let mut words: Vec<&str> = option.beside.split_whitespace().collect();
         words.push(spelling);
-        words.extend(Some(option.value).filter(|value| !value.is_empty()));
+        match option.value {
+            "" => {}
+            "\"\"" => words.push(""),
+            value => words.push(value),
+        }
         words
     }
 
@@ -287,6 +365,25 @@ mod tests {
     }
 
     #[test]
+    fn every_option_without_effect_is_taken_with_a_note_and_changes_nothing() {
+        for (binary, option) in rows() {
+            let beside: Vec<&str> = option.beside.split_whitespace().collect();
+            for (spelling, fate) in option.spellings().zip(option.fates(&binary)) {
+                let Fate::Harmless { why, .. } = fate else {
+                    continue;
+                };
+                let place = format!("{} {:?}", binary.name, words(option, spelling));
+                assert!(!why.is_empty() && !why.starts_with("leave"), "{place}: {why}");
+                let with = configure(&binary, &words(option, spelling)).unwrap();
+                let with = with.unwrap_or_else(|error| panic!("{place}: {error:#}"));
+                // What stands beside it for another binary may be without effect, too.
+                let without = configure(&binary, &beside).unwrap().unwrap();
+                assert_eq!(with, without, "{place}");
+            }
+        }
+    }
+
+    #[test]
     fn every_refused_option_ends_with_code_2_and_its_remedy() {
         for (binary, option) in rows() {
             for (spelling, fate) in option.spellings().zip(option.fates(&binary)) {
@@ -305,18 +402,55 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_in_the_table_and_not_accepted_as_well() {
+    fn no_flag_is_accepted_and_refused_or_without_effect_as_well() {
         for tool in TOOLS {
             let Ok(binary) = tool.binary else { continue };
             let command = (binary.command)();
-            for (name, _) in binary.grammar.refused() {
+            let harmless: Vec<&str> = binary.grammar.harmless().map(|flag| flag.name).collect();
+            let refused: Vec<&str> = binary.grammar.refused().map(|(name, _)| name).collect();
+            for name in harmless.iter().chain(&refused) {
+                let taken = command.get_arguments().any(|arg| {
+                    arg.get_long() == Some(name)
+                        || arg
+                            .get_all_aliases()
+                            .is_some_and(|aliases| aliases.contains(name))
+                });
+                assert!(!taken, "--{name} of {}", binary.name);
+            }
+            for names in [&harmless, &refused] {
+                let mut once = names.clone();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), names.len(), "{}: one is listed twice", binary.name);
+            }
+            for flag in harmless {
+                let listed = tool.options().any(|option| {
+                    option
+                        .spellings()
+                        .any(|known| known.strip_prefix("--") == Some(flag))
+                });
+                assert!(listed, "--{flag} of {}", tool.fairseq);
+            }
+        }
+    }
+
+    #[test]
+    fn options_of_earlier_versions_are_refused_with_their_remedy() {
+        for tool in TOOLS {
+            let Ok(binary) = tool.binary else { continue };
+            for (name, instead) in tool.others(&binary) {
                 let flag = format!("--{name}");
-                let listed = tool
-                    .options()
-                    .any(|option| option.spellings().any(|known| known == flag));
-                assert!(listed, "{flag} of {}", tool.fairseq);
-                let taken = command.get_arguments().any(|arg| arg.get_long() == Some(name));
-                assert!(!taken, "{flag} of {}", binary.name);
+                let words = [binary.name]
+                    .into_iter()
+                    .chain(binary.required.split_whitespace())
+                    .chain([flag.as_str()]);
+                let error = (binary.configure)(words.map(OsString::from).collect())
+                    .unwrap()
+                    .unwrap_err();
+                assert_eq!(
+                    exit::describe(&error),
+                    format!("{flag} is not supported\nhint: {instead}")
+                );
             }
         }
     }

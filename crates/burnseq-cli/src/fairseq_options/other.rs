@@ -2,9 +2,10 @@
 
 use clap::CommandFactory;
 
+use super::training::{CHECKPOINT, DATA, DISTRIBUTED, VALIDATION};
 use super::{Binary, COMMON, FairseqOption, Tool, option, option_with, read};
 use crate::average_checkpoints::AverageArgs;
-use crate::refused::Grammar;
+use crate::grammar::Grammar;
 use crate::score::ScoreArgs;
 use crate::validate::{self, ValidateArgs};
 
@@ -49,7 +50,7 @@ pub(super) const VALIDATE: Tool = Tool {
             })
         },
     }),
-    options: &[VALIDATE_OWN, COMMON],
+    options: &[VALIDATE_OWN, DATA, VALIDATION, CHECKPOINT, DISTRIBUTED, COMMON],
 };
 
 const VALIDATE_OWN: &[FairseqOption] = &[
@@ -66,8 +67,17 @@ const VALIDATE_OWN: &[FairseqOption] = &[
     option("--required-batch-size-multiple", "1"),
     option("--skip-invalid-size-inputs-valid-test", ""),
     option("--max-valid-steps --nval", "10"),
-    option("--num-workers", "2"),
     option("--model-overrides", "{}"),
+    option("--distributed-world-size", "1"),
+    option("--max-source-positions", "100"),
+    option("--max-target-positions", "100"),
+    option("--post-process --remove-bpe", "sentencepiece"),
+    option("--quiet", ""),
+    option("--results-path", "results"),
+    option("--force-anneal", "3"),
+    option("--disable-validation", ""),
+    option("--lr-shrink", "0.1"),
+    option("--warmup-updates", "4000"),
     option("--criterion", "cross_entropy"),
     option("--optimizer", "adam"),
     option("--lr-scheduler", "fixed"),

@@ -45,6 +45,9 @@ const TASK: &[FairseqOption] = &[
     option("--tokenizer", "moses"),
     option("--source-lang -s", "de"),
     option("--target-lang -t", "en"),
+    option("--pad", "1"),
+    option("--eos", "2"),
+    option("--unk", "3"),
 ];
 
 const MODEL: &[FairseqOption] = &[
@@ -58,6 +61,7 @@ const MODEL: &[FairseqOption] = &[
     option("--encoder-embed-path", "vectors"),
     option("--encoder-layerdrop", "0.1"),
     option("--encoder-layers-to-keep", "0,2"),
+    option("--encoder-xformers-att-config", "{}"),
     option("--decoder-embed-dim", "64"),
     option("--decoder-ffn-embed-dim", "64"),
     option("--decoder-layers", "2"),
@@ -67,6 +71,12 @@ const MODEL: &[FairseqOption] = &[
     option("--decoder-embed-path", "vectors"),
     option("--decoder-layerdrop", "0.1"),
     option("--decoder-layers-to-keep", "0,2"),
+    option("--decoder-xformers-att-config", "{}"),
+    option("--decoder-input-dim", "64"),
+    option("--decoder-output-dim", "64"),
+    option("--no-decoder-final-norm", ""),
+    option("--no-cross-attention", ""),
+    option("--cross-self-attention", ""),
     option("--dropout", "0.3"),
     option("--attention-dropout", "0.3"),
     option("--activation-dropout --relu-dropout", "0.3"),
@@ -79,16 +89,26 @@ const MODEL: &[FairseqOption] = &[
     option("--no-token-positional-embeddings", ""),
     option("--layernorm-embedding", ""),
     option("--no-scale-embedding", ""),
+    option("--adaptive-input", ""),
+    option("--char-inputs", ""),
     option("--adaptive-softmax-cutoff", "100,1000"),
     option("--adaptive-softmax-dropout", "0.1"),
     option("--adaptive-softmax-factor", "4"),
+    option("--tie-adaptive-weights", ""),
+    option("--tie-adaptive-proj", ""),
+    option("--base-layers", "0"),
+    option("--base-sublayers", "1"),
+    option("--base-shuffle", "1"),
+    option("--export", ""),
+    option("--min-params-to-wrap", "100000000"),
     option("--checkpoint-activations", ""),
-    option("--quant-noise-pq", "0.1"),
+    option("--offload-activations", ""),
+    option("--quant-noise-pq", "0"),
     option("--quant-noise-pq-block-size", "8"),
-    option("--quant-noise-scalar", "0.1"),
+    option("--quant-noise-scalar", "0"),
 ];
 
-const DATA: &[FairseqOption] = &[
+pub(super) const DATA: &[FairseqOption] = &[
     option("--max-tokens", "1000"),
     option("--batch-size --max-sentences", "32"),
     option("--required-batch-size-multiple", "1"),
@@ -108,7 +128,14 @@ const DATA: &[FairseqOption] = &[
     option("--left-pad-target", "False"),
     option("--num-batch-buckets", "8"),
     option("--load-alignments", ""),
+    option("--combine-valid-subsets --combine-val", ""),
+    option("--ignore-unused-valid-subsets", ""),
     option("--grouped-shuffling", ""),
+    option("--update-epoch-batch-itr", ""),
+    option("--update-ordered-indices-seed", ""),
+    option("--gen-subset", "test"),
+    option("--num-shards", "1"),
+    option("--shard-id", "0"),
 ];
 
 const OPTIMIZATION: &[FairseqOption] = &[
@@ -127,9 +154,11 @@ const OPTIMIZATION: &[FairseqOption] = &[
     option("--stop-time-hours", "2"),
     option("--stop-min-lr", "1e-9"),
     option("--skip-remainder-batch", ""),
+    option("--use-bmuf", ""),
+    option("--debug-param-names", ""),
 ];
 
-const SCHEDULE: &[FairseqOption] = &[
+pub(super) const SCHEDULE: &[FairseqOption] = &[
     option("--warmup-updates", "100"),
     option("--warmup-init-lr", "1e-7"),
     option_with("--force-anneal --fa", "7", "--lr-scheduler fixed"),
@@ -176,7 +205,7 @@ const LOSS: &[FairseqOption] = &[
     option("--ignore-prefix-size", "1"),
 ];
 
-const CHECKPOINT: &[FairseqOption] = &[
+pub(super) const CHECKPOINT: &[FairseqOption] = &[
     option("--save-dir", "elsewhere"),
     option("--restore-file", "checkpoint3.pt"),
     option("--finetune-from-model", "other/checkpoint_best"),
@@ -185,7 +214,7 @@ const CHECKPOINT: &[FairseqOption] = &[
     option("--reset-lr-scheduler", ""),
     option("--reset-meters", ""),
     option("--reset-dataloader", ""),
-    option("--optimizer-overrides", "{'lr': 0.1}"),
+    option("--optimizer-overrides", "{}"),
     option("--save-interval", "2"),
     option("--save-interval-updates", "500"),
     option("--keep-interval-updates", "5"),
@@ -204,9 +233,12 @@ const CHECKPOINT: &[FairseqOption] = &[
     option("--maximize-best-checkpoint-metric", ""),
     option("--patience", "5"),
     option("--write-checkpoints-asynchronously --save-async", ""),
+    option("--checkpoint-suffix", "\"\""),
+    option("--checkpoint-shard-count", "1"),
+    option("--load-checkpoint-on-all-dp-ranks", ""),
 ];
 
-const VALIDATION: &[FairseqOption] = &[
+pub(super) const VALIDATION: &[FairseqOption] = &[
     option("--validate-interval", "2"),
     option("--validate-interval-updates", "500"),
     option("--validate-after-updates", "500"),
@@ -232,19 +264,45 @@ const EMA: &[FairseqOption] = &[
     option_with("--ema-start-update", "100", "--store-ema"),
     option_with("--ema-update-freq", "2", "--store-ema"),
     option_with("--ema-fp32", "", "--store-ema"),
+    option("--ema-seed-model", "\"\""),
 ];
 
-const DISTRIBUTED: &[FairseqOption] = &[
+/// Processes, hosts and devices.
+pub(super) const DISTRIBUTED: &[FairseqOption] = &[
     option("--distributed-world-size", "2"),
+    option("--distributed-num-procs", "2"),
     option("--distributed-rank", "0"),
-    option("--distributed-port", "1234"),
-    option("--distributed-init-method", "tcp://localhost:1234"),
     option("--distributed-backend", "nccl"),
+    option("--distributed-init-method", "tcp://localhost:1234"),
+    option("--distributed-port", "1234"),
+    option("--device-id --local_rank", "0"),
     option("--distributed-no-spawn", ""),
     option("--ddp-backend", "no_c10d"),
-    option("--find-unused-parameters", ""),
-    option("--fix-batches-to-gpus", ""),
-    option("--zero-sharding", "os"),
-    option("--cpu-offload", ""),
+    option("--ddp-comm-hook", "none"),
     option("--bucket-cap-mb", "25"),
+    option("--fix-batches-to-gpus", ""),
+    option("--find-unused-parameters", ""),
+    option("--gradient-as-bucket-view", ""),
+    option("--fast-stat-sync", ""),
+    option("--heartbeat-timeout", "-1"),
+    option("--broadcast-buffers", ""),
+    option("--slowmo-momentum", "0.5"),
+    option("--slowmo-base-algorithm", "localsgd"),
+    option("--localsgd-frequency", "3"),
+    option("--nprocs-per-node", "1"),
+    option("--pipeline-model-parallel", ""),
+    option("--pipeline-balance", "[1]"),
+    option("--pipeline-devices", "[0]"),
+    option("--pipeline-chunks", "0"),
+    option("--pipeline-encoder-balance", "[1]"),
+    option("--pipeline-encoder-devices", "[0]"),
+    option("--pipeline-decoder-balance", "[1]"),
+    option("--pipeline-decoder-devices", "[0]"),
+    option("--pipeline-checkpoint", "never"),
+    option("--zero-sharding", "os"),
+    option("--no-reshard-after-forward", ""),
+    option("--fp32-reduce-scatter", ""),
+    option("--cpu-offload", ""),
+    option("--use-sharded-state", ""),
+    option("--not-fsdp-flatten-parameters", ""),
 ];

@@ -3,11 +3,20 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use burnseq_data::DatasetImpl;
+use burnseq_data::{BatchLimits, DatasetImpl};
+use burnseq_generate::Generator;
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::DecodingArgs;
+use crate::grammar::Flags;
 use crate::task::TaskArgs;
+
+/// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
+const DEFAULT_MAX_TOKENS: usize = 12_000;
+/// Most sentences then: thousands of short ones would fit, whose log-probabilities take gigabytes.
+const DEFAULT_BATCH_SIZE: usize = 256;
+/// Most hypotheses then, for the same reason.
+const MOST_ROWS: usize = 8192;
 
 /// Translate with a trained model: a part of a dataset, a text file, or standard input.
 ///
@@ -67,12 +76,15 @@ pub struct GenerateArgs {
     /// Short for `--scoring sacrebleu`
     #[arg(long, conflicts_with = "scoring", help_heading = "Output")]
     pub sacrebleu: bool,
-    /// Write to the file generate-SPLIT.txt of this folder instead of stdout
+    /// Write to the file generate-SPLIT.txt of this folder instead of stdout; it appears when it is complete
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub results_path: Option<PathBuf>,
-    /// With --input: write translations to this file instead of stdout
+    /// With --input: write translations to this file instead of stdout; it appears when it is complete
     #[arg(long, value_name = "FILE", requires = "input", help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// Replace the file that --output or --results-path names
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
     /// Show no progress bar
     #[arg(long, help_heading = "Output")]
     pub no_progress_bar: bool,
@@ -91,6 +103,19 @@ pub enum Scoring {
     Ter,
 }
 
+impl Flags for GenerateArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        let options = self
+            .decoding
+            .options()
+            .and_then(|options| Ok(Generator::new(options)?));
+        [self.check(), options.map(drop), self.limits().map(drop)]
+            .into_iter()
+            .filter_map(Result::err)
+            .collect()
+    }
+}
+
 impl GenerateArgs {
     /// What to score by.
     pub(super) fn scoring(&self) -> Scoring {
@@ -99,6 +124,13 @@ impl GenerateArgs {
         } else {
             self.scoring.unwrap_or(Scoring::Bleu)
         }
+    }
+
+    /// The file that lines go to, where it is not stdout.
+    pub(super) fn output_file(&self) -> Option<PathBuf> {
+        let results = self.results_path.as_ref();
+        let results = results.map(|folder| folder.join(format!("generate-{}.txt", self.subset())));
+        self.output.clone().or(results)
     }
 
     /// Part of the dataset.
@@ -111,12 +143,28 @@ impl GenerateArgs {
         (self.shard_id.unwrap_or(0), self.num_shards.unwrap_or(1))
     }
 
+    /// The limits of batches.
+    ///
+    /// # Errors
+    /// A multiple of 0.
+    pub(super) fn limits(&self) -> Result<BatchLimits> {
+        let beam = self.decoding.beam.unwrap_or(1).max(1);
+        self.decoding.limits(BatchLimits {
+            max_tokens: Some(DEFAULT_MAX_TOKENS),
+            max_sentences: Some((MOST_ROWS / beam).clamp(1, DEFAULT_BATCH_SIZE)),
+            ..BatchLimits::default()
+        })
+    }
+
     /// Checks combinations; no file is touched.
     ///
     /// # Errors
     /// Flags that contradict each other.
     pub fn check(&self) -> Result<()> {
         self.decoding.text.check()?;
+        if self.overwrite && self.output_file().is_none() {
+            bail!("--overwrite replaces the file that --output or --results-path names\nhint: leave it out");
+        }
         let (shard, shards) = self.shard();
         if shard >= shards {
             bail!("--shard-id {shard} must be below --num-shards ({shards})");
@@ -202,7 +250,7 @@ mod tests {
             (Some(4), Some(0.6), Some(-9.0))
         );
         assert_eq!(
-            (decoding.batch_size, decoding.compute.device_name()),
+            (decoding.batch_size(), decoding.compute.device_name()),
             (Some(8), "cpu")
         );
         assert_eq!(decoding.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
@@ -259,7 +307,10 @@ mod tests {
             let problem = args(flags).check().unwrap_err().to_string();
             assert!(problem.contains(expected), "{flags}: {problem}");
         }
-        assert!(parse("--output x").is_err() && parse("--tokenized").is_err());
+        for flags in ["--output x", "--tokenized"] {
+            let problem = parse(flags).unwrap().unwrap_err().to_string();
+            assert!(problem.starts_with("--input <FILE> is missing"), "{problem}");
+        }
         for flags in [
             "--input - --constraints unordered --replace-unk",
             "--input - --path x.safetensors --arch transformer -s de -t en",
@@ -275,6 +326,6 @@ mod tests {
     fn overrides_are_a_dictionary() {
         let args = args("--model-overrides {'dropout':0}");
         assert_eq!(args.decoding.overrides.unwrap().len(), 1);
-        assert!(parse("--model-overrides [1]").is_err());
+        assert!(parse("--model-overrides [1]").unwrap().is_err());
     }
 }

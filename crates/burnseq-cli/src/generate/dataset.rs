@@ -68,7 +68,8 @@ pub(super) fn translate(
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     // The file appears when it is complete, or not at all.
     let mut failure = None;
-    let written = write_atomically(&folder.join(format!("generate-{}.txt", args.subset())), |out| {
+    let path = args.output_file().expect("--results-path names its folder");
+    let written = write_atomically(&path, |out| {
         job.run(&batches, out).map_err(|error| {
             failure = Some(error);
             io::Error::other("decoding failed")

@@ -7,7 +7,6 @@ mod scores;
 mod text;
 
 use anyhow::Result;
-use burnseq_data::BatchLimits;
 use burnseq_generate::Generator;
 
 pub use args::{GenerateArgs, Scoring};
@@ -15,11 +14,7 @@ pub use refused::GRAMMAR;
 
 use crate::decoding::models::{self, DataArgs};
 use crate::exit::usage;
-
-/// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
-const DEFAULT_MAX_TOKENS: usize = 12_000;
-/// Most sentences then: thousands of short ones would fit, whose log-probabilities take gigabytes.
-const DEFAULT_BATCH_SIZE: usize = 256;
+use crate::output::check_free;
 
 /// Runs `generate`.
 ///
@@ -28,11 +23,8 @@ const DEFAULT_BATCH_SIZE: usize = 256;
 pub fn run(args: &GenerateArgs) -> Result<()> {
     args.check().map_err(usage)?;
     let generator = Generator::new(args.decoding.options()?).map_err(usage)?;
-    let limits = args.decoding.limits(BatchLimits {
-        max_tokens: Some(DEFAULT_MAX_TOKENS),
-        max_sentences: Some(DEFAULT_BATCH_SIZE),
-        ..BatchLimits::default()
-    })?;
+    let limits = args.limits()?;
+    check_free(args.output_file().as_deref(), args.overwrite)?;
     let data = DataArgs {
         path: args.data.as_deref(),
         languages: &args.task.languages,

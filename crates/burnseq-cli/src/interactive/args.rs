@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use burnseq_data::BatchLimits;
+use burnseq_generate::Generator;
 use clap::Parser;
 
-use crate::decoding::{DecodingArgs, OPTIONAL_VALUES, REFUSED};
-use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+use crate::decoding::{DecodingArgs, HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
+use crate::grammar::{
+    COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, Refused,
+    TRAINING_HARMLESS, number, off, one, switch, value,
+};
 use crate::task::TaskArgs;
 
 /// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
@@ -46,32 +50,62 @@ pub struct InteractiveArgs {
     pub decoding: DecodingArgs,
 }
 
-/// Flags of fairseq-generate that have no meaning here.
-const GENERATE: &[Refused] = &[
-    ("dataset-impl", DATASET),
-    ("gen-subset", DATASET),
-    ("no-progress-bar", "leave it out; there is no bar"),
-    ("num-shards", DATASET),
-    ("prefix-size", DATASET),
-    ("quiet", DATASET),
-    ("results-path", "redirect stdout: > FILE"),
-    ("sacrebleu", DATASET),
-    ("score-reference", DATASET),
-    ("scoring", DATASET),
-    ("shard-id", DATASET),
-    (
+/// Flags of fairseq-generate that change nothing here.
+const OF_GENERATE: &[Harmless] = &[
+    value("dataset-impl", DATASET),
+    value("gen-subset", DATASET),
+    switch("no-progress-bar", "there is no bar"),
+    number("num-shards", one, DATASET),
+    number("prefix-size", off, DATASET),
+    switch("quiet", DATASET),
+    switch("sacrebleu", DATASET),
+    value("scoring", DATASET),
+    number("shard-id", off, DATASET),
+    switch(
         "skip-invalid-size-inputs-valid-test",
-        "leave it out; lines that are too long are told on stderr, and their translation stays empty",
+        "lines that are too long are told on stderr, and their translation stays empty",
     ),
 ];
 
-const DATASET: &str = "it goes with a dataset; use `generate`";
+/// Flags of fairseq-generate that have no meaning here.
+const GENERATE: &[Refused] = &[
+    ("num-shards", ON_DATASET),
+    ("prefix-size", ON_DATASET),
+    ("results-path", "redirect stdout: > FILE"),
+    ("score-reference", ON_DATASET),
+    ("shard-id", ON_DATASET),
+];
+
+const DATASET: &str = "it is about a dataset";
+const ON_DATASET: &str = "it goes with a dataset; use `generate`";
 
 /// The command line of `interactive`.
 pub const GRAMMAR: Grammar = Grammar {
-    refused: &[COMMON, TRAINING, REFUSED, GENERATE],
+    harmless: &[
+        COMMON_HARMLESS,
+        MACHINES_HARMLESS,
+        TRAINING_HARMLESS,
+        HARMLESS,
+        OF_TRAINING,
+        OF_VALIDATION,
+        OF_GENERATE,
+    ],
+    refused: &[COMMON, MACHINES, REFUSED, GENERATE],
     optional_values: OPTIONAL_VALUES,
 };
+
+impl Flags for InteractiveArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        let options = self
+            .decoding
+            .options()
+            .and_then(|options| Ok(Generator::new(options)?));
+        [self.check(), options.map(drop), self.limits().map(drop)]
+            .into_iter()
+            .filter_map(Result::err)
+            .collect()
+    }
+}
 
 impl InteractiveArgs {
     /// Lines that are translated together.
@@ -87,7 +121,7 @@ impl InteractiveArgs {
     pub fn check(&self) -> Result<()> {
         self.decoding.text.check()?;
         let buffer = self.buffer_size();
-        if let Some(batch) = self.decoding.batch_size.filter(|&batch| batch > buffer) {
+        if let Some(batch) = self.decoding.batch_size().filter(|&batch| batch > buffer) {
             bail!(
                 "--batch-size {batch} is above --buffer-size {buffer}, so no batch would be filled\nhint: add \
                  --buffer-size {batch}"
@@ -100,7 +134,7 @@ impl InteractiveArgs {
     /// The limits of batches.
     ///
     /// # Errors
-    /// A limit of 0.
+    /// A multiple of 0.
     pub(super) fn limits(&self) -> Result<BatchLimits> {
         self.decoding.limits(BatchLimits {
             max_tokens: Some(DEFAULT_MAX_TOKENS),

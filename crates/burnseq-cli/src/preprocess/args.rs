@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::anyhow;
 use burnseq_data::DatasetImpl;
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig, TokenizerKind};
 use clap::{Parser, ValueEnum};
 
-use crate::exit::usage;
+use crate::grammar::Flags;
 
 /// Folder of the default text, relative to where `preprocess` is run.
 const DEFAULT_TEXT: &str = "data";
@@ -17,7 +16,7 @@ const DEFAULT_TEXT: &str = "data";
 /// Raw text gets a joint SentencePiece model; text that already carries subword marks (`@@ ` or
 /// `▁`) is used as it is, so that fairseq's commands work unchanged. Without --trainpref,
 /// --validpref and --testpref the text in `data/` is taken.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "preprocess", version, max_term_width = 110, args_override_self = true)]
 pub struct PreprocessArgs {
     /// Source language, the suffix of the source files
@@ -124,11 +123,11 @@ pub struct PreprocessArgs {
 
     /// Source tokens seen less often become `<unk>` [default: 0]
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
-    pub thresholdsrc: Option<u64>,
+    pub thresholdsrc: Option<i64>,
     /// Target tokens seen less often become `<unk>` [default: 0]
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
-    pub thresholdtgt: Option<u64>,
-    /// Most source types, the 4 special symbols included; -1: all [default: -1]
+    pub thresholdtgt: Option<i64>,
+    /// Most source types, the 4 special symbols included; 0 or -1: all [default: -1]
     #[arg(
         long,
         value_name = "N",
@@ -136,7 +135,7 @@ pub struct PreprocessArgs {
         help_heading = "Dictionaries"
     )]
     pub nwordssrc: Option<i64>,
-    /// Most target types, the 4 special symbols included; -1: all [default: -1]
+    /// Most target types, the 4 special symbols included; 0 or -1: all [default: -1]
     #[arg(
         long,
         value_name = "N",
@@ -167,7 +166,7 @@ pub struct PreprocessArgs {
     /// One dictionary for both sides, shaped by --thresholdsrc and --nwordssrc
     #[arg(long, help_heading = "Dictionaries")]
     pub joined_dictionary: bool,
-    /// Fill dictionaries up to a multiple of this many types [default: 8]
+    /// Fill dictionaries up to a multiple of this many types; 0: not at all [default: 8]
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
     pub padding_factor: Option<usize>,
     /// Stop when the dictionaries are written
@@ -252,6 +251,14 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
+impl Flags for PreprocessArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        let config = self.clone().resolve();
+        let valid = config.and_then(|resolved| Ok(resolved.config.validate()?));
+        valid.err().into_iter().collect()
+    }
+}
+
 impl PreprocessArgs {
     /// The defaults overlaid by the flags.
     ///
@@ -266,8 +273,8 @@ impl PreprocessArgs {
             validpref: self.validpref,
             testpref: self.testpref,
             overwrite: self.overwrite,
-            nwordssrc: nwords("--nwordssrc", self.nwordssrc)?,
-            nwordstgt: nwords("--nwordstgt", self.nwordstgt)?,
+            nwordssrc: nwords(self.nwordssrc),
+            nwordstgt: nwords(self.nwordstgt),
             srcdict: self.srcdict,
             tgtdict: self.tgtdict,
             joined_dictionary: self.joined_dictionary,
@@ -289,8 +296,9 @@ impl PreprocessArgs {
             ..PreprocessConfig::default()
         };
         overlay(&mut config.destdir, self.destdir);
-        overlay(&mut config.thresholdsrc, self.thresholdsrc);
-        overlay(&mut config.thresholdtgt, self.thresholdtgt);
+        let threshold = |count: i64| u64::try_from(count).unwrap_or(0);
+        overlay(&mut config.thresholdsrc, self.thresholdsrc.map(threshold));
+        overlay(&mut config.thresholdtgt, self.thresholdtgt.map(threshold));
         overlay(&mut config.padding_factor, self.padding_factor);
         overlay(&mut config.tokenizer, self.tokenizer.map(TokenizerKind::from));
         overlay(&mut config.bpe, self.bpe.map(BpeKind::from));
@@ -337,16 +345,11 @@ fn overlay<T>(field: &mut T, flag: Option<T>) {
     }
 }
 
-/// fairseq's `-1` means no limit.
-fn nwords(flag: &str, value: Option<i64>) -> anyhow::Result<Option<usize>> {
-    match value {
-        None | Some(-1) => Ok(None),
-        Some(n) => {
-            let n = usize::try_from(n);
-            let n = n.map_err(|_| usage(anyhow!("{flag} must be -1 or a number of types")))?;
-            Ok(Some(n))
-        }
-    }
+/// fairseq writes no limit as -1, and takes every number up to 0 for it.
+fn nwords(types: Option<i64>) -> Option<usize> {
+    types
+        .filter(|&types| types > 0)
+        .map(|types| usize::try_from(types).unwrap_or(usize::MAX))
 }
 
 impl From<WordTokenizer> for TokenizerKind {
@@ -407,6 +410,32 @@ mod tests {
     }
 
     #[test]
+    fn what_fairseq_takes_for_no_limit_is_none() {
+        for off in ["0", "-1", "-7"] {
+            let flags = [
+                "--nwordssrc",
+                off,
+                "--nwordstgt",
+                off,
+                "--thresholdsrc",
+                off,
+                "--thresholdtgt",
+                off,
+            ];
+            let words = ["preprocess"].into_iter().chain(flags);
+            let config = crate::preprocess::GRAMMAR
+                .try_parse::<PreprocessArgs>(words)
+                .unwrap()
+                .unwrap()
+                .resolve()
+                .unwrap()
+                .config;
+            assert_eq!((config.nwordssrc, config.nwordstgt), (None, None));
+            assert_eq!((config.thresholdsrc, config.thresholdtgt), (0, 0));
+        }
+    }
+
+    #[test]
     fn formats_alignments_and_vocabularies_reach_the_config() {
         let flags = "-s de -t en --trainpref d/train --dataset-impl raw --alignfile links --align-suffix align \
                      --bpe-codes c --vocabulary v.de,v.en --vocabulary-threshold 50";
@@ -461,7 +490,6 @@ mod tests {
                 "`huffman` (compressed ids) is not supported",
             ),
             (["--task", "denoising"], "possible values: translation"),
-            (["--nwordssrc", "-2"], "--nwordssrc must be -1"),
         ] {
             let error = resolve(&flags).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -1,23 +1,37 @@
-//! Flags of fairseq-preprocess that are refused.
+//! Flags of fairseq-preprocess that change nothing here, and those that are refused.
 
-use crate::refused::{COMMON, Grammar, Refused, TRAINING};
+use crate::grammar::{COMMON, COMMON_HARMLESS, Grammar, Harmless, Refused, TRAINING_HARMLESS, switch, value};
 
-/// Flags that are refused, and what to do instead.
-const REFUSED: &[Refused] = &[
-    ("bf16", TEXT),
-    ("cpu", "leave it out; text is always prepared on the CPU"),
-    ("fp16", TEXT),
-    ("log-file", "redirect stderr to a file"),
-    ("log-interval", "leave it out; there is one line for each stage"),
-    ("scoring", "leave it out; it is an option of `generate`"),
-    ("seed", "leave it out; nothing is drawn at random"),
+/// Flags that change nothing.
+const HARMLESS: &[Harmless] = &[
+    switch("bf16", TEXT),
+    switch("cpu", "text is always prepared on the processor"),
+    switch("fp16", TEXT),
+    value("log-file", "the log is standard error: 2> FILE"),
+    value("log-interval", "there is one line for each stage"),
+    value("scoring", "it is an option of `generate`"),
+    value("seed", "nothing is drawn at random"),
 ];
 
 /// Precision.
-const TEXT: &str = "leave it out; it is an option of `train`, `generate`, `interactive` and `validate`";
+const TEXT: &str = "it is an option of `train`, `generate`, `interactive` and `validate`";
+
+/// Flags that are refused: those of earlier versions of fairseq.
+const REFUSED: &[Refused] = &[
+    (
+        "lazy-load",
+        "leave it out; sentences are read when they are needed",
+    ),
+    (
+        "output-format",
+        "use --dataset-impl: mmap for `binary`, raw for `raw`",
+    ),
+    ("raw-text", "use --dataset-impl raw"),
+];
 
 /// The command line of `preprocess`.
 pub const GRAMMAR: Grammar = Grammar {
-    refused: &[COMMON, TRAINING, REFUSED],
+    harmless: &[COMMON_HARMLESS, TRAINING_HARMLESS, HARMLESS],
+    refused: &[COMMON, REFUSED],
     optional_values: &[],
 };

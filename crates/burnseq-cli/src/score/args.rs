@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
 use super::spellings::spelled;
+use crate::grammar::Grammar;
 
 /// Score translations against references.
 ///
@@ -220,12 +221,12 @@ pub enum Format {
     Json,
 }
 
-/// Reads the command line; `--help` and flags that do not exist end the process, as usual.
+/// Reads the command line; `--help` ends the process, as usual.
 ///
 /// # Errors
-/// Options of sacreBLEU that are refused, as wrong usage.
+/// Options of sacreBLEU that are refused, and everything else that is wrong with the flags, as wrong usage.
 pub fn parse() -> Result<ScoreArgs> {
-    spelled(std::env::args_os()).map(ScoreArgs::parse_from)
+    Grammar::PLAIN.parse_words(spelled(std::env::args_os())?)
 }
 
 impl ScoreArgs {

@@ -9,6 +9,7 @@ use burnseq_metrics::{
 };
 
 use super::args::{Format, MetricName, ScoreArgs};
+use crate::grammar::Flags;
 
 /// What is to be computed; ranges and combinations are checked.
 #[derive(Debug, PartialEq)]
@@ -61,6 +62,12 @@ pub(super) enum Style {
     Fairseq,
     Json,
     Number,
+}
+
+impl Flags for ScoreArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        self.check().err().into_iter().collect()
+    }
 }
 
 impl ScoreArgs {

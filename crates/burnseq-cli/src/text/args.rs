@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::grammar::Flags;
+
 /// Prepare text for translation, and put translations together again.
 ///
 /// Tools that map line to line read a file or standard input and write to standard output or a file; lines end at a
@@ -15,6 +17,8 @@ pub struct TextArgs {
     #[command(subcommand)]
     pub command: TextCommand,
 }
+
+impl Flags for TextArgs {}
 
 /// The tools.
 #[derive(Debug, Subcommand)]

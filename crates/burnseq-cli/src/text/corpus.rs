@@ -9,8 +9,9 @@ use burnseq_text::moses::CleanCorpus;
 use burnseq_text::{LineReader, iwslt, packed_path};
 
 use super::args::{CleanArgs, ExtractArgs, PairArgs, SplitArgs};
-use super::output::{Output, PairOutput, check_free};
+use super::output::{Output, PairOutput};
 use crate::exit::usage;
+use crate::output::check_free;
 
 /// `PREFIX.LANG` of both languages.
 fn sides(prefix: &Path, pair: &PairArgs) -> [PathBuf; 2] {

@@ -1,26 +1,12 @@
 //! Where text goes: standard output, or files that appear when everything is complete.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use burnseq_text::AtomicFile;
 
-/// Refuses to replace files.
-///
-/// # Errors
-/// When one exists and may not be overwritten.
-pub(super) fn check_free<'a>(paths: impl IntoIterator<Item = &'a Path>, overwrite: bool) -> Result<()> {
-    for path in paths {
-        if !overwrite && path.exists() {
-            return Err(anyhow!(
-                "{} is there already\nhint: choose another name, or replace it with --overwrite",
-                path.display()
-            ));
-        }
-    }
-    Ok(())
-}
+use crate::output::check_free;
 
 /// One text.
 pub(super) enum Output {

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use burnseq_model::Vocab;
 use clap::{Args, Parser, ValueEnum};
 
+use super::config::Request;
 use super::flags::{
     CheckpointArgs, DatasetArgs, EmaArgs, LossScalingArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs,
     ValidationArgs,
 };
 use crate::compute::ComputeArgs;
+use crate::grammar::Flags;
 use crate::task::TaskArgs;
 
 /// Train a translation model on the dataset that `preprocess` wrote.
@@ -58,6 +60,16 @@ pub struct TrainArgs {
     pub benchmark: BenchmarkArgs,
 }
 
+impl Flags for TrainArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        let valid = Request::new(self).and_then(|request| {
+            request.train.validate(&request.task.metrics())?;
+            Ok(())
+        });
+        valid.err().into_iter().collect()
+    }
+}
+
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -81,6 +93,10 @@ pub struct RunArgs {
     /// Start from a configuration in JSON, complete or in part: a recipe of your own, or the checkpoint.json of a run
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// What is not given is as in fairseq 0.12, without the exceptions above: cross_entropy, betas of (0.9, 0.999), no
+    /// weight decay, a fixed learning rate of 0.25, no end, fp32; --arch, --optimizer and the size of batches must be given
+    #[arg(long, conflicts_with_all = ["recipe", "config"])]
+    pub strict_fairseq_defaults: bool,
     /// Task and languages.
     #[command(flatten)]
     pub task: TaskArgs,
@@ -109,14 +125,14 @@ pub struct RunArgs {
 #[command(next_help_heading = "Measuring")]
 pub struct BenchmarkArgs {
     /// Time N updates on random tokens and print one JSON line, instead of training
-    #[arg(long, value_name = "N", requires = "lengths", group = "measuring")]
-    pub benchmark: Option<usize>,
+    #[arg(long, value_name = "N", requires = "lengths", group = "measuring", value_parser = updates())]
+    pub benchmark: Option<u32>,
     /// Compare one pass forward and backward and one update on the device with the processor, instead of training
     #[arg(long, group = "measuring")]
     pub check_device: bool,
     /// Updates before the clock starts [default: 5]
-    #[arg(long, value_name = "N", requires = "benchmark")]
-    pub benchmark_warmup: Option<usize>,
+    #[arg(long, value_name = "N", requires = "benchmark", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub benchmark_warmup: Option<u32>,
     /// Source and target .idx (or .idx.gz) whose sentence lengths make the batches
     #[arg(long, value_names = ["SRC.idx", "TGT.idx"], num_args = 2, requires = "benchmark")]
     pub lengths: Option<Vec<PathBuf>>,
@@ -124,19 +140,29 @@ pub struct BenchmarkArgs {
     #[arg(long, value_name = "FILE", requires = "benchmark")]
     pub benchmark_batches: Option<PathBuf>,
     /// Size of the source dictionary [default: 8848]
-    #[arg(long, value_name = "N", requires = "measuring")]
-    pub src_vocab: Option<usize>,
+    #[arg(long, value_name = "N", requires = "measuring", value_parser = vocab())]
+    pub src_vocab: Option<u32>,
     /// Size of the target dictionary [default: 6632]
-    #[arg(long, value_name = "N", requires = "measuring")]
-    pub tgt_vocab: Option<usize>,
+    #[arg(long, value_name = "N", requires = "measuring", value_parser = vocab())]
+    pub tgt_vocab: Option<u32>,
+}
+
+/// Updates that are timed: their batches are made before the first one.
+fn updates() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=100_000)
+}
+
+/// Sizes of dictionaries: four special symbols, and at least two words to draw from.
+fn vocab() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(6..=10_000_000)
 }
 
 impl BenchmarkArgs {
     /// Sizes of the dictionaries, those of IWSLT14 unless the flags say otherwise.
     pub(super) fn vocab(&self) -> Vocab {
         Vocab {
-            src: self.src_vocab.unwrap_or(8848),
-            tgt: self.tgt_vocab.unwrap_or(6632),
+            src: self.src_vocab.unwrap_or(8848) as usize,
+            tgt: self.tgt_vocab.unwrap_or(6632) as usize,
             pad: 1,
             eos: 2,
         }

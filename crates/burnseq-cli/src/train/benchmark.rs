@@ -21,7 +21,8 @@ use serde_json::json;
 use super::args::BenchmarkArgs;
 use super::config::Request;
 use super::max_tokens;
-use crate::exit::usage;
+use crate::exit::{coded, usage};
+use crate::memory;
 
 /// First id that is no special symbol.
 const FIRST_WORD: u32 = 4;
@@ -31,16 +32,9 @@ const EOS: u32 = 2;
 ///
 /// # Errors
 /// Lengths that cannot be read, or settings that make no sense.
-pub(super) fn run(
-    args: &BenchmarkArgs,
-    updates: usize,
-    request: Request,
-    auto_max_tokens: bool,
-) -> Result<()> {
-    let warmup = args.benchmark_warmup.unwrap_or(5);
-    if updates == 0 {
-        return Err(usage(anyhow::anyhow!("--benchmark must be at least 1")));
-    }
+pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max_tokens: bool) -> Result<()> {
+    let updates = updates as usize;
+    let warmup = args.benchmark_warmup.unwrap_or(5) as usize;
     let Some([src, tgt]) = args.lengths.as_deref() else {
         bail!("--benchmark needs --lengths SRC.idx TGT.idx")
     };
@@ -62,6 +56,8 @@ pub(super) fn run(
     let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;
     let pairs = Arc::new(pairs);
     request.model.validate(&vocab).map_err(usage)?;
+    memory::check_model(&request.model, &vocab, &compute)?;
+    config.validate(&[]).map_err(coded)?;
     if auto_max_tokens {
         let say = &mut |line: &str| {
             let _ = writeln!(std::io::stderr(), "{line}");

@@ -9,6 +9,7 @@ use burnseq_train::device_check::compare_with_processor;
 use super::args::BenchmarkArgs;
 use super::config::Request;
 use crate::exit::{coded, usage};
+use crate::memory;
 
 /// Prints how far every tensor is off.
 ///
@@ -18,6 +19,7 @@ pub(super) fn run(args: &BenchmarkArgs, request: &Request) -> Result<()> {
     let compute = request.compute.open()?;
     let vocab = args.vocab();
     request.model.validate(&vocab).map_err(usage)?;
+    memory::check_model(&request.model, &vocab, &compute)?;
     let ModelConfig::Transformer(config) = &request.model;
     let seed = u64::from(request.train.seed);
     let deviations = compare_with_processor(config, &vocab, &compute, seed).map_err(coded)?;

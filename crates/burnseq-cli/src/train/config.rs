@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use burnseq::convert::fairseq_model_config;
 use burnseq::tasks::translation::TranslationConfig;
-use burnseq_model::ModelConfig;
+use burnseq_model::{ModelConfig, Precision};
 use burnseq_train::{Checkpoint, CheckpointConfig, TrainConfig, find_start};
 
 use super::args::TrainArgs;
 use super::config_file::ConfigFile;
+use super::defaults;
 use crate::compute::ComputeArgs;
 use crate::exit::{coded, usage};
+use crate::problems::Problems;
 
 /// The preset of a run that names none.
 const DEFAULT_ARCH: &str = "transformer_iwslt";
@@ -42,6 +44,10 @@ impl Request {
         let file = match (&args.run.recipe, &args.run.config) {
             (Some(name), _) => ConfigFile::recipe(name),
             (None, Some(path)) => ConfigFile::load(path),
+            (None, None) if args.run.strict_fairseq_defaults => Ok(ConfigFile {
+                train: defaults::of_fairseq(),
+                ..ConfigFile::default()
+            }),
             (None, None) => Ok(ConfigFile::default()),
         };
         let file = file.map_err(usage)?;
@@ -82,15 +88,31 @@ impl Request {
         if let Some(interval) = run.log_interval {
             train.log_interval = interval;
         }
-        args.optim.overlay(&mut train)?;
-        args.schedule
-            .overlay(&mut train.lr_scheduler, &mut train.optimization)?;
+        let mut problems = Problems::new();
+        let mut compute = run.compute.clone();
+        if run.strict_fairseq_defaults {
+            defaults::check(args, &mut problems);
+            if !compute.names_precision() {
+                compute.precision = Some(Precision::Fp32);
+            }
+        }
+        problems.take(args.optim.overlay(&mut train));
+        problems.take(
+            args.schedule
+                .overlay(&mut train.lr_scheduler, &mut train.optimization),
+        );
+        if run.strict_fairseq_defaults {
+            defaults::complete(args, &mut train);
+        }
         args.stop.overlay(&mut train.stop);
+        if let Some(Some(lr)) = problems.take(args.schedule.stop_min_lr(&train.lr_scheduler, &args.stop)) {
+            train.stop.stop_min_lr = Some(lr).filter(|&lr| lr >= 0.0);
+        }
         args.dataset.overlay(&mut train.dataset);
         args.validation.overlay(&mut train.validation);
         args.checkpoint.overlay(&mut train.checkpoint);
-        args.ema.overlay(&mut train)?;
-        args.loss_scaling.overlay(&mut train, run.compute.is_fp16())?;
+        problems.take(args.ema.overlay(&mut train));
+        problems.take(args.loss_scaling.overlay(&mut train, run.compute.is_fp16()));
 
         if let Some(data) = &args.data {
             task.data.clone_from(data);
@@ -104,15 +126,16 @@ impl Request {
                 field.clone_from(flag);
             }
         }
-        args.dataset.overlay_task(&mut task)?;
-        args.model.overlay_task(&mut task, &model)?;
-        args.validation.bleu.overlay(&mut task.eval_bleu)?;
+        problems.take(args.dataset.overlay_task(&mut task));
+        problems.take(args.model.overlay_task(&mut task, &model));
+        problems.take(args.validation.bleu.overlay(&mut task.eval_bleu));
+        problems.into_result()?;
 
         Ok(Self {
             model,
             train,
             task,
-            compute: run.compute.clone(),
+            compute,
             notes,
         })
     }
@@ -372,6 +395,107 @@ mod tests {
         assert!(problem("--power 2").contains("polynomial_decay"));
         assert!(problem("--eval-bleu-print-samples").contains("--eval-bleu"));
         assert!(problem("--arch transformer_iwslt_de").contains("choose one of: transformer_iwslt"));
+    }
+
+    #[test]
+    fn fairseqs_defaults_are_taken_where_they_are_asked_for() {
+        let strict = |flags: &str| {
+            let flags = format!(
+                "--strict-fairseq-defaults --arch transformer --optimizer adam --max-tokens 9 {flags}"
+            );
+            request(&flags).unwrap()
+        };
+        let plain = strict("");
+        assert_eq!(plain.train.criterion.metrics().len(), 0);
+        assert_eq!(plain.train.optimization.lr, [0.25]);
+        assert_eq!(plain.train.lr_scheduler.name(), "fixed");
+        assert_eq!(plain.train.stop, StopRule::endless());
+        assert_eq!(plain.compute.precision, Some(Precision::Fp32));
+        let OptimizerConfig::Adam(adam) = &plain.train.optimizer else {
+            panic!("{:?}", plain.train.optimizer)
+        };
+        assert_eq!((adam.betas, adam.weight_decay), ((0.9, 0.999), 0.0));
+        let smoothed = |flags| match strict(flags).train.criterion {
+            burnseq_train::CriterionConfig::LabelSmoothedCrossEntropy(config) => config.label_smoothing,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(smoothed("--criterion label_smoothed_cross_entropy"), 0.0);
+        assert_eq!(
+            smoothed("--criterion label_smoothed_cross_entropy --label-smoothing 0.2"),
+            0.2
+        );
+        assert_eq!(strict("--bf16").compute.precision, None);
+
+        let open = problem("--strict-fairseq-defaults");
+        assert!(
+            open.contains("no default for --arch") && open.contains("no default for --optimizer"),
+            "{open}"
+        );
+    }
+
+    #[test]
+    fn zero_and_minus_one_are_no_limit() {
+        for off in ["0", "-1"] {
+            let flags = format!(
+                "--patience {off} --max-epoch {off} --max-update {off} --keep-interval-updates {off} --keep-last-epochs {off} \
+                 --keep-best-checkpoints {off} --keep-interval-updates-pattern {off} --batch-size {off} --max-tokens 9 \
+                 --max-tokens-valid {off} --batch-size-valid {off} --save-interval-updates {off} --stop-min-lr -1 \
+                 --stop-time-hours {off}"
+            );
+            let found = request(&flags).unwrap().train;
+            found.validate(&[]).unwrap();
+            let plain = request("--patience -1 --max-tokens 9").unwrap().train;
+            assert_eq!(found, plain);
+        }
+        let period = |flags: &str| {
+            let found = request(&format!(
+                "--lr-scheduler cosine --max-update 9 --lr-period-updates {flags}"
+            ));
+            found.unwrap().train.lr_scheduler
+        };
+        assert_eq!(period("0"), period("-1"));
+        let buffer = request("--data-buffer-size 0").unwrap().train.dataset;
+        assert_eq!((buffer.num_workers, buffer.data_buffer_size), (0, 10));
+        let sentences = request("--max-tokens 0 --batch-size 5").unwrap().train.dataset;
+        assert_eq!((sentences.max_tokens, sentences.batch_size), (None, Some(5)));
+    }
+
+    #[test]
+    fn the_smallest_rate_of_old_recipes_ends_the_run_and_leaves_the_other_rules() {
+        let stop = |flags: &str| request(flags).unwrap().train.stop;
+        let old = stop("--min-lr 1e-9 --lr-scheduler inverse_sqrt");
+        assert_eq!((old.stop_min_lr, old.patience), (Some(1e-9), Some(10)));
+        let limited = stop("--min-lr 1e-9 --max-update 5");
+        assert_eq!((limited.stop_min_lr, limited.max_update), (Some(1e-9), Some(5)));
+        assert_eq!(stop("--min-lr -1").stop_min_lr, None);
+        let cosine = request("--min-lr 1e-9 --lr-scheduler cosine --max-update 5")
+            .unwrap()
+            .train;
+        assert_eq!(cosine.stop.stop_min_lr, None);
+        let twice = problem("--min-lr 1e-9 --stop-min-lr 1e-9");
+        assert!(twice.contains("hint: leave out --min-lr"), "{twice}");
+        for schedule in ["fixed", "polynomial_decay", "tri_stage"] {
+            let flags = format!("--min-lr 1e-9 --max-update 5 --lr-scheduler {schedule}");
+            assert_eq!(stop(&flags).stop_min_lr, Some(1e-9));
+        }
+    }
+
+    #[test]
+    fn all_flags_that_do_not_act_are_told_at_once() {
+        let all = problem(
+            "--power 2 --t-mult 2 --momentum 0.9 --ema-decay 0.9 --ema-update-freq 2 --eval-tokenized-bleu",
+        );
+        for flag in [
+            "--power belongs",
+            "--t-mult belongs",
+            "--momentum belongs",
+            "--ema-decay needs",
+            "--ema-update-freq needs",
+            "--eval-tokenized-bleu needs",
+        ] {
+            assert!(all.contains(flag), "{flag}: {all}");
+        }
+        assert_eq!(all.matches("hint: ").count(), 6);
     }
 
     #[test]

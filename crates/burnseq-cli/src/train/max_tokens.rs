@@ -17,14 +17,15 @@ use serde_json::json;
 
 use crate::decoding::format::thousands;
 use crate::exit::usage;
+use crate::train::values::Limit;
 
 /// What `--max-tokens` takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MaxTokens {
     /// What the memory of the device allows.
     Auto,
     /// A number of tokens.
-    Tokens(usize),
+    Tokens(Limit),
 }
 
 impl FromStr for MaxTokens {
@@ -233,8 +234,8 @@ mod tests {
     #[test]
     fn the_flag_takes_a_number_or_auto() {
         assert_eq!("auto".parse(), Ok(MaxTokens::Auto));
-        assert_eq!("4096".parse(), Ok(MaxTokens::Tokens(4096)));
-        for text in ["", "Auto", "-1", "4k"] {
+        assert_eq!("4096".parse(), Ok(MaxTokens::Tokens(Limit(4096))));
+        for text in ["", "Auto", "4k", "1.5"] {
             assert!(text.parse::<MaxTokens>().is_err(), "{text}");
         }
     }

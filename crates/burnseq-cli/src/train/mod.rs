@@ -6,8 +6,10 @@ mod benchmark;
 mod check_device;
 mod config;
 mod config_file;
+mod defaults;
 pub mod flags;
 pub(crate) mod max_tokens;
+mod notes;
 mod refused;
 mod report;
 pub(crate) mod values;
@@ -24,6 +26,7 @@ pub use config_file::{ConfigFile, RECIPES};
 pub use refused::GRAMMAR;
 
 use crate::exit::{coded, usage};
+use crate::memory;
 use report::Reporter;
 
 /// Runs `train`.
@@ -52,7 +55,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let replicas = request
         .compute
         .open_replicas(&compute.device, request.train.distributed_world_size)?;
+    let notes = notes::at_start(args, &request, &compute);
     let task = TranslationTask::open(request.task).map_err(coded)?;
+    request.model.validate(&task.vocab()).map_err(usage)?;
+    memory::check_model(&request.model, &task.vocab(), &compute)?;
     let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
     reporter.say(&format!(
         "translation from {} to {}: dictionaries of {} and {} types",
@@ -61,9 +67,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         task.vocab().src,
         task.vocab().tgt
     ));
-    for note in &request.notes {
+    for note in request.notes.iter().chain(&notes) {
         reporter.say(&format!("note: {note}"));
     }
+    // Before hours of training.
+    reporter.check()?;
     let limits = (args.dataset.max_tokens, args.dataset.batch_size);
     if let ((None, None), Some(max_tokens)) = (limits, request.train.dataset.max_tokens) {
         reporter.say(&format!(
@@ -120,7 +128,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             save_dir.join("checkpoint_last").display()
         );
     }
-    Ok(())
+    reporter.into_inner().check()
 }
 
 /// The first Ctrl-C or SIGTERM asks the run to stop after the update at hand; the second ends the process.

@@ -1,41 +1,109 @@
-//! Flags of fairseq-train that are refused.
+//! Flags of fairseq-train that change nothing here, and those that are refused.
 
-use crate::refused::{COMMON, Grammar, MARKS, Refused};
+use crate::grammar::{
+    BOOLEANS, COMMON, COMMON_HARMLESS, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
+    number, off, one, switch, value, words,
+};
+
+/// Flags that change nothing.
+const HARMLESS: &[Harmless] = &[
+    value("adaptive-softmax-dropout", SOFTMAX),
+    value("adaptive-softmax-factor", SOFTMAX),
+    number("base-layers", off, "no layer is a mixture of experts"),
+    value("base-shuffle", "no layer is a mixture of experts"),
+    value("base-sublayers", "no layer is a mixture of experts"),
+    value("bpe", "the data folder says how its text was segmented"),
+    number("checkpoint-shard-count", one, "a checkpoint is one folder"),
+    switch("debug-param-names", "errors name parameters"),
+    switch("ema-fp32", "the average is always kept in float32"),
+    words(
+        "ema-seed-model",
+        &[""],
+        "the average begins with the first weights",
+    ),
+    words("checkpoint-suffix", &[""], "a checkpoint is one folder"),
+    words("eos", &["2"], DICTIONARY),
+    words(
+        "eval-bleu-detok-args",
+        &["{}"],
+        "the detokenizer takes its language from the data",
+    ),
+    switch("export", "weights are not traced"),
+    value("fixed-validation-seed", "validation draws nothing at random"),
+    switch("fp16-adam-stats", "the moments of Adam are float32"),
+    value("gen-subset", OF_GENERATE),
+    switch(
+        "ignore-unused-valid-subsets",
+        "other parts of the dataset may be there",
+    ),
+    switch(
+        "load-checkpoint-on-all-dp-ranks",
+        "one process reads the checkpoint",
+    ),
+    value("min-params-to-wrap", "parameters are not divided among devices"),
+    value("num-batch-buckets", "padding changes no result"),
+    value("num-shards", OF_GENERATE),
+    words(
+        "optimizer-overrides",
+        &["{}"],
+        "flags of the command hold for a resumed run, too",
+    ),
+    words("pad", &["1"], DICTIONARY),
+    number("quant-noise-pq", off, QUANTISED),
+    value("quant-noise-pq-block-size", QUANTISED),
+    number("quant-noise-scalar", off, QUANTISED),
+    switch("save-async", COMPLETE),
+    value("scoring", "--eval-bleu computes BLEU"),
+    value("shard-id", OF_GENERATE),
+    switch("tie-adaptive-proj", SOFTMAX),
+    switch("tie-adaptive-weights", SOFTMAX),
+    value("tokenizer", "the data folder says how its text was prepared"),
+    words("unk", &["3"], DICTIONARY),
+    switch(
+        "use-old-adam",
+        "there is one Adam, which has the arithmetic of that one",
+    ),
+    switch("write-checkpoints-asynchronously", COMPLETE),
+];
+
+const COMPLETE: &str = "a checkpoint is complete on the disk before training goes on";
+const DICTIONARY: &str = "the dictionary says which ids its special symbols have";
+const OF_GENERATE: &str = "it is an option of `generate`";
+const QUANTISED: &str = "weights are not quantised";
+const SOFTMAX: &str = "it goes with --adaptive-softmax-cutoff, which there is not";
 
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[
-    ("adaptive-softmax-cutoff", SOFTMAX),
-    ("adaptive-softmax-dropout", SOFTMAX),
-    ("adaptive-softmax-factor", SOFTMAX),
+    ("adaptive-input", "leave it out; all embeddings have one width"),
     (
-        "bpe",
-        "leave it out; `preprocess --bpe` segments the text, and the data folder remembers how",
+        "adaptive-softmax-cutoff",
+        "leave it out; the softmax is over the whole dictionary, which subwords keep small",
     ),
-    ("bucket-cap-mb", ONE_PROCESS),
-    ("cpu-offload", ONE_PROCESS),
-    ("ddp-backend", ONE_PROCESS),
+    ("base-layers", "leave it out; no layer is a mixture of experts"),
+    ("char-inputs", "leave it out; inputs are tokens of the dictionary"),
+    (
+        "checkpoint-shard-count",
+        "leave it out; a checkpoint is one folder",
+    ),
+    ("checkpoint-suffix", "leave it out; name another --save-dir"),
+    ("combine-val", COMBINED),
+    ("combine-valid-subsets", COMBINED),
+    ("cross-self-attention", SIMPLE_DECODER),
+    ("decoder-input-dim", DECODER_WIDTH),
     ("decoder-layers-to-keep", KEEP_LAYERS),
-    ("distributed-backend", ONE_PROCESS),
-    ("distributed-init-method", ONE_HOST),
-    ("distributed-no-spawn", ONE_PROCESS),
-    ("distributed-port", ONE_HOST),
-    ("distributed-rank", ONE_HOST),
-    ("ema-fp32", "leave it out; the average is always kept in float32"),
+    ("decoder-output-dim", DECODER_WIDTH),
+    ("decoder-xformers-att-config", XFORMERS),
+    (
+        "ema-seed-model",
+        "leave it out; the average begins with the first weights of the run",
+    ),
     ("encoder-layers-to-keep", KEEP_LAYERS),
+    ("encoder-xformers-att-config", XFORMERS),
+    ("eos", SYMBOLS),
     (
         "eval-bleu-detok-args",
         "leave it out; the detokenizer takes its language from the data",
     ),
-    ("find-unused-parameters", ONE_PROCESS),
-    (
-        "fix-batches-to-gpus",
-        "leave it out; every epoch shuffles its batches over all devices",
-    ),
-    (
-        "fixed-validation-seed",
-        "leave it out; validation draws nothing at random",
-    ),
-    ("fp16-adam-stats", "leave it out; the moments of Adam are float32"),
     (
         "grouped-shuffling",
         "leave it out; batches are shuffled one by one",
@@ -47,49 +115,136 @@ const REFUSED: &[Refused] = &[
         "merge-src-tgt-embed",
         "preprocess with --joined-dictionary and train with --share-all-embeddings",
     ),
+    ("no-cross-attention", SIMPLE_DECODER),
     (
-        "num-batch-buckets",
-        "leave it out; --required-seq-len-multiple 8 limits how many shapes batches have",
+        "no-decoder-final-norm",
+        "leave it out; a pre-norm decoder ends with a normalisation",
+    ),
+    (
+        "offload-activations",
+        "use --checkpoint-activations, which computes activations once more instead of keeping them",
     ),
     (
         "optimizer-overrides",
         "give the options themselves; those of the command line hold for a resumed run, too",
     ),
+    ("pad", SYMBOLS),
     ("quant-noise-pq", QUANT_NOISE),
-    ("quant-noise-pq-block-size", QUANT_NOISE),
     ("quant-noise-scalar", QUANT_NOISE),
-    ("save-async", ASYNC),
+    ("unk", SYMBOLS),
     (
-        "scoring",
-        "use --eval-bleu, and `generate` or `score` for other metrics",
+        "update-epoch-batch-itr",
+        "leave it out; batches are made once, and their order is drawn anew in every epoch",
     ),
     (
-        "tokenizer",
-        "leave it out; `preprocess` prepares the text, and the data folder remembers how",
+        "update-ordered-indices-seed",
+        "leave it out; batches are made once, and their order is drawn anew in every epoch",
     ),
     (
-        "use-old-adam",
-        "leave it out; there is one Adam, which has the arithmetic of that one",
+        "use-bmuf",
+        "leave it out; every update sums the gradients of all devices",
     ),
-    ("write-checkpoints-asynchronously", ASYNC),
-    ("zero-sharding", ONE_PROCESS),
 ];
 
-const ASYNC: &str = "leave it out; a checkpoint is complete on the disk before training goes on";
+const COMBINED: &str =
+    "leave it out; --valid-subset valid,valid1 validates on each, the first one chooses the best checkpoint";
+const DECODER_WIDTH: &str =
+    "leave it out; inputs and outputs of the decoder are as wide as --decoder-embed-dim";
 const KEEP_LAYERS: &str = "train with fewer layers: --encoder-layers N, --decoder-layers N";
-const ONE_HOST: &str = "leave it out; one process trains on all devices of one host (--distributed-world-size), since Burn cannot sum \
-                        gradients across hosts yet";
-const ONE_PROCESS: &str = "leave it out; one process trains on all devices of --distributed-world-size, each with a copy of the model";
 const PLATEAU: &str = "use --lr-scheduler inverse_sqrt, fixed, polynomial_decay, cosine or tri_stage";
 const QUANT_NOISE: &str = "leave it out; weights are not quantised";
-const SOFTMAX: &str = "leave it out; the softmax is over the whole dictionary, which subwords keep small";
+const SIMPLE_DECODER: &str = "leave it out; decoder blocks attend to themselves and to the encoder";
+const SYMBOLS: &str = "leave it out; the dictionary says which ids its special symbols have";
+const XFORMERS: &str = "leave it out; there is one implementation of attention for each device";
 
-/// Truth values as Python spells them.
-const BOOLEANS: &[&str] = &["True", "False", "true", "false", "0", "1"];
+/// Flags of earlier versions of fairseq, and of its other models, losses, optimisers and schedules.
+const OLD: &[Refused] = &[
+    ("adadelta-eps", OPTIMISER),
+    ("adadelta-rho", OPTIMISER),
+    ("adafactor-eps", OPTIMISER),
+    ("adamax-betas", OPTIMISER),
+    ("adamax-eps", OPTIMISER),
+    ("alignment-heads", ALIGNED),
+    ("alignment-lambda", ALIGNED),
+    ("alignment-layer", ALIGNED),
+    ("anneal-eps", OPTIMISER),
+    ("average-sync", BMUF),
+    ("beta1", OPTIMISER),
+    ("block-lr", BMUF),
+    ("block-momentum", BMUF),
+    ("clip-threshold", OPTIMISER),
+    ("ctc-weight", "leave it out; there is no CTC loss"),
+    ("decay-rate", OPTIMISER),
+    ("decoder-attention", OTHER_MODEL),
+    ("decoder-conv-dim", OTHER_MODEL),
+    ("decoder-conv-type", OTHER_MODEL),
+    ("decoder-freeze-embed", OTHER_MODEL),
+    ("decoder-glu", OTHER_MODEL),
+    ("decoder-hidden-size", OTHER_MODEL),
+    ("decoder-kernel-size-list", OTHER_MODEL),
+    ("decoder-out-embed-dim", OTHER_MODEL),
+    (
+        "distributed-no-c10d",
+        "leave it out; one process does all the work",
+    ),
+    ("encoder-bidirectional", OTHER_MODEL),
+    ("encoder-conv-dim", OTHER_MODEL),
+    ("encoder-conv-type", OTHER_MODEL),
+    ("encoder-freeze-embed", OTHER_MODEL),
+    ("encoder-glu", OTHER_MODEL),
+    ("encoder-hidden-size", OTHER_MODEL),
+    ("encoder-kernel-size-list", OTHER_MODEL),
+    ("full-context-alignment", ALIGNED),
+    ("global-sync-iter", BMUF),
+    ("input-dropout", OTHER_MODEL),
+    ("keep-inference-langtok", ONE_PAIR),
+    ("lamb-betas", OPTIMISER),
+    ("lamb-eps", OPTIMISER),
+    ("lang-pairs", ONE_PAIR),
+    ("langs", ONE_PAIR),
+    (
+        "lazy-load",
+        "leave it out; sentences are read when they are needed",
+    ),
+    ("lr-deacy-period", STEP),
+    ("lr-decay", STEP),
+    (
+        "max-lr",
+        "give the largest rate with --lr, and for cosine the smallest one with --min-lr",
+    ),
+    (
+        "max-positions",
+        "use --max-source-positions and --max-target-positions",
+    ),
+    ("no-bias-correction", OPTIMISER),
+    ("noise", OTHER_MODEL),
+    ("num-gpus", "use --distributed-world-size"),
+    ("prepend-bos", ONE_PAIR),
+    ("raw-text", "use --dataset-impl raw"),
+    (
+        "rdrop-alpha",
+        "leave it out; the losses are label_smoothed_cross_entropy and cross_entropy",
+    ),
+    ("relative-step", OPTIMISER),
+    ("scale-parameter", OPTIMISER),
+    ("shrink-min", STEP),
+    ("use-nbm", BMUF),
+    ("warmup-init", OPTIMISER),
+    ("warmup-iterations", BMUF),
+    ("weight-dropout", OTHER_MODEL),
+];
+
+const ALIGNED: &str = "leave it out; no loss learns from alignments";
+const BMUF: &str = "leave it out; it goes with --use-bmuf, which there is not";
+const ONE_PAIR: &str = "leave it out; a model translates one pair of languages";
+const OPTIMISER: &str = "leave it out; the optimisers are adam, nag and sgd";
+const OTHER_MODEL: &str = "leave it out; the models are Transformers";
+const STEP: &str = PLATEAU;
 
 /// The command line of `train`.
 pub const GRAMMAR: Grammar = Grammar {
-    refused: &[COMMON, REFUSED],
+    harmless: &[COMMON_HARMLESS, MACHINES_HARMLESS, HARMLESS],
+    refused: &[COMMON, MACHINES, REFUSED, OLD],
     optional_values: &[
         ("left-pad-source", BOOLEANS),
         ("left-pad-target", BOOLEANS),

@@ -4,7 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -20,7 +20,9 @@ pub struct Reporter {
     format: LogFormat,
     bar: Option<ProgressBar>,
     /// Lines are appended to it as well.
-    file: Option<File>,
+    file: Option<(File, PathBuf)>,
+    /// The first line that could not be written: told when it happens, and once more at the end.
+    failure: Option<anyhow::Error>,
     /// Whether the end of the run is known, rather than only that of the epoch.
     end_known: bool,
     /// Updates of this process.
@@ -47,12 +49,14 @@ impl Reporter {
     pub fn new(format: LogFormat, log_file: Option<&Path>) -> Result<Self> {
         let open = |path: &Path| {
             let file = OpenOptions::new().create(true).append(true).open(path);
-            file.with_context(|| format!("cannot open the log file {}", path.display()))
+            let file = file.with_context(|| format!("cannot open the log file {}", path.display()))?;
+            Ok::<_, anyhow::Error>((file, path.to_owned()))
         };
         Ok(Self {
             format,
             bar: None,
             file: log_file.map(open).transpose()?,
+            failure: None,
             end_known: false,
             updates: 0,
         })
@@ -66,6 +70,14 @@ impl Reporter {
         if self.format != LogFormat::Json {
             self.append(line);
         }
+    }
+
+    /// Whether all lines so far were written.
+    ///
+    /// # Errors
+    /// The first one that was not.
+    pub fn check(&mut self) -> Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// Takes in one event.
@@ -158,8 +170,15 @@ impl Reporter {
         match self.format {
             LogFormat::Json => {
                 let json = json();
-                // A closed pipe must not end a run that takes hours.
-                let _ = writeln!(std::io::stdout(), "{json}");
+                match writeln!(std::io::stdout(), "{json}") {
+                    // A closed pipe must not end a run that takes hours, and nobody waits for the lines.
+                    Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                        self.fail(
+                            anyhow::Error::new(error).context("cannot write the log to standard output"),
+                        );
+                    }
+                    _ => {}
+                }
                 self.append(&json);
             }
             LogFormat::None => self.append(&format!("{kind} | {}", line())),
@@ -181,9 +200,22 @@ impl Reporter {
     }
 
     fn append(&mut self, line: &str) {
-        if let Some(file) = &mut self.file {
-            // A full disk is reported by the checkpoints, which matter more.
-            let _ = writeln!(file, "{line}");
+        if let Some((file, path)) = &mut self.file
+            && let Err(error) = writeln!(file, "{line}")
+        {
+            let error = anyhow::Error::new(error);
+            let problem = format!("cannot write the log file {}", path.display());
+            self.fail(error.context(problem));
+        }
+    }
+
+    /// Tells of the first line that cannot be written. The run goes on: its checkpoints matter more.
+    fn fail(&mut self, error: anyhow::Error) {
+        if self.failure.is_none() {
+            self.print(&format!(
+                "note: {error:#}; the run goes on without it, and ends with exit code 1"
+            ));
+            self.failure = Some(error);
         }
     }
 }

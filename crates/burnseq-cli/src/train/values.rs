@@ -94,9 +94,10 @@ impl Limit {
         u64::try_from(self.0).ok().filter(|&limit| limit > 0)
     }
 
-    /// The limit, where -1 and below mean none; 0 stays, for the config to refuse.
-    pub fn at_least_zero(self) -> Option<u64> {
-        u64::try_from(self.0).ok()
+    /// As [`above_zero`](Self::above_zero), for a number of things in memory.
+    pub fn count(self) -> Option<usize> {
+        self.above_zero()
+            .map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))
     }
 }
 
@@ -140,9 +141,6 @@ mod tests {
             (limit("0").above_zero(), limit("7").above_zero()),
             (None, Some(7))
         );
-        assert_eq!(
-            (limit("-1").at_least_zero(), limit("0").at_least_zero()),
-            (None, Some(0))
-        );
+        assert_eq!((limit("-1").count(), limit("7").count()), (None, Some(7)));
     }
 }

@@ -9,9 +9,14 @@ use burnseq_train::DatasetConfig;
 use clap::{Parser, ValueEnum};
 
 use crate::compute::ComputeArgs;
-use crate::refused::{COMMON, Grammar, MARKS, Refused, TRAINING};
+use crate::decoding::OF_TRAINING;
+use crate::grammar::{
+    BOOLEANS, COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
+    TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
+};
 use crate::task::TaskArgs;
 use crate::train::flags::EvalBleuArgs;
+use crate::train::values::Limit;
 
 /// Compute the loss of a trained model on parts of a dataset, and BLEU with --eval-bleu: one line for each part.
 ///
@@ -46,22 +51,22 @@ pub struct ValidateArgs {
     /// Device and precision.
     #[command(flatten)]
     pub compute: ComputeArgs,
-    /// Most tokens in a batch, padding included [default: 4096 unless --batch-size is given]
+    /// Most tokens in a batch, padding included; 0: no limit [default: 4096 unless --batch-size is given]
     #[arg(
         long,
         visible_alias = "max-tokens-valid",
         value_name = "N",
         help_heading = "Batches"
     )]
-    pub max_tokens: Option<usize>,
-    /// Most sentences in a batch
+    pub max_tokens: Option<Limit>,
+    /// Most sentences in a batch; 0: no limit
     #[arg(
         long,
         visible_aliases = ["max-sentences", "batch-size-valid", "max-sentences-valid"],
         value_name = "N",
         help_heading = "Batches"
     )]
-    pub batch_size: Option<usize>,
+    pub batch_size: Option<Limit>,
     /// Batches of N sentences or more are cut to a multiple of N [default: 8]
     #[arg(long, value_name = "N", help_heading = "Batches")]
     pub required_batch_size_multiple: Option<usize>,
@@ -88,46 +93,110 @@ pub enum LogFormat {
     Json,
 }
 
+/// Flags that change nothing.
+const HARMLESS: &[Harmless] = &[
+    value("bpe", "the data folder says how its text was segmented"),
+    number("checkpoint-shard-count", one, "a checkpoint is one folder"),
+    words("checkpoint-suffix", &[""], "a checkpoint is one folder"),
+    value("data-buffer-size", NEEDED),
+    number("distributed-world-size", one, "one process does all the work"),
+    words("eval-bleu-detok-args", &["{}"], DETOKENIZER),
+    value("gen-subset", "it is an option of `generate`"),
+    optional("left-pad-source", PADDING),
+    optional("left-pad-target", PADDING),
+    switch("load-alignments", "alignments are for training"),
+    switch(
+        "load-checkpoint-on-all-dp-ranks",
+        "one process reads the checkpoint",
+    ),
+    value("log-file", "the log is standard output: > FILE"),
+    value("log-interval", "there is one line for each part of the dataset"),
+    words(
+        "model-overrides",
+        &["{}"],
+        "a checkpoint holds all settings of its model",
+    ),
+    switch("no-progress-bar", "there is no progress bar"),
+    value("num-batch-buckets", PADDING),
+    number("num-shards", one, "one process does all the work"),
+    value("num-workers", NEEDED),
+    switch("quiet", "there is one line for each part of the dataset"),
+    value("required-seq-len-multiple", PADDING),
+    value("scoring", "--eval-bleu computes BLEU"),
+    value("seed", "validation draws nothing at random"),
+    number("shard-id", off, "one process does all the work"),
+    value("tokenizer", "the data folder says how its text was prepared"),
+];
+
+const DETOKENIZER: &str = "the detokenizer takes its language from the data";
+const NEEDED: &str = "batches are made when they are needed";
+const PADDING: &str = "results do not depend on padding";
+
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[
     (
-        "bpe",
-        "leave it out; the data folder says how its text was segmented",
+        "checkpoint-shard-count",
+        "leave it out; a checkpoint is one folder",
     ),
+    ("checkpoint-suffix", "leave it out; a checkpoint is one folder"),
+    ("distributed-world-size", ONE_PROCESS),
     (
         "eval-bleu-detok-args",
         "leave it out; the detokenizer takes its language from the data",
     ),
-    ("log-file", "redirect stdout to a file"),
     (
-        "log-interval",
-        "leave it out; there is one line for each part of the dataset",
+        "max-source-positions",
+        "leave sentences that are too long out: --skip-invalid-size-inputs-valid-test",
+    ),
+    (
+        "max-target-positions",
+        "leave sentences that are too long out: --skip-invalid-size-inputs-valid-test",
     ),
     (
         "model-overrides",
         "leave it out; a checkpoint holds all settings of its model",
     ),
-    ("no-progress-bar", "leave it out; there is no progress bar"),
+    ("num-shards", ONE_PROCESS),
     (
-        "num-workers",
-        "leave it out; batches are made when they are needed",
+        "post-process",
+        "leave it out; --eval-bleu-remove-bpe joins subwords before BLEU",
     ),
     (
-        "scoring",
-        "use --eval-bleu, and `generate` or `score` for other metrics",
+        "remove-bpe",
+        "leave it out; --eval-bleu-remove-bpe joins subwords before BLEU",
     ),
-    ("seed", "leave it out; validation draws nothing at random"),
+    ("results-path", "redirect stdout: > FILE"),
+    ("shard-id", ONE_PROCESS),
     (
-        "tokenizer",
-        "leave it out; the data folder says how its text was prepared",
+        "truncate-source",
+        "leave sentences that are too long out: --skip-invalid-size-inputs-valid-test",
     ),
 ];
 
+const ONE_PROCESS: &str = "leave it out; one process validates on the whole dataset";
+
 /// The command line of `validate`.
 pub const GRAMMAR: Grammar = Grammar {
-    refused: &[COMMON, TRAINING, REFUSED],
-    optional_values: &[("eval-bleu-remove-bpe", MARKS)],
+    harmless: &[
+        COMMON_HARMLESS,
+        MACHINES_HARMLESS,
+        TRAINING_HARMLESS,
+        OF_TRAINING,
+        HARMLESS,
+    ],
+    refused: &[COMMON, MACHINES, REFUSED],
+    optional_values: &[
+        ("eval-bleu-remove-bpe", MARKS),
+        ("left-pad-source", BOOLEANS),
+        ("left-pad-target", BOOLEANS),
+    ],
 };
+
+impl Flags for ValidateArgs {
+    fn problems(&self) -> Vec<anyhow::Error> {
+        Request::new(self).err().into_iter().collect()
+    }
+}
 
 /// What the flags ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,8 +234,12 @@ impl Request {
             skip_invalid_size_inputs_valid_test: args.skip_invalid_size_inputs_valid_test,
             ..DatasetConfig::default()
         };
-        if args.max_tokens.is_some() || args.batch_size.is_some() {
-            (dataset.max_tokens, dataset.batch_size) = (args.max_tokens, args.batch_size);
+        let (max_tokens, batch_size) = (
+            args.max_tokens.and_then(Limit::count),
+            args.batch_size.and_then(Limit::count),
+        );
+        if max_tokens.is_some() || batch_size.is_some() {
+            (dataset.max_tokens, dataset.batch_size) = (max_tokens, batch_size);
         }
         if let Some(multiple) = args.required_batch_size_multiple {
             dataset.required_batch_size_multiple = multiple;
@@ -216,7 +289,10 @@ mod tests {
     #[test]
     fn values_out_of_range_are_named() {
         for (flags, part) in [
-            ("--batch-size 0", "--batch-size"),
+            (
+                "--required-batch-size-multiple 0",
+                "--required-batch-size-multiple",
+            ),
             ("--max-valid-steps 0", "--max-valid-steps"),
             ("--eval-tokenized-bleu", "--eval-bleu"),
         ] {

@@ -10,6 +10,7 @@ use burnseq_train::Event;
 
 pub use args::{GRAMMAR, LogFormat, Request, ValidateArgs};
 
+use crate::decoding::format;
 use crate::exit::{coded, usage};
 
 /// Runs `validate`: one line for each part of the dataset on stdout.
@@ -44,6 +45,7 @@ pub fn run(args: &ValidateArgs) -> Result<()> {
                     "example hypothesis: {hypothesis}\nexample reference:  {reference}"
                 );
             }
+            Event::Note(note) => format::note(note),
             _ => {}
         },
     )

@@ -59,6 +59,70 @@ fn the_average_is_the_mean_of_the_weights_and_translates() {
 }
 
 #[test]
+fn the_folder_of_a_run_stands_for_its_latest_checkpoints() {
+    let toy = Toy::new();
+    succeed(toy.run("run", "--max-epoch 6 --max-tokens 200"));
+    let average = |flags: &str| stderr(&succeed(toy.tool(AVERAGE, flags)));
+    let said = average("--inputs run --output x");
+    let latest = [6, 5, 4, 3, 2].map(|epoch| format!("run/checkpoint{epoch}"));
+    assert!(
+        said.contains(&format!("averaged {}\n", latest.join(", "))),
+        "{said}"
+    );
+    let said = average("--inputs run --output x --overwrite --num-epoch-checkpoints 1");
+    assert!(said.contains("averaged run/checkpoint6\n"), "{said}");
+    let single = tensors(&toy.dir.path().join("run/checkpoint6"));
+    for (name, mean) in tensors(&toy.dir.path().join("x")) {
+        assert_eq!(values(&mean), values(&single[&name]), "{name}");
+    }
+
+    succeed(toy.run(
+        "updates",
+        "--max-update 3 --save-interval-updates 1 --no-epoch-checkpoints --max-tokens 200",
+    ));
+    let said = average("--inputs updates --output y");
+    assert!(said.contains("updates/checkpoint_1_"), "{said}");
+}
+
+#[test]
+fn text_settings_that_differ_in_names_of_files_alone_are_equal() {
+    let toy = Toy::new();
+    for name in ["train.xx", "train.yy"] {
+        std::fs::write(toy.dir.path().join(name), "ab ab abc\nabc b\n").unwrap();
+    }
+    let preprocess = |flags: &str| {
+        let flags = format!("-s xx -t yy --trainpref train --validpref train {flags}");
+        succeed(toy.tool(env!("CARGO_BIN_EXE_preprocess"), &flags))
+    };
+    let train = |data: &str, name: &str| {
+        let flags = format!(
+            "{data} --save-dir {name} --arch transformer_tiny --cpu --max-update 1 --no-epoch-checkpoints --max-tokens 99"
+        );
+        succeed(toy.tool(env!("CARGO_BIN_EXE_train"), &flags));
+    };
+    preprocess("--bpe subword_nmt --bpe-size 3 --destdir one");
+    std::fs::copy(
+        toy.dir.path().join("one/bpe.codes"),
+        toy.dir.path().join("merges"),
+    )
+    .unwrap();
+    preprocess("--bpe-codes merges,merges --destdir two");
+    preprocess("--bpe subword_nmt --bpe-size 2 --destdir three");
+    train("one", "a");
+    train("two", "b");
+    train("three", "c");
+    let files = |name: &str| {
+        let checkpoint = Checkpoint::open(&toy.dir.path().join(name).join("checkpoint_last")).unwrap();
+        let names: Vec<String> = checkpoint.file_names().map(str::to_owned).collect();
+        names.join(" ")
+    };
+    assert_ne!(files("a"), files("b"), "the same codes under other names");
+    succeed(toy.tool(AVERAGE, "--inputs a/checkpoint_last b/checkpoint_last --output x"));
+    let other = toy.tool(AVERAGE, "--inputs a/checkpoint_last c/checkpoint_last --output y");
+    refused(&other, 1, &["cannot be averaged"]);
+}
+
+#[test]
 fn the_best_are_chosen_in_the_direction_of_the_metric() {
     let toy = Toy::new();
     for (run, metric) in [
@@ -125,14 +189,19 @@ fn what_does_not_belong_together_is_not_averaged_and_nothing_is_overwritten() {
     );
     refused(&average("--inputs run/absent --output x"), 1, &["run/absent"]);
     refused(
-        &average("--inputs run --output x"),
+        &average("--inputs data-bin --output x"),
         1,
-        &["run: no checkpoint here", "hint: give run/checkpoint_best"],
+        &["data-bin: no checkpoint here"],
     );
     refused(
         &average("--inputs run/checkpoint_last --output deeper/checkpoint1"),
         1,
-        &["deeper/checkpoint1: exists already"],
+        &["deeper/checkpoint1: is there already", "hint: ", "--overwrite"],
+    );
+    refused(
+        &average("--inputs run/checkpoint_last --output data-bin --overwrite"),
+        1,
+        &["data-bin: is there already", "move it away"],
     );
     assert!(!toy.dir.path().join("x").exists());
 

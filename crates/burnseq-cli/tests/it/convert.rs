@@ -142,7 +142,7 @@ fn a_converted_model_translates_alike() {
 }
 
 #[test]
-fn what_is_there_is_only_replaced_with_force() {
+fn what_is_there_is_only_replaced_on_request() {
     let dir = TempDir::new().unwrap();
     let dir = dir.path();
     data(dir, "data-bin", 24);
@@ -152,17 +152,17 @@ fn what_is_there_is_only_replaced_with_force() {
     let before = fs::read(dir.join("model.pt")).unwrap();
     refused(
         &run(dir, "convert", export),
-        2,
-        &["model.pt exists", "hint: ", "--force"],
+        1,
+        &["model.pt is there already", "hint: ", "--overwrite"],
     );
-    succeed(&run(dir, "convert", &format!("{export} --force")));
+    succeed(&run(dir, "convert", &format!("{export} --overwrite")));
     assert!(
         fs::read(dir.join("model.pt")).unwrap() == before,
         "the same file again"
     );
 
     succeed(&run(dir, "convert", "model.pt out"));
-    refused(&run(dir, "convert", "model.pt out"), 2, &["out exists"]);
+    refused(&run(dir, "convert", "model.pt out"), 1, &["out is there already"]);
     succeed(&run(dir, "convert", "model.pt out --force"));
     fs::create_dir(dir.join("thesis")).unwrap();
     refused(

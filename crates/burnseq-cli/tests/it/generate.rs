@@ -229,7 +229,7 @@ fn wrong_usage_ends_with_two() {
         ),
         ("--nbest 6", "--nbest = 6"),
         ("--beam 0", "--beam = 0"),
-        ("--max-tokens 0", "--max-tokens must be at least 1"),
+        ("--beam 1000000000", "must be at least 1 and at most 1000"),
         ("--model-overrides x", "--model-overrides"),
         ("--input - --quiet", "--quiet goes with a dataset"),
         ("--no-such-flag", "--no-such-flag"),

@@ -113,7 +113,7 @@ fn wrong_usage_ends_with_two() {
     let run = |flags: &[&str]| preprocess(dir.path(), flags);
     assert_fails(&run(&["--src", "de"]), 2, "--target-lang is missing");
     assert_fails(&run(&["--no-such-flag"]), 2, "--no-such-flag");
-    let flags = ["--src", "de", "--tgt", "en", "--padding-factor", "0"];
+    let flags = ["--src", "de", "--tgt", "en", "--padding-factor", "1000000000"];
     assert_fails(&run(&flags), 2, "--padding-factor");
     assert_fails(
         &run(&["--dataset-impl", "fasta"]),

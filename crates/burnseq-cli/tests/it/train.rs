@@ -281,7 +281,7 @@ fn wrong_usage_ends_with_code_2() {
     refuse("--amp", &["--amp is not supported", "float32"]);
     refuse("--no-such-flag", &["--no-such-flag"]);
     refuse("--update-freq 0", &["--update-freq"]);
-    refuse("--patience 0", &["--patience"]);
+    refuse("--patience x", &["--patience"]);
     refuse("--lr abc", &["--lr"]);
     refuse("--adam-betas 0.9", &["--adam-betas", "two numbers"]);
     refuse("--eval-bleu --eval-bleu-args {beam:5}", &["--eval-bleu-args"]);
@@ -333,7 +333,14 @@ fn unusable_data_ends_with_code_1() {
             .args(flags);
         command.output().unwrap()
     };
-    refused(&run(Path::new("nowhere"), &[]), 1, &["cannot read nowhere"]);
+    refused(
+        &run(Path::new("nowhere"), &[]),
+        1,
+        &[
+            "nowhere: there is no such folder",
+            "hint: make a dataset with `preprocess",
+        ],
+    );
     refused(&run(&toy.data, &["-s", "xx", "-t", "zz"]), 1, &["dict.zz.txt"]);
     refused(
         &run(&toy.data, &["--valid-subset", "dev"]),

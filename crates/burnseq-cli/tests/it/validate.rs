@@ -63,9 +63,9 @@ fn what_cannot_be_validated_is_refused() {
         &["--skip-invalid-size-inputs-valid-test"],
     );
     refused(
-        &validate("--path run/checkpoint_last --batch-size 0"),
+        &validate("--path run/checkpoint_last --required-batch-size-multiple 0"),
         2,
-        &["--batch-size"],
+        &["--required-batch-size-multiple"],
     );
     refused(
         &validate("--amp"),

@@ -70,7 +70,7 @@ pub struct PreprocessConfig {
     pub only_source: bool,
     /// Stop when the dictionaries are written.
     pub dict_only: bool,
-    /// Dictionaries are filled up to a multiple of this many types.
+    /// Dictionaries are filled up to a multiple of this many types; 0 and 1 add nothing.
     pub padding_factor: usize,
     /// Threads; `None` takes one per processor. The output does not depend on it.
     pub workers: Option<usize>,

@@ -27,7 +27,8 @@ pub(crate) fn dict_name(lang: Option<&str>) -> String {
 fn given(config: &PreprocessConfig) -> Vec<Option<&Path>> {
     let (src, tgt) = (config.srcdict.as_deref(), config.tgtdict.as_deref());
     match (config.only_source, config.joined_dictionary) {
-        (true, _) => vec![src],
+        (true, false) => vec![src],
+        (true, true) => vec![src.or(tgt)],
         (false, true) => vec![src.or(tgt); 2],
         (false, false) => vec![src, tgt],
     }
@@ -103,7 +104,8 @@ fn make(
             counts,
             threshold,
             nwords,
-            config.padding_factor,
+            // 0 adds nothing, as in fairseq.
+            config.padding_factor.max(1),
         ))
     };
     if config.joined_dictionary {

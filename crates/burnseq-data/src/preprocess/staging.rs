@@ -1,17 +1,22 @@
 //! The dataset comes to be in a hidden folder inside the destination and moves out when complete.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
 
+/// Hidden folders, whose names begin with it.
+const PREFIX: &str = ".preprocess-";
+
 /// A hidden folder in the destination; dropping it removes it, and the destination with it when
-/// that was made for it and is still empty.
+/// that was made for it and is still empty. What a run that was killed has left is removed by the next one.
 #[derive(Debug)]
 pub(crate) struct Staging {
     destdir: PathBuf,
+    /// Held while the process lives, so that other runs can tell.
+    lock: Option<File>,
     /// `None` only while it is dropped.
     folder: Option<TempDir>,
     /// Folders made for the destination, outermost first.
@@ -32,6 +37,7 @@ impl Staging {
         missing.reverse();
         let mut staging = Self {
             destdir: destdir.to_owned(),
+            lock: None,
             folder: None,
             made: Vec::new(),
         };
@@ -39,11 +45,18 @@ impl Staging {
             fs::create_dir(&folder).map_err(Error::write(&folder))?;
             staging.made.push(folder);
         }
-        let folder = tempfile::Builder::new()
-            .prefix(".preprocess-")
-            .tempdir_in(destdir);
-        staging.folder = Some(folder.map_err(Error::write(destdir))?);
-        Ok(staging)
+        remove_abandoned(destdir);
+        loop {
+            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(destdir);
+            let folder = folder.map_err(Error::write(destdir))?;
+            // Where folders cannot be locked, nothing abandoned is removed.
+            staging.lock = File::open(folder.path()).ok().filter(|file| file.lock().is_ok());
+            // Another run may have taken it for abandoned before it was locked.
+            if folder.path().exists() {
+                staging.folder = Some(folder);
+                return Ok(staging);
+            }
+        }
     }
 
     /// The hidden folder.
@@ -89,6 +102,24 @@ impl Staging {
     }
 }
 
+/// Removes hidden folders whose process is gone, which their locks tell.
+fn remove_abandoned(destdir: &Path) {
+    let Ok(entries) = fs::read_dir(destdir) else {
+        return; // making a folder there tells what is wrong
+    };
+    for entry in entries.flatten() {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        if is_ours
+            && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            && let Ok(folder) = File::open(entry.path())
+            && folder.try_lock().is_ok()
+        {
+            // Somebody else may have removed it.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 impl Drop for Staging {
     fn drop(&mut self) {
         self.folder = None;
@@ -125,6 +156,23 @@ mod tests {
         assert_eq!(staging.names().unwrap(), ["b", "last", "z"]);
         staging.commit("last").unwrap();
         assert_eq!(fs::read_dir(&dest).unwrap().count(), 3);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let dest = root.path();
+        fs::create_dir(dest.join(".preprocess-dead")).unwrap();
+        fs::write(dest.join(".preprocess-dead/train.bin"), "half").unwrap();
+        let living = Staging::create(dest).unwrap();
+        fs::write(living.path().join("x"), "1").unwrap();
+        let second = Staging::create(dest).unwrap();
+        assert!(!dest.join(".preprocess-dead").exists());
+        assert_eq!(living.names().unwrap(), ["x"]);
+        living.commit("x").unwrap();
+        drop(second);
+        assert_eq!(fs::read_dir(dest).unwrap().count(), 1);
     }
 
     #[test]

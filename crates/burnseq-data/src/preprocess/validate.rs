@@ -9,6 +9,11 @@ pub(super) const ALIGNED_TEXT_IS_SEGMENTED: &str = "--align-suffix and --alignfi
     it is given, but a tokenizer, lower case or subwords are applied to it here\nhint: segment the text first, align \
     the result, and give --bpe none";
 
+/// A dictionary is filled up with fewer types than this.
+const MAX_PADDING_FACTOR: usize = 4096;
+/// Threads of one run.
+const MAX_WORKERS: usize = 1024;
+
 impl PreprocessConfig {
     /// Checks ranges and combinations; no file is touched.
     ///
@@ -45,9 +50,10 @@ impl PreprocessConfig {
                 );
             }
         }
-        if src.is_some() && src == tgt {
+        if src.is_some() && src == tgt && !self.only_source {
             return Some(format!(
-                "--source-lang and --target-lang are both {:?}; the two sides need two suffixes",
+                "--source-lang and --target-lang are both {:?}; the two sides need two suffixes\n\
+                 hint: for text without a target side give --only-source",
                 src.as_deref().unwrap_or_default()
             ));
         }
@@ -90,11 +96,15 @@ impl PreprocessConfig {
                     .into(),
             );
         }
-        if self.only_source && self.tgtdict.is_some() {
+        if self.only_source && self.tgtdict.is_some() && !self.joined_dictionary {
             return Some("--tgtdict needs a target side, but --only-source is given".into());
         }
-        if self.only_source && self.joined_dictionary {
-            return Some("--joined-dictionary needs two sides, but --only-source is given".into());
+        if self.only_source && self.joined_dictionary && self.srcdict.is_none() && self.tgtdict.is_none() {
+            return Some(
+                "--joined-dictionary counts both sides, but --only-source gives one\n\
+                 hint: give the joined dictionary with --srcdict, or leave out --joined-dictionary"
+                    .into(),
+            );
         }
         let given_src = self.srcdict.is_some() || (self.joined_dictionary && self.tgtdict.is_some());
         if given_src && (self.thresholdsrc > 0 || self.nwordssrc.is_some()) {
@@ -239,11 +249,18 @@ impl PreprocessConfig {
     }
 
     fn range_problem(&self) -> Option<String> {
-        if self.padding_factor == 0 {
-            return Some("--padding-factor must be at least 1 (1 adds nothing)".into());
+        if self.padding_factor > MAX_PADDING_FACTOR {
+            return Some(format!(
+                "--padding-factor must be at most {MAX_PADDING_FACTOR} (0 and 1 add nothing), got {}",
+                self.padding_factor
+            ));
         }
-        if self.workers == Some(0) {
-            return Some("--workers must be at least 1".into());
+        if let Some(workers) = self.workers
+            && !(1..=MAX_WORKERS).contains(&workers)
+        {
+            return Some(format!(
+                "--workers must be at least 1 and at most {MAX_WORKERS}, got {workers}"
+            ));
         }
         if self.bpe_size == Some(0) {
             return Some("--bpe-size must be at least 1".into());
@@ -303,8 +320,9 @@ mod tests {
         assert!(problem(|c| c.target_lang = Some("de".into())).contains("both \"de\""));
         assert!(problem(|c| c.source_lang = Some("a/b".into())).contains("--source-lang \"a/b\""));
         assert!(problem(|c| c.trainpref = None).contains("--trainpref is missing"));
-        assert!(problem(|c| c.padding_factor = 0).contains("--padding-factor"));
+        assert!(problem(|c| c.padding_factor = 1_000_000_000).contains("at most 4096"));
         assert!(problem(|c| c.workers = Some(0)).contains("--workers"));
+        assert!(problem(|c| c.workers = Some(1_000_000_000)).contains("at most 1024"));
         assert!(problem(|c| c.nwordssrc = Some(4)).contains("--nwordssrc"));
         assert!(problem(|c| c.character_coverage = f64::NAN).contains("--character-coverage"));
         assert!(
@@ -383,6 +401,27 @@ mod tests {
         let mut config = pair();
         moses(&mut config);
         config.nonbreaking_prefixes = vec!["x".into(), "y".into()];
+        config.validate().unwrap();
+    }
+
+    #[test]
+    fn a_source_side_alone_may_have_a_joined_dictionary_and_any_target_language() {
+        let mut config = PreprocessConfig {
+            only_source: true,
+            joined_dictionary: true,
+            srcdict: Some("dict".into()),
+            ..pair()
+        };
+        config.validate().unwrap();
+        config.target_lang = Some("de".into());
+        config.validate().unwrap();
+        config.srcdict = None;
+        let problem = config.validate().unwrap_err().to_string();
+        assert!(
+            problem.contains("hint: give the joined dictionary with --srcdict"),
+            "{problem}"
+        );
+        config.joined_dictionary = false;
         config.validate().unwrap();
     }
 

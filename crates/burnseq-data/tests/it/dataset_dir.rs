@@ -239,9 +239,18 @@ fn what_is_missing_is_named() {
     assert!(message.contains("no dictionary dict.fr.txt; there are dictionaries for: de, en"));
     let message = error(DatasetDir::open(dir.path().join("absent"), None, None));
     assert!(
-        message.starts_with("cannot read ") && message.ends_with("absent"),
+        message.contains("absent: there is no such folder\nhint: make a dataset with `preprocess"),
         "{message}"
     );
+    let file = error(DatasetDir::open(dir.path().join("dict.de.txt"), None, None));
+    assert!(
+        file.contains("is a file, not the folder of a dataset\nhint: "),
+        "{file}"
+    );
+    for path in ["", ":", "::"] {
+        let nothing = error(DatasetDir::open(path, None, None));
+        assert!(nothing.contains("hint: name the folder"), "{path:?}: {nothing}");
+    }
     let empty = TempDir::new().unwrap();
     let message = error(DatasetDir::open(empty.path(), None, None));
     assert!(message.contains("the languages cannot be told"), "{message}");

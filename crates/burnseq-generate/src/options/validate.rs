@@ -3,6 +3,9 @@
 use super::GenerateOptions;
 use crate::GenerateError;
 
+/// Live hypotheses of a sentence: each step looks at every continuation of all of them.
+const MAX_BEAM: usize = 1000;
+
 impl GenerateOptions {
     /// Checks ranges and combinations.
     ///
@@ -16,8 +19,9 @@ impl GenerateOptions {
                 rule: rule.to_owned(),
             })
         };
-        if self.beam == 0 {
-            return wrong("--beam", self.beam.to_string(), "must be at least 1");
+        if !(1..=MAX_BEAM).contains(&self.beam) {
+            let rule = format!("must be at least 1 and at most {MAX_BEAM}");
+            return wrong("--beam", self.beam.to_string(), &rule);
         }
         if self.nbest == 0 || self.nbest > self.beam {
             let rule = format!("must be between 1 and --beam ({})", self.beam);
@@ -165,6 +169,8 @@ mod tests {
         let d = GenerateOptions::default;
         assert!(d().validate().is_ok());
         assert!(refused(GenerateOptions { beam: 0, ..d() }).starts_with("--beam = 0"));
+        let beam = 1_000_000_000;
+        assert!(refused(GenerateOptions { beam, ..d() }).ends_with("at most 1000"));
         assert!(refused(GenerateOptions { nbest: 6, ..d() }).contains("--beam (5)"));
         assert!(refused(GenerateOptions { nbest: 0, ..d() }).starts_with("--nbest = 0"));
         assert!(

@@ -33,8 +33,15 @@ const DECODER_NORMS: [&str; 3] = [
     "final_layer_norm",
 ];
 
+/// The name of an entry without what PyTorch puts before those of a model that is wrapped for several devices; some
+/// scripts save the wrapper.
+fn unwrapped(name: &str) -> &str {
+    name.trim_start_matches("module.")
+}
+
 /// What the entry `name` of a state dict is.
 pub(super) fn classify(name: &str) -> Entry {
+    let name = unwrapped(name);
     const BUFFERS: [&str; 4] = [
         "version",
         // Sinusoidal positions are computed.
@@ -129,6 +136,23 @@ mod tests {
             ["decoder.layers.1.final_layer_norm.weight"]
         );
         assert_eq!(names("decoder.embed_out"), ["decoder.output_projection.weight"]);
+    }
+
+    #[test]
+    fn wrappers_for_several_devices_leave_no_trace() {
+        for prefix in ["module.", "module.module."] {
+            let wrapped = |name: &str| format!("{prefix}{name}");
+            assert_eq!(
+                names(&wrapped("encoder.embed_tokens.weight")),
+                ["encoder.embed_tokens.weight"]
+            );
+            assert_eq!(
+                names(&wrapped("decoder.layers.0.self_attn.in_proj_weight"))[2],
+                "decoder.layers.0.self_attn.v_proj.weight"
+            );
+            assert_eq!(classify(&wrapped("encoder.version")), Entry::Buffer);
+            assert_eq!(classify(&wrapped("encoder.layers.0.fc1_bias")), Entry::Copy);
+        }
     }
 
     #[test]

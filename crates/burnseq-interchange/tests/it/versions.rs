@@ -134,6 +134,16 @@ fn stacked_projections_and_numbered_norms_are_told_apart() {
 }
 
 #[test]
+fn names_of_a_wrapped_model_are_those_of_the_model() {
+    let wrapped = OLD.map(|(name, shape, trained)| {
+        let name: &'static str = Box::leak(format!("module.{name}").into_boxed_str());
+        (name, shape, trained)
+    });
+    let (_dir, checkpoint) = checkpoint(&wrapped, &[0, 1, 2, 3]);
+    assert_holds(&checkpoint, &OLD_TODAY);
+}
+
+#[test]
 fn the_moments_of_mixed_precision_are_cut_out_of_one_vector() {
     let (_dir, checkpoint) = checkpoint(&OLD, &[0]);
     assert_holds(&checkpoint, &OLD_TODAY);

@@ -1,9 +1,9 @@
 //! Position-wise feed-forward block.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
 
-use super::Linear;
-use crate::{Dropout, DropoutModule, transformer::ActivationFn};
+use super::{ActivationFn, Linear};
+use crate::{Dropout, DropoutModule};
 
 /// `fc2(dropout(activation(fc1(x))))` (Vaswani et al. 2017, section 3.3).
 ///
@@ -26,7 +26,7 @@ impl FeedForward<'_> {
     pub fn forward(&self, x: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
         let hidden = match self.activation_fn {
             ActivationFn::Relu => self.fc1.forward_relu(x),
-            ActivationFn::Gelu => activation::gelu(self.fc1.forward(x)),
+            function => function.apply(self.fc1.forward(x)),
         }; // [batch, len, ffn_dim]
         let hidden = dropout.apply(hidden, self.module, self.activation_dropout);
         self.fc2.forward(hidden)

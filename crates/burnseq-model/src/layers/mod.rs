@@ -1,5 +1,6 @@
 //! Building blocks that the model families share. Field names and shapes are those of fairseq's modules.
 
+mod activation;
 mod attention;
 mod embedding;
 mod feed_forward;
@@ -8,6 +9,7 @@ mod layer_norm;
 mod linear;
 mod positions;
 
+pub use activation::ActivationFn;
 pub use attention::MultiheadAttention;
 pub use embedding::Embedding;
 pub use feed_forward::FeedForward;

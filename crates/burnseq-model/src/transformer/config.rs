@@ -3,21 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Encoder, Transformer};
+pub use crate::layers::ActivationFn;
 use crate::{Compute, Init, ModelError, Vocab};
-
-/// Non-linearity of the feed-forward blocks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActivationFn {
-    /// `max(x, 0)`
-    #[default]
-    Relu,
-    /// `x Φ(x)` (Hendrycks and Gimpel 2016), exact form.
-    Gelu,
-}
 
 /// Longest sentence that a model can be made for: sinusoids are computed for every position.
 const MAX_POSITIONS: usize = 1_000_000;
+/// Widest layers: twenty times those of the largest published translation models.
+const MAX_WIDTH: usize = 1 << 16;
+/// Widest inner layers of feed-forward blocks.
+const MAX_INNER_WIDTH: usize = 1 << 18;
+/// Most blocks of a side: the deepest published models have as many (Wang et al. 2022).
+const MAX_LAYERS: usize = 1000;
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017).
 ///
@@ -215,13 +211,25 @@ impl TransformerConfig {
         for (field, value) in sizes {
             check(value > 0, field, value, || "must be at least 1".into())?;
         }
-        for (field, value) in [
-            ("max-source-positions", self.max_source_positions),
-            ("max-target-positions", self.max_target_positions),
+        for (field, value, most) in [
+            ("encoder-embed-dim", self.encoder_embed_dim, MAX_WIDTH),
+            (
+                "encoder-ffn-embed-dim",
+                self.encoder_ffn_embed_dim,
+                MAX_INNER_WIDTH,
+            ),
+            ("encoder-layers", self.encoder_layers, MAX_LAYERS),
+            ("decoder-embed-dim", self.decoder_embed_dim, MAX_WIDTH),
+            (
+                "decoder-ffn-embed-dim",
+                self.decoder_ffn_embed_dim,
+                MAX_INNER_WIDTH,
+            ),
+            ("decoder-layers", self.decoder_layers, MAX_LAYERS),
+            ("max-source-positions", self.max_source_positions, MAX_POSITIONS),
+            ("max-target-positions", self.max_target_positions, MAX_POSITIONS),
         ] {
-            check(value <= MAX_POSITIONS, field, value, || {
-                format!("must be at most {MAX_POSITIONS}")
-            })?;
+            check(value <= most, field, value, || format!("must be at most {most}"))?;
         }
         for (field, id) in [("pad", vocab.pad), ("eos", vocab.eos)] {
             check(id < vocab.src.min(vocab.tgt), field, id, || {
@@ -306,6 +314,31 @@ impl TransformerConfig {
             )?;
         }
         Ok(())
+    }
+
+    /// Bytes of a model in float32, tables of sinusoids included; saturates.
+    pub fn num_bytes(&self, vocab: &Vocab) -> u128 {
+        let sinusoids = |learned: bool, positions: usize, width: usize| {
+            if learned || self.no_token_positional_embeddings {
+                0
+            } else {
+                (positions as u128).saturating_mul(width as u128)
+            }
+        };
+        let encoder = sinusoids(
+            self.encoder_learned_pos,
+            self.max_source_positions,
+            self.encoder_embed_dim,
+        );
+        let decoder = sinusoids(
+            self.decoder_learned_pos,
+            self.max_target_positions,
+            self.decoder_embed_dim,
+        );
+        let values = self
+            .num_params(vocab)
+            .saturating_add(encoder.saturating_add(decoder));
+        values.saturating_mul(4)
     }
 
     /// A model with fresh weights, drawn from `seed` as fairseq distributes them. Call [`Self::validate`] first.
@@ -424,5 +457,17 @@ mod tests {
             ..TransformerConfig::iwslt_de_en()
         };
         assert_eq!(count(iwslt, 8848, 6632), 39_469_056);
+    }
+
+    #[test]
+    fn sizes_beyond_all_bounds_are_refused() {
+        let refused = |change: fn(&mut TransformerConfig)| {
+            let mut config = TransformerConfig::tiny();
+            change(&mut config);
+            config.validate(&VOCAB).unwrap_err().to_string()
+        };
+        assert!(refused(|c| c.encoder_layers = 1_000_000_000).ends_with("must be at most 1000"));
+        assert!(refused(|c| c.decoder_embed_dim = 1_000_000_000).ends_with("must be at most 65536"));
+        assert!(refused(|c| c.encoder_ffn_embed_dim = usize::MAX).ends_with("must be at most 262144"));
     }
 }

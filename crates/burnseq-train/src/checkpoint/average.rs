@@ -1,6 +1,11 @@
 //! Averages of checkpoints, which often translate better than each of them.
 
-use std::{collections::HashMap, fs, path::Path, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+    path::PathBuf,
+};
 
 use burn::tensor::TensorData;
 use serde_json::Value;
@@ -37,12 +42,13 @@ pub enum Selection {
     },
 }
 
-/// Chooses checkpoints of `save_dir`, the latest or the best first.
-///
-/// # Errors
-/// A folder that cannot be read, or that holds fewer checkpoints of this kind; checkpoints that were judged by
-/// different metrics.
-pub fn select(save_dir: &Path, selection: Selection) -> Result<Vec<PathBuf>> {
+/// Whether a folder holds checkpoints of a run, rather than being one.
+pub fn is_run(path: &Path) -> bool {
+    !path.join(super::META_FILE).is_file() && kinds(path).is_ok_and(|kinds| !kinds.is_empty())
+}
+
+/// The checkpoints of a save folder, in no order.
+fn kinds(save_dir: &Path) -> Result<Vec<(Kind, PathBuf)>> {
     let mut kinds = Vec::new();
     for name in folder::list(save_dir)? {
         if let Some(kind) = names::parse(&name)
@@ -51,6 +57,39 @@ pub fn select(save_dir: &Path, selection: Selection) -> Result<Vec<PathBuf>> {
             kinds.push((kind, save_dir.join(name)));
         }
     }
+    Ok(kinds)
+}
+
+/// The latest `checkpointN`, of which at most `count`; where there is none, the latest `checkpoint_E_U`.
+///
+/// # Errors
+/// As [`select`].
+pub fn select_latest(save_dir: &Path, count: usize) -> Result<Vec<PathBuf>> {
+    let kinds = kinds(save_dir)?;
+    let of = |is_kind: fn(&Kind) -> bool| kinds.iter().filter(|(kind, _)| is_kind(kind)).count();
+    let epochs = of(|kind| matches!(kind, Kind::Epoch(_)));
+    let updates = of(|kind| matches!(kind, Kind::Updates(_)));
+    let selection = if epochs > 0 || updates == 0 {
+        Selection::Epochs {
+            count: count.min(epochs).max(1),
+            upper_bound: None,
+        }
+    } else {
+        Selection::Updates {
+            count: count.min(updates),
+            upper_bound: None,
+        }
+    };
+    select(save_dir, selection)
+}
+
+/// Chooses checkpoints of `save_dir`, the latest or the best first.
+///
+/// # Errors
+/// A folder that cannot be read, or that holds fewer checkpoints of this kind; checkpoints that were judged by
+/// different metrics.
+pub fn select(save_dir: &Path, selection: Selection) -> Result<Vec<PathBuf>> {
+    let kinds = kinds(save_dir)?;
     let (count, what, source, found) = match selection {
         Selection::Epochs { count, upper_bound } => {
             let number = |kind: &Kind| match kind {
@@ -151,19 +190,22 @@ fn best(kinds: Vec<(Kind, PathBuf)>) -> Result<Vec<PathBuf>> {
 /// start, but which has no state of the optimiser. Everything else is as in the one with the most updates.
 ///
 /// # Errors
-/// No checkpoint; one that is damaged; one of another model or other dictionaries; an output that exists already.
-pub fn average(inputs: &[PathBuf], output: &Path) -> Result<()> {
+/// No checkpoint; one that is damaged; one of another model or other dictionaries; an output that exists already, unless it
+/// is a checkpoint that may be replaced.
+pub fn average(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<()> {
     let written = output.with_extension(""); // fairseq's `avg.pt` is our folder `avg`
     let output = if output.extension().is_some_and(|extension| extension == "pt") {
         written.as_path()
     } else {
         output
     };
-    if fs::symlink_metadata(output).is_ok() {
-        return Err(refusal(
-            output,
-            "exists already\nhint: name another --output, or move it away".to_owned(),
-        ));
+    if fs::symlink_metadata(output).is_ok() && !(overwrite && output.join(super::META_FILE).is_file()) {
+        let hint = if output.join(super::META_FILE).is_file() {
+            "choose another name, or replace it with --overwrite"
+        } else {
+            "choose another name, or move it away"
+        };
+        return Err(refusal(output, format!("is there already\nhint: {hint}")));
     }
     let checkpoints: Vec<Checkpoint> = inputs
         .iter()
@@ -264,8 +306,12 @@ fn check_alike(first: &Checkpoint, other: &Checkpoint) -> Result<()> {
     if ours.task != theirs.task {
         different.push("other languages".to_owned());
     }
-    for (name, info) in ours.files.iter().filter(|(name, _)| !is_tensors(name)) {
-        if theirs.files.get(name).map(|file| &file.sha256) != Some(&info.sha256) {
+    let (ours, theirs) = (text_of(first)?, text_of(other)?);
+    for name in ours
+        .keys()
+        .chain(theirs.keys().filter(|name| !ours.contains_key(*name)))
+    {
+        if ours.get(name) != theirs.get(name) {
             different.push(format!("another {name}"));
         }
     }
@@ -280,4 +326,47 @@ fn check_alike(first: &Checkpoint, other: &Checkpoint) -> Result<()> {
             different.join(", ")
         ),
     ))
+}
+
+/// What becomes of text: dictionaries, and settings in which the files that they name stand by their content, so that the
+/// names of these files do not matter.
+fn text_of(checkpoint: &Checkpoint) -> Result<BTreeMap<String, Value>> {
+    let files = &checkpoint.meta().files;
+    let mut text = BTreeMap::new();
+    let mut named = Vec::new();
+    for (name, info) in files.iter().filter(|(name, _)| !is_tensors(name)) {
+        let mut content = Value::from(info.sha256.clone());
+        if name.starts_with("text.")
+            && name.ends_with(".json")
+            && let Ok(settings) = serde_json::from_slice(&checkpoint.file(name)?)
+        {
+            content = settings;
+            replace_strings(&mut content, &mut |string| {
+                let file = files.get(string)?;
+                named.push(string.to_owned());
+                Some(file.sha256.clone())
+            });
+        }
+        text.insert(name.clone(), content);
+    }
+    text.retain(|name, _| !named.contains(name));
+    Ok(text)
+}
+
+/// Replaces the strings within a value.
+fn replace_strings(value: &mut Value, replacement: &mut impl FnMut(&str) -> Option<String>) {
+    match value {
+        Value::String(string) => {
+            if let Some(new) = replacement(string) {
+                *string = new;
+            }
+        }
+        Value::Array(values) => values
+            .iter_mut()
+            .for_each(|value| replace_strings(value, replacement)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|value| replace_strings(value, replacement)),
+        _ => {}
+    }
 }

@@ -67,7 +67,7 @@ impl TriStageConfig {
             }
             (Some(_), None) => return refuse("--phase-ratio needs --max-update".to_owned()),
         };
-        if warmup + hold + decay == 0 {
+        if warmup == 0 && hold == 0 && decay == 0 {
             return refuse("--warmup-steps, --hold-steps and --decay-steps are all 0".to_owned());
         }
         Ok(TriStage {

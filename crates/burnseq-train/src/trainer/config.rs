@@ -166,6 +166,15 @@ impl Default for DatasetConfig {
     }
 }
 
+/// Batches that are summed for one update: an epoch has fewer.
+const MAX_UPDATE_FREQ: usize = 1_000_000;
+/// Devices of one host.
+const MAX_REPLICAS: usize = 256;
+/// Batches made ahead, each of which takes memory.
+const MAX_BUFFER: usize = 10_000;
+/// Every batch is at least as wide.
+const MAX_SEQ_LEN_MULTIPLE: usize = 1024;
+
 /// Widths on a GPU: its kernels are compiled for each shape, and are fastest on multiples of eight.
 const GPU_SEQ_LEN_MULTIPLE: usize = 8;
 
@@ -355,14 +364,18 @@ impl TrainConfig {
 
     fn validate_optimization(&self) -> Result<()> {
         let optimization = &self.optimization;
-        if optimization.update_freq.is_empty() || optimization.update_freq.contains(&0) {
+        let in_range = |freq: &usize| (1..=MAX_UPDATE_FREQ).contains(freq);
+        if optimization.update_freq.is_empty() || !optimization.update_freq.iter().all(in_range) {
             return refuse(format!(
-                "--update-freq must list numbers of at least 1, got {:?}",
+                "--update-freq must list numbers of at least 1 and at most {MAX_UPDATE_FREQ}, got {:?}",
                 optimization.update_freq
             ));
         }
-        if self.distributed_world_size == 0 {
-            return refuse("--distributed-world-size must be at least 1, got 0".to_owned());
+        if !(1..=MAX_REPLICAS).contains(&self.distributed_world_size) {
+            return refuse(format!(
+                "--distributed-world-size must be at least 1 and at most {MAX_REPLICAS}, got {}",
+                self.distributed_world_size
+            ));
         }
         if !(optimization.clip_norm >= 0.0 && optimization.clip_norm.is_finite()) {
             return refuse(format!(
@@ -376,7 +389,7 @@ impl TrainConfig {
     fn validate_stop(&self) -> Result<()> {
         let stop = &self.stop;
         if stop.patience == Some(0) {
-            return refuse("--patience must be at least 1 (-1 for none), got 0".to_owned());
+            return refuse("--patience must be at least 1, got 0".to_owned());
         }
         if stop.patience.is_some() && self.validation.disable_validation {
             return refuse(
@@ -410,6 +423,18 @@ impl TrainConfig {
         if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == Some(0)) {
             return refuse(format!("{name} must be at least 1, got 0"));
         }
+        for (name, size, most) in [
+            ("--data-buffer-size", data.data_buffer_size, MAX_BUFFER),
+            (
+                "--required-seq-len-multiple",
+                data.required_seq_len_multiple.unwrap_or(1),
+                MAX_SEQ_LEN_MULTIPLE,
+            ),
+        ] {
+            if size > most {
+                return refuse(format!("{name} must be at most {most}, got {size}"));
+            }
+        }
         if data.max_tokens.is_none() && data.batch_size.is_none() {
             return refuse("batches need a limit\nhint: give --max-tokens or --batch-size".to_owned());
         }
@@ -424,7 +449,7 @@ impl TrainConfig {
             ("--keep-best-checkpoints", checkpoint.keep_best_checkpoints),
         ];
         if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
-            return refuse(format!("{name} must be at least 1 (-1 keeps all), got 0"));
+            return refuse(format!("{name} must be at least 1, got 0"));
         }
         if let Some(pattern) = checkpoint.keep_interval_updates_pattern
             && (pattern == 0 || checkpoint.keep_interval_updates.is_none())
@@ -525,6 +550,10 @@ mod tests {
     fn values_out_of_range_are_named() {
         assert!(problem(|c| c.optimization.update_freq = vec![1, 0]).contains("--update-freq"));
         assert!(problem(|c| c.distributed_world_size = 0).contains("--distributed-world-size"));
+        assert!(problem(|c| c.optimization.update_freq = vec![usize::MAX]).contains("at most 1000000"));
+        assert!(problem(|c| c.distributed_world_size = usize::MAX).contains("at most 256"));
+        assert!(problem(|c| c.dataset.data_buffer_size = 1_000_000_000).contains("at most 10000"));
+        assert!(problem(|c| c.dataset.required_seq_len_multiple = Some(1 << 40)).contains("at most 1024"));
         assert!(problem(|c| c.optimization.clip_norm = -1.0).contains("got -1"));
         assert!(problem(|c| c.dataset.max_tokens = Some(0)).contains("--max-tokens"));
         assert!(problem(|c| c.dataset.max_tokens = None).contains("need a limit"));

@@ -181,17 +181,36 @@ impl TranslationModel {
             (&self.tgt_dict, data.tgt_dict(), data.tgt_lang()),
         ] {
             if let Some(difference) = difference(ours, theirs) {
+                let hint = match self.direction_note(data) {
+                    Some(direction) => format!("{direction}; leave out --source-lang and --target-lang"),
+                    None => "make the dataset with --srcdict and --tgtdict of the training data, or translate raw text with \
+                             --input"
+                        .to_owned(),
+                };
                 return Err(Error::Dictionary {
                     path: data.path().join(format!("dict.{lang}.txt")),
                     problem: format!(
-                        "is not the dictionary that the model was trained with: {difference}\n\
-                         hint: make the dataset with --srcdict and --tgtdict of the training data, or translate raw text \
-                         with --input"
+                        "is not the dictionary that the model was trained with: {difference}\nhint: {hint}"
                     ),
                 });
             }
         }
         Ok(())
+    }
+
+    /// What is worth a note where a dataset is opened in another direction than the model translates.
+    pub fn direction_note(&self, data: &DatasetDir) -> Option<String> {
+        let (ours, theirs) = (
+            [&*self.task.source_lang, &*self.task.target_lang],
+            [data.src_lang(), data.tgt_lang()],
+        );
+        let known = ours.iter().all(|language| !language.is_empty());
+        (known && ours != theirs).then(|| {
+            format!(
+                "the model translates from {} to {}, the dataset is opened from {} to {}",
+                ours[0], ours[1], theirs[0], theirs[1]
+            )
+        })
     }
 }
 
@@ -258,7 +277,9 @@ pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData
                 )));
             }
         };
-        tensors.insert(name.to_owned(), TensorData::new(values, view.shape()));
+        // What PyTorch puts before the names of a model that is wrapped for several devices.
+        let plain = name.trim_start_matches("module.");
+        tensors.insert(plain.to_owned(), TensorData::new(values, view.shape()));
     }
     Ok(tensors)
 }

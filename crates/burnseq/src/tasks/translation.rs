@@ -211,6 +211,9 @@ impl TranslationTask {
         let translation = TranslationModel::load(path, compute)?;
         let device = &compute.device;
         translation.check_dictionaries(&self.dir)?;
+        if let Some(note) = translation.direction_note(&self.dir) {
+            observe(Event::Note(&note));
+        }
         let model = &translation.models[0]; // one path, one model
         let mut validator: Box<dyn Validator<Transformer>> = match self.bleu(device)? {
             Some(bleu) => Box::new(bleu),

@@ -53,18 +53,18 @@ pub struct CheckpointArgs {
     pub save_interval: Option<u32>,
     /// Updates between checkpoints inside an epoch, each with a validation; 0: none [default: 0]
     #[arg(long, value_name = "N")]
-    pub save_interval_updates: Option<u64>,
-    /// How many of the latest checkpoint_E_U to keep; -1: all [default: -1]
+    pub save_interval_updates: Option<Limit>,
+    /// How many of the latest checkpoint_E_U to keep; 0 or -1: all [default: -1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub keep_interval_updates: Option<Limit>,
-    /// Keep every checkpoint_E_U whose U is a multiple of N beside those of --keep-interval-updates; -1: none
+    /// Keep every checkpoint_E_U whose U is a multiple of N beside those of --keep-interval-updates; 0 or -1: none
     /// [default: -1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub keep_interval_updates_pattern: Option<Limit>,
-    /// How many of the latest checkpointN to keep; -1: all [default: -1]
+    /// How many of the latest checkpointN to keep; 0 or -1: all [default: -1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub keep_last_epochs: Option<Limit>,
-    /// How many of the best checkpoints to keep beside checkpoint_best; -1: none [default: -1]
+    /// How many of the best checkpoints to keep beside checkpoint_best; 0 or -1: none [default: -1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub keep_best_checkpoints: Option<Limit>,
     /// No checkpointN
@@ -98,20 +98,20 @@ impl CheckpointArgs {
         config.reset_dataloader |= self.reset_dataloader;
         config.reset_meters |= self.reset_meters;
         set(&mut config.save_interval, self.save_interval);
-        set(&mut config.save_interval_updates, self.save_interval_updates);
+        if let Some(updates) = self.save_interval_updates {
+            config.save_interval_updates = updates.above_zero().unwrap_or(0);
+        }
         for (field, flag) in [
             (&mut config.keep_interval_updates, self.keep_interval_updates),
             (&mut config.keep_last_epochs, self.keep_last_epochs),
             (&mut config.keep_best_checkpoints, self.keep_best_checkpoints),
         ] {
             if let Some(limit) = flag {
-                *field = limit
-                    .at_least_zero()
-                    .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+                *field = limit.count();
             }
         }
         if let Some(pattern) = self.keep_interval_updates_pattern {
-            config.keep_interval_updates_pattern = pattern.at_least_zero();
+            config.keep_interval_updates_pattern = pattern.above_zero();
         }
         config.no_epoch_checkpoints |= self.no_epoch_checkpoints;
         config.no_last_checkpoints |= self.no_last_checkpoints;

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::set;
 use crate::train::max_tokens::MaxTokens;
+use crate::train::values::Limit;
 
 /// Batches.
 #[derive(Debug, Args)]
@@ -16,18 +17,18 @@ use crate::train::max_tokens::MaxTokens;
 pub struct DatasetArgs {
     /// Most tokens in a batch, padding included: sentences times the longest one of either side; auto: what the memory
     /// of the GPU allows, found by trying and kept in ~/.cache/burnseq; a batch that does not fit after all is computed in
-    /// halves [default: 4096 unless --batch-size is given]
+    /// halves; 0: no limit [default: 4096 unless --batch-size is given]
     #[arg(long, value_name = "N|auto")]
     pub max_tokens: Option<MaxTokens>,
-    /// Most sentences in a batch
+    /// Most sentences in a batch; 0: no limit
     #[arg(long, visible_alias = "max-sentences", value_name = "N")]
-    pub batch_size: Option<usize>,
-    /// The same for validation [default: --max-tokens]
+    pub batch_size: Option<Limit>,
+    /// The same for validation; 0: as in training [default: --max-tokens]
     #[arg(long, value_name = "N")]
-    pub max_tokens_valid: Option<usize>,
-    /// The same for validation [default: --batch-size]
+    pub max_tokens_valid: Option<Limit>,
+    /// The same for validation; 0: as in training [default: --batch-size]
     #[arg(long, visible_alias = "max-sentences-valid", value_name = "N")]
-    pub batch_size_valid: Option<usize>,
+    pub batch_size_valid: Option<Limit>,
     /// Batches of N sentences or more are cut to a multiple of N [default: 8]
     #[arg(long, value_name = "N")]
     pub required_batch_size_multiple: Option<usize>,
@@ -49,7 +50,7 @@ pub struct DatasetArgs {
     /// 0: make batches when they are needed; otherwise in the background [default: 1]
     #[arg(long, value_name = "N")]
     pub num_workers: Option<usize>,
-    /// Batches made ahead in the background [default: 10]
+    /// Batches made ahead in the background; 0: none, as with --num-workers 0 [default: 10]
     #[arg(long, value_name = "N")]
     pub data_buffer_size: Option<usize>,
     /// Format of the dataset: mmap, cached, lazy, raw [default: found out]
@@ -82,16 +83,22 @@ impl DatasetArgs {
     pub(crate) fn overlay(&self, config: &mut DatasetConfig) {
         // Who asks for sentences alone gets batches of sentences, not of the default tokens.
         if self.max_tokens.is_some() || self.batch_size.is_some() {
-            config.batch_size = self.batch_size;
+            config.batch_size = self.batch_size.and_then(Limit::count);
             config.max_tokens = match self.max_tokens {
-                Some(MaxTokens::Tokens(number)) => Some(number),
+                Some(MaxTokens::Tokens(number)) => number.count(),
                 // Until the device is open.
                 Some(MaxTokens::Auto) => DatasetConfig::default().max_tokens,
                 None => None,
             };
         }
-        config.max_tokens_valid = self.max_tokens_valid.or(config.max_tokens_valid);
-        config.batch_size_valid = self.batch_size_valid.or(config.batch_size_valid);
+        for (field, flag) in [
+            (&mut config.max_tokens_valid, self.max_tokens_valid),
+            (&mut config.batch_size_valid, self.batch_size_valid),
+        ] {
+            if let Some(limit) = flag {
+                *field = limit.count();
+            }
+        }
         set(
             &mut config.required_batch_size_multiple,
             self.required_batch_size_multiple,
@@ -102,7 +109,12 @@ impl DatasetArgs {
         config.skip_invalid_size_inputs_valid_test |= self.skip_invalid_size_inputs_valid_test;
         set(&mut config.curriculum, self.curriculum);
         set(&mut config.num_workers, self.num_workers);
-        set(&mut config.data_buffer_size, self.data_buffer_size);
+        if self.data_buffer_size == Some(0) {
+            // fairseq then makes batches when they are needed.
+            config.num_workers = 0;
+        } else {
+            set(&mut config.data_buffer_size, self.data_buffer_size);
+        }
     }
 
     /// Whether the largest batches are asked for that the device allows.

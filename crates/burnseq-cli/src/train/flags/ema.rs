@@ -1,10 +1,10 @@
 //! Exponential moving average of the weights.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use burnseq_train::{EmaConfig, TrainConfig};
 use clap::Args;
 
-use super::set;
+use super::{refuse_given, set};
 
 /// Exponential moving average of the weights.
 #[derive(Debug, Args)]
@@ -36,10 +36,9 @@ impl EmaArgs {
                 ("--ema-start-update", self.ema_start_update.is_some()),
                 ("--ema-update-freq", self.ema_update_freq.is_some()),
             ];
-            if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-                bail!("{flag} needs --store-ema");
-            }
-            return Ok(());
+            return refuse_given(&flags, |flag| {
+                format!("{flag} needs --store-ema\nhint: add it, or leave out {flag}")
+            });
         };
         set(&mut ema.decay, self.ema_decay);
         set(&mut ema.start_update, self.ema_start_update);

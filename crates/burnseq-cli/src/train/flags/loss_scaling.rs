@@ -1,10 +1,10 @@
 //! Dynamic loss scaling, which half precision needs.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use burnseq_train::{LossScalingConfig, TrainConfig};
 use clap::Args;
 
-use super::set;
+use super::{refuse_given, set};
 
 /// Dynamic loss scaling, which half precision needs.
 #[derive(Debug, Args)]
@@ -39,11 +39,12 @@ impl LossScalingArgs {
                 ("--min-loss-scale", self.min_loss_scale.is_some()),
                 ("--threshold-loss-scale", self.threshold_loss_scale.is_some()),
             ];
-            if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-                bail!("{flag} needs --fp16: in other precisions the loss is not scaled");
-            }
             config.loss_scaling = None;
-            return Ok(());
+            return refuse_given(&flags, |flag| {
+                format!(
+                    "{flag} needs --fp16: in other precisions the loss is not scaled\nhint: add --fp16, or leave out {flag}"
+                )
+            });
         }
         let LossScalingConfig {
             fp16_init_scale,

@@ -11,6 +11,10 @@ mod schedule;
 mod stop;
 mod validation;
 
+use anyhow::Result;
+
+use crate::problems::Problems;
+
 pub use checkpoint::CheckpointArgs;
 pub use dataset::DatasetArgs;
 pub use ema::EmaArgs;
@@ -20,6 +24,15 @@ pub use optim::OptimArgs;
 pub use schedule::ScheduleArgs;
 pub use stop::StopArgs;
 pub use validation::{EvalBleuArgs, ValidationArgs};
+
+/// Refuses flags that do not act, each with what `problem` says about it.
+fn refuse_given(flags: &[(&str, bool)], problem: impl Fn(&str) -> String) -> Result<()> {
+    let mut problems = Problems::new();
+    for (flag, _) in flags.iter().filter(|(_, given)| *given) {
+        problems.say(problem(flag));
+    }
+    problems.into_result()
+}
 
 /// Lays a flag over a field.
 fn set<T>(field: &mut T, flag: Option<T>) {

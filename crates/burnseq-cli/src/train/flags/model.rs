@@ -81,8 +81,8 @@ pub struct ModelArgs {
     /// Probability that a decoder block is left out of an update
     #[arg(long, value_name = "P")]
     pub decoder_layerdrop: Option<f64>,
-    /// Non-linearity of the feed-forward blocks: relu, gelu
-    #[arg(long, value_name = "NAME", value_parser = ["relu", "gelu"])]
+    /// Non-linearity of the feed-forward blocks: relu, relu_squared, gelu, gelu_accurate (= gelu_fast), tanh, swish, linear
+    #[arg(long, value_name = "NAME", value_parser = ActivationFn::NAMES.map(|(name, _)| name))]
     pub activation_fn: Option<String>,
     /// Longest source in tokens
     #[arg(long, value_name = "N")]
@@ -137,11 +137,10 @@ impl ModelArgs {
         set(&mut config.activation_dropout, self.activation_dropout);
         set(&mut config.encoder_layerdrop, self.encoder_layerdrop);
         set(&mut config.decoder_layerdrop, self.decoder_layerdrop);
-        match self.activation_fn.as_deref() {
-            Some("gelu") => config.activation_fn = ActivationFn::Gelu,
-            Some(_) => config.activation_fn = ActivationFn::Relu,
-            None => {}
-        }
+        set(
+            &mut config.activation_fn,
+            self.activation_fn.as_deref().and_then(ActivationFn::from_name),
+        );
         set(&mut config.max_source_positions, self.max_source_positions);
         set(&mut config.max_target_positions, self.max_target_positions);
         config.no_token_positional_embeddings |= self.no_token_positional_embeddings;

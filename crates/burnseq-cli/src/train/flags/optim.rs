@@ -1,12 +1,13 @@
 //! Loss, optimiser, gradient.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use burnseq_train::criterions::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig};
 use burnseq_train::optim::{AdamConfig, NagConfig, SgdConfig};
 use burnseq_train::{CriterionConfig, OptimizationConfig, OptimizerConfig, TrainConfig};
 use clap::Args;
 
-use super::set;
+use super::{refuse_given, set};
+use crate::problems::Problems;
 use crate::train::values::{Betas, List};
 
 /// Loss, optimiser, gradient.
@@ -69,8 +70,9 @@ pub struct OptimArgs {
 impl OptimArgs {
     /// Lays the flags over loss, optimiser and gradient.
     pub(crate) fn overlay(&self, config: &mut TrainConfig) -> Result<()> {
-        self.overlay_criterion(&mut config.criterion)?;
-        self.overlay_optimizer(&mut config.optimizer)?;
+        let mut problems = Problems::new();
+        problems.take(self.overlay_criterion(&mut config.criterion));
+        problems.take(self.overlay_optimizer(&mut config.optimizer));
         let OptimizationConfig {
             update_freq,
             clip_norm,
@@ -87,7 +89,7 @@ impl OptimArgs {
         *sentence_avg |= self.sentence_avg;
         *skip_remainder_batch |= self.skip_remainder_batch;
         *checkpoint_activations |= self.checkpoint_activations;
-        Ok(())
+        problems.into_result()
     }
 
     fn overlay_criterion(&self, criterion: &mut CriterionConfig) -> Result<()> {
@@ -115,9 +117,12 @@ impl OptimArgs {
                     ("--ignore-prefix-size", self.ignore_prefix_size.is_some()),
                     ("--report-accuracy", self.report_accuracy),
                 ];
-                if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-                    bail!("{flag} needs --criterion label_smoothed_cross_entropy");
-                }
+                return refuse_given(&flags, |flag| {
+                    format!(
+                        "{flag} needs --criterion label_smoothed_cross_entropy\nhint: leave out {flag}, or choose that \
+                         criterion"
+                    )
+                });
             }
         }
         Ok(())
@@ -147,9 +152,9 @@ impl OptimArgs {
                 eps,
                 weight_decay,
             }) => {
-                if self.momentum.is_some() {
-                    bail!("--momentum belongs to --optimizer nag and sgd; adam has --adam-betas");
-                }
+                refuse_given(&[("--momentum", self.momentum.is_some())], |flag| {
+                    format!("{flag} belongs to --optimizer nag and sgd\nhint: give adam's with --adam-betas")
+                })?;
                 set(betas, self.adam_betas.map(|Betas(first, second)| (first, second)));
                 set(eps, self.adam_eps);
                 set(weight_decay, self.weight_decay);
@@ -167,9 +172,8 @@ impl OptimArgs {
                 set(weight_decay, self.weight_decay);
             }
         }
-        match adam_only.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => bail!("{flag} belongs to --optimizer adam"),
-            None => Ok(()),
-        }
+        refuse_given(&adam_only, |flag| {
+            format!("{flag} belongs to --optimizer adam\nhint: leave it out, or choose that optimiser")
+        })
     }
 }

@@ -7,8 +7,9 @@ use burnseq_train::lr_scheduler::{
 use burnseq_train::{LrSchedulerConfig, OptimizationConfig};
 use clap::Args;
 
-use super::set;
-use crate::train::values::{List, Shares};
+use super::{StopArgs, set};
+use crate::problems::Problems;
+use crate::train::values::{Limit, List, Shares};
 
 /// Learning rate.
 #[derive(Debug, Args)]
@@ -42,12 +43,12 @@ pub struct ScheduleArgs {
     /// polynomial_decay: update at which the end is reached [default: --max-update]
     #[arg(long, value_name = "N")]
     pub total_num_update: Option<u64>,
-    /// cosine: smallest rate [default: 0]
+    /// cosine: smallest rate [default: 0]; other schedules: short for --stop-min-lr, as up to fairseq 0.10
     #[arg(long, value_name = "LR")]
     pub min_lr: Option<f64>,
-    /// cosine: updates of the first period [default: --max-update less the warm-up]
+    /// cosine: updates of the first period; 0 or -1: --max-update less the warm-up [default: -1]
     #[arg(long, value_name = "N")]
-    pub lr_period_updates: Option<u64>,
+    pub lr_period_updates: Option<Limit>,
     /// cosine: factor by which each period is longer than the one before [default: 1]
     #[arg(long, value_name = "FACTOR")]
     pub t_mult: Option<f64>,
@@ -89,7 +90,7 @@ impl ScheduleArgs {
                 _ => LrSchedulerConfig::InverseSqrt(InverseSqrtConfig::default()),
             };
         }
-        self.check_flags(schedule.name())?;
+        let problems = self.check_flags(schedule.name());
         set(&mut optimization.lr, self.lr.as_ref().map(|list| list.0.clone()));
         let warmup_init = |field: &mut Option<f64>| {
             if let Some(lr) = self.warmup_init_lr {
@@ -116,7 +117,9 @@ impl ScheduleArgs {
                 set(&mut config.warmup_updates, self.warmup_updates);
                 warmup_init(&mut config.warmup_init_lr);
                 set(&mut config.min_lr, self.min_lr);
-                config.lr_period_updates = self.lr_period_updates.or(config.lr_period_updates);
+                if let Some(period) = self.lr_period_updates {
+                    config.lr_period_updates = period.above_zero();
+                }
                 set(&mut config.t_mult, self.t_mult);
                 set(&mut config.lr_shrink, self.lr_shrink);
             }
@@ -138,13 +141,31 @@ impl ScheduleArgs {
                 set(&mut config.final_lr_scale, self.final_lr_scale);
             }
         }
-        Ok(())
+        problems
+    }
+
+    /// The rate that ends the run where `--min-lr` is not about the schedule: up to 0.10, fairseq's `--min-lr` was what is
+    /// `--stop-min-lr` now, and only cosine had one of its own.
+    ///
+    /// # Errors
+    /// Both flags.
+    pub(crate) fn stop_min_lr(&self, schedule: &LrSchedulerConfig, stop: &StopArgs) -> Result<Option<f64>> {
+        let Some(lr) = self.min_lr.filter(|_| schedule.name() != "cosine") else {
+            return Ok(None);
+        };
+        if stop.stop_min_lr.is_some() {
+            bail!(
+                "--min-lr and --stop-min-lr are one flag with --lr-scheduler {}\nhint: leave out --min-lr",
+                schedule.name()
+            );
+        }
+        Ok(Some(lr))
     }
 
     /// Refuses a flag of another schedule than `name`.
     fn check_flags(&self, name: &str) -> Result<()> {
         const WARMUP: &[&str] = &["inverse_sqrt", "fixed", "polynomial_decay", "cosine"];
-        let flags: [(&str, bool, &[&str]); 16] = [
+        let flags: [(&str, bool, &[&str]); 15] = [
             ("--warmup-updates", self.warmup_updates.is_some(), WARMUP),
             (
                 "--warmup-init-lr",
@@ -164,7 +185,6 @@ impl ScheduleArgs {
                 self.total_num_update.is_some(),
                 &["polynomial_decay"],
             ),
-            ("--min-lr", self.min_lr.is_some(), &["cosine"]),
             (
                 "--lr-period-updates",
                 self.lr_period_updates.is_some(),
@@ -178,14 +198,15 @@ impl ScheduleArgs {
             ("--init-lr-scale", self.init_lr_scale.is_some(), &["tri_stage"]),
             ("--final-lr-scale", self.final_lr_scale.is_some(), &["tri_stage"]),
         ];
+        let mut problems = Problems::new();
         for (flag, given, schedules) in flags {
             if given && !schedules.contains(&name) {
-                bail!(
-                    "{flag} belongs to --lr-scheduler {}, not to {name}",
+                problems.say(format!(
+                    "{flag} belongs to --lr-scheduler {}, not to {name}\nhint: leave out {flag}, or choose another schedule",
                     schedules.join(", ")
-                );
+                ));
             }
         }
-        Ok(())
+        problems.into_result()
     }
 }

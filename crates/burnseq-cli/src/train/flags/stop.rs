@@ -17,7 +17,7 @@ pub struct StopArgs {
     /// Last update; 0: no limit
     #[arg(long, visible_alias = "mu", value_name = "N", allow_negative_numbers = true)]
     pub max_update: Option<Limit>,
-    /// Validations in a row without improvement; -1: no limit
+    /// Validations in a row without improvement; 0 or -1: no limit
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub patience: Option<Limit>,
     /// Hours of training, resumed ones included; 0: no limit
@@ -46,8 +46,8 @@ impl StopArgs {
         *rule = StopRule {
             max_epoch: max_epoch.and_then(Limit::above_zero).map(small),
             max_update: max_update.and_then(Limit::above_zero),
-            patience: patience.and_then(Limit::at_least_zero).map(small),
-            stop_time_hours: stop_time_hours.filter(|&hours| hours != 0.0),
+            patience: patience.and_then(Limit::above_zero).map(small),
+            stop_time_hours: stop_time_hours.filter(|&hours| hours > 0.0 || hours.is_nan()),
             stop_min_lr: stop_min_lr.filter(|&lr| lr >= 0.0),
         };
     }

@@ -1,11 +1,11 @@
 //! Validation.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use burnseq::tasks::eval_bleu::{Detok, EvalBleuConfig};
 use burnseq_train::ValidationConfig;
 use clap::Args;
 
-use super::set;
+use super::{refuse_given, set};
 
 /// Validation.
 #[derive(Debug, Args)]
@@ -96,10 +96,9 @@ impl EvalBleuArgs {
                 ("--eval-bleu-remove-bpe", self.eval_bleu_remove_bpe.is_some()),
                 ("--eval-bleu-print-samples", self.eval_bleu_print_samples),
             ];
-            if let Some((flag, _)) = given.iter().find(|(_, given)| *given) {
-                bail!("{flag} needs --eval-bleu");
-            }
-            return Ok(());
+            return refuse_given(&given, |flag| {
+                format!("{flag} needs --eval-bleu\nhint: add it, or leave out {flag}")
+            });
         };
         match self.eval_bleu_detok.as_deref() {
             Some("moses") => config.detok = Detok::Moses,
