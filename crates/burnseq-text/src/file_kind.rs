@@ -92,11 +92,11 @@ pub(crate) fn kind_of(head: &[u8], ended: bool) -> Option<FileKind> {
     Some(wide_text(&head[..head.len().min(LOOKED_AT)]).unwrap_or(FileKind::Text))
 }
 
-/// UTF-16 and UTF-32 without a mark, where most characters are of an alphabet: their high bytes are control characters,
-/// which text has hardly any of.
+/// UTF-16 and UTF-32 without a mark, where most characters are of an alphabet: their high bytes are NUL or other control
+/// characters, which text has hardly any of.
 fn wide_text(head: &[u8]) -> Option<FileKind> {
     let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
-    if !head.iter().copied().any(control) {
+    if !head.contains(&0) {
         return None;
     }
     // The share of units in which all of these bytes are control characters.
@@ -170,6 +170,7 @@ mod tests {
             "a\0b c d\n",
             "漢字\n",
             "\t\n\r\n",
+            "a\u{1}b\u{1}c\u{1}",
         ] {
             assert_eq!(whole(text.as_bytes()), FileKind::Text, "{text:?}");
         }

@@ -13,9 +13,10 @@ const DEFAULT_TEXT: &str = "data";
 
 /// Turn parallel text into a binarised dataset: learn subwords, make dictionaries, write ids.
 ///
-/// Raw text gets a joint SentencePiece model; text that already carries subword marks (`@@ ` or
-/// `▁`) is used as it is, so that fairseq's commands work unchanged. Without --trainpref,
-/// --validpref and --testpref the text in `data/` is taken.
+/// Raw text gets a joint SentencePiece model. Text that already carries subword marks (`@@ ` or
+/// `▁`), and tokenised text for which a dictionary of words is asked for (--threshold*, --nwords*),
+/// is used as it is, so that fairseq's commands work unchanged. Without --trainpref, --validpref
+/// and --testpref the text in `data/` is taken. Text may be compressed with gzip or zstd.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "preprocess", version, max_term_width = 110, args_override_self = true)]
 pub struct PreprocessArgs {
@@ -218,7 +219,7 @@ pub enum WordTokenizer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Bpe {
-    /// None when the training text already carries subword marks, else sentencepiece
+    /// None when the training text already carries subword marks or words are asked for, else sentencepiece
     Auto,
     /// SentencePiece BPE, which takes raw text
     Sentencepiece,

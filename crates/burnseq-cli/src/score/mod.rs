@@ -3,6 +3,7 @@
 mod args;
 mod evaluate;
 mod input;
+mod language;
 mod report;
 mod request;
 mod spellings;

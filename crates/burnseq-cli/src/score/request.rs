@@ -4,9 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use burnseq_metrics::bootstrap::Trials;
-use burnseq_metrics::{
-    Bleu, BleuConfig, Chrf, ChrfConfig, Smoothing, Ter, TerConfig, TokenisedBleuConfig, Tokenizer,
-};
+use burnseq_metrics::{Bleu, BleuConfig, Chrf, ChrfConfig, Smoothing, Ter, TerConfig, TokenisedBleuConfig};
 
 use super::args::{Format, MetricName, ScoreArgs};
 use crate::grammar::Flags;
@@ -148,23 +146,6 @@ impl ScoreArgs {
             bail!("standard input can be read only once\nhint: name the other files");
         }
         Ok(())
-    }
-
-    fn check_encoding(&self) -> Result<()> {
-        match &self.encoding {
-            Some(name)
-                if !matches!(
-                    &*name.to_ascii_lowercase(),
-                    "utf-8" | "utf8" | "utf_8" | "utf-8-sig"
-                ) =>
-            {
-                bail!(
-                    "--encoding {name} is not supported; all files are UTF-8\nhint: convert them first: `iconv -f {name} -t UTF-8 \
-                 FILE`"
-                )
-            }
-            _ => Ok(()),
-        }
     }
 
     /// A flag that says something about BLEU on tokens.
@@ -329,20 +310,7 @@ impl ScoreArgs {
     }
 
     fn bleu(&self) -> Result<Bleu> {
-        let target = match self.language_pair.as_deref().map(|pair| pair.split_once('-')) {
-            Some(None) => bail!("--language-pair takes two languages, such as `en-de`"),
-            Some(Some((_, target))) => Some(target),
-            None => None,
-        };
-        let tokenizer = match (&self.tokenize, target) {
-            (Some(name), _) => name.parse()?,
-            (None, Some("zh")) => Tokenizer::Zh,
-            (None, Some(target @ ("ja" | "ko"))) => bail!(
-                "BLEU of `{target}` takes MeCab, which is not here\nhint: --tokenize char scores characters; --tokenize none \
-                 scores the words of text that MeCab has split"
-            ),
-            (None, _) => Tokenizer::default(),
-        };
+        let tokenizer = self.tokenizer()?;
         let method = self.smooth_method.as_deref().unwrap_or("exp");
         let config = BleuConfig {
             tokenizer,
@@ -387,6 +355,7 @@ fn first_given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
 mod tests {
     use std::path::PathBuf;
 
+    use burnseq_metrics::Tokenizer;
     use clap::Parser;
 
     use super::super::spellings::spelled;
@@ -481,39 +450,6 @@ mod tests {
         ] {
             assert!(problem(flags).contains(expected), "{flags}: {}", problem(flags));
         }
-    }
-
-    #[test]
-    fn the_language_chooses_the_tokenizer_of_bleu() {
-        let tokenizer = |flags: &str| match &sacrebleu(flags).metrics[0] {
-            AnyMetric::Bleu(bleu) => bleu.config().tokenizer,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(tokenizer("ref -i a -l en-zh"), Tokenizer::Zh);
-        assert_eq!(tokenizer("ref -i a -l en-zh -tok none"), Tokenizer::None);
-        assert_eq!(tokenizer("ref -i a -l zh-en"), Tokenizer::default());
-        assert_eq!(tokenizer("-l en-de ref -e UTF-8 -q"), Tokenizer::default());
-        for (flags, expected) in [
-            (
-                "ref -i a -l en-ja",
-                "BLEU of `ja` takes MeCab, which is not here\nhint: --tokenize char",
-            ),
-            ("ref -i a -l de", "--language-pair takes two languages"),
-            (
-                "-s a -r b -l en-de",
-                "--language-pair goes with sacreBLEU's metrics",
-            ),
-            (
-                "ref -i a -e latin1",
-                "hint: convert them first: `iconv -f latin1 -t UTF-8 FILE`",
-            ),
-            ("ref1 ref2 -i a -nr 2", "hint: leave it out"),
-            ("ref -i a -nr 0", "--num-refs must be at least 1"),
-        ] {
-            assert!(problem(flags).contains(expected), "{flags}: {}", problem(flags));
-        }
-        // A metric without words asks for none.
-        sacrebleu("ref -i a -l en-ja -m chrf");
     }
 
     #[test]

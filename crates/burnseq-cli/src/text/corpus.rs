@@ -157,6 +157,10 @@ pub(super) fn extract(args: &ExtractArgs) -> Result<()> {
     type Rule = fn(&str) -> Option<String>;
     let rule_of = |path: &PathBuf| -> Result<Rule> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = [".gz", ".zst"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(&name);
         if name.ends_with(".xml") {
             Ok(iwslt::segment_text)
         } else if name.starts_with("train.tags.") {

@@ -58,9 +58,15 @@ pub fn run(args: &TextArgs) -> Result<()> {
     })
 }
 
+/// Whether a line holds nothing but white space: Moses' tools leave such lines as they are.
+fn is_blank(line: &str) -> bool {
+    line.chars().all(char::is_whitespace)
+}
+
 /// A line of markup stays as it is, as in Moses.
 fn detokenize(detokenizer: MosesDetokenizer, line: &str) -> String {
-    if line.len() > 2 && line.starts_with('<') && line.ends_with('>') {
+    let markup = line.len() > 2 && line.starts_with('<') && line.ends_with('>');
+    if markup || is_blank(line) {
         line.to_owned()
     } else {
         detokenizer.detokenize(line)
@@ -82,5 +88,13 @@ fn tokenize(args: &TokenizeArgs) -> Result<()> {
     if let Some(path) = &args.protected {
         tokenizer = tokenizer.protected_patterns(ProtectedPatterns::load(path)?);
     }
-    map_lines(&args.stream, || |_, line: &str| Ok(tokenizer.tokenize(line)))
+    map_lines(&args.stream, || {
+        |_, line: &str| {
+            Ok(if is_blank(line) {
+                line.to_owned()
+            } else {
+                tokenizer.tokenize(line)
+            })
+        }
+    })
 }

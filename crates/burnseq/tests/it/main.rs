@@ -1,3 +1,4 @@
 //! Checkpoints that the real fairseq has written, taken over.
 
 mod convert;
+mod translator;

@@ -92,6 +92,9 @@ fn every_tool_reads_compressed_text() {
         fs::read_to_string(dir.join("out/dict.de.txt")).unwrap(),
         "ein 3\nHund 1\n"
     );
+    fs::write(dir.join("a.xml"), "<seg id=\"1\"> Ja. </seg>\n").unwrap();
+    ok(dir, "gzip a.xml");
+    assert_eq!(ok(dir, "text extract a.xml.gz"), "Ja.\n");
     // Corpora whose files have the suffix of their compression.
     for lang in ["de", "en"] {
         fs::write(dir.join(format!("corpus.{lang}")), "a b\nc d\n").unwrap();

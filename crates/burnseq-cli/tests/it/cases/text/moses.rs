@@ -71,6 +71,10 @@ fn filters_map_line_to_line() {
     fs::write(dir.path().join("in"), "a\n").unwrap();
     let refused = stderr_of(dir.path(), "text deescape-special-chars in -o in", 1);
     assert!(refused.contains("in is there already"), "{refused}");
+    // Blank lines keep their blanks, as in Moses.
+    fs::write(dir.path().join("in"), "\n \u{a0}\t\na b.\n").unwrap();
+    assert_eq!(ok(dir.path(), "text tokenize -l en in"), "\n \u{a0}\t\na b .\n");
+    assert_eq!(ok(dir.path(), "text detokenize -l en in"), "\n \u{a0}\t\na b.\n");
     // A line of markup is left alone, as detokenizer.perl leaves it.
     fs::write(dir.path().join("in"), "<seg id=\"1\"> a . </seg>\na .\n").unwrap();
     assert_eq!(

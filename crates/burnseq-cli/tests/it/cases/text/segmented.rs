@@ -137,6 +137,26 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         let options = "--path model/checkpoint_best --cpu --beam 2 --max-len-b 8";
         let generate = |input: &str| ok(dir, &format!("head -4 {input} | generate {options} --input -"));
         assert_eq!(generate("corpus/words.de"), generate("pieces.de"), "{kind}");
+        // Compressed input is unpacked.
+        ok(dir, "gzip -kf corpus/words.de");
+        assert_eq!(
+            generate("corpus/words.de"),
+            ok(
+                dir,
+                &format!("generate {options} --input corpus/words.de.gz | head -4")
+            )
+        );
+        let gz = ok(
+            dir,
+            &format!("interactive {options} --input corpus/words.de.gz | grep ^S- | head -4"),
+        );
+        assert_eq!(
+            gz,
+            ok(
+                dir,
+                &format!("interactive {options} < corpus/words.de | grep ^S- | head -4")
+            )
+        );
         let sources = |input: &str| {
             ok(
                 dir,
