@@ -236,7 +236,7 @@ fn s14_what_a_command_leaves_open_is_named_and_fairseqs_defaults_are_taken_on_re
     let dir = dir.path();
     let flags = "--optimizer nag --lr 0.25 --clip-norm 0.1 --max-tokens 300 --max-epoch 1";
     let (ours, said) = rates(dir, &format!("{flags} --save-dir s14"));
-    assert_eq!(ours[1..3], [0.0000625, 0.000125], "{ours:?}");
+    assert_eq!(ours, [0.000_062_5, 0.000_125, 0.000_187_5]);
     for part in [
         "--criterion label_smoothed_cross_entropy (fairseq: cross_entropy)",
         "--label-smoothing 0.1 (fairseq: 0)",

@@ -2,6 +2,7 @@
 //! inputs of our own for their neighbours.
 
 mod flags;
+mod outputs;
 mod text;
 mod training;
 
