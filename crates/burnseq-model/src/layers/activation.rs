@@ -86,7 +86,9 @@ mod tests {
             0.682_689_492_1,
             0.997_300_203_9,
         ];
-        let expected: [(ActivationFn, Box<dyn Fn(usize) -> f64>); 7] = [
+        /// The value of an activation at the number of this index.
+        type Formula<'a> = Box<dyn Fn(usize) -> f64 + 'a>;
+        let expected: [(ActivationFn, Formula<'_>); 7] = [
             (ActivationFn::Relu, Box::new(|i| x[i].max(0.0))),
             (ActivationFn::ReluSquared, Box::new(|i| x[i].max(0.0).powi(2))),
             (ActivationFn::Gelu, Box::new(|i| 0.5 * x[i] * (1.0 + erf[i]))),

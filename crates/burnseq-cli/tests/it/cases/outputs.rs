@@ -27,7 +27,9 @@ fn no_binary_replaces_a_file_without_being_asked() {
         fs::write(dir.join("out"), "mine\n").unwrap();
         let refused = stderr_of(dir, &format!("{command} out"), 1);
         assert!(
-            refused.ends_with("error: out is there already\nhint: choose another name, or replace it with --overwrite\n"),
+            refused.ends_with(
+                "error: out is there already\nhint: choose another name, or replace it with --overwrite\n"
+            ),
             "{refused}"
         );
         assert_eq!(read("out"), "mine\n");
@@ -39,24 +41,36 @@ fn no_binary_replaces_a_file_without_being_asked() {
     ok(dir, results);
     let first = read("results/generate-test.txt");
     let refused = stderr_of(dir, results, 1);
-    assert!(refused.contains("results/generate-test.txt is there already\nhint: "), "{refused}");
+    assert!(
+        refused.contains("results/generate-test.txt is there already\nhint: "),
+        "{refused}"
+    );
     ok(dir, &format!("{results} --overwrite --nbest 1"));
     assert_eq!(read("results/generate-test.txt"), first);
 
     let averaged = "average-checkpoints --inputs checkpoints/checkpoint_best --output";
     ok(dir, &format!("{averaged} average"));
     let refused = stderr_of(dir, &format!("{averaged} average"), 1);
-    assert!(refused.contains("average: is there already\nhint: choose another name"), "{refused}");
+    assert!(
+        refused.contains("average: is there already\nhint: choose another name"),
+        "{refused}"
+    );
     ok(dir, &format!("{averaged} average --overwrite"));
 
     let converted = "convert average model.pt";
     ok(dir, converted);
     let refused = stderr_of(dir, converted, 1);
-    assert!(refused.contains("model.pt is there already\nhint: choose another name"), "{refused}");
+    assert!(
+        refused.contains("model.pt is there already\nhint: choose another name"),
+        "{refused}"
+    );
     ok(dir, &format!("{converted} --overwrite"));
 
     let alone = stderr_of(dir, "generate data-bin --overwrite", 2);
-    assert!(alone.contains("--overwrite replaces the file that --output or --results-path names"), "{alone}");
+    assert!(
+        alone.contains("--overwrite replaces the file that --output or --results-path names"),
+        "{alone}"
+    );
 }
 
 #[test]
@@ -83,14 +97,23 @@ fn links_are_followed_and_files_that_must_not_be_written_stay() {
         fs::set_permissions(dir.join("file"), fs::Permissions::from_mode(0o444)).unwrap();
         for name in ["file", "link"] {
             let refused = stderr_of(dir, &format!("{command} {name} --overwrite"), 1);
-            assert!(refused.contains(&format!("cannot write {name}: permission denied")), "{refused}");
+            assert!(
+                refused.contains(&format!("cannot write {name}: permission denied")),
+                "{refused}"
+            );
         }
         assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "kept");
         for name in ["file", "link", "made", "dangling"] {
             fs::remove_file(dir.join(name)).unwrap();
         }
-        let left: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
+        let left: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert!(
+            left.iter().all(|name| !name.to_string_lossy().starts_with('.')),
+            "{left:?}"
+        );
     }
 }
 
@@ -102,9 +125,18 @@ fn pipes_and_devices_are_written_to_and_stay_what_they_are() {
         let plain = ok(dir, &format!("{command} /dev/stdout"));
         assert_eq!(plain.lines().count(), 21);
         // The shell has opened the file, and what is in it stays.
-        ok(dir, &format!("{command} /dev/stdout > redirected && {command} /dev/stdout >> redirected"));
-        assert_eq!(fs::read_to_string(dir.join("redirected")).unwrap(), plain.repeat(2));
-        ok(dir, &format!("mkfifo pipe; cat pipe > received & {command} pipe && wait"));
+        ok(
+            dir,
+            &format!("{command} /dev/stdout > redirected && {command} /dev/stdout >> redirected"),
+        );
+        assert_eq!(
+            fs::read_to_string(dir.join("redirected")).unwrap(),
+            plain.repeat(2)
+        );
+        ok(
+            dir,
+            &format!("mkfifo pipe; cat pipe > received & {command} pipe && wait"),
+        );
         assert_eq!(fs::read_to_string(dir.join("received")).unwrap(), plain);
         assert!(!fs::metadata(dir.join("pipe")).unwrap().is_file());
         ok(dir, &format!("{command} /dev/null"));
@@ -149,19 +181,29 @@ fn a_log_on_a_full_disk_is_an_error() {
     );
     assert!(!dir.join("a").exists());
     // JSON comes later: the run goes on to its end.
-    let late = stderr_of(dir, &format!("{train} --save-dir b --log-format json > /dev/full"), 1);
+    let late = stderr_of(
+        dir,
+        &format!("{train} --save-dir b --log-format json > /dev/full"),
+        1,
+    );
     let told = "cannot write the log to standard output: No space left on device";
     assert!(late.contains(&format!("note: {told}")), "{late}");
     assert!(late.contains(&format!("train: error: {told}")), "{late}");
     assert!(dir.join("b/checkpoint_last").is_dir());
 
     // A reader that has gone is no full disk, and neither is a link.
-    ok(dir, &format!("{train} --save-dir c --log-format json --log-interval 1 | true"));
+    ok(
+        dir,
+        &format!("{train} --save-dir c --log-format json --log-interval 1 | true"),
+    );
     fs::write(dir.join("log"), "before\n").unwrap();
     symlink("log", dir.join("link")).unwrap();
     ok(dir, &format!("{train} --save-dir d --log-file link"));
     let log = fs::read_to_string(dir.join("log")).unwrap();
-    assert!(log.starts_with("before\n") && log.contains("update 2 is the last"), "{log}");
+    assert!(
+        log.starts_with("before\n") && log.contains("update 2 is the last"),
+        "{log}"
+    );
     let missing = stderr_of(dir, &format!("{train} --save-dir e --log-file no/log"), 1);
     assert!(missing.contains("cannot open the log file no/log"), "{missing}");
 }
@@ -181,7 +223,11 @@ fn what_a_killed_preprocess_left_is_removed_by_the_next_one() {
                   preprocess -s de -t en --trainpref data/slow --bpe none --destdir killed & pid=$!; \
                   for i in $(seq 100); do sleep 0.1; ls -d killed/.preprocess-* && break; done; kill -9 $pid";
     sh(dir, killed);
-    assert_eq!(hidden(&dir.join("killed")).len(), 1, "the run was killed in the middle");
+    assert_eq!(
+        hidden(&dir.join("killed")).len(),
+        1,
+        "the run was killed in the middle"
+    );
     ok(dir, preprocess);
     assert!(hidden(&dir.join("killed")).is_empty());
     assert!(dir.join("killed/train.de-en.de.bin").is_file());

@@ -106,10 +106,7 @@ fn preprocess_and_decoders_take_such_lines() {
         assert!(took < LIMIT, "{kind}: {took:?}");
         let options = "--path model/checkpoint_best --cpu --beam 1 --max-len-b 5";
         ok(dir, "cp long lines; echo ein Hund >> lines");
-        let (out, took) = timed(
-            dir,
-            &format!("generate {options} --skip-invalid-size-inputs-valid-test --input lines"),
-        );
+        let (out, took) = timed(dir, &format!("generate {options} --input lines"));
         assert!(took < LIMIT && out.lines().count() == 2, "{kind}: {took:?}");
         let (out, took) = timed(dir, &format!("interactive {options} --input lines | grep ^D-"));
         assert!(took < LIMIT && out.lines().count() == 2, "{kind}: {took:?}");
