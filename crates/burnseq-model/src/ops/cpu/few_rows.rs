@@ -4,11 +4,15 @@
 //! transposed in registers, eight columns at a time, so that the weight is read once and nothing is packed.
 
 /// Most rows of a product that is computed here; more pay for packing the weight.
-pub(super) const MOST_ROWS: usize = 4;
+pub(super) const MOST_ROWS: usize = 8;
 
 /// Rows of the weight that are transposed together, and values of a vector.
 #[cfg(target_arch = "x86_64")]
 const LANES: usize = 8;
+
+/// Values in a line of the cache.
+#[cfg(target_arch = "x86_64")]
+const CACHE_LINE: usize = 16;
 
 /// `c = a wᵀ`, or `c += a wᵀ`, or nothing and `false` where this processor or layout is another.
 ///
@@ -34,6 +38,10 @@ pub(super) unsafe fn product(c: *mut f32, c_stride: usize, a: Rows, w: Rows, acc
             2 => avx2::<2, 2>(c, c_stride, a, w, accumulate),
             3 => avx2::<3, 2>(c, c_stride, a, w, accumulate),
             4 => avx2::<4, 2>(c, c_stride, a, w, accumulate),
+            5 => avx2::<5, 1>(c, c_stride, a, w, accumulate),
+            6 => avx2::<6, 1>(c, c_stride, a, w, accumulate),
+            7 => avx2::<7, 1>(c, c_stride, a, w, accumulate),
+            8 => avx2::<8, 1>(c, c_stride, a, w, accumulate),
             _ => return false,
         }
     }
@@ -84,34 +92,33 @@ unsafe fn avx2<const ROWS: usize, const BLOCKS: usize>(
     let whole = inner / LANES * LANES;
     for first in (0..out).step_by(BLOCKS * LANES) {
         let mut sums = [[_mm256_setzero_ps(); ROWS]; BLOCKS];
-        for column in (0..inner).step_by(LANES) {
-            let columns = LANES.min(inner - column);
+        let is_full = first + BLOCKS * LANES <= out;
+        for column in (0..whole).step_by(LANES) {
             for (block, sums) in sums.iter_mut().enumerate() {
                 let row = first + block * LANES;
-                if row >= out {
-                    break;
-                }
-                let mut tile = [_mm256_setzero_ps(); LANES];
-                for (i, tile) in tile.iter_mut().enumerate().take(out - row) {
-                    let at = (row + i) * w.stride + column;
-                    *tile = if column < whole {
-                        // SAFETY: eight values of a row that is inside the slice.
-                        unsafe { _mm256_loadu_ps(w.values.as_ptr().add(at)) }
-                    } else {
-                        let mut rest = [0f32; LANES];
-                        rest[..columns].copy_from_slice(&w.values[at..at + columns]);
-                        // SAFETY: the array holds eight values.
-                        unsafe { _mm256_loadu_ps(rest.as_ptr()) }
-                    };
-                }
-                let tile = transpose(tile);
-                for (i, &weights) in tile.iter().enumerate().take(columns) {
-                    for (row, sum) in sums.iter_mut().enumerate() {
-                        // SAFETY: `a` has `ROWS` rows of `inner` values.
-                        let factor = unsafe { *a.values.get_unchecked(row * a.stride + column + i) };
-                        *sum = _mm256_fmadd_ps(_mm256_set1_ps(factor), weights, *sum);
+                let tile = if is_full {
+                    let at = w.values.as_ptr().wrapping_add(row * w.stride + column);
+                    if column.is_multiple_of(CACHE_LINE) {
+                        // The rows that come next; so many at once are too many for the processor to foresee.
+                        let ahead = at.wrapping_add(BLOCKS * LANES * w.stride);
+                        for i in 0..LANES {
+                            _mm_prefetch::<_MM_HINT_T1>(ahead.wrapping_add(i * w.stride).cast());
+                        }
                     }
-                }
+                    // SAFETY: eight rows of eight values, all inside the slice.
+                    unsafe { full_tile(at, w.stride) }
+                } else {
+                    part_of_tile(w, row, column, LANES)
+                };
+                // SAFETY: `a` has `ROWS` rows of `inner` values.
+                unsafe { add_products::<ROWS, LANES>(sums, a, column, tile) };
+            }
+        }
+        for column in whole..inner {
+            for (block, sums) in sums.iter_mut().enumerate() {
+                let tile = part_of_tile(w, first + block * LANES, column, 1);
+                // SAFETY: as above, for one column.
+                unsafe { add_products::<ROWS, 1>(sums, a, column, tile) };
             }
         }
         for (block, sums) in sums.iter().enumerate() {
@@ -130,6 +137,61 @@ unsafe fn avx2<const ROWS: usize, const BLOCKS: usize>(
             }
         }
     }
+}
+
+/// `sums += a tile`, one column of `a` after the other: `COLUMNS` of them from `column` on.
+///
+/// # Safety
+/// `a` has `ROWS` rows with these columns.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+unsafe fn add_products<const ROWS: usize, const COLUMNS: usize>(
+    sums: &mut [std::arch::x86_64::__m256; ROWS],
+    a: Rows,
+    column: usize,
+    tile: [std::arch::x86_64::__m256; LANES],
+) {
+    use std::arch::x86_64::*;
+    for (i, &weights) in tile.iter().enumerate().take(COLUMNS) {
+        for (row, sum) in sums.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            let factor = unsafe { *a.values.as_ptr().add(row * a.stride + column + i) };
+            *sum = _mm256_fmadd_ps(_mm256_set1_ps(factor), weights, *sum);
+        }
+    }
+}
+
+/// Eight columns of eight rows that are `stride` values apart.
+///
+/// # Safety
+/// All of them can be read.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn full_tile(w: *const f32, stride: usize) -> [std::arch::x86_64::__m256; LANES] {
+    use std::arch::x86_64::*;
+    let mut rows = [_mm256_setzero_ps(); LANES];
+    for (i, row) in rows.iter_mut().enumerate() {
+        // SAFETY: the caller's promise.
+        *row = unsafe { _mm256_loadu_ps(w.add(i * stride)) };
+    }
+    transpose(rows)
+}
+
+/// `columns` columns of up to eight rows from `row` on; what is missing is zero.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn part_of_tile(w: Rows, row: usize, column: usize, columns: usize) -> [std::arch::x86_64::__m256; LANES] {
+    use std::arch::x86_64::*;
+    let mut rows = [_mm256_setzero_ps(); LANES];
+    for (i, vector) in rows.iter_mut().enumerate().take(w.len.saturating_sub(row)) {
+        let mut values = [0f32; LANES];
+        values[..columns].copy_from_slice(&w.values[(row + i) * w.stride + column..][..columns]);
+        // SAFETY: the array holds eight values.
+        *vector = unsafe { _mm256_loadu_ps(values.as_ptr()) };
+    }
+    transpose(rows)
 }
 
 /// Eight vectors of eight columns as eight vectors of eight rows.
