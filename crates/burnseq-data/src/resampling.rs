@@ -69,6 +69,21 @@ impl Resampling {
         self.parts(&drawn)?.iter().map(collate).collect()
     }
 
+    /// Whether one of the first `count` pairs has another segmentation in the first epoch: none has where the
+    /// dictionaries lack the pieces that are drawn.
+    ///
+    /// # Errors
+    /// When a token is not in the dictionary.
+    pub fn changes(&self, pairs: &LanguagePairDataset, count: usize) -> Result<bool> {
+        let indices: Vec<usize> = (0..pairs.len().min(count)).collect();
+        let drawn = self.draw(pairs, &indices, 1)?;
+        let differs = |(at, &index): (usize, &usize)| {
+            let side = |tgt: Option<&Sentences>, index| tgt.map(|tgt| tgt.sentence(index));
+            drawn.source(at) != pairs.source(index) || side(drawn.tgt(), at) != side(pairs.tgt(), index)
+        };
+        Ok(indices.iter().enumerate().any(differs))
+    }
+
     /// The pairs `indices` in the segmentations of `epoch`.
     fn draw(
         &self,

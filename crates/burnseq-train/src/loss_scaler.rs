@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+/// Largest factor to begin with: 2^24, beyond which half precision overflows whatever the gradients are.
+const MAX_SCALE: f64 = 16_777_216.0;
+
 /// When the factor changes; names and defaults are fairseq's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,6 +53,11 @@ impl LossScalingConfig {
             format!(
                 "--fp16-init-scale must be above --min-loss-scale ({}), got {}",
                 self.min_loss_scale, self.fp16_init_scale
+            )
+        } else if self.fp16_init_scale > MAX_SCALE {
+            format!(
+                "--fp16-init-scale must be at most {MAX_SCALE}, got {}",
+                self.fp16_init_scale
             )
         } else if !(0.0..=1.0).contains(&self.fp16_scale_tolerance) {
             format!(

@@ -307,6 +307,26 @@ impl DecodingArgs {
         Ok(())
     }
 
+    /// Flags that do not act beside the others, as in fairseq: a note on each.
+    pub(crate) fn without_effect(&self) -> Vec<String> {
+        let flags = [
+            (
+                "--seed",
+                self.seed.is_some() && !self.sampling && !self.retain_dropout,
+                "nothing is drawn at random without --sampling and --retain-dropout",
+            ),
+            (
+                "--lenpen",
+                self.unnormalized && self.lenpen.is_some_and(|lenpen| lenpen != 1.0),
+                "scores are sums with --unnormalized",
+            ),
+        ];
+        let given = flags.iter().filter(|(_, given, _)| *given);
+        given
+            .map(|(flag, _, why)| format!("{flag} changes nothing here: {why}"))
+            .collect()
+    }
+
     /// What is surprising about `--remove-bpe`, if anything.
     pub(crate) fn mark_note(&self) -> Option<String> {
         match self.post_process() {
@@ -443,6 +463,20 @@ mod tests {
             options(&none.split_whitespace().collect::<Vec<_>>()),
             GenerateOptions::default()
         );
+    }
+
+    #[test]
+    fn flags_that_do_not_act_beside_the_others_are_named() {
+        let notes = |words: &[&str]| args(words).without_effect().join("\n");
+        assert!(notes(&["--seed", "7"]).starts_with("--seed changes nothing here"));
+        assert!(notes(&["--unnormalized", "--lenpen", "2"]).starts_with("--lenpen changes nothing here"));
+        for words in [
+            &["--seed", "7", "--sampling"][..],
+            &["--lenpen", "2"],
+            &["--unnormalized", "--lenpen", "1"],
+        ] {
+            assert_eq!(notes(words), "");
+        }
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub(crate) fn load(
     notes
         .into_iter()
         .chain(args.mark_note())
+        .chain(args.without_effect())
         .for_each(|note| format::note(&note));
     args.text.apply(&mut model)?;
     Ok((model, opened))
@@ -128,14 +129,19 @@ fn is_weights(path: &Path) -> bool {
 fn open_data(data: &DataArgs<'_>, model: Option<&TranslationModel>) -> Result<DatasetDir> {
     let path = data.path.unwrap_or(Path::new(DEFAULT_DATA));
     let (languages, task) = (data.languages, model.map(|model| &model.task));
-    let src = languages
-        .source_lang
-        .as_deref()
-        .or(task.map(|task| task.source_lang.as_str()));
-    let tgt = languages
-        .target_lang
-        .as_deref()
-        .or(task.map(|task| task.target_lang.as_str()));
+    let (given_src, given_tgt) = (languages.source_lang.as_deref(), languages.target_lang.as_deref());
+    let mut src = given_src.or(task.map(|task| task.source_lang.as_str()));
+    let mut tgt = given_tgt.or(task.map(|task| task.target_lang.as_str()));
+    if src == tgt
+        && let Some(task) = task
+    {
+        // One of them is given, and is the other one of the model.
+        match (given_src, given_tgt) {
+            (Some(_), None) => tgt = Some(&task.source_lang),
+            (None, Some(_)) => src = Some(&task.target_lang),
+            _ => {}
+        }
+    }
     let data = DatasetDir::open(path, src, tgt).map_err(coded)?;
     if let Some(model) = model {
         model.check_dictionaries(&data).map_err(coded)?;

@@ -8,6 +8,7 @@ use burnseq_text::{MosesSettings, SubwordSettings, TextFiles, TextPipeline, Text
 use clap::{Args, ValueEnum};
 
 use super::coded;
+use crate::problems::Problems;
 
 /// Name of the subword model among the files of the settings.
 const SUBWORD_FILE: &str = "subword";
@@ -67,25 +68,34 @@ impl TextArgs {
     /// # Errors
     /// Flags that need another, or contradict it.
     pub(crate) fn check(&self) -> Result<()> {
+        let mut problems = Problems::new();
         let moses = self.tokenizer == Some(TokenizerName::Moses);
         for (flag, given) in [
             ("--moses-no-dash-splits", self.moses_no_dash_splits),
             ("--moses-no-escape", self.moses_no_escape),
         ] {
             if given && !moses {
-                bail!("{flag} goes with --tokenizer moses");
+                problems.say(format!(
+                    "{flag} goes with --tokenizer moses\nhint: add it, or leave out {flag}"
+                ));
             }
         }
         let (codes, model) = (self.bpe_codes.is_some(), self.sentencepiece_model.is_some());
         let of_codes = matches!(self.bpe, Some(BpeName::SubwordNmt | BpeName::Fastbpe));
         let of_model = self.bpe == Some(BpeName::Sentencepiece);
-        match (codes, of_codes, model, of_model) {
-            (true, false, ..) => bail!("--bpe-codes goes with --bpe subword_nmt or --bpe fastbpe"),
-            (_, _, true, false) => bail!("--sentencepiece-model goes with --bpe sentencepiece"),
-            (false, true, ..) => bail!("--bpe needs its merges\nhint: add --bpe-codes FILE"),
-            (_, _, false, true) => bail!("--bpe needs its model\nhint: add --sentencepiece-model FILE"),
-            _ => Ok(()),
+        if codes && !of_codes {
+            problems.say("--bpe-codes goes with --bpe subword_nmt or --bpe fastbpe\nhint: add one of them");
         }
+        if model && !of_model {
+            problems.say("--sentencepiece-model goes with --bpe sentencepiece\nhint: add it");
+        }
+        if of_codes && !codes {
+            problems.say("--bpe needs its merges\nhint: add --bpe-codes FILE");
+        }
+        if of_model && !model {
+            problems.say("--bpe needs its model\nhint: add --sentencepiece-model FILE");
+        }
+        problems.into_result()
     }
 
     /// Gives `model` the tokenizer and subword model of the flags, if there are any.

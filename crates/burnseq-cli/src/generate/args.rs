@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use burnseq_data::{BatchLimits, DatasetImpl};
 use burnseq_generate::Generator;
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::DecodingArgs;
 use crate::grammar::Flags;
+use crate::problems::Problems;
 use crate::task::TaskArgs;
 
 /// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
@@ -45,7 +46,7 @@ pub struct GenerateArgs {
     pub dataset_impl: Option<DatasetImpl>,
     /// Leave out sentences of the dataset that are too long, instead of refusing to start; lines of --input that are too
     /// long stay empty in any case
-    #[arg(long, conflicts_with = "input", help_heading = "Input")]
+    #[arg(long, help_heading = "Input")]
     pub skip_invalid_size_inputs_valid_test: bool,
     /// Force the first N tokens of each translation to be those of its reference [default: 0]
     #[arg(long, value_name = "N", help_heading = "Input")]
@@ -161,36 +162,40 @@ impl GenerateArgs {
     /// # Errors
     /// Flags that contradict each other.
     pub fn check(&self) -> Result<()> {
-        self.decoding.text.check()?;
+        let mut problems = Problems::new();
+        problems.take(self.decoding.text.check());
         if self.overwrite && self.output_file().is_none() {
-            bail!("--overwrite replaces the file that --output or --results-path names\nhint: leave it out");
+            problems.say(
+                "--overwrite replaces the file that --output or --results-path names\nhint: leave it out",
+            );
         }
         let (shard, shards) = self.shard();
         if shard >= shards {
-            bail!("--shard-id {shard} must be below --num-shards ({shards})");
+            problems.say(format!(
+                "--shard-id {shard} must be below --num-shards ({shards})\nhint: shards are counted from 0"
+            ));
         }
         if self.score_reference {
             let search = self.decoding.kind_of_search();
             let prefix = self.prefix_size.filter(|&size| size > 0).map(|_| "--prefix-size");
-            if let Some(flag) = search.or(prefix) {
-                bail!(
+            for flag in search.into_iter().chain(prefix) {
+                problems.say(format!(
                     "--score-reference searches nothing, so {flag} has no meaning\nhint: leave one of them out"
-                );
+                ));
             }
         }
         if self.input.is_some() {
-            self.check_text()
+            self.check_text(&mut problems);
         } else if self.decoding.constraints.is_some() {
-            bail!(
-                "--constraints reads constraints from lines of text\nhint: use `interactive`, or give --input"
+            problems.say(
+                "--constraints reads constraints from lines of text\nhint: use `interactive`, or give --input",
             );
-        } else {
-            Ok(())
         }
+        problems.into_result()
     }
 
     /// Checks what does not go with `--input`.
-    fn check_text(&self) -> Result<()> {
+    fn check_text(&self, problems: &mut Problems) {
         let dataset_only = [
             ("--gen-subset", self.gen_subset.is_some()),
             ("--dataset-impl", self.dataset_impl.is_some()),
@@ -204,22 +209,56 @@ impl GenerateArgs {
             ("--sacrebleu", self.sacrebleu),
             ("--results-path", self.results_path.is_some()),
         ];
-        if let Some((flag, _)) = dataset_only.iter().find(|(_, given)| *given) {
-            bail!("{flag} goes with a dataset; --input gives one line of text for each line, in order");
+        for (flag, _) in dataset_only.iter().filter(|(_, given)| *given) {
+            problems.say(format!(
+                "{flag} goes with a dataset; --input gives one line of text for each line, in order\nhint: leave it out"
+            ));
         }
-        self.decoding
-            .check_direction(&self.task.languages, self.data.as_deref())?;
+        problems.take(
+            self.decoding
+                .check_direction(&self.task.languages, self.data.as_deref()),
+        );
         let lines_only = [
             ("--nbest", self.decoding.nbest.is_some_and(|nbest| nbest != 1)),
             ("--print-alignment", self.decoding.print_alignment.is_some()),
             ("--print-step", self.decoding.print_step),
         ];
-        if let Some((flag, _)) = lines_only.iter().find(|(_, given)| *given) {
-            bail!(
+        for (flag, _) in lines_only.iter().filter(|(_, given)| *given) {
+            problems.say(format!(
                 "{flag} has no place with --input, which gives one line of text for each line\nhint: use `interactive`"
-            );
+            ));
         }
-        Ok(())
+    }
+
+    /// Flags that do not act beside the others: a note on each.
+    pub(super) fn without_effect(&self) -> Vec<String> {
+        const TOKENISED: &str = "the text of a dataset is tokenised already";
+        let flags = [
+            (
+                "--skip-invalid-size-inputs-valid-test",
+                self.skip_invalid_size_inputs_valid_test && self.input.is_some(),
+                "lines that are too long stay empty in any case",
+            ),
+            (
+                "--moses-no-dash-splits",
+                self.decoding.text.moses_no_dash_splits && self.input.is_none(),
+                TOKENISED,
+            ),
+            (
+                "--moses-no-escape",
+                self.decoding.text.moses_no_escape && self.input.is_none(),
+                TOKENISED,
+            ),
+            (
+                "--in-order",
+                self.in_order && self.quiet,
+                "--quiet prints no sentences",
+            ),
+        ];
+        let given = flags.iter().filter(|(_, given, _)| *given);
+        given
+            .map(|(flag, _, why)| format!("{flag} changes nothing here: {why}"))
+            .collect()
     }
 }
 
@@ -320,6 +359,40 @@ mod tests {
         ] {
             args(flags).check().unwrap();
         }
+    }
+
+    #[test]
+    fn all_that_has_no_meaning_is_told_at_once_and_what_does_not_act_is_noted() {
+        let problem = args("--input - --quiet --nbest 2 --shard-id 3 --bpe subword_nmt")
+            .check()
+            .unwrap_err();
+        let blocks = crate::exit::blocks(&problem);
+        assert_eq!(blocks.len(), 5, "{blocks:?}");
+        assert!(blocks.iter().all(|block| block.contains("hint: ")), "{blocks:?}");
+        for (flags, flag) in [
+            (
+                "--input - --skip-invalid-size-inputs-valid-test",
+                "--skip-invalid-size-inputs-valid-test",
+            ),
+            ("--tokenizer moses --moses-no-escape", "--moses-no-escape"),
+            (
+                "--tokenizer moses --moses-no-dash-splits",
+                "--moses-no-dash-splits",
+            ),
+            ("--quiet --in-order", "--in-order"),
+        ] {
+            let notes = args(flags).without_effect();
+            assert_eq!(notes.len(), 1, "{flags}: {notes:?}");
+            assert!(
+                notes[0].starts_with(&format!("{flag} changes nothing here")),
+                "{notes:?}"
+            );
+        }
+        assert!(
+            args("--in-order --skip-invalid-size-inputs-valid-test")
+                .without_effect()
+                .is_empty()
+        );
     }
 
     #[test]

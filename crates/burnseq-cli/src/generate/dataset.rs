@@ -217,7 +217,7 @@ impl Job<'_> {
         let (models, device) = (&self.model.models, &self.model.device);
         let prefix_size = self.args.prefix_size.unwrap_or(0);
         let source = |&id: &usize| {
-            let mut source = Source::new(id as u64, self.dataset.src().sentence(id));
+            let mut source = Source::new(id as u64, self.dataset.source(id));
             if prefix_size > 0 {
                 source.prefix = target(id);
                 source.prefix.truncate(prefix_size);
@@ -251,7 +251,7 @@ impl Job<'_> {
     /// The lines of a sentence, whose source has the text `source`.
     fn lines(&self, decoded: &Decoded, source: &str) -> String {
         let id = decoded.id;
-        let mut lines = self.printer.source(id, &self.dataset.src().sentence(id));
+        let mut lines = self.printer.source(id, &self.dataset.source(id));
         if let Some(target) = self.dataset.tgt() {
             lines += &self.printer.target(id, &target.sentence(id));
         }

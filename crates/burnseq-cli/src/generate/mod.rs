@@ -12,6 +12,7 @@ use burnseq_generate::Generator;
 pub use args::{GenerateArgs, Scoring};
 pub use refused::GRAMMAR;
 
+use crate::decoding::format;
 use crate::decoding::models::{self, DataArgs};
 use crate::exit::usage;
 use crate::output::check_free;
@@ -25,6 +26,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     let generator = Generator::new(args.decoding.options()?).map_err(usage)?;
     let limits = args.limits()?;
     check_free(args.output_file().as_deref(), args.overwrite)?;
+    args.without_effect().iter().for_each(|note| format::note(note));
     let data = DataArgs {
         path: args.data.as_deref(),
         languages: &args.task.languages,

@@ -151,7 +151,7 @@ impl Grammar {
         })
     }
 
-    /// The command with flags that it refuses or does not need as hidden ones. Numbers below zero are values, not flags.
+    /// The command with flags that it refuses or does not need as hidden ones.
     fn command(&self, command: Command) -> Command {
         let hidden = |name: &'static str| Arg::new(name).long(name).hide(true);
         let harmless = self.harmless().map(|flag| {
@@ -170,7 +170,7 @@ impl Grammar {
             .refused()
             .filter(|(name, _)| self.harmless().all(|flag| flag.name != *name))
             .map(|(name, _)| hidden(name).num_args(0..=1).action(ArgAction::Append));
-        take_negative_numbers(command.args(harmless).args(refused))
+        as_argparse(command.args(harmless).args(refused))
     }
 
     /// The refused flags that are given, as they are written, and what to do instead.
@@ -254,18 +254,23 @@ fn values<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = &'a s
         .map(String::as_str)
 }
 
-/// Lets every flag with a value take `-1`, for its own parser to judge, and those of the tools within the command.
-fn take_negative_numbers(command: Command) -> Command {
+/// Every flag as Python's `argparse` takes it, and those of the tools within the command: `-1` is a value, for its own
+/// parser to judge, and of a flag that is given twice the last one counts, lists included.
+fn as_argparse(command: Command) -> Command {
     command
+        .args_override_self(true)
         .mut_args(|arg| {
-            let takes_value = arg.get_action().takes_values() && !arg.is_positional();
-            if takes_value {
-                arg.allow_negative_numbers(true)
+            if !arg.get_action().takes_values() || arg.is_positional() {
+                return arg;
+            }
+            let arg = arg.allow_negative_numbers(true);
+            if matches!(arg.get_action(), ArgAction::Append) && !arg.is_hide_set() {
+                arg.action(ArgAction::Set)
             } else {
                 arg
             }
         })
-        .mut_subcommands(take_negative_numbers)
+        .mut_subcommands(as_argparse)
 }
 
 /// What is wrong with a command line, in its order.
@@ -326,6 +331,10 @@ mod tests {
         optimizer: Option<String>,
         #[arg(long, conflicts_with = "lenpen")]
         fast: bool,
+        #[arg(long, num_args = 2)]
+        lengths: Option<Vec<String>>,
+        #[arg(long, value_delimiter = ',')]
+        subsets: Vec<String>,
     }
 
     impl Flags for Args {
@@ -422,6 +431,16 @@ mod tests {
                 "--lenpen is below 0\nhint: give another",
             ]
         );
+    }
+
+    #[test]
+    fn the_last_of_a_flag_counts() {
+        let args = read("--beam 1 --lengths a b --subsets x,y --beam 2 --lengths c d --subsets z,w")
+            .unwrap()
+            .args;
+        assert_eq!(args.beam, Some(2));
+        assert_eq!(args.lengths.unwrap(), ["c", "d"]);
+        assert_eq!(args.subsets, ["z", "w"]);
     }
 
     #[test]

@@ -261,12 +261,48 @@ impl Flags for PreprocessArgs {
 }
 
 impl PreprocessArgs {
+    /// Flags that do not act beside the others, as in fairseq: a note on each.
+    fn without_effect(&self) -> Vec<String> {
+        let above_zero = |count: Option<i64>| count.is_some_and(|count| count > 0);
+        let given_dictionaries = if self.joined_dictionary {
+            self.srcdict.is_some() || self.tgtdict.is_some()
+        } else {
+            self.srcdict.is_some() && (self.only_source || self.tgtdict.is_some())
+        };
+        let joined = "a joined dictionary is shaped by --thresholdsrc and --nwordssrc";
+        let one_sided = "there is no target side";
+        let target = if self.only_source { one_sided } else { joined };
+        let no_target = self.joined_dictionary || self.only_source;
+        let flags = [
+            (
+                "--thresholdtgt",
+                no_target && above_zero(self.thresholdtgt),
+                target,
+            ),
+            ("--nwordstgt", no_target && above_zero(self.nwordstgt), target),
+            (
+                "--padding-factor",
+                self.padding_factor.is_some() && given_dictionaries,
+                "dictionaries that are given stay as they are",
+            ),
+            (
+                "--alignfile",
+                self.alignfile.is_some() && self.dict_only,
+                "--dict-only stops before it",
+            ),
+        ];
+        let given = flags.iter().filter(|(_, given, _)| *given);
+        given
+            .map(|(flag, _, why)| format!("{flag} changes nothing here: {why}"))
+            .collect()
+    }
+
     /// The defaults overlaid by the flags.
     ///
     /// # Errors
     /// Usage errors: flags of fairseq that are not supported, numbers out of range.
     pub fn resolve(self) -> anyhow::Result<Resolved> {
-        let mut notes = Vec::new();
+        let mut notes = self.without_effect();
         let mut config = PreprocessConfig {
             source_lang: self.source_lang,
             target_lang: self.target_lang,
@@ -433,6 +469,46 @@ mod tests {
                 .config;
             assert_eq!((config.nwordssrc, config.nwordstgt), (None, None));
             assert_eq!((config.thresholdsrc, config.thresholdtgt), (0, 0));
+        }
+    }
+
+    #[test]
+    fn flags_that_do_not_act_beside_the_others_are_named() {
+        let notes = |flags: &str| {
+            let flags = format!("-s de -t en --trainpref t {flags}");
+            let words: Vec<&str> = flags.split_whitespace().collect();
+            resolve(&words).unwrap().notes.join("\n")
+        };
+        for (flags, expected) in [
+            (
+                "--joined-dictionary --thresholdtgt 2 --thresholdsrc 2",
+                "--thresholdtgt changes nothing here: a joined",
+            ),
+            (
+                "--joined-dictionary --nwordstgt 100",
+                "--nwordstgt changes nothing here: a joined",
+            ),
+            (
+                "--only-source --nwordstgt 100",
+                "--nwordstgt changes nothing here: there is no target side",
+            ),
+            (
+                "--srcdict a --tgtdict b --padding-factor 4",
+                "--padding-factor changes nothing here",
+            ),
+            (
+                "--joined-dictionary --srcdict a --padding-factor 4",
+                "--padding-factor changes nothing here",
+            ),
+            ("--alignfile x --dict-only", "--alignfile changes nothing here"),
+        ] {
+            assert!(notes(flags).contains(expected), "{flags}: {}", notes(flags));
+        }
+        for flags in [
+            "--joined-dictionary --thresholdtgt 0 --nwordstgt -1",
+            "--thresholdtgt 2 --nwordstgt 100 --padding-factor 4 --srcdict a",
+        ] {
+            assert_eq!(notes(flags), "", "{flags}");
         }
     }
 

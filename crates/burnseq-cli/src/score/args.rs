@@ -1,11 +1,13 @@
 //! The flags of `score`: those of fairseq-score, and those of sacreBLEU.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use burnseq_text::LineReader;
 use clap::{Parser, ValueEnum};
 
 use super::spellings::spelled;
+use crate::decoding::format;
 use crate::grammar::Grammar;
 
 /// Score translations against references.
@@ -226,10 +228,52 @@ pub enum Format {
 /// # Errors
 /// Options of sacreBLEU that are refused, and everything else that is wrong with the flags, as wrong usage.
 pub fn parse() -> Result<ScoreArgs> {
-    Grammar::PLAIN.parse_words(spelled(std::env::args_os())?)
+    let args: ScoreArgs = Grammar::PLAIN.parse_words(spelled(std::env::args_os())?)?;
+    Ok(args.settled())
+}
+
+/// Whether a file holds lines of a decoder.
+fn has_hypotheses(path: &Path) -> bool {
+    let Ok(mut reader) = LineReader::open(path) else {
+        return true; // what is wrong with it is told when it is scored
+    };
+    while let Ok(Some(line)) = reader.read_line() {
+        if line.starts_with("H-") {
+            return true;
+        }
+    }
+    false
 }
 
 impl ScoreArgs {
+    /// Takes the last file for the references where none are named and it cannot be anything else: `-i HYP REF`, which
+    /// gives both to `-i`, and `--gen-output OUT REF`.
+    fn settled(mut self) -> Self {
+        if !self.references().is_empty() {
+            return self;
+        }
+        let (flag, last) = if self.sys.len() > 1 {
+            ("-i", self.sys.pop())
+        } else if self.gen_output.len() > 1
+            && self
+                .gen_output
+                .last()
+                .is_some_and(|path| path != Path::new("-") && !has_hypotheses(path))
+        {
+            ("--gen-output", self.gen_output.pop())
+        } else {
+            return self;
+        };
+        if let Some(path) = &last {
+            format::note(&format!(
+                "no references are named, so {}, the last file behind {flag}, is taken for them",
+                path.display()
+            ));
+        }
+        self.refs.extend(last);
+        self
+    }
+
     /// Files of translations; standard input when none is named.
     pub(super) fn systems(&self) -> Vec<PathBuf> {
         if self.sys.is_empty() && self.gen_output.is_empty() {

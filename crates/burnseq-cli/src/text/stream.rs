@@ -12,6 +12,8 @@ use super::args::StreamArgs;
 use super::output::Output;
 use crate::exit::usage;
 
+/// Most threads.
+const MAX_WORKERS: usize = 1024;
 /// Lines that each thread takes at a time.
 const LINES: usize = 5000;
 
@@ -24,7 +26,11 @@ where
     F: FnMut(u64, &str) -> Result<String> + Send,
 {
     let workers = match args.workers {
-        Some(0) => return Err(usage(anyhow!("--workers must be at least 1"))),
+        Some(workers) if !(1..=MAX_WORKERS).contains(&workers) => {
+            return Err(usage(anyhow!(
+                "--workers must be at least 1 and at most {MAX_WORKERS}, got {workers}"
+            )));
+        }
         Some(workers) => workers,
         None => thread::available_parallelism().map_or(1, std::num::NonZero::get),
     };

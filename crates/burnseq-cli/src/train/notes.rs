@@ -1,6 +1,7 @@
 //! What a user should know about a command before the run starts.
 
 use burnseq_model::Compute;
+use burnseq_train::LrSchedulerConfig;
 
 use super::args::TrainArgs;
 use super::config::Request;
@@ -37,7 +38,42 @@ pub(super) fn at_start(args: &TrainArgs, request: &Request, compute: &Compute) -
              with the smallest"
         ));
     }
+    notes.extend(without_effect(args, request));
     notes
+}
+
+/// Flags that do not act beside the others, as in fairseq: a note on each.
+fn without_effect(args: &TrainArgs, request: &Request) -> Vec<String> {
+    let (schedule, train) = (&args.schedule, &request.train);
+    let mut flags: Vec<(&str, &str)> = Vec::new();
+    match &train.lr_scheduler {
+        LrSchedulerConfig::Fixed(config) if config.force_anneal.is_none() && schedule.lr_shrink.is_some() => {
+            flags.push((
+                "--lr-shrink",
+                "the rate shrinks from the epoch of --force-anneal on",
+            ));
+        }
+        LrSchedulerConfig::Cosine(config) if config.lr_period_updates.is_none() => {
+            const ONE_PERIOD: &str =
+                "there is one period up to --max-update, as --lr-period-updates gives no other";
+            flags.extend(schedule.lr_shrink.map(|_| ("--lr-shrink", ONE_PERIOD)));
+            flags.extend(schedule.t_mult.map(|_| ("--t-mult", ONE_PERIOD)));
+        }
+        _ => {}
+    }
+    let warmup = match &train.lr_scheduler {
+        LrSchedulerConfig::Cosine(config) => config.warmup_updates,
+        _ => 1,
+    };
+    if warmup == 0 && schedule.warmup_init_lr.is_some_and(|lr| lr >= 0.0) {
+        flags.push(("--warmup-init-lr", "there is no warm-up"));
+    }
+    let batches = train.optimization.update_freq.iter().max().copied().unwrap_or(1);
+    if args.optim.skip_remainder_batch && batches * train.distributed_world_size == 1 {
+        flags.push(("--skip-remainder-batch", "an update has one batch"));
+    }
+    let line = |(flag, why): &(&str, &str)| format!("{flag} changes nothing here: {why}");
+    flags.iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -95,6 +131,46 @@ mod tests {
         let half = notes_on(complete, Precision::Bf16);
         assert!(half[0].contains("--precision bf16 (fairseq: fp32)"), "{half:?}");
         assert!(notes_on(&format!("{complete} --bf16"), Precision::Bf16).is_empty());
+    }
+
+    #[test]
+    fn flags_that_do_not_act_beside_the_others_are_named() {
+        for (flags, expected) in [
+            (
+                "--recipe toy --lr-scheduler fixed --lr-shrink 0.5",
+                "--lr-shrink changes nothing here",
+            ),
+            (
+                "--recipe toy --lr-scheduler cosine --max-update 9 --lr-shrink 0.5",
+                "--lr-shrink changes nothing here",
+            ),
+            (
+                "--recipe toy --lr-scheduler cosine --max-update 9 --t-mult 2",
+                "--t-mult changes nothing here",
+            ),
+            (
+                "--recipe toy --lr-scheduler cosine --max-update 9 --warmup-updates 0 --warmup-init-lr 1e-7",
+                "--warmup-init-lr changes nothing here",
+            ),
+            (
+                "--skip-remainder-batch",
+                "--skip-remainder-batch changes nothing here",
+            ),
+        ] {
+            assert!(
+                notes(flags).join("\n").contains(expected),
+                "{flags}: {:?}",
+                notes(flags)
+            );
+        }
+        for flags in [
+            "--recipe toy --lr-scheduler fixed --lr-shrink 0.5 --force-anneal 3",
+            "--recipe toy --lr-scheduler cosine --max-update 9 --lr-shrink 0.5 --t-mult 2 --lr-period-updates 3",
+            "--skip-remainder-batch --update-freq 2",
+            "--skip-remainder-batch --distributed-world-size 2",
+        ] {
+            assert!(notes(flags).is_empty(), "{flags}: {:?}", notes(flags));
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ mod average_checkpoints;
 mod cases;
 mod convert;
 mod decoding;
+#[cfg(unix)]
+mod effects;
 mod fixture;
 mod generate;
 mod golden_generate;

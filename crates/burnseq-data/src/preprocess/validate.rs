@@ -176,6 +176,23 @@ impl PreprocessConfig {
                 ));
             }
         }
+        let default = Self::default();
+        if self.bpe_min_frequency != default.bpe_min_frequency
+            && (self.bpe != BpeKind::SubwordNmt || !self.bpe_codes.is_empty())
+        {
+            return Some(
+                "--bpe-min-frequency is about learning subword-nmt's merges\nhint: add --bpe subword_nmt, or leave it out"
+                    .into(),
+            );
+        }
+        if self.character_coverage != default.character_coverage
+            && (!matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::Auto) || !self.bpe_model.is_empty())
+        {
+            return Some(
+                "--character-coverage is about learning a SentencePiece model\nhint: add --bpe sentencepiece, or leave it out"
+                    .into(),
+            );
+        }
         if self.bpe == BpeKind::None && (self.bpe_size.is_some() || self.bpe_per_side) {
             return Some("--bpe none learns nothing, so --bpe-size and --bpe-per-side do not apply".into());
         }
@@ -338,6 +355,14 @@ mod tests {
                 c.bpe_model = vec!["m".into()];
             })
             .contains("--bpe-model")
+        );
+        assert!(problem(|c| c.bpe_min_frequency = 5).contains("add --bpe subword_nmt"));
+        assert!(
+            problem(|c| {
+                c.bpe = BpeKind::SubwordNmt;
+                c.character_coverage = 0.9;
+            })
+            .contains("add --bpe sentencepiece")
         );
         assert!(
             problem(|c| {

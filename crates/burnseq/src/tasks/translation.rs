@@ -100,6 +100,9 @@ pub struct TranslationTask {
     dir: DatasetDir,
 }
 
+/// Training sentences after which it is clear whether drawing subwords changes any.
+const LOOKED_AT: usize = 1000;
+
 impl TranslationTask {
     /// Opens the data folder.
     ///
@@ -355,6 +358,14 @@ impl TranslationTask {
         let vocab = self.vocab();
         model.validate(&vocab)?;
         let data = self.data(&config, model, &compute.device)?;
+        if let Some(resampling) = &data.resampling
+            && !resampling.changes(&data.train, LOOKED_AT)?
+        {
+            observe(Event::Note(
+                "--bpe-dropout and --subword-alpha change no sentence: the dictionaries lack the pieces that are drawn; make \
+                 them of text that holds such pieces, too (`text subword encode --bpe-dropout`)",
+            ));
+        }
         let context = self.context(model)?;
         let bleu = self.bleu(&compute.device)?;
         match model {

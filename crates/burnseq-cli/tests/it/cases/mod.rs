@@ -1,6 +1,7 @@
 //! Faults that public bug reports and command lines brought out: the cases of `../shared/cases`, read in place, and
 //! inputs of our own for their neighbours.
 
+mod bounds;
 mod flags;
 mod outputs;
 mod text;
@@ -49,7 +50,7 @@ fn sh(dir: &Path, command: &str) -> Output {
 }
 
 /// What a command prints on standard output; it must succeed.
-fn ok(dir: &Path, command: &str) -> String {
+pub(crate) fn ok(dir: &Path, command: &str) -> String {
     let output = sh(dir, command);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command}\n{stderr}");

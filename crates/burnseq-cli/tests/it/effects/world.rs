@@ -1,0 +1,296 @@
+//! Text, datasets and checkpoints in which every option has something to change, and the commands that they are added to.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::cases::ok;
+
+/// A model of a few hundred parameters.
+const TINY: &str = "--arch transformer --encoder-embed-dim 8 --encoder-ffn-embed-dim 8 --encoder-layers 1 \
+                    --encoder-attention-heads 2 --decoder-layers 1 --decoder-attention-heads 2 --max-source-positions 30 \
+                    --max-target-positions 30 --cpu";
+
+/// What makes the datasets and checkpoints, in this order.
+const COMMANDS: [&str; 22] = [
+    "preprocess -s de -t en --bpe subword_nmt --bpe-size 20",
+    "preprocess -s de -t en --bpe subword_nmt --bpe-size 3 --destdir few",
+    "preprocess -s de -t en --bpe subword_nmt --bpe-size 20 --joined-dictionary --destdir joined",
+    "preprocess -s de -t en --bpe none --trainpref data/train --validpref data/valid --testpref data/cased --destdir raw \
+     --dataset-impl raw",
+    "preprocess -s de -t en --trainpref data/train --validpref data/valid --testpref data/test --bpe sentencepiece \
+     --bpe-size 40 --destdir pieces",
+    "preprocess -s de -t en --trainpref data/train --validpref data/valid --testpref data/test --bpe-model unigram.model \
+     --destdir unigram",
+    "preprocess -s de -t en --trainpref data/train --validpref data/long --testpref data/long --srcdict \
+     data-bin/dict.de.txt --tgtdict data-bin/dict.en.txt --bpe-codes data-bin/bpe.codes --destdir long",
+    "preprocess -s de -t en --trainpref data/long --validpref data/valid --srcdict data-bin/dict.de.txt --tgtdict \
+     data-bin/dict.en.txt --bpe-codes data-bin/bpe.codes --destdir longtrain",
+    "preprocess -s de -t en --trainpref data/cased --validpref data/cased --bpe subword_nmt --bpe-size 20 --destdir other",
+    // Text that was tokenised and segmented elsewhere, as fairseq's data folders hold it.
+    "for s in train valid; do for l in de en; do text tokenize data/dotted$s.$l -l $l | text subword encode --codes \
+     few/bpe.codes -o data/sub$s.$l || exit 1; done; done",
+    "preprocess -s de -t en --trainpref data/subtrain --validpref data/subvalid --bpe none --destdir elsewhere",
+    "rm elsewhere/text.de.json elsewhere/text.en.json",
+    "train data-bin TINY --max-tokens 100 --max-epoch 3 --save-interval-updates 4 --lr 2e-2 --warmup-updates 2 --dropout 0 \
+     --save-dir run",
+    "train data-bin TINY --max-tokens 100 --max-epoch 1 --seed 3 --lr 2e-2 --warmup-updates 2 --save-dir run2",
+    "train joined TINY --max-tokens 100 --max-epoch 2 --lr 2e-2 --warmup-updates 2 --save-dir m-joined",
+    "train raw TINY --max-tokens 100 --max-epoch 2 --lr 2e-2 --warmup-updates 2 --save-dir m-raw",
+    "train elsewhere TINY --max-tokens 100 --max-epoch 12 --lr 3e-2 --warmup-updates 2 --dropout 0 --save-dir m-elsewhere",
+    "cp run/checkpoint_last/model.safetensors w.safetensors; cp run/checkpoint_last/checkpoint.json checkpoint.json",
+    "convert run/checkpoint_last model.pt; cp model.pt nameless",
+    "generate data-bin --path run/checkpoint_last --cpu --max-len-b 12 --beam 2 > decoded",
+    "text subword encode data/test.de --codes data-bin/bpe.codes -o marked",
+    "text subword encode data/test.de --model pieces/spm.model -o marked.spm",
+];
+
+/// The folder, made once for all tests.
+pub(super) fn world() -> &'static Path {
+    static WORLD: OnceLock<TempDir> = OnceLock::new();
+    WORLD.get_or_init(make).path()
+}
+
+fn make() -> TempDir {
+    const NOUNS: [[&str; 2]; 4] = [
+        ["Hund", "dog"],
+        ["Mann", "man"],
+        ["Ball", "ball"],
+        ["Vogel", "bird"],
+    ];
+    let folder = TempDir::new().unwrap();
+    let dir = folder.path();
+    fs::create_dir(dir.join("data")).unwrap();
+    let write = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
+    let text = |n: usize, side: usize| -> String {
+        let sentence = |i: usize| {
+            let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
+            let longer = [" und", " and"][side].repeat(i % 3);
+            format!("{a}{longer} {b} {}\n", i % 5)
+        };
+        (0..n).map(sentence).collect()
+    };
+    let english = |n: usize| text(n, 1);
+    for (side, lang) in ["de", "en"].iter().enumerate() {
+        for (split, n) in [("train", 200), ("valid", 9), ("test", 21)] {
+            write(&format!("data/{split}.{lang}"), &text(n, side));
+            let dotted = text(n, side).replace(' ', ", ").replace('\n', ".\n");
+            write(&format!("data/dotted{split}.{lang}"), &dotted);
+        }
+        let long = vec![NOUNS[0][side]; 40].join(" ");
+        write(
+            &format!("data/long.{lang}"),
+            &format!("{}{long}\n", text(8, side)),
+        );
+        let cased = text(30, side)
+            .replace("Hund", "HUND")
+            .replace("dog", "DOG, dog-like");
+        let more = ["z. B. ja", "yes"][side];
+        write(
+            &format!("data/cased.{lang}"),
+            &format!("{cased}(Ball) A&B A-B -- {more}\n"),
+        );
+    }
+    write("data/train.align", &"0-0\n".repeat(200));
+    // A sentence more on one side is not parallel; a word more is.
+    write("data/uneven.de", &text(9, 0).replace("0\n", "0 1 2 3\n"));
+    write("data/uneven.en", &english(9));
+    write("data/uneven.fr", &text(9, 1).replace("and", "et et et"));
+    write("data/train.fr", &text(200, 1).replace("and", "et"));
+    write(
+        "data/lowered.en",
+        &fs::read_to_string(dir.join("data/cased.en"))
+            .unwrap()
+            .to_lowercase(),
+    );
+    write("data/dots.en", &"a b .\n".repeat(120));
+    write("data/asian.en", "\u{4e2d}\u{6587} \u{5b57}\n");
+    write("data/asianhyp.en", "\u{4e2d} \u{6587}\u{5b57}\n");
+    write("data/punct.en", "A \"b\", c.\n");
+    write("data/puncthyp.en", "A b c\n");
+    write("data/spaced.en", "a bc d\n");
+    write("data/spacedhyp.en", "ab cd\n");
+    let both = english(21);
+    let twice: String = both.lines().map(|line| format!("{line}\t{line} x\n")).collect();
+    write("data/tabbed", &twice);
+    let words = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let constrained: String = text(9, 0)
+        .lines()
+        .zip(english(9).lines())
+        .map(|(source, target)| format!("{source}\t{}\n", words(target)))
+        .collect();
+    write("constrained", &constrained);
+    write("unknown", "Hund Zebra Q\nXylophon 1\n");
+    write("dashes", "Hund-Ball Mann\n");
+    write("amp", "A&B\n");
+    write("abbreviated", "Hund zz. Mann A@B.de ja\n");
+    write("prefixes", "zz\n");
+    write("protected", "[A-Z]@[A-Z]\\.de\n");
+    write("quotes", "\u{201e}Hund\u{201c} \u{ab}Mann\u{bb} 1\u{a0}500\n");
+    write("tokens", "Hund &apos; s EU : n Haus , &quot; ja &quot;\n");
+    write("batches", "0 1 2\n3 4\n5 6 7\n");
+    write(
+        "vectors",
+        &format!("2 8\n0{0}\n1{0}\n2{0}\n3{0}\n", " 1".repeat(8)),
+    );
+    write("vocabulary", "Hund 5\nMann 50\n");
+    write("data/train.tags.de-en.de", "<url>x</url>\nHund und Ball\n");
+    let unigram = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../burnseq-text/tests/data/sentencepiece/unigram.model"
+    );
+    fs::copy(unigram, dir.join("unigram.model")).unwrap();
+    for command in COMMANDS {
+        ok(dir, &command.replace("TINY", TINY));
+    }
+    write_odd(dir);
+    folder
+}
+
+/// `model.pt` with an option that nobody knows, `dropaut` in the place of `dropout`.
+fn write_odd(dir: &Path) {
+    let mut bytes = fs::read(dir.join("model.pt")).unwrap();
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let length =
+        |bytes: &[u8], at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
+    // The first entry of the archive is the pickle; it is stored, not compressed.
+    let start = 30 + length(&bytes, 26) + length(&bytes, 28);
+    let crc = |bytes: &[u8], size: usize| {
+        let mut crc = flate2::Crc::new();
+        crc.update(&bytes[start..start + size]);
+        crc.sum()
+    };
+    let listed = bytes
+        .windows(4)
+        .position(|window| window == b"PK\x01\x02")
+        .unwrap();
+    let size = number(&bytes, listed + 24) as usize;
+    let old = crc(&bytes, size).to_le_bytes();
+    let name = b"\x07\x00\x00\x00dropout";
+    let places: Vec<usize> = (start..start + size)
+        .filter(|&at| bytes[at..].starts_with(name))
+        .collect();
+    assert_eq!(places.len(), 1, "the model has one option of that name");
+    bytes[places[0] + name.len() - 3] = b'a';
+    let new = crc(&bytes, size).to_le_bytes();
+    for at in 0..bytes.len() - 4 {
+        if bytes[at..at + 4] == old {
+            bytes[at..at + 4].copy_from_slice(&new);
+        }
+    }
+    fs::write(dir.join("odd.pt"), bytes).unwrap();
+}
+
+/// Files that are in the way of outputs, in the folder of a run.
+pub(super) fn occupy(world: &Path, dir: &Path) {
+    let there = dir.join("there");
+    fs::create_dir(&there).unwrap();
+    for name in [
+        "generate-test.txt",
+        "dict.de.txt",
+        "model.pt",
+        "text",
+        "clean.de",
+        "clean.en",
+    ] {
+        fs::write(there.join(name), "x 1\n").unwrap();
+    }
+    let checkpoint = there.join("checkpoint");
+    fs::create_dir(&checkpoint).unwrap();
+    for entry in fs::read_dir(world.join("run/checkpoint1")).unwrap() {
+        let entry = entry.unwrap();
+        symlink(entry.path(), checkpoint.join(entry.file_name())).unwrap();
+    }
+}
+
+/// The command that options of a binary are added to.
+pub(super) fn base(binary: &str, setting: &str) -> String {
+    let command = command(binary, setting);
+    if setting == "device" {
+        command.replace(" --cpu", "")
+    } else {
+        command
+    }
+}
+
+fn command(binary: &str, setting: &str) -> String {
+    let data = match setting {
+        "" | "tri" | "dropout" | "free" | "text" | "device" => "data-bin",
+        other => other,
+    };
+    let model = match setting {
+        "" | "long" | "free" | "text" | "device" => "run".to_owned(),
+        "dropout" => "run2".to_owned(),
+        other => format!("m-{other}"),
+    };
+    let short = if setting == "free" { "" } else { "--max-len-b 12" };
+    let preprocess = "preprocess -s de -t en --trainpref data/train --validpref data/valid";
+    match (binary, setting) {
+        ("train", _) => {
+            let warmup = if setting == "tri" {
+                ""
+            } else {
+                "--warmup-updates 2"
+            };
+            format!(
+                "train {data} {TINY} --max-tokens 100 --max-epoch 2 --lr 2e-2 {warmup} --dropout 0.1 --save-dir out --log-format \
+                 json --log-interval 3"
+            )
+        }
+        ("generate", "text") => format!("generate --path run/checkpoint_last --cpu {short}"),
+        ("generate", _) => format!("generate {data} --path {model}/checkpoint_last --cpu {short}"),
+        ("interactive", "joined") => {
+            format!("interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de")
+        }
+        ("interactive", _) => {
+            format!("interactive --path {model}/checkpoint_last --cpu {short} --input data/test.de")
+        }
+        ("validate", _) => format!("validate {data} --path {model}/checkpoint_last --cpu"),
+        ("preprocess", "") => format!("{preprocess} --bpe none --destdir out"),
+        ("preprocess", "one-sided") => format!("{preprocess} --only-source --bpe none --destdir out"),
+        ("preprocess", "auto") => format!("{preprocess} --destdir out"),
+        ("preprocess", "there") => format!("{preprocess} --bpe none --destdir there"),
+        ("score", "") => "score data/test.en --sys data/test.de".to_owned(),
+        ("score", "tokens") => "score -r data/test.en --sys data/test.de".to_owned(),
+        ("score", "tokens-cased") => "score -r data/cased.en --sys data/lowered.en".to_owned(),
+        ("score", "no-reference") => "score --sys data/test.de".to_owned(),
+        ("score", "no-system") => "score data/test.en".to_owned(),
+        ("score", "tabbed") => "score data/tabbed --sys data/test.de".to_owned(),
+        ("score", "cased") => "score data/cased.en --sys data/lowered.en".to_owned(),
+        ("score", "dots") => "score data/dots.en --sys data/dots.en".to_owned(),
+        ("score", "asian") => "score data/asian.en --sys data/asianhyp.en".to_owned(),
+        ("score", "punct") => "score data/punct.en --sys data/puncthyp.en".to_owned(),
+        ("score", "spaced") => "score data/spaced.en --sys data/spacedhyp.en".to_owned(),
+        ("average-checkpoints", "") => "average-checkpoints --inputs run/checkpoint3 --output out".to_owned(),
+        ("average-checkpoints", "there") => {
+            "average-checkpoints --inputs run/checkpoint3 --output there/checkpoint".to_owned()
+        }
+        ("average-checkpoints", "run") => "average-checkpoints --inputs run --output out".to_owned(),
+        ("convert", "") => "convert model.pt out".to_owned(),
+        ("convert", "there") => "convert run/checkpoint_last there/model.pt".to_owned(),
+        ("convert", "nameless") => "convert nameless out".to_owned(),
+        ("convert", "odd") => "convert odd.pt out".to_owned(),
+        ("convert", "weights") => "convert w.safetensors out".to_owned(),
+        ("text", "tokenize") => "text tokenize dashes -l de".to_owned(),
+        ("text", "tokenize-amp") => "text tokenize amp -l de".to_owned(),
+        ("text", "tokenize-abbreviated") => "text tokenize abbreviated -l de".to_owned(),
+        ("text", "tokenize-there") => "text tokenize dashes -l de -o there/text".to_owned(),
+        ("text", "detokenize") => "text detokenize tokens -l de".to_owned(),
+        ("text", "normalize-punctuation") => "text normalize-punctuation quotes -l en".to_owned(),
+        ("text", "clean") => "text clean data/train out -s de -t en".to_owned(),
+        ("text", "clean-uneven") => "text clean data/uneven out -s de -t en".to_owned(),
+        ("text", "clean-there") => "text clean data/train there/clean -s de -t en".to_owned(),
+        ("text", "split") => "text split data/train a b -s de -t en --every 5".to_owned(),
+        ("text", "split-there") => "text split data/train there/clean b -s de -t en --every 5".to_owned(),
+        ("text", "extract") => "text extract data/train.tags.de-en.de".to_owned(),
+        ("text", "extract-there") => "text extract data/train.tags.de-en.de -o there/text".to_owned(),
+        ("text", "encode") => "text subword encode data/test.de".to_owned(),
+        ("text", "encode-unigram") => "text subword encode data/test.de --model unigram.model".to_owned(),
+        ("text", "decode") => "text subword decode marked".to_owned(),
+        ("text", "decode-pieces") => "text subword decode marked.spm".to_owned(),
+        _ => panic!("no command of {binary} is called {setting:?}"),
+    }
+}
