@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Largest factor to begin with: 2^24, beyond which half precision overflows whatever the gradients are.
-const MAX_SCALE: f64 = 16_777_216.0;
+/// Largest factor to begin with, 2^100: a larger one makes sums of `f32` overflow for more than a hundred updates.
+const MAX_SCALE: f64 = 1_267_650_600_228_229_401_496_703_205_376.0;
 
 /// When the factor changes; names and defaults are fairseq's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ impl LossScalingConfig {
             )
         } else if self.fp16_init_scale > MAX_SCALE {
             format!(
-                "--fp16-init-scale must be at most {MAX_SCALE}, got {}",
+                "--fp16-init-scale must be at most {MAX_SCALE:e}, got {}",
                 self.fp16_init_scale
             )
         } else if !(0.0..=1.0).contains(&self.fp16_scale_tolerance) {

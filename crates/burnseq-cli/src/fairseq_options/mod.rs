@@ -401,6 +401,68 @@ mod tests {
         }
     }
 
+    /// Command lines that [`five_hundred_commands_are_understood_or_refused_completely`] makes.
+    const COMMANDS: usize = 500;
+
+    #[test]
+    fn five_hundred_commands_are_understood_or_refused_completely() {
+        let tools: Vec<(Binary, Vec<&FairseqOption>)> = TOOLS
+            .iter()
+            .filter_map(|tool| Some((tool.binary.ok()?, tool.options().collect())))
+            .collect();
+        let mut state = 1_u32;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as usize % below
+        };
+        let (mut understood, mut refused) = (0, 0);
+        for number in 0..COMMANDS {
+            let (binary, options) = &tools[number % tools.len()];
+            let mut command: Vec<&str> = Vec::new();
+            let mut expected: Vec<(&str, &str)> = Vec::new();
+            for _ in 0..2 + number % 9 {
+                let option = options[next(options.len())];
+                let spellings: Vec<&'static str> = option.spellings().collect();
+                let spelling = spellings[next(spellings.len())];
+                if command.contains(&spelling) {
+                    continue;
+                }
+                command.extend(words(option, spelling));
+                if let Fate::Refused(instead) = binary.fate(spelling) {
+                    expected.push((spelling, instead));
+                }
+            }
+            let place = format!("{} {}", binary.name, command.join(" "));
+            let outcome = configure(binary, &command).unwrap_or_else(|error| panic!("{place}: {error}"));
+            match outcome {
+                Ok(_) => {
+                    assert!(expected.is_empty(), "{place}: {expected:?} are not refused");
+                    understood += 1;
+                }
+                Err(error) => {
+                    // Other problems are marked as wrong usage where the binary runs.
+                    assert!(
+                        expected.is_empty() || exit::code(&error) == 2,
+                        "{place}: {error:#}"
+                    );
+                    let said = exit::describe(&error);
+                    for (spelling, instead) in expected {
+                        assert!(
+                            said.contains(spelling) && said.contains(instead),
+                            "{place}: {said}"
+                        );
+                    }
+                    assert!(said.contains('-'), "{place}: no option is named: {said}");
+                    refused += 1;
+                }
+            }
+        }
+        assert!(
+            understood > 20 && refused > 20,
+            "{understood} understood, {refused} refused"
+        );
+    }
+
     #[test]
     fn no_flag_is_accepted_and_refused_or_without_effect_as_well() {
         for tool in TOOLS {

@@ -150,7 +150,7 @@ fn a_thousand_million_of_anything_ends_in_a_result_or_an_error() {
 }
 
 /// Flags of `train` beyond their bounds, the same in a configuration, and what is said of both.
-const BEYOND: [(&str, &str, &str); 13] = [
+const BEYOND: [(&str, &str, &str); 12] = [
     (
         "--encoder-embed-dim",
         r#"{"model": {"encoder_embed_dim": N}}"#,
@@ -195,11 +195,6 @@ const BEYOND: [(&str, &str, &str); 13] = [
         "--update-freq",
         r#"{"train": {"optimization": {"update_freq": [N]}}}"#,
         "at most 1000000",
-    ),
-    (
-        "--fp16 --fp16-init-scale",
-        r#"{"train": {"loss_scaling": {"fp16_init_scale": N}}}"#,
-        "must be at most 16777216",
     ),
     (
         "--distributed-world-size",
