@@ -333,15 +333,22 @@ fn the_stored_runs_are_reproduced() {
     );
 }
 
-/// Bits of the scores of each hypothesis of the first `n` sentences, decoded in batches of neighbours in the data.
-fn score_bits(golden: &Golden, n: usize, batch: usize, options: &GenerateOptions) -> Vec<Vec<Vec<u32>>> {
+/// Bits of the scores that `model` gives each hypothesis of the first `n` sentences, decoded in batches of neighbours in
+/// the data.
+fn score_bits(
+    golden: &Golden,
+    model: &Transformer,
+    n: usize,
+    batch: usize,
+    options: &GenerateOptions,
+) -> Vec<Vec<Vec<u32>>> {
     let generator = Generator::new(options.clone()).unwrap();
     let source = |id: usize| Source::new(id as u64, golden.test.example(id).source);
     let ids: Vec<usize> = (0..n).collect();
     let mut bits = Vec::new();
     for ids in ids.chunks(batch) {
         let sources: Vec<Source> = ids.iter().map(|&id| source(id)).collect();
-        let models = std::slice::from_ref(&golden.model);
+        let models = std::slice::from_ref(model);
         let found = generator.generate(models, &sources, &Device::flex()).unwrap();
         for hypotheses in found {
             let of_one = |hypothesis: &Hypothesis| {
@@ -355,18 +362,24 @@ fn score_bits(golden: &Golden, n: usize, batch: usize, options: &GenerateOptions
 }
 
 #[test]
-fn scores_are_the_same_bits_in_any_batch() {
+fn scores_are_the_same_bits_in_any_batch_and_layout_of_the_weights() {
     let Some(folder) = folder() else { return };
     let golden = Golden::load(folder);
+    let laid_out = golden.model.clone().laid_out_for_decoding();
     let n = 48;
     for beam in [5, 1, 2] {
-        let alone = score_bits(&golden, n, 1, &options(beam));
-        for batch in [3, n] {
-            let together = score_bits(&golden, n, batch, &options(beam));
+        let alone = score_bits(&golden, &laid_out, n, 1, &options(beam));
+        for (layout, model, batch) in [
+            ("as loaded", &golden.model, 1),
+            ("laid out", &laid_out, 3),
+            ("as loaded", &golden.model, n),
+            ("laid out", &laid_out, n),
+        ] {
+            let together = score_bits(&golden, model, n, batch, &options(beam));
             let different = alone.iter().zip(&together).filter(|(a, b)| a != b).count();
             assert_eq!(
                 different, 0,
-                "of {n} sentences, beam {beam}, in batches of {batch}"
+                "of {n} sentences, beam {beam}, in batches of {batch}, weights {layout}"
             );
         }
     }

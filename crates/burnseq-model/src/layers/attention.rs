@@ -44,6 +44,15 @@ impl MultiheadAttention {
         }
     }
 
+    pub(crate) fn linears(&mut self) -> [&mut Linear; 4] {
+        [
+            &mut self.k_proj,
+            &mut self.v_proj,
+            &mut self.q_proj,
+            &mut self.out_proj,
+        ]
+    }
+
     /// Keys and values of `memory` `[batch, key_len, key width]`, each `[batch, key_len, d_model]`.
     pub fn keys_values(&self, memory: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         (self.k_proj.forward(memory.clone()), self.v_proj.forward(memory))

@@ -12,6 +12,9 @@ use crate::{Precision, init::Init, ops};
 pub struct Embedding {
     /// `[types, d_model]`
     pub weight: Param<Tensor<2>>,
+    /// The same laid out for projecting few rows.
+    #[module(skip)]
+    columns: Option<Tensor<2>>,
     #[module(skip)]
     precision: Precision,
 }
@@ -21,6 +24,7 @@ impl Embedding {
     pub(crate) fn new(types: usize, width: usize, pad: usize, init: &mut Init) -> Self {
         Self {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), Some(pad)),
+            columns: None,
             precision: init.precision(),
         }
     }
@@ -29,7 +33,15 @@ impl Embedding {
     pub(crate) fn projection(types: usize, width: usize, init: &mut Init) -> Self {
         Self {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), None),
+            columns: None,
             precision: init.precision(),
+        }
+    }
+
+    /// Lays out a copy of the table for projecting few rows: see [`ops::in_columns`]. The weight must not change any more.
+    pub(crate) fn lay_out_for_decoding(&mut self) {
+        if self.precision == Precision::Fp32 {
+            self.columns = Some(ops::in_columns(self.weight.val()));
         }
     }
 
@@ -40,6 +52,7 @@ impl Embedding {
 
     /// Logits of every type: `[batch, len, d_model]` to `[batch, len, types]`.
     pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::linear(x, self.weight.val(), None, self.precision)
+        let weight = self.columns.clone().unwrap_or_else(|| self.weight.val());
+        ops::linear(x, weight, None, self.precision)
     }
 }

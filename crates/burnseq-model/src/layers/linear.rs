@@ -53,6 +53,13 @@ impl Linear {
         }
     }
 
+    /// Lays the weight out for products of few rows: see [`ops::in_columns`].
+    pub(crate) fn lay_out_for_decoding(&mut self) {
+        if self.precision == Precision::Fp32 {
+            self.weight = self.weight.clone().map(ops::in_columns);
+        }
+    }
+
     /// The map as operations take it.
     pub(crate) fn affine(&self) -> ops::Affine {
         ops::Affine {

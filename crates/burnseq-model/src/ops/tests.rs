@@ -31,8 +31,13 @@ fn agree<const A: usize, const B: usize, const C: usize>(
         c.downcast_ref().unwrap(),
     );
     let plain = kernel(a.clone(), b.clone(), c.clone());
-    let off = largest(plain.clone() - composed(a.clone(), b.clone(), c.clone()));
-    assert!(off < 2e-5, "results differ by {off:e}");
+    let expected = composed(a.clone(), b.clone(), c.clone());
+    let most = largest(expected.clone());
+    let off = largest(plain.clone() - expected);
+    assert!(
+        off < 2e-5 && off < 1e-4 * most,
+        "results differ by {off:e} of {most:e}"
+    );
 
     let weights = Tensor::from_inner(random(plain.dims()));
     let gradients = |f: &dyn Fn(Tensor<A>, Tensor<B>, Tensor<C>) -> Tensor<3>| {
@@ -46,12 +51,21 @@ fn agree<const A: usize, const B: usize, const C: usize>(
         )
     };
     let (ours, theirs) = (gradients(&kernel), gradients(&composed));
-    for off in [
+    let sizes = [
+        largest(theirs.0.clone()),
+        largest(theirs.1.clone()),
+        largest(theirs.2.clone()),
+    ];
+    let differences = [
         largest(ours.0 - theirs.0),
         largest(ours.1 - theirs.1),
         largest(ours.2 - theirs.2),
-    ] {
-        assert!(off < 1e-4, "gradients differ by {off:e}");
+    ];
+    for (off, most) in differences.into_iter().zip(sizes) {
+        assert!(
+            off < 1e-4 && off < 1e-3 * most,
+            "gradients differ by {off:e} of {most:e}"
+        );
     }
 }
 
@@ -148,6 +162,8 @@ fn attention_drops_probabilities_under_its_mask() {
         let found = kept.matmul(split(v));
         found.swap_dims(1, 2).reshape([batch, len, heads * head_dim])
     };
+    let found = |mask| attention(q.clone(), k.clone(), v.clone(), heads, None, false, mask);
+    assert!(largest(found(Some(mask)) - found(None)) > 0.05);
     agree(
         [&q, &k, &v],
         |q, k, v| attention(q, k, v, heads, None, false, Some(mask)),
@@ -162,6 +178,8 @@ fn dropout_into_a_sum_is_dropout_and_then_the_sum() {
         probability: 0.25,
     };
     let (x, y, z) = (random([2, 9, 50]), random([2, 9, 50]), random([1]));
+    let sum = |mask| dropout_add(x.clone(), y.clone(), mask);
+    assert!(largest(sum(Some(mask)) - sum(None)) > 0.1);
     agree(
         [&x, &y, &z],
         |x: Tensor<3>, y: Tensor<3>, z: Tensor<1>| dropout_add(x, y, Some(mask)) + z.unsqueeze(),
@@ -217,9 +235,11 @@ fn adam_agrees() {
     };
     let [param, grad, first] = [(); 3].map(|_| random([70, 900]));
     let second = random([70, 900]).square();
+    let before = [param.clone(), first.clone(), second.clone()];
     let ours = adam_step(param.clone(), grad.clone(), first.clone(), second.clone(), &step);
     let theirs = composed::adam_step(param, grad, first, second, &step);
-    for (ours, theirs) in ours.into_iter().zip(theirs) {
+    for ((ours, theirs), before) in ours.into_iter().zip(theirs).zip(before) {
+        assert!(largest(theirs.clone() - before) > 1e-3, "nothing has moved");
         assert!(largest(ours - theirs) < 1e-6);
     }
 }

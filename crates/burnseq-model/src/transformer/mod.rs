@@ -22,7 +22,10 @@ pub use encoder::{Encoder, EncoderLayer};
 pub use inputs::Inputs;
 pub use state::{DecoderState, EncoderOut};
 
-use crate::{Dropout, EncoderDecoder, Stepping, Vocab, layers::Embedding};
+use crate::{
+    Dropout, EncoderDecoder, Stepping, Vocab,
+    layers::{Embedding, Linear},
+};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]
@@ -46,6 +49,37 @@ pub struct HiddenStates {
 }
 
 impl Transformer {
+    /// The same model with its weights laid out in memory as decoding on the processor reads them fastest; the table of
+    /// the output projection is there twice. Results are the same bits. It is not meant to be trained.
+    #[must_use]
+    pub fn laid_out_for_decoding(mut self) -> Self {
+        for layer in &mut self.encoder.layers {
+            let linears = layer.self_attn.linears().into_iter();
+            linears
+                .chain([&mut layer.fc1, &mut layer.fc2])
+                .for_each(Linear::lay_out_for_decoding);
+        }
+        for layer in &mut self.decoder.layers {
+            let linears = layer
+                .self_attn
+                .linears()
+                .into_iter()
+                .chain(layer.encoder_attn.linears());
+            linears
+                .chain([&mut layer.fc1, &mut layer.fc2])
+                .for_each(Linear::lay_out_for_decoding);
+        }
+        let projection = match (
+            &mut self.decoder.output_projection,
+            &mut self.decoder.embed_tokens,
+        ) {
+            (Some(table), _) | (None, Some(table)) => table,
+            (None, None) => &mut self.encoder.embed_tokens,
+        };
+        projection.lay_out_for_decoding();
+        self
+    }
+
     /// Encodes `src_tokens` `[batch, src_len]`.
     pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> EncoderOut {
         self.encoder.forward(src_tokens, dropout, &mut |_| ())

@@ -57,10 +57,13 @@ fn learn(model: &Transformer) -> (f32, HashMap<String, Vec<f32>>) {
     (loss.into_scalar(), gradients)
 }
 
-/// Length of the difference beside the length of `b`.
+/// Length of the difference beside the length of `b`, which must be no rounding noise.
 fn relative(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
     let length = |x: &mut dyn Iterator<Item = f32>| x.map(|x| x * x).sum::<f32>().sqrt();
-    length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / length(&mut b.iter().copied()).max(1e-3)
+    let whole = length(&mut b.iter().copied());
+    assert!(whole > 1e-3, "{whole:e}");
+    length(&mut a.iter().zip(b).map(|(a, b)| a - b)) / whole
 }
 
 #[test]

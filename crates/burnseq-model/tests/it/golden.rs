@@ -8,7 +8,8 @@ use std::{
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{
-    ActivationFn, Transformer, TransformerConfig, Vocab, layers::sinusoids, load_state_dict,
+    ActivationFn, Dropout, EncoderDecoder, Transformer, TransformerConfig, Vocab, layers::sinusoids,
+    load_state_dict,
 };
 use burnseq_testing::largest_difference;
 use safetensors::{Dtype, SafeTensors};
@@ -163,6 +164,7 @@ fn logits_and_layer_states_equal_fairseq_in_every_variant() {
         );
         let mut worst = difference(logits, &forward["logits"]);
         assert!(worst < 1e-5, "{name}: logits differ by {worst:e}");
+        let mut compared = 0;
         let sides = [
             ("encoder_state", states.encoder),
             ("decoder_state", states.decoder),
@@ -175,7 +177,19 @@ fn logits_and_layer_states_equal_fairseq_in_every_variant() {
                 let off = difference(state.swap_dims(0, 1), theirs);
                 assert!(off < 1e-5, "{name}: {side}.{layer} differs by {off:e}");
                 worst = worst.max(off);
+                compared += 1;
             }
+        }
+        // Embeddings and two blocks of both sides; those of this variant are not recorded.
+        assert_eq!(compared, if name == "untied" { 0 } else { 6 }, "{name}");
+        if let Some(theirs) = forward.get("attn") {
+            let (_, attention) = model.forward_with_attention(
+                tokens(&batch, "src_tokens", &device),
+                tokens(&batch, "prev_output_tokens", &device),
+                &Dropout::off(),
+            );
+            let off = difference(attention, theirs);
+            assert!(off < 1e-6, "{name}: attention differs by {off:e}");
         }
         eprintln!("{name}: largest difference {worst:e}");
     }
@@ -201,6 +215,7 @@ fn logits_of_batches_with_other_shapes_equal_fairseq() {
 #[test]
 fn sinusoids_equal_fairseq() {
     let Some(golden) = golden() else { return };
+    let mut compared = 0;
     for (name, theirs) in read(&golden.join("sinusoidal.safetensors")) {
         let [rows, width] = *theirs.shape().as_slice() else {
             continue;
@@ -211,5 +226,7 @@ fn sinusoids_equal_fairseq() {
         let off = difference(sinusoids(rows, width, 1, &Device::flex()), &theirs);
         eprintln!("{name}: width {width}, largest difference {off:e}");
         assert!(off < 1e-6, "{name}: differs by {off:e}");
+        compared += 1;
     }
+    assert_eq!(compared, 2, "an even and an odd width");
 }

@@ -89,7 +89,7 @@ impl TranslationModel {
         config.validate(&meta.vocab)?;
         let compute = compute.into();
         Ok(Self {
-            models: vec![checkpoint.model_as(&config, &compute)?],
+            models: vec![checkpoint.model_as(&config, &compute)?.laid_out_for_decoding()],
             device: compute.device,
             task: meta.task.clone(),
             src_text: pipeline(&meta.task.source_lang)?,
@@ -132,7 +132,7 @@ impl TranslationModel {
             target_lang: data.tgt_lang().to_owned(),
         };
         Ok(Self {
-            models: vec![model],
+            models: vec![model.laid_out_for_decoding()],
             device: compute.device,
             task,
             src_dict,

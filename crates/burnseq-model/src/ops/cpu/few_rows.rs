@@ -1,7 +1,13 @@
-//! Products of a few rows with a weight that lies row by row, as in the decoding of one sentence.
+//! Products of a few rows with a weight, as in the decoding of one sentence.
 //!
-//! Each element is one sum in the order of the inner dimension, as in products of many rows. Eight rows of the weight are
-//! transposed in registers, eight columns at a time, so that the weight is read once and nothing is packed.
+//! Each element is one sum in the order of the inner dimension, as in products of many rows. The weight is read once and
+//! nothing is packed. Where it lies with its inner dimension outermost ([`product_in_columns`]), its rows are added as
+//! they are; else ([`product`]) eight rows are transposed in registers, eight columns at a time.
+
+use crate::{
+    simd::{self, Level},
+    vectorised,
+};
 
 /// Most rows of a product that is computed here; more pay for packing the weight.
 pub(super) const MOST_ROWS: usize = 8;
@@ -52,6 +58,92 @@ pub(super) unsafe fn product(c: *mut f32, c_stride: usize, a: Rows, w: Rows, acc
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) unsafe fn product(_: *mut f32, _: usize, _: Rows, _: Rows, _: bool) -> bool {
     false
+}
+
+/// [`product`] with a weight whose inner dimension is outermost, `c = a w` or `c += a w`; nothing and `false` where this
+/// processor has no fused multiplication and addition.
+///
+/// # Shapes
+/// - `c`: `[rows, out]`, rows `c_stride` values apart
+/// - `a`: `[rows, inner]`, at most [`MOST_ROWS`] rows
+/// - `w`: `[inner, out]`
+///
+/// # Safety
+/// `c` is valid for writing its rows, and no other thread touches them.
+pub(super) unsafe fn product_in_columns(
+    c: *mut f32,
+    c_stride: usize,
+    a: Rows,
+    w: Rows,
+    accumulate: bool,
+) -> bool {
+    if cfg!(target_arch = "x86_64") && simd::level() == Level::Baseline {
+        return false;
+    }
+    assert_eq!(a.width, w.len, "inner sizes differ");
+    let mut sums = vec![0f32; a.len * COLUMNS.min(w.width)];
+    for first in (0..w.width).step_by(COLUMNS) {
+        let width = COLUMNS.min(w.width - first);
+        let sums = &mut sums[..a.len * width];
+        sums.fill(0.0);
+        add_rows(
+            sums,
+            a,
+            Rows {
+                values: &w.values[first..],
+                width,
+                ..w
+            },
+        );
+        for (row, sums) in sums.chunks_exact(width).enumerate() {
+            // SAFETY: these elements lie inside the result, which the caller answers for.
+            let c = unsafe { std::slice::from_raw_parts_mut(c.add(row * c_stride + first), width) };
+            if accumulate {
+                for (c, &sum) in c.iter_mut().zip(sums) {
+                    *c += sum;
+                }
+            } else {
+                c.copy_from_slice(sums);
+            }
+        }
+    }
+    true
+}
+
+/// Columns that are summed together: their sums stay in the cache, and what is read of a row of the weight is a page.
+const COLUMNS: usize = 1024;
+
+vectorised! {
+    /// `sums += a w`, one product after the other along the inner dimension; `sums` are rows of `w.width` values.
+    fn add_rows(sums: &mut [f32], a: Rows, w: Rows) {
+        let whole = a.width / 8 * 8;
+        for inner in (0..whole).step_by(8) {
+            let w = |i: usize| &w.values[(inner + i) * w.stride..][..w.width];
+            let [w0, w1, w2, w3, w4, w5, w6, w7] = [w(0), w(1), w(2), w(3), w(4), w(5), w(6), w(7)];
+            for (row, sums) in sums.chunks_exact_mut(w0.len()).enumerate() {
+                let a = &a.values[row * a.stride + inner..][..8];
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let mut s = a[0].mul_add(w0[i], *sum);
+                    s = a[1].mul_add(w1[i], s);
+                    s = a[2].mul_add(w2[i], s);
+                    s = a[3].mul_add(w3[i], s);
+                    s = a[4].mul_add(w4[i], s);
+                    s = a[5].mul_add(w5[i], s);
+                    s = a[6].mul_add(w6[i], s);
+                    *sum = a[7].mul_add(w7[i], s);
+                }
+            }
+        }
+        for inner in whole..a.width {
+            let w = &w.values[inner * w.stride..][..w.width];
+            for (row, sums) in sums.chunks_exact_mut(w.len()).enumerate() {
+                let factor = a.values[row * a.stride + inner];
+                for (sum, &value) in sums.iter_mut().zip(w) {
+                    *sum = factor.mul_add(value, *sum);
+                }
+            }
+        }
+    }
 }
 
 /// Rows of `width` values, `stride` values apart.

@@ -1,5 +1,6 @@
 //! Affine map, optionally with ReLU.
 
+use burn::{backend::Flex, tensor::Tensor};
 use rayon::prelude::*;
 
 use super::{
@@ -27,9 +28,10 @@ impl LinearOp {
         }
     }
 
-    fn compute(&self, x: &Values, weight: &Values, bias: Option<&Values>) -> Values {
-        let (input, rows) = (weight.width(), x.as_slice().len() / x.width());
-        let output = weight.as_slice().len() / input;
+    /// With the weight as the right operand, `[in, out]`.
+    fn compute(&self, x: &Values, weight: Mat, bias: Option<&Values>) -> Values {
+        let (input, output) = (weight.rows(), weight.cols());
+        let rows = x.as_slice().len() / input;
         let mut y = buffer(rows * output);
         if let Some(bias) = bias {
             y.par_chunks_mut(output * 64).for_each(|rows| {
@@ -37,17 +39,47 @@ impl LinearOp {
                     .for_each(|row| row.copy_from_slice(bias.as_slice()));
             });
         }
-        let (a, b) = (
+        self.multiply(
+            &mut y,
             Mat::new(x.as_slice(), rows, input),
-            Mat::new(weight.as_slice(), output, input).t(),
+            weight,
+            bias.is_some(),
         );
-        self.multiply(&mut y, a, b, bias.is_some());
         if self.relu {
             y.par_chunks_mut(1 << 14).for_each(cut_below_zero);
         }
         let mut shape = x.shape().to_vec();
         *shape.last_mut().expect("x has a last dimension, its width") = output;
         Values::new(y, shape)
+    }
+
+    /// The map by a weight that lies [in columns](super::super::in_columns), or nothing where the weight lies otherwise or
+    /// autodiff takes part.
+    pub fn in_columns(
+        &self,
+        x: &Tensor<3>,
+        weight: &Tensor<2>,
+        bias: Option<&Tensor<1>>,
+    ) -> Option<Tensor<3>> {
+        if x.is_autodiff() || weight.is_autodiff() || bias.is_some_and(Tensor::is_autodiff) {
+            return None;
+        }
+        let on_flex = "the caller checked the device";
+        let columns = weight
+            .clone()
+            .transpose()
+            .try_into_primitive::<Flex>()
+            .expect(on_flex);
+        if !columns.is_contiguous() {
+            return None;
+        }
+        let columns = Values::from_tensor(columns);
+        let x = Values::from_tensor(x.clone().try_into_primitive::<Flex>().expect(on_flex));
+        let bias =
+            bias.map(|bias| Values::from_tensor(bias.clone().try_into_primitive::<Flex>().expect(on_flex)));
+        let [input, output] = columns.shape().dims();
+        let y = self.compute(&x, Mat::new(columns.as_slice(), input, output), bias.as_ref());
+        Some(Tensor::from_primitive::<Flex>(y.0))
     }
 
     /// Gradients of x, weight and bias.
@@ -83,6 +115,12 @@ impl LinearOp {
     }
 }
 
+/// A weight `[out, in]` as the right operand of a product.
+fn right_operand(weight: &Values) -> Mat<'_> {
+    let input = weight.width();
+    Mat::new(weight.as_slice(), weight.as_slice().len() / input, input).t()
+}
+
 /// Inputs of the map, and its result where ReLU needs it.
 #[derive(Debug, Clone)]
 pub(in super::super) struct LinearSaved {
@@ -95,7 +133,7 @@ impl CpuOp<3> for LinearOp {
     type Saved = LinearSaved;
 
     fn forward(&self, [x, weight, bias]: [Values; 3]) -> (Values, LinearSaved) {
-        let y = self.compute(&x, &weight, Some(&bias));
+        let y = self.compute(&x, right_operand(&weight), Some(&bias));
         let kept = self.relu.then(|| y.clone());
         (y, LinearSaved { x, weight, y: kept })
     }
@@ -109,7 +147,7 @@ impl CpuOp<2> for LinearOp {
     type Saved = LinearSaved;
 
     fn forward(&self, [x, weight]: [Values; 2]) -> (Values, LinearSaved) {
-        let y = self.compute(&x, &weight, None);
+        let y = self.compute(&x, right_operand(&weight), None);
         let kept = self.relu.then(|| y.clone());
         (y, LinearSaved { x, weight, y: kept })
     }

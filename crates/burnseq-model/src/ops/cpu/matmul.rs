@@ -146,8 +146,15 @@ unsafe fn product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool
         let accumulate = accumulate || first > 0;
         // SAFETY: the caller's promise.
         unsafe {
-            let few = a.rows <= few_rows::MOST_ROWS && a.col_stride == 1 && b.row_stride == 1;
-            if few && few_rows::product(c, c_stride, a.as_rows(), b.t().as_rows(), accumulate) {
+            let few = a.rows <= few_rows::MOST_ROWS && a.col_stride == 1;
+            let done = if few && b.row_stride == 1 {
+                few_rows::product(c, c_stride, a.as_rows(), b.t().as_rows(), accumulate)
+            } else if few && b.col_stride == 1 {
+                few_rows::product_in_columns(c, c_stride, a.as_rows(), b.as_rows(), accumulate)
+            } else {
+                false
+            };
+            if done {
                 continue;
             }
             if !few && (is_small(a.rows, b.cols) || b.cols == 1) {
@@ -358,20 +365,32 @@ mod tests {
             let most = 700;
             let (a, b) = (noise(most * inner), noise(inner * width));
             let weight = Mat::new(&b, width, inner).t();
-            let product = |rows: usize| {
+            let columns: Vec<f32> = (0..inner * width)
+                .map(|i| b[i % width * inner + i / width])
+                .collect();
+            let in_columns = Mat::new(&columns, inner, width);
+            let product = |rows: usize, weight: Mat| {
                 let mut c = vec![0.5; rows * width];
                 matmul(&mut c, Mat::new(&a[..rows * inner], rows, inner), weight, true);
                 c
             };
-            let whole = product(most);
-            for rows in [1, 2, 3, 4, 5, 6, 15, 16, 17, 40, 64, 65, 66, 129, 193, 257, 513] {
-                let part = product(rows);
-                let same = part
-                    .iter()
-                    .zip(&whole)
-                    .filter(|(a, b)| a.to_bits() == b.to_bits())
-                    .count();
-                assert_eq!(same, part.len(), "{rows} of {most} rows, {inner} x {width}");
+            let whole = product(most, weight);
+            for rows in [
+                1, 2, 3, 4, 5, 6, 8, 9, 15, 16, 17, 40, 64, 65, 66, 129, 193, 257, 513, 700,
+            ] {
+                for (layout, weight) in [("[out, in]", weight), ("[in, out]", in_columns)] {
+                    let part = product(rows, weight);
+                    let same = part
+                        .iter()
+                        .zip(&whole)
+                        .filter(|(a, b)| a.to_bits() == b.to_bits())
+                        .count();
+                    assert_eq!(
+                        same,
+                        part.len(),
+                        "{rows} of {most} rows, {inner} x {width}, weight {layout}"
+                    );
+                }
             }
         }
     }
