@@ -6,7 +6,7 @@
 #   --archive FILE      a local copy of de-en.tgz; without it the archive is downloaded (19 MB)
 #   --dir FOLDER        where everything goes: the text in FOLDER/text, the dataset in FOLDER/data-bin [iwslt14.de-en]
 #   --prefixes FOLDER   Moses' lists of abbreviations, nonbreaking_prefix.de and nonbreaking_prefix.en (in the folder
-#                       scripts/share/nonbreaking_prefixes of mosesdecoder), instead of burnseq's shorter ones
+#                       scripts/share/nonbreaking_prefixes of mosesdecoder), instead of those built into burnseq
 #
 # BURNSEQ_BIN names a folder with built binaries; without it they are built first.
 set -euo pipefail

@@ -31,13 +31,16 @@ pub fn usage(error: impl Into<anyhow::Error>) -> anyhow::Error {
     }
 }
 
-/// Marks errors about settings as wrong usage.
+/// Marks errors about settings as wrong usage; several that were found together stay apart.
 pub fn coded(error: impl Into<burnseq::Error>) -> anyhow::Error {
-    let error = error.into();
-    if error.is_usage() {
-        usage(error)
-    } else {
-        error.into()
+    match error.into() {
+        burnseq::Error::Train(burnseq_train::Error::Configs(all)) => {
+            let mut problems = Problems::new();
+            all.iter().for_each(|problem| problems.say(problem));
+            usage(problems)
+        }
+        error if error.is_usage() => usage(error),
+        error => error.into(),
     }
 }
 
@@ -147,6 +150,11 @@ mod tests {
         problems.say("x\nhint: a");
         problems.say("y");
         let error = usage(problems.into_result().unwrap_err());
+        assert_eq!(blocks(&error), ["x\nhint: a", "y"]);
+        assert_eq!(code(&error), 2);
+
+        let settings = burnseq_train::Error::Configs(vec!["x\nhint: a".to_owned(), "y".to_owned()]);
+        let error = coded(settings);
         assert_eq!(blocks(&error), ["x\nhint: a", "y"]);
         assert_eq!(code(&error), 2);
     }

@@ -19,14 +19,16 @@ impl Tolerance {
     }
 }
 
-/// Asserts that two arrays have one length and that each number is within `tolerance` of the expected one, and returns
-/// the largest difference. Numbers that are equal are close, infinite ones included; NaN is close to nothing.
+/// Asserts that two arrays have one length, which is not 0, and that each number is within `tolerance` of the expected
+/// one, and returns the largest difference. Numbers that are equal are close, infinite ones included; NaN is close to
+/// nothing.
 ///
 /// # Panics
 /// Otherwise; the message names `what`, the worst element, and how many are too far away.
 #[track_caller]
 pub fn assert_close<T: Into<f64> + Copy>(what: &str, got: &[T], expected: &[T], tolerance: Tolerance) -> f64 {
     assert_eq!(got.len(), expected.len(), "{what}: number of elements");
+    assert!(!expected.is_empty(), "{what}: nothing is compared");
     let mut largest = 0.0_f64;
     let mut too_far = 0;
     // Excess over the tolerance, and where; NaN counts as infinitely far.
@@ -121,6 +123,7 @@ mod tests {
         assert!(is_close(&[5.5], &[4.0], tolerance));
         assert!(!is_close(&[5.6], &[4.0], tolerance));
         assert!(!is_close(&[1.0], &[1.0, 1.0], tolerance), "of another length");
+        assert!(!is_close(&[], &[], tolerance), "without numbers");
         assert_eq!(
             assert_close("largest", &[1.0, 2.25], &[1.0, 2.0], tolerance),
             0.25

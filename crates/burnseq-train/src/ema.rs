@@ -6,7 +6,7 @@ use burn::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{ConfigProblems, Result};
 
 /// Configuration of [`Ema`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,20 +34,19 @@ impl EmaConfig {
     /// Checks ranges.
     ///
     /// # Errors
-    /// The first option out of range.
+    /// All options out of range.
     pub fn validate(&self) -> Result<()> {
+        let mut problems = ConfigProblems::default();
         if !(0.0..=1.0).contains(&self.decay) {
-            return Err(Error::Config(format!(
+            problems.say(format!(
                 "--ema-decay must be at least 0 and at most 1, got {}",
                 self.decay
-            )));
-        }
-        if self.update_freq == 0 {
-            return Err(Error::Config(
-                "--ema-update-freq must be at least 1, got 0".to_owned(),
             ));
         }
-        Ok(())
+        if self.update_freq == 0 {
+            problems.say("--ema-update-freq must be at least 1, got 0");
+        }
+        problems.into_result()
     }
 }
 

@@ -12,6 +12,9 @@ pub enum Error {
     /// A setting is out of range, or settings contradict each other.
     #[error("{0}")]
     Config(String),
+    /// Several settings are; each problem is a message of its own.
+    #[error("{}", .0.join("\n"))]
+    Configs(Vec<String>),
     /// A gradient is NaN or infinite.
     #[error(
         "the gradient of `{tensor}` is not finite (norm {norm})\n\
@@ -168,9 +171,44 @@ impl Error {
     /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Model(burnseq_model::ModelError::Config { .. }) => true,
+            Self::Config(_) | Self::Configs(_) | Self::Model(burnseq_model::ModelError::Config { .. }) => {
+                true
+            }
             Self::Data(error) => error.is_usage(),
             _ => false,
+        }
+    }
+}
+
+/// What is wrong with settings, collected so that all of it is told at once.
+#[derive(Debug, Default)]
+pub(crate) struct ConfigProblems(Vec<String>);
+
+impl ConfigProblems {
+    /// Adds one.
+    pub(crate) fn say(&mut self, problem: impl Into<String>) {
+        self.0.push(problem.into());
+    }
+
+    /// Adds what a check has found.
+    pub(crate) fn take<T>(&mut self, checked: Result<T>) {
+        match checked {
+            Ok(_) => {}
+            Err(Error::Config(problem)) => self.0.push(problem),
+            Err(Error::Configs(problems)) => self.0.extend(problems),
+            Err(other) => self.0.push(other.to_string()),
+        }
+    }
+
+    /// Success where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a single problem, [`Error::Configs`] for several.
+    pub(crate) fn into_result(mut self) -> Result<()> {
+        match self.0.len() {
+            0 => Ok(()),
+            1 => Err(Error::Config(self.0.remove(0))),
+            _ => Err(Error::Configs(self.0)),
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::Result;
+use crate::error::ConfigProblems;
 
 /// Largest factor to begin with, 2^100: a larger one makes sums of `f32` overflow for more than a hundred updates.
 const MAX_SCALE: f64 = 1_267_650_600_228_229_401_496_703_205_376.0;
@@ -44,42 +45,47 @@ impl LossScalingConfig {
     /// Checks ranges; `update_freq` is that of [`Self::window`].
     ///
     /// # Errors
-    /// The first option out of range.
+    /// All options out of range.
     pub fn validate(&self, update_freq: &[usize]) -> Result<()> {
         let above_zero = |value: f64| value > 0.0 && value.is_finite();
-        let problem = if !above_zero(self.min_loss_scale) {
-            format!("--min-loss-scale must be above 0, got {}", self.min_loss_scale)
-        } else if !(self.fp16_init_scale > self.min_loss_scale && self.fp16_init_scale.is_finite()) {
-            format!(
-                "--fp16-init-scale must be above --min-loss-scale ({}), got {}",
-                self.min_loss_scale, self.fp16_init_scale
-            )
+        let mut problems = ConfigProblems::default();
+        let smallest = if above_zero(self.min_loss_scale) {
+            self.min_loss_scale
+        } else {
+            problems.say(format!(
+                "--min-loss-scale must be above 0, got {}",
+                self.min_loss_scale
+            ));
+            0.0
+        };
+        if !(self.fp16_init_scale > smallest && self.fp16_init_scale.is_finite()) {
+            problems.say(format!(
+                "--fp16-init-scale must be above --min-loss-scale ({smallest}), got {}",
+                self.fp16_init_scale
+            ));
         } else if self.fp16_init_scale > MAX_SCALE {
-            format!(
+            problems.say(format!(
                 "--fp16-init-scale must be at most {MAX_SCALE:e}, got {}",
                 self.fp16_init_scale
-            )
-        } else if !(0.0..=1.0).contains(&self.fp16_scale_tolerance) {
-            format!(
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.fp16_scale_tolerance) {
+            problems.say(format!(
                 "--fp16-scale-tolerance must be between 0 and 1, got {}",
                 self.fp16_scale_tolerance
-            )
-        } else if self
-            .threshold_loss_scale
-            .is_some_and(|threshold| !above_zero(threshold))
+            ));
+        }
+        if let Some(threshold) = self.threshold_loss_scale
+            && !above_zero(threshold)
         {
-            format!(
-                "--threshold-loss-scale must be above 0, got {}",
-                self.threshold_loss_scale.unwrap_or_default()
-            )
-        } else if self.fp16_scale_window == Some(0) {
-            "--fp16-scale-window must be at least 1, got 0".to_owned()
+            problems.say(format!("--threshold-loss-scale must be above 0, got {threshold}"));
+        }
+        if self.fp16_scale_window == Some(0) {
+            problems.say("--fp16-scale-window must be at least 1, got 0");
         } else if self.fp16_scale_window.is_none() && update_freq.len() > 1 {
-            "--fp16-scale-window must be given where --update-freq changes from epoch to epoch".to_owned()
-        } else {
-            return Ok(());
-        };
-        Err(Error::Config(problem))
+            problems.say("--fp16-scale-window must be given where --update-freq changes from epoch to epoch");
+        }
+        problems.into_result()
     }
 
     /// Updates since the last overflow after which the factor doubles, where an update has `batches` batches.

@@ -25,7 +25,7 @@ pub struct StopRule {
     pub patience: Option<u32>,
     /// Hours of wall-clock time, earlier runs included.
     pub stop_time_hours: Option<f64>,
-    /// Training ends when the learning rate falls to this.
+    /// Training ends before an epoch whose first learning rate has fallen to this; rates of the warm-up end nothing.
     pub stop_min_lr: Option<f64>,
 }
 

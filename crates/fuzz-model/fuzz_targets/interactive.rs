@@ -37,7 +37,7 @@ thread_local! {
 fuzz_target!(|input: &[u8]| {
     let [choice, text @ ..] = input else { return };
     let mut lines = LineReader::new(text, "stdin");
-    let mut expected = 0;
+    let mut expected = 0_usize;
     loop {
         match lines.read_bytes() {
             Ok(Some(_)) => expected += 1,
@@ -52,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
         answer(args, &setup.model, reader, Path::new("stdin"), &mut out).expect("every line is answered");
     });
     let out = String::from_utf8(out).expect("text is printed");
-    let mut groups = 0;
+    let mut groups = 0_usize;
     for line in out.lines() {
         let (kind, rest) = line.split_once('-').expect("every line names its kind");
         assert!("SWCHDPAIE".contains(kind), "{line:?}");

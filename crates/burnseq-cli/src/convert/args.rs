@@ -11,8 +11,8 @@ use crate::task::LanguageArgs;
 
 /// Convert a checkpoint of fairseq to one of burnseq, or back.
 ///
-/// A checkpoint of fairseq is a file `.pt`; nothing in it is executed. Its dictionaries come from --data. A checkpoint
-/// of burnseq is a folder. The formats are told from the names where --from and --to do not say them:
+/// A checkpoint of fairseq is a file `.pt`; nothing in it is executed. Its dictionaries come from
+/// --data. A checkpoint of burnseq is a folder. The names tell the formats, unless --from and --to do:
 ///
 ///   convert checkpoint_best.pt checkpoints/checkpoint_best --data data-bin
 ///   convert checkpoints/checkpoint_best checkpoint_best.pt

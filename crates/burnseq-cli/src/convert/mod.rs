@@ -71,6 +71,7 @@ fn import(args: &ConvertArgs) -> ImportOptions {
         source_lang: args.languages.source_lang.clone(),
         target_lang: args.languages.target_lang.clone(),
         with_optimizer: args.with_optimizer,
+        with_position: false,
         ignore: args.ignore.clone(),
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burnseq_data::DatasetImpl;
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig, TokenizerKind};
+use burnseq_text::packed_path;
 use clap::{Parser, ValueEnum};
 
 use crate::grammar::Flags;
@@ -365,7 +366,7 @@ fn default_text(config: &mut PreprocessConfig, notes: &mut Vec<String>) {
             Some(lang) => folder.join(format!("{split}.{lang}")),
             None => prefix.clone(),
         };
-        if file.exists() {
+        if packed_path(file.clone()).exists() {
             prefixes.push(prefix);
         } else {
             notes.push(format!(

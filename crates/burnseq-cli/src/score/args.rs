@@ -25,7 +25,7 @@ pub struct ScoreArgs {
     #[arg(
         short = 's',
         long,
-        short_alias = 'i',
+        visible_short_alias = 'i',
         visible_alias = "input",
         value_name = "FILE",
         num_args = 1..,

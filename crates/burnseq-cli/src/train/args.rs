@@ -62,11 +62,7 @@ pub struct TrainArgs {
 
 impl Flags for TrainArgs {
     fn problems(&self) -> Vec<anyhow::Error> {
-        let valid = Request::new(self).and_then(|request| {
-            request.train.validate(&request.task.metrics())?;
-            Ok(())
-        });
-        valid.err().into_iter().collect()
+        Request::new(self).err().into_iter().collect()
     }
 }
 
@@ -158,6 +154,11 @@ fn vocab() -> clap::builder::RangedI64ValueParser<u32> {
 }
 
 impl BenchmarkArgs {
+    /// Whether something is measured instead of training.
+    pub(super) fn measures(&self) -> bool {
+        self.benchmark.is_some() || self.check_device
+    }
+
     /// Sizes of the dictionaries, those of IWSLT14 unless the flags say otherwise.
     pub(super) fn vocab(&self) -> Vocab {
         Vocab {

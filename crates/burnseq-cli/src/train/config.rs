@@ -38,8 +38,9 @@ impl Request {
     /// that starts from a checkpoint, and names no model, has the checkpoint's.
     ///
     /// # Errors
-    /// An unknown recipe or preset, a file that cannot be used, or flags that do not go together; a checkpoint to start
-    /// from that is not there or cannot be read.
+    /// An unknown recipe, a file that cannot be used, or a checkpoint to start from that is not there or cannot be read;
+    /// else everything that is wrong with the settings: an unknown preset, flags that do not go together, values out of
+    /// range.
     pub fn new(args: &TrainArgs) -> Result<Self> {
         let file = match (&args.run.recipe, &args.run.config) {
             (Some(name), _) => ConfigFile::recipe(name),
@@ -67,12 +68,17 @@ impl Request {
         let run = &args.run;
         let arch = args.model.arch.as_deref();
         let mut notes = Vec::new();
+        let mut problems = Problems::new();
         let mut model = match start {
             Some((path, model)) => {
                 notes.push(format!("the architecture is that of {}", path.display()));
                 model
             }
-            None => file.model(arch, DEFAULT_ARCH)?,
+            None => match problems.take(file.model(arch, DEFAULT_ARCH)) {
+                Some(model) => model,
+                // For a look at the other flags; the run is refused.
+                None => ModelConfig::from_arch(DEFAULT_ARCH)?,
+            },
         };
         let ConfigFile {
             arch: file_arch,
@@ -88,7 +94,6 @@ impl Request {
         if let Some(interval) = run.log_interval {
             train.log_interval = interval;
         }
-        let mut problems = Problems::new();
         let mut compute = run.compute.clone();
         if run.strict_fairseq_defaults {
             defaults::check(args, &mut problems);
@@ -129,6 +134,10 @@ impl Request {
         problems.take(args.dataset.overlay_task(&mut task));
         problems.take(args.model.overlay_task(&mut task, &model));
         problems.take(args.validation.bleu.overlay(&mut task.eval_bleu));
+        // Measuring has an end and a validation of its own.
+        if !args.benchmark.measures() {
+            problems.take(train.validate(&task.metrics()).map_err(coded));
+        }
         problems.into_result()?;
 
         Ok(Self {
@@ -496,6 +505,30 @@ mod tests {
             assert!(all.contains(flag), "{flag}: {all}");
         }
         assert_eq!(all.matches("hint: ").count(), 6);
+    }
+
+    #[test]
+    fn an_unknown_preset_hides_no_other_problem() {
+        let all = problem(
+            "--arch transformer_iwslt_de --power 2 --momentum 0.9 --adam-eps -1 --lr -1 --clip-norm -1",
+        );
+        for part in [
+            "unknown architecture `transformer_iwslt_de`",
+            "--power belongs",
+            "--momentum belongs",
+            "--adam-eps must",
+            "--lr must",
+            "--clip-norm must",
+        ] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
+    }
+
+    #[test]
+    fn measuring_needs_neither_an_end_nor_a_validation() {
+        assert!(problem("--disable-validation").contains("patience"));
+        assert!(request("--disable-validation --check-device").is_ok());
+        assert!(request("--disable-validation --benchmark 1 --lengths a b").is_ok());
     }
 
     #[test]

@@ -49,8 +49,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         LogFormat::Tqdm if args.run.no_progress_bar => LogFormat::Simple,
         format => format,
     };
-    // Settings are checked before anything is opened.
-    request.train.validate(&request.task.metrics()).map_err(coded)?;
     let compute = request.compute.open()?;
     let replicas = request
         .compute

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::TensorData;
 use burnseq_train::Checkpoint;
 
-use crate::toy::{Toy, logged, refused, stderr, succeed};
+use crate::toy::{Toy, assert_moved, logged, refused, stderr, succeed};
 
 const AVERAGE: &str = env!("CARGO_BIN_EXE_average-checkpoints");
 
@@ -21,7 +21,12 @@ fn values(data: &TensorData) -> &[f32] {
 #[test]
 fn the_average_is_the_mean_of_the_weights_and_translates() {
     let toy = Toy::new();
-    succeed(toy.run("run", "--max-epoch 4 --lr 5e-3 --warmup-updates 5 --dropout 0.1"));
+    let flags = "--max-epoch 4 --lr 5e-3 --warmup-updates 5 --dropout 0.1 --max-tokens 300";
+    let losses = logged(&succeed(toy.run("run", flags)), "valid_loss");
+    // The mean of equal weights would be any of them.
+    let epoch = |number: usize| toy.save_dir("run").join(format!("checkpoint{number}"));
+    assert_moved(&epoch(2), &epoch(3), 1e-3);
+    assert_moved(&epoch(3), &epoch(4), 1e-3);
     let average = |flags: &str| succeed(toy.tool(AVERAGE, flags));
     average("--inputs run/checkpoint2 run/checkpoint3.pt run/checkpoint4 --output named.pt");
     let output = average("--inputs run --num-epoch-checkpoints 3 --output latest");
@@ -31,6 +36,7 @@ fn the_average_is_the_mean_of_the_weights_and_translates() {
     let at = |name: &str| tensors(&toy.dir.path().join(name));
     let epochs = [2, 3, 4].map(|epoch| at(&format!("run/checkpoint{epoch}")));
     let (named, latest, bounded) = (at("named"), at("latest"), at("bounded"));
+    assert_eq!(named.len(), epochs[0].len());
     for (name, mean) in &named {
         assert_eq!(values(mean), values(&latest[name]));
         for (position, &value) in values(mean).iter().enumerate() {
@@ -48,14 +54,18 @@ fn the_average_is_the_mean_of_the_weights_and_translates() {
 
     let validate = env!("CARGO_BIN_EXE_validate");
     let output = succeed(toy.tool(validate, "data-bin --path latest --cpu --log-format json"));
-    assert!(logged(&output, "valid_loss")[0] > 0.0);
+    let loss = logged(&output, "valid_loss");
+    assert!(loss[0] < losses[0] - 0.2, "{loss:?} after {losses:?}");
     let generate = env!("CARGO_BIN_EXE_generate");
-    succeed(toy.tool(
+    let output = succeed(toy.tool(
         generate,
         "data-bin --path latest --gen-subset valid --cpu --quiet",
     ));
-    let tuned = toy.run("tuned", "--finetune-from-model latest --max-epoch 1");
-    succeed(tuned);
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.starts_with("Generate valid with beam=5: BLEU4 = "), "{out}");
+    // Without a step, a run from these weights has their loss.
+    let tuned = toy.run("tuned", "--finetune-from-model latest --max-epoch 1 --lr 0");
+    assert_eq!(logged(&succeed(tuned), "valid_loss"), loss);
 }
 
 #[test]
@@ -72,6 +82,9 @@ fn the_folder_of_a_run_stands_for_its_latest_checkpoints() {
     let said = average("--inputs run --output x --overwrite --num-epoch-checkpoints 1");
     assert!(said.contains("averaged run/checkpoint6\n"), "{said}");
     let single = tensors(&toy.dir.path().join("run/checkpoint6"));
+    let run = toy.save_dir("run");
+    assert_moved(&run.join("checkpoint5"), &run.join("checkpoint6"), 1e-5);
+    assert!(!single.is_empty());
     for (name, mean) in tensors(&toy.dir.path().join("x")) {
         assert_eq!(values(&mean), values(&single[&name]), "{name}");
     }
@@ -142,6 +155,7 @@ fn the_best_are_chosen_in_the_direction_of_the_metric() {
         if run == "bleu" {
             found.reverse();
         }
+        assert!(found[0].1 <= 4 && found[0].0 != found[5].0, "{found:?}");
         let flags = format!("--inputs {run} --num-best-checkpoints 2 --output best_{run}");
         let output = succeed(toy.tool(AVERAGE, &flags));
         // checkpoint_best and checkpoint_last are further names of some of these.

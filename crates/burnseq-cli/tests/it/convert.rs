@@ -8,6 +8,8 @@ use burnseq_data::{Dtype, IndexedWriter};
 use burnseq_text::Dictionary;
 use tempfile::TempDir;
 
+use crate::toy::assert_moved;
+
 /// A data folder of made-up sentences; `types` counts the special symbols.
 fn data(dir: &Path, name: &str, types: u32) -> PathBuf {
     let data = dir.join(name);
@@ -70,14 +72,13 @@ fn refused(output: &Output, code: i32, parts: &[&str]) {
 }
 
 const TRAIN: &str = "data-bin --arch transformer_tiny --cpu --max-tokens 64 --lr 1e-3 --warmup-updates 4 \
-                     --log-format none --disable-validation --no-epoch-checkpoints";
+                     --log-format json --disable-validation --no-epoch-checkpoints";
 
-fn train(dir: &Path, save_dir: &str, flags: &str) {
-    succeed(&run(
-        dir,
-        "train",
-        &format!("{TRAIN} --save-dir {save_dir} {flags}"),
-    ));
+/// Trains, and gives what is said on stderr.
+fn train(dir: &Path, save_dir: &str, flags: &str) -> String {
+    let output = run(dir, "train", &format!("{TRAIN} --save-dir {save_dir} {flags}"));
+    succeed(&output);
+    String::from_utf8(output.stderr).unwrap()
 }
 
 /// Files of a checkpoint that hold tensors and dictionaries.
@@ -109,7 +110,11 @@ fn a_run_that_goes_through_fairseq_s_format_ends_as_an_uninterrupted_one() {
             let read = |folder: &str| fs::read(dir.join(folder).join("checkpoint_last").join(file)).unwrap();
             assert!(read(name) == read(&format!("{name}-back")), "{name} {file}");
         }
-        train(dir, &format!("{name}-back"), "--max-update 30");
+        let last = |folder: &str| dir.join(folder).join("checkpoint_last");
+        assert_moved(&last(name), &last("whole"), 1e-3);
+        // A run that began anew would end with the same bits.
+        let said = train(dir, &format!("{name}-back"), "--max-update 30");
+        assert!(said.contains("resuming after update"), "{said}");
         for file in FILES {
             let read = |folder: &str| fs::read(dir.join(folder).join("checkpoint_last").join(file)).unwrap();
             assert!(read("whole") == read(&format!("{name}-back")), "{name} {file}");
@@ -139,6 +144,8 @@ fn a_converted_model_translates_alike() {
     assert!(expected.contains("H-0\t"));
     assert_eq!(generate("from-pt"), expected);
     assert_eq!(generate("weights"), expected);
+    train(dir, "other", "--max-update 20 --seed 2");
+    assert_ne!(generate("other/checkpoint_last"), expected, "the weights matter");
 }
 
 #[test]

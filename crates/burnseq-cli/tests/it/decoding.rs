@@ -155,6 +155,7 @@ fn references_are_scored_instead_of_translations() {
 fn prefixes_blocked_ngrams_and_lengths_are_kept() {
     let dir = folder();
     let out = lines(dir.path(), "--prefix-size 2");
+    assert_eq!(hypotheses(&out).len(), 21);
     for (id, reference) in lines_of(&out, 'T') {
         let prefix: Vec<&str> = reference[0].split(' ').take(2).collect();
         let found: Vec<String> = hypotheses(&out)[&id][0]
@@ -178,6 +179,7 @@ fn prefixes_blocked_ngrams_and_lengths_are_kept() {
     assert!(repeating("") > 0);
     assert_eq!(repeating("--no-repeat-ngram-size 1"), 0);
     let out = stdout(&generate(dir.path(), &["data-bin", "--match-source-len"]));
+    assert_eq!(hypotheses(&out).len(), 21);
     for (id, source) in lines_of(&out, 'S') {
         let scores = lines_of(&out, 'P')[&id][0].split(' ').count();
         assert_eq!(scores, source[0].split(' ').count() + 2); // </s> counts on either side
@@ -200,7 +202,9 @@ fn what_is_drawn_depends_on_the_seed_and_not_on_the_batches() {
         assert_ne!(first, scores("--seed 4"), "{kind}");
     }
     let groups = "--beam 3 --nbest 3 --diverse-beam-groups 3 --diverse-beam-strength 50";
-    for scores in lines_of(&lines(dir.path(), groups), 'P').values() {
+    let scores = lines_of(&lines(dir.path(), groups), 'P');
+    assert_eq!(scores.len(), 21);
+    for scores in scores.values() {
         let first = |number: usize| scores[number].split(' ').next().unwrap();
         assert!(
             first(0) != first(1) && first(1) != first(2) && first(0) != first(2),
@@ -218,6 +222,7 @@ fn what_is_drawn_depends_on_the_seed_and_not_on_the_batches() {
 fn shards_divide_the_sentences() {
     let dir = folder();
     let all = hypotheses(&lines(dir.path(), "--batch-size 4"));
+    assert_eq!(all.len(), 21);
     let mut united = BTreeMap::new();
     for shard in 0..3 {
         let out = lines(
@@ -235,6 +240,7 @@ fn shards_divide_the_sentences() {
 fn results_go_to_a_file_of_the_folder_that_is_named() {
     let dir = folder();
     let expected = lines(dir.path(), "--gen-subset valid");
+    assert_eq!(hypotheses(&expected).len(), 9);
     assert_eq!(lines(dir.path(), "--gen-subset valid --results-path a/b"), "");
     assert_eq!(
         fs::read_to_string(dir.path().join("a/b/generate-valid.txt")).unwrap(),
@@ -266,12 +272,11 @@ fn unknown_tokens_become_words_of_the_source() {
     let dir = folder();
     // Nothing but `<unk>` is worth producing.
     let unknown = "--unkpen=-99 --max-len-b 3";
-    assert!(
-        hypotheses(&lines(dir.path(), unknown))
-            .values()
-            .all(|tokens| tokens[0] == "<unk> <unk> <unk>")
-    );
+    let found = hypotheses(&lines(dir.path(), unknown));
+    assert_eq!(found.len(), 21);
+    assert!(found.values().all(|tokens| tokens[0] == "<unk> <unk> <unk>"));
     let out = lines(dir.path(), &format!("{unknown} --replace-unk --print-alignment"));
+    assert_eq!(hypotheses(&out).len(), 21);
     for (id, tokens) in hypotheses(&out) {
         let source = lines_of(&out, 'S')[&id][0].clone();
         let source: Vec<&str> = source.split(' ').collect();
@@ -466,12 +471,17 @@ fn narrow_precision_changes_scores_a_little() {
         lines.flatten().map(score).collect()
     };
     let full = scores("--cpu");
+    // The scores of the sentences lie far apart, beside what rounding may do.
+    let most = full.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let least = full.iter().copied().fold(f32::INFINITY, f32::min);
+    assert!(most - least > 0.5, "{full:?}");
     for precision in ["--bf16", "--precision fp16"] {
         let narrow = scores(&format!("--cpu {precision}"));
         assert_ne!(narrow, full, "{precision}");
+        assert_eq!((narrow.len(), full.len()), (21, 21), "{precision}");
         for (narrow, full) in narrow.iter().zip(&full) {
             assert!(
-                (narrow - full).abs() < 0.02 * full.abs(),
+                (narrow - full).abs() < 0.02,
                 "{precision}: {narrow} instead of {full}"
             );
         }

@@ -1,5 +1,6 @@
 //! `generate` as a user runs it: lines, scores, raw text, exit codes, the error block.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -64,13 +65,19 @@ fn the_order_and_the_batches_change_no_line() {
             dir.path(),
             &format!("data-bin --nbest 2 --max-len-a 1 --max-len-b 5 {flags}"),
         ));
-        ['S', 'T', 'H', 'D'].map(|kind| lines_of(&out, kind))
+        ['S', 'T', 'H', 'D', 'P'].map(|kind| lines_of(&out, kind))
     };
     let together = blocks("");
+    assert!(together.iter().all(|lines| lines.len() == 21));
+    // Those of another sentence would be noticed.
+    let scores: BTreeSet<&Vec<String>> = together[4].values().collect();
+    assert!(scores.len() > 10, "{scores:?}");
     for flags in ["--batch-size 1", "--max-tokens 20", "--in-order"] {
         let other = blocks(flags);
         for (a, b) in together.iter().zip(&other) {
+            assert_eq!(a.len(), b.len(), "{flags}");
             for (id, lines) in a {
+                assert_eq!(lines.len(), b[id].len(), "{flags}: sentence {id}");
                 for (a, b) in lines.iter().zip(&b[id]) {
                     let text = |line: &str| line.rsplit('\t').next().unwrap().to_owned();
                     assert_eq!(text(a), text(b), "{flags}");
@@ -149,6 +156,7 @@ fn raw_text_gives_one_line_for_each_line() {
         "--input - --beam 2 --max-len-b 8",
         test.as_bytes(),
     ));
+    assert_eq!(out.lines().count(), 21);
     for (id, line) in out.lines().enumerate() {
         assert_eq!(lines_of(&dataset, 'D')[&id][0].split_once('\t').unwrap().1, line);
     }

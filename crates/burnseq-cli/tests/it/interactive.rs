@@ -1,5 +1,6 @@
 //! `interactive` as a user runs it: groups of lines, any bytes, pauses, wrong usage.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -39,7 +40,10 @@ fn every_line_gives_the_group_that_generate_gives_for_its_sentence() {
     let generate = "data-bin --beam 3 --nbest 2 --max-len-b 8 --remove-bpe --print-alignment";
     let generate: Vec<&str> = generate.split(' ').collect();
     let expected = stdout(&run(env!("CARGO_BIN_EXE_generate"), dir.path(), &generate, b""));
-    for kind in ['S', 'D', 'A'] {
+    // Lines that change places would be noticed.
+    let scores: BTreeSet<Vec<String>> = lines_of(&out, 'P').into_values().collect();
+    assert!(scores.len() > 10, "{scores:?}");
+    for kind in ['S', 'D', 'A', 'P'] {
         let text = |out: &str| -> Vec<Vec<String>> {
             let text = |line: &String| line.rsplit('\t').next().unwrap().to_owned();
             lines_of(out, kind)
@@ -65,7 +69,7 @@ fn every_line_gives_the_group_that_generate_gives_for_its_sentence() {
         let text = |out: &str| -> Vec<String> {
             let text = |line: &&str| line.rsplit('\t').next().unwrap().to_owned();
             out.lines()
-                .filter(|line| line.starts_with(['S', 'D']))
+                .filter(|line| line.starts_with(['S', 'D', 'P']))
                 .map(|line| text(&line))
                 .collect()
         };

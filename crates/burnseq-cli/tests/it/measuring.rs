@@ -79,6 +79,24 @@ fn the_benchmark_takes_the_batches_of_a_file_in_their_order() {
 }
 
 #[test]
+fn the_benchmark_measures_updates_that_learn() {
+    let toy = Toy::new();
+    fs::write(toy.dir.path().join("batches"), "0 1 2 3 4 5 6 7\n".repeat(21)).unwrap();
+    let last_loss = |updates: u32| {
+        let flags = format!(
+            "--benchmark {updates} --benchmark-warmup 1 --benchmark-batches batches --src-vocab 40 --tgt-vocab 48 --cpu \
+             --arch transformer_tiny --dropout 0 --lr 1e-2 --warmup-updates 5 \
+             --lengths data-bin/train.xx-yy.xx.idx data-bin/train.xx-yy.yy.idx"
+        );
+        let output = succeed(toy.tool(env!("CARGO_BIN_EXE_train"), &flags));
+        let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+        line["last_loss"].as_f64().unwrap()
+    };
+    let (first, last) = (last_loss(1), last_loss(20));
+    assert!(last < 0.5 * first, "{first} fell to {last} only");
+}
+
+#[test]
 fn the_device_is_compared_with_the_processor() {
     let toy = Toy::new();
     let check = |flags: &str| {

@@ -157,6 +157,26 @@ fn a_second_run_is_refused_unless_told_to_overwrite() {
 }
 
 #[test]
+fn default_sets_may_be_compressed() {
+    let dir = corpus();
+    let data = dir.path().join("data");
+    for entry in fs::read_dir(&data).unwrap() {
+        let gzip = Command::new("gzip").arg(entry.unwrap().path()).status();
+        assert!(gzip.unwrap().success());
+    }
+    let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en", "--bpe", "none"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("there is no"), "{}", stderr(&output));
+    for split in ["valid", "test"] {
+        assert!(
+            dir.path()
+                .join(format!("data-bin/{split}.de-en.de.idx"))
+                .is_file()
+        );
+    }
+}
+
+#[test]
 fn default_sets_that_are_absent_are_noted() {
     let dir = corpus();
     fs::remove_file(dir.path().join("data/test.de")).unwrap();

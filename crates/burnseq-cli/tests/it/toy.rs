@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use burnseq_data::{Dtype, IndexedDataset, IndexedWriter, Mt19937};
+use burnseq_testing::{larger, largest_difference};
 use burnseq_text::Dictionary;
+use burnseq_train::Checkpoint;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -136,6 +138,33 @@ pub fn stderr(output: &Output) -> String {
 pub fn succeed(output: Output) -> Output {
     assert!(output.status.success(), "{}", stderr(&output));
     output
+}
+
+/// Makes sure that a run succeeded and went on from a checkpoint, with the last `epochs` epochs. A run that began anew
+/// would end with the same bits.
+#[track_caller]
+pub fn resumed(output: Output, epochs: usize) -> Output {
+    let output = succeed(output);
+    let said = stderr(&output);
+    assert!(said.contains("resuming after update"), "{said}");
+    assert_eq!(logged(&output, "train_loss").len(), epochs, "{said}");
+    output
+}
+
+/// Makes sure that some weight of the checkpoint `after` is at least `least` away from that of `before`: without an
+/// optimiser that does something, any two runs end with the same bits.
+#[track_caller]
+pub fn assert_moved(before: &Path, after: &Path, least: f64) {
+    let tensors = |path: &Path| Checkpoint::open(path).unwrap().model_tensors().unwrap();
+    let (before, after) = (tensors(before), tensors(after));
+    let moved = after.iter().fold(0.0, |moved, (name, after)| {
+        let [after, before] = [after, &before[name]].map(|data| data.as_slice::<f32>().unwrap());
+        larger(moved, largest_difference(name, after, before))
+    });
+    assert!(
+        moved >= least,
+        "no weight moved by more than {moved:e}, at least {least:e} is expected"
+    );
 }
 
 /// The run fails with this exit code and an error that holds all `parts`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use burnseq_data::{DatasetDir, Dtype, IndexedWriter, Mt19937, PairOptions};
 use burnseq_train::Checkpoint;
 
-use crate::toy::{Toy, log, logged, refused, stderr, succeed};
+use crate::toy::{Toy, assert_moved, log, logged, refused, resumed, stderr, succeed};
 
 fn file(checkpoint: &Path, name: &str) -> Vec<u8> {
     fs::read(checkpoint.join(name)).unwrap()
@@ -22,7 +22,7 @@ fn a_resumed_run_with_a_moving_average_ends_with_the_same_bits() {
     let flags = "--store-ema --ema-decay 0.9 --ema-start-update 5 --dropout 0.2 --max-tokens 64 --lr 1e-2 --warmup-updates 5";
     succeed(toy.run("whole", &format!("{flags} --max-epoch 3")));
     succeed(toy.run("parts", &format!("{flags} --max-epoch 2")));
-    succeed(toy.run("parts", &format!("{flags} --max-epoch 3")));
+    resumed(toy.run("parts", &format!("{flags} --max-epoch 3")), 1);
     let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
     for name in ["model.safetensors", "raw.safetensors", "optimizer.safetensors"] {
         assert!(file(&last("whole"), name) == file(&last("parts"), name), "{name}");
@@ -46,17 +46,19 @@ fn a_resumed_run_with_a_moving_average_ends_with_the_same_bits() {
 #[test]
 fn batches_as_large_as_memory_allows_are_for_gpus_but_a_run_keeps_those_it_began_with() {
     let toy = Toy::new();
-    let auto = "--max-tokens auto --max-epoch";
+    let flags = "--lr 5e-3 --warmup-updates 5";
+    let auto = format!("{flags} --max-tokens auto --max-epoch");
     let expected = ["--max-tokens auto", "memory of a GPU", "give a number"];
     refused(&toy.run("parts", &format!("{auto} 2")), 2, &expected);
 
-    succeed(toy.run("whole", "--max-tokens 64 --max-epoch 2"));
-    succeed(toy.run("parts", "--max-tokens 64 --max-epoch 1"));
-    let rest = succeed(toy.run("parts", &format!("{auto} 2")));
+    succeed(toy.run("whole", &format!("{flags} --max-tokens 64 --max-epoch 2")));
+    succeed(toy.run("parts", &format!("{flags} --max-tokens 64 --max-epoch 1")));
+    let rest = resumed(toy.run("parts", &format!("{auto} 2")), 1);
     assert!(stderr(&rest).contains("--max-tokens auto: 64 tokens, as the run began"));
     let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
     let model = |name: &str| file(&last(name), "model.safetensors");
     assert!(model("whole") == model("parts"));
+    assert_moved(&toy.save_dir("whole").join("checkpoint1"), &last("whole"), 5e-3);
 }
 
 #[test]
@@ -64,14 +66,15 @@ fn every_optimiser_learns_and_resumes_exactly() {
     for flags in [
         "--optimizer sgd --momentum 0.9 --lr 0.3",
         "--optimizer nag --momentum 0.9 --lr 0.3",
+        "--optimizer adam --lr 3e-3",
     ] {
         let toy = Toy::new();
         let flags = format!("{flags} --lr-scheduler fixed --clip-norm 1 --dropout 0.1 --max-tokens 128");
         let whole = succeed(toy.run("whole", &format!("{flags} --max-epoch 6")));
         let loss = logged(&whole, "valid_loss");
-        assert!(loss[5] < loss[0] - 0.2, "{flags}: {loss:?}");
+        assert!(loss[5] < loss[0] - 0.3, "{flags}: {loss:?}");
         succeed(toy.run("parts", &format!("{flags} --max-epoch 3")));
-        succeed(toy.run("parts", &format!("{flags} --max-epoch 6")));
+        resumed(toy.run("parts", &format!("{flags} --max-epoch 6")), 3);
         let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
         for name in ["model.safetensors", "optimizer.safetensors"] {
             assert!(
@@ -91,9 +94,11 @@ fn accuracy_is_logged_and_chooses_the_best_checkpoint() {
     let valid = logged(&output, "valid_accuracy");
     assert_eq!((valid.len(), logged(&output, "train_accuracy").len()), (8, 8));
     assert!(
-        valid[7] > valid[0] && valid.iter().all(|share| (0.0..=100.0).contains(share)),
+        valid[7] > valid[0] + 20.0 && valid.iter().all(|share| (0.0..=100.0).contains(share)),
         "{valid:?}"
     );
+    // The most frequent token, `</s>`, is a fifth of all.
+    assert!(valid[7] > 60.0, "{valid:?}");
     let best = valid.iter().copied().fold(0.0, f64::max);
     assert_eq!(logged(&output, "valid_best_accuracy")[7], best);
     refused(
@@ -108,7 +113,9 @@ fn the_weights_of_another_run_are_taken_once() {
     let toy = Toy::new();
     let flags = "--dropout 0 --lr 5e-3 --warmup-updates 5 --max-tokens 128 --no-epoch-checkpoints";
     let first = succeed(toy.run("first", &format!("{flags} --max-epoch 4")));
-    let reached = logged(&first, "valid_loss")[3];
+    let losses = logged(&first, "valid_loss");
+    let reached = losses[3];
+    assert!(reached < losses[0] - 0.5, "{losses:?}");
     let per_epoch = updates(&first)[0];
 
     let finetune = format!("{flags} --finetune-from-model first/checkpoint_last");
@@ -306,10 +313,15 @@ fn a_checkpoint_says_how_to_train_it_again() {
         "--config first/checkpoint_last --save-dir again --cpu --log-format json",
     );
     let again = succeed(again);
-    assert_eq!(logged(&first, "valid_loss"), logged(&again, "valid_loss"));
-    assert_eq!(logged(&first, "valid_bleu"), logged(&again, "valid_bleu"));
+    for key in ["valid_loss", "valid_bleu"] {
+        let values = logged(&first, key);
+        assert_eq!(values.len(), 2, "{key}");
+        assert_eq!(values, logged(&again, key), "{key}");
+    }
     let model = |name: &str| file(&toy.save_dir(name).join("checkpoint_last"), "model.safetensors");
     assert!(model("first") == model("again"));
+    let run = toy.save_dir("first");
+    assert_moved(&run.join("checkpoint1"), &run.join("checkpoint_last"), 1e-3);
     // Flags win over the file.
     let longer = toy.tool(
         env!("CARGO_BIN_EXE_train"),
@@ -407,7 +419,8 @@ fn write_raw(toy: &Toy) {
 fn text_is_learnt_from_as_the_ids_it_stands_for() {
     let mut toy = Toy::new();
     write_raw(&toy);
-    succeed(toy.run("ids", "--max-epoch 2 --dataset-impl mmap"));
+    let flags = "--max-epoch 2 --max-tokens 100 --lr 5e-3 --warmup-updates 5";
+    succeed(toy.run("ids", &format!("{flags} --dataset-impl mmap")));
     refused(
         &toy.run("none", "--max-epoch 2 --dataset-impl raw"),
         1,
@@ -415,7 +428,7 @@ fn text_is_learnt_from_as_the_ids_it_stands_for() {
     );
 
     toy.data = toy.dir.path().join("raw");
-    succeed(toy.run("text", "--max-epoch 2 --dataset-impl raw"));
+    succeed(toy.run("text", &format!("{flags} --dataset-impl raw")));
     refused(
         &toy.run("none", "--max-epoch 2 --dataset-impl mmap"),
         1,
@@ -423,16 +436,17 @@ fn text_is_learnt_from_as_the_ids_it_stands_for() {
     );
     let weights = |name: &str| file(&toy.save_dir(name).join("checkpoint_last"), "model.safetensors");
     assert!(weights("ids") == weights("text"), "the weights differ");
+    let ids = toy.save_dir("ids");
+    assert_moved(&ids.join("checkpoint1"), &ids.join("checkpoint_last"), 5e-3);
 
     let validate = |flags: &str| {
         let flags = format!("{flags} --path text/checkpoint_last -s xx -t yy --cpu --log-format json");
         toy.tool(env!("CARGO_BIN_EXE_validate"), &flags)
     };
     let loss = |flags: &str| logged(&succeed(validate(flags)), "valid_loss");
-    assert_eq!(
-        loss("raw --dataset-impl raw"),
-        loss("data-bin --dataset-impl mmap")
-    );
+    let of_text = loss("raw --dataset-impl raw");
+    assert_eq!(of_text.len(), 1);
+    assert_eq!(of_text, loss("data-bin --dataset-impl mmap"));
     refused(&validate("raw --dataset-impl mmap"), 1, &["there is no split"]);
 }
 
@@ -473,9 +487,17 @@ fn bpe_dropout_changes_what_is_learned_from_and_resumes_exactly() {
     let plain = train("plain", "--max-epoch 3");
     let whole = train("whole", "--bpe-dropout 0.4 --max-epoch 3");
     train("parts", "--bpe-dropout 0.4 --max-epoch 2");
-    train("parts", "--bpe-dropout 0.4 --max-epoch 3 --num-workers 0");
+    resumed(
+        train("parts", "--bpe-dropout 0.4 --max-epoch 3 --num-workers 0"),
+        1,
+    );
     let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
-    assert!(file(&last("whole"), "model.safetensors") == file(&last("parts"), "model.safetensors"));
+    let model = |name: &str| file(&last(name), "model.safetensors");
+    assert!(model("whole") == model("parts"));
+    assert!(
+        model("whole") != model("plain"),
+        "nothing is learned, or the same"
+    );
     let (stored, drawn) = (tokens(&plain), tokens(&whole));
     assert_eq!(stored[0], stored[2]);
     assert!(

@@ -13,6 +13,9 @@ fn what_validate_finds_is_what_training_logged() {
                  --eval-bleu --report-accuracy --label-smoothing 0.2";
     let trained = succeed(toy.run("run", flags));
     let last = |key: &str| logged(&trained, key).pop().unwrap();
+    // Weights that were never trained would not do.
+    let first_loss = logged(&trained, "valid_loss")[0];
+    assert!(last("valid_loss") < first_loss - 1.0 && last("valid_bleu") > 5.0);
 
     let flags = "data-bin --path run/checkpoint_last.pt --cpu --log-format json --eval-bleu --valid-subset valid,train";
     let output = succeed(toy.tool(VALIDATE, flags));
@@ -32,7 +35,8 @@ fn what_validate_finds_is_what_training_logged() {
     ] {
         assert_eq!(lines[0][key].as_f64(), Some(last(key)), "{key} in {}", lines[0]);
     }
-    assert!(lines[1]["train_loss"].as_f64().is_some(), "{}", lines[1]);
+    let train_loss = lines[1]["train_loss"].as_f64().unwrap();
+    assert!(train_loss > 0.0 && train_loss < first_loss - 1.0, "{}", lines[1]);
 
     let output = succeed(toy.tool(
         VALIDATE,

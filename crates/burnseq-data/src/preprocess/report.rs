@@ -1,6 +1,8 @@
 //! What a run did: saved as JSON beside the data, shown as a table at the end.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -55,7 +57,10 @@ impl Report {
         let mut json = serde_json::to_string_pretty(self)
             .expect("a report has string keys and no numbers that JSON lacks");
         json.push('\n');
-        std::fs::write(&path, json).map_err(Error::write(&path))
+        let mut file = File::create(&path).map_err(Error::write(&path))?;
+        file.write_all(json.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(Error::write(&path))
     }
 }
 

@@ -98,6 +98,11 @@ impl Staging {
             }
             moved.push(target);
         }
+        // So that the new names outlive a loss of power, where folders can be synchronised.
+        #[cfg(unix)]
+        File::open(&self.destdir)
+            .and_then(|folder| folder.sync_all())
+            .map_err(Error::write(&self.destdir))?;
         Ok(())
     }
 }

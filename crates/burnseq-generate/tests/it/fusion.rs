@@ -72,7 +72,9 @@ fn scores_are_weighted_sums_over_both_models() {
         .collect();
     let scorer = burnseq_generate::Scorer::new(GenerateOptions::default()).unwrap();
     for (source, hypotheses) in sources.iter().zip(decode(&model, &sources, 0.7)) {
+        assert_eq!(hypotheses.len(), 5);
         for hypothesis in hypotheses {
+            assert_eq!(hypothesis.positional_scores.len(), hypothesis.tokens.len());
             let models = std::slice::from_ref(&model);
             let targets = [hypothesis.tokens.clone()];
             let scored = scorer

@@ -1,5 +1,7 @@
 //! What holds for any model and any options.
 
+use std::collections::HashSet;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use burnseq_generate::{ConstraintOrder, GenerateError, GenerateOptions, Generator, Hypothesis, Source};
@@ -125,6 +127,9 @@ fn batch_mates_change_nothing() {
             ..Default::default()
         };
         let together = generate(&model, &sources, &options);
+        // Sentences that change places would be noticed.
+        let scores: HashSet<u32> = together.iter().map(|found| found[0].score.to_bits()).collect();
+        assert!(scores.len() > 12, "{scores:?}");
         for (index, source) in sources.iter().enumerate() {
             let alone = generate(&model, std::slice::from_ref(source), &options);
             assert_same(
@@ -154,8 +159,10 @@ fn scores_are_those_of_a_pass_over_the_whole_sentence() {
         ..Default::default()
     };
     for (source, hypotheses) in sources.iter().zip(generate(&model, &sources, &options)) {
+        assert_eq!(hypotheses.len(), 5);
         for hypothesis in hypotheses {
             let expected = forced(&model, source, &hypothesis.tokens);
+            assert_eq!(hypothesis.positional_scores.len(), expected.len());
             for (score, expected) in hypothesis.positional_scores.iter().zip(&expected) {
                 assert!(
                     (f64::from(*score) - expected).abs() < 1e-5,
@@ -227,7 +234,7 @@ fn every_source_gets_sorted_hypotheses_within_the_limits() {
                 );
                 assert_eq!(hypothesis.positional_scores.len(), hypothesis.tokens.len());
             }
-            let distinct: std::collections::HashSet<_> = hypotheses.iter().map(|h| &h.tokens).collect();
+            let distinct: HashSet<_> = hypotheses.iter().map(|h| &h.tokens).collect();
             assert_eq!(distinct.len(), hypotheses.len());
         }
     }

@@ -18,6 +18,7 @@ fn references_score_as_in_fairseq() {
     let scorer = Scorer::new(options()).unwrap();
     let (mut worst_score, mut worst_positional) = (0.0_f64, 0.0_f64);
     let ids: Vec<usize> = (0..golden.test.len()).collect();
+    assert_eq!(ids.len(), stored.hypotheses.len());
     for ids in ids.chunks(64) {
         let examples: Vec<_> = ids.iter().map(|&id| golden.test.example(id)).collect();
         let sources: Vec<Source> = examples
@@ -114,6 +115,7 @@ fn a_search_scores_what_it_finds_as_the_scorer_does() {
             .unwrap();
         scorer.attend(models, &sources, &mut found, &device).unwrap();
         for (source, found) in sources.iter().zip(&found) {
+            assert_eq!(found.len(), 3);
             for found in found {
                 let alone = scorer
                     .score(
@@ -133,6 +135,7 @@ fn a_search_scores_what_it_finds_as_the_scorer_does() {
 fn assert_close(a: &Hypothesis, b: &Hypothesis) {
     assert_eq!(a.tokens, b.tokens);
     assert!((a.score - b.score).abs() < 1e-5, "{} and {}", a.score, b.score);
+    assert_eq!(a.positional_scores.len(), b.positional_scores.len());
     for (a, b) in a.positional_scores.iter().zip(&b.positional_scores) {
         assert!((a - b).abs() < 1e-5, "{a} and {b}");
     }

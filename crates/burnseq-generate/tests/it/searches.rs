@@ -41,7 +41,9 @@ fn siblings_are_as_diverse_as_in_fairseq() {
     };
     let plain = |id| Source::new(id as u64, golden.test.example(id).source);
     let found = decode(&golden, &options, plain);
-    for (id, (found, expected)) in found.iter().zip(recorded().diversity_rate).enumerate() {
+    let recorded = recorded().diversity_rate;
+    assert_eq!(recorded.len(), found.len());
+    for (id, (found, expected)) in found.iter().zip(recorded).enumerate() {
         assert_eq!(found.len(), expected.len(), "sentence {id}");
         for (found, expected) in found.iter().zip(expected) {
             let found = f64::from(found.score_base2());

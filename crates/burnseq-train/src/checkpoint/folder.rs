@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -23,7 +23,7 @@ const OLD: &str = ".old";
 #[derive(Debug)]
 pub(super) struct Staging {
     save_dir: PathBuf,
-    folder: TempDir,
+    folder: Temporary,
     files: BTreeMap<String, FileInfo>,
 }
 
@@ -105,13 +105,41 @@ impl Staging {
     }
 }
 
-/// A folder in `save_dir`, which is made if necessary, that is removed when it is dropped, or by [`recover`].
-pub(crate) fn temporary_in(save_dir: &Path) -> Result<TempDir> {
+/// A folder that is removed when it is dropped or, where its process was killed, by whoever writes to the same place next.
+#[derive(Debug)]
+pub(crate) struct Temporary {
+    folder: TempDir,
+    /// Held while the process lives, so that others can tell; `None` where folders cannot be locked.
+    _lock: Option<File>,
+}
+
+impl Temporary {
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Gives up the folder without removing it.
+    fn keep(self) -> PathBuf {
+        self.folder.keep()
+    }
+}
+
+impl From<TempDir> for Temporary {
+    /// A folder elsewhere, whose place nobody cleans.
+    fn from(folder: TempDir) -> Self {
+        Self { folder, _lock: None }
+    }
+}
+
+/// A temporary folder in `save_dir`, which is made if necessary and freed of what killed processes have left.
+pub(crate) fn temporary_in(save_dir: &Path) -> Result<Temporary> {
     let failed = |source| Error::Write {
         path: save_dir.to_owned(),
         source,
     };
     fs::create_dir_all(save_dir).map_err(failed)?;
+    remove_abandoned(save_dir, false);
     let mut builder = tempfile::Builder::new();
     builder.prefix(WRITING);
     #[cfg(unix)]
@@ -120,13 +148,45 @@ pub(crate) fn temporary_in(save_dir: &Path) -> Result<TempDir> {
         // What `fs::create_dir` asks for; the umask takes its share.
         builder.permissions(fs::Permissions::from_mode(0o777));
     }
-    builder.tempdir_in(save_dir).map_err(failed)
+    loop {
+        let folder = builder.tempdir_in(save_dir).map_err(failed)?;
+        let lock = File::open(folder.path()).ok().filter(|file| file.lock().is_ok());
+        // Another process may have taken it for abandoned before it was locked.
+        if folder.path().exists() {
+            return Ok(Temporary { folder, _lock: lock });
+        }
+    }
+}
+
+/// Removes temporary folders whose process is gone, which their locks tell. Where folders cannot be locked, as on Windows
+/// and some network file systems, only a caller who is `alone` in `save_dir` can say so.
+fn remove_abandoned(save_dir: &Path, alone: bool) {
+    let Ok(names) = list(save_dir) else {
+        return; // making a folder there tells what is wrong
+    };
+    for name in names.iter().filter(|name| name.starts_with(WRITING)) {
+        let path = save_dir.join(name);
+        if !path.is_dir() {
+            continue;
+        }
+        // Open, and thus locked, until the folder is removed.
+        let folder = File::open(&path);
+        let is_abandoned = match folder.as_ref().map(File::try_lock) {
+            Ok(Ok(())) => true,
+            Ok(Err(TryLockError::WouldBlock)) => false,
+            Ok(Err(_)) | Err(_) => alone,
+        };
+        if is_abandoned {
+            // Somebody else may have removed it.
+            let _ = fs::remove_dir_all(&path);
+        }
+    }
 }
 
 /// Removes half-written folders from `save_dir` and completes replacements that were interrupted.
 ///
-/// Call it before a run writes its first checkpoint; not while another run writes to the same folder.
-/// A folder that does not exist has nothing to recover.
+/// Call it before a run writes its first checkpoint; not while another process writes to the same folder, where folders
+/// cannot be locked. A folder that does not exist has nothing to recover.
 ///
 /// # Errors
 /// The folder cannot be read or changed.
@@ -134,15 +194,14 @@ pub fn recover(save_dir: &Path) -> Result<()> {
     if !save_dir.exists() {
         return Ok(());
     }
+    remove_abandoned(save_dir, true);
     for name in list(save_dir)? {
         let path = save_dir.join(&name);
         let failed = |source| Error::Write {
             path: path.clone(),
             source,
         };
-        if name.starts_with(WRITING) && path.is_dir() {
-            fs::remove_dir_all(&path).map_err(failed)?;
-        } else if let Some(target) = replaced_name(&name) {
+        if let Some(target) = replaced_name(&name) {
             let target = save_dir.join(target);
             if target.exists() {
                 fs::remove_dir_all(&path).map_err(failed)?;
@@ -194,7 +253,7 @@ fn replaced_name(name: &str) -> Option<&str> {
 
 /// Replaces a folder where the file system cannot exchange two: for a moment only `.NAME.old` exists,
 /// which [`locate`] finds.
-fn replace_in_two_steps(folder: TempDir, target: &Path) -> io::Result<()> {
+fn replace_in_two_steps(folder: Temporary, target: &Path) -> io::Result<()> {
     let old = old_path(target).ok_or_else(|| io::Error::other("the name of the folder is not UTF-8"))?;
     if old.exists() {
         fs::remove_dir_all(&old)?;
@@ -362,6 +421,24 @@ mod tests {
         assert_eq!(list(dir.path()).unwrap(), ["checkpoint_last"]);
         assert!(!killed.exists());
         recover(&dir.path().join("missing")).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let living = staged(dir.path(), "one");
+        let killed = staged(dir.path(), "half").folder.keep();
+        let file = dir.path().join(".writing-file");
+        fs::write(&file, "of another kind").unwrap();
+        let second = staged(dir.path(), "two");
+        assert!(!killed.exists() && file.exists());
+        recover(dir.path()).unwrap();
+        living.publish("checkpoint1").unwrap();
+        second.publish("checkpoint2").unwrap();
+        fs::remove_file(file).unwrap();
+        assert_eq!(list(dir.path()).unwrap(), ["checkpoint1", "checkpoint2"]);
+        assert_eq!(content(dir.path(), "checkpoint1"), "one");
     }
 
     #[test]

@@ -45,8 +45,8 @@ use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
 
 pub use folder::recover;
-pub(crate) use folder::temporary_in;
-pub use importer::Importer;
+pub(crate) use folder::{Temporary, temporary_in};
+pub use importer::{ImportScope, Importer};
 pub use meta::{CheckpointMeta, FORMAT_VERSION, FileInfo, TaskInfo};
 pub use retention::Retention;
 pub(crate) use retention::Standing;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{at_least_zero, refuse, single_rate};
 use crate::Result;
+use crate::error::ConfigProblems;
 
 /// Configuration of [`Cosine`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,19 +41,24 @@ impl Default for CosineConfig {
 
 impl CosineConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        at_least_zero("--warmup-init-lr", self.warmup_init_lr.unwrap_or(0.0))?;
-        at_least_zero("--min-lr", self.min_lr)?;
-        at_least_zero("--lr-shrink", self.lr_shrink)?;
+        let mut problems = ConfigProblems::default();
+        for (option, value) in [
+            ("--warmup-init-lr", self.warmup_init_lr.unwrap_or(0.0)),
+            ("--min-lr", self.min_lr),
+            ("--lr-shrink", self.lr_shrink),
+        ] {
+            problems.take(at_least_zero(option, value));
+        }
         if self.lr_period_updates == Some(0) {
-            return refuse("--lr-period-updates must be at least 1, got 0".to_owned());
+            problems.say("--lr-period-updates must be at least 1, got 0");
         }
         if !(self.t_mult >= 1.0 && self.t_mult.is_finite()) {
-            return refuse(format!(
+            problems.say(format!(
                 "--t-mult must be a number of at least 1, got {}",
                 self.t_mult
             ));
         }
-        Ok(())
+        problems.into_result()
     }
 
     pub(super) fn init(&self, lr: &[f64], max_update: Option<u64>) -> Result<Cosine> {
@@ -97,6 +103,10 @@ pub struct Cosine {
 }
 
 impl Cosine {
+    pub(super) fn warmup_updates(&self) -> u64 {
+        self.config.warmup_updates
+    }
+
     pub(super) fn lr_at(&self, update: u64, _epoch: usize) -> f64 {
         let CosineConfig {
             warmup_updates,

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{at_least_zero, refuse};
+use super::at_least_zero;
 use crate::Result;
+use crate::error::ConfigProblems;
 
 /// Configuration of [`Fixed`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,10 +30,12 @@ impl Default for FixedConfig {
 
 impl FixedConfig {
     pub(super) fn validate(&self) -> Result<()> {
+        let mut problems = ConfigProblems::default();
         if self.force_anneal == Some(0) {
-            return refuse("--force-anneal counts epochs from 1, got 0".to_owned());
+            problems.say("--force-anneal counts epochs from 1, got 0");
         }
-        at_least_zero("--lr-shrink", self.lr_shrink)
+        problems.take(at_least_zero("--lr-shrink", self.lr_shrink));
+        problems.into_result()
     }
 
     pub(super) fn init(&self, lr: &[f64], _max_update: Option<u64>) -> Result<Fixed> {
@@ -51,6 +54,10 @@ pub struct Fixed {
 }
 
 impl Fixed {
+    pub(super) fn warmup_updates(&self) -> u64 {
+        self.config.warmup_updates
+    }
+
     pub(super) fn lr_at(&self, update: u64, epoch: usize) -> f64 {
         let last = self.lr.len() - 1; // at least one rate: checked when the schedule was made
         let epoch_lr = match self.config.force_anneal {

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{at_least_zero, refuse, single_rate};
+use super::{at_least_zero, single_rate};
 use crate::Result;
+use crate::error::ConfigProblems;
 
 /// Configuration of [`InverseSqrt`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,14 +28,18 @@ impl Default for InverseSqrtConfig {
 
 impl InverseSqrtConfig {
     pub(super) fn validate(&self) -> Result<()> {
+        let mut problems = ConfigProblems::default();
         if self.warmup_updates == 0 {
-            return refuse(
+            problems.say(
                 "--lr-scheduler inverse_sqrt decays from the end of the warm-up; \
-                 --warmup-updates must be at least 1, got 0"
-                    .to_owned(),
+                 --warmup-updates must be at least 1, got 0",
             );
         }
-        at_least_zero("--warmup-init-lr", self.warmup_init_lr.unwrap_or(0.0))
+        problems.take(at_least_zero(
+            "--warmup-init-lr",
+            self.warmup_init_lr.unwrap_or(0.0),
+        ));
+        problems.into_result()
     }
 
     pub(super) fn init(&self, lr: &[f64], _max_update: Option<u64>) -> Result<InverseSqrt> {
@@ -55,6 +60,10 @@ pub struct InverseSqrt {
 }
 
 impl InverseSqrt {
+    pub(super) fn warmup_updates(&self) -> u64 {
+        self.warmup_updates as u64
+    }
+
     pub(super) fn lr_at(&self, update: u64, _epoch: usize) -> f64 {
         let n = update as f64;
         if n < self.warmup_updates {

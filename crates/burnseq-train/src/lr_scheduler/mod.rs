@@ -11,6 +11,7 @@ mod tri_stage;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::ConfigProblems;
 use crate::{Error, Result};
 
 pub use cosine::{Cosine, CosineConfig};
@@ -40,7 +41,7 @@ macro_rules! schedules {
             /// Checks the ranges that do not depend on the learning rates.
             ///
             /// # Errors
-            /// The first option out of range.
+            /// All options out of range.
             pub fn validate(&self) -> Result<()> {
                 match self {
                     $(Self::$name(config) => config.validate(),)+
@@ -51,10 +52,12 @@ macro_rules! schedules {
             /// one) and `--max-update`.
             ///
             /// # Errors
-            /// An option or a rate out of range, or a combination that defines no schedule.
+            /// All options and rates out of range, or a combination that defines no schedule.
             pub fn init(&self, lr: &[f64], max_update: Option<u64>) -> Result<LrScheduler> {
-                self.validate()?;
-                validate_rates(lr)?;
+                let mut problems = ConfigProblems::default();
+                problems.take(self.validate());
+                problems.take(validate_rates(lr));
+                problems.into_result()?;
                 Ok(match self {
                     $(Self::$name(config) => LrScheduler::$name(config.init(lr, max_update)?),)+
                 })
@@ -73,6 +76,13 @@ macro_rules! schedules {
             pub fn lr_at(&self, update: u64, epoch: usize) -> f64 {
                 match self {
                     $(Self::$name(schedule) => schedule.lr_at(update, epoch),)+
+                }
+            }
+
+            /// Updates of the warm-up: the rates of the updates behind it are those that decay.
+            pub fn warmup_updates(&self) -> u64 {
+                match self {
+                    $(Self::$name(schedule) => schedule.warmup_updates(),)+
                 }
             }
         }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{at_least_zero, refuse, single_rate};
 use crate::Result;
+use crate::error::ConfigProblems;
 
 /// Configuration of [`PolynomialDecay`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,8 +33,10 @@ impl Default for PolynomialDecayConfig {
 
 impl PolynomialDecayConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        at_least_zero("--power", self.power)?;
-        at_least_zero("--end-learning-rate", self.end_learning_rate)
+        let mut problems = ConfigProblems::default();
+        problems.take(at_least_zero("--power", self.power));
+        problems.take(at_least_zero("--end-learning-rate", self.end_learning_rate));
+        problems.into_result()
     }
 
     pub(super) fn init(&self, lr: &[f64], max_update: Option<u64>) -> Result<PolynomialDecay> {
@@ -68,6 +71,10 @@ pub struct PolynomialDecay {
 }
 
 impl PolynomialDecay {
+    pub(super) fn warmup_updates(&self) -> u64 {
+        self.config.warmup_updates
+    }
+
     pub(super) fn lr_at(&self, update: u64, _epoch: usize) -> f64 {
         let PolynomialDecayConfig {
             warmup_updates: warmup,

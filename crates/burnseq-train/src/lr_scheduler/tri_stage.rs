@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{at_least_zero, refuse, single_rate};
 use crate::Result;
+use crate::error::ConfigProblems;
 
 /// Configuration of [`TriStage`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,9 +39,10 @@ impl Default for TriStageConfig {
 
 impl TriStageConfig {
     pub(super) fn validate(&self) -> Result<()> {
-        at_least_zero("--init-lr-scale", self.init_lr_scale)?;
+        let mut problems = ConfigProblems::default();
+        problems.take(at_least_zero("--init-lr-scale", self.init_lr_scale));
         if !(self.final_lr_scale > 0.0 && self.final_lr_scale.is_finite()) {
-            return refuse(format!(
+            problems.say(format!(
                 "--final-lr-scale must be above 0, got {}",
                 self.final_lr_scale
             ));
@@ -49,12 +51,12 @@ impl TriStageConfig {
             let ratios = [warmup, hold, decay];
             let in_range = ratios.iter().all(|ratio| *ratio >= 0.0); // false for NaN, too
             if !in_range || (ratios.iter().sum::<f64>() - 1.0).abs() > 1e-6 {
-                return refuse(format!(
+                problems.say(format!(
                     "--phase-ratio must be three shares that add up to 1, got {ratios:?}"
                 ));
             }
         }
-        Ok(())
+        problems.into_result()
     }
 
     pub(super) fn init(&self, lr: &[f64], max_update: Option<u64>) -> Result<TriStage> {
@@ -95,6 +97,10 @@ pub struct TriStage {
 }
 
 impl TriStage {
+    pub(super) fn warmup_updates(&self) -> u64 {
+        self.warmup
+    }
+
     pub(super) fn lr_at(&self, update: u64, _epoch: usize) -> f64 {
         if update < self.warmup {
             return self.init + (self.peak - self.init) / self.warmup as f64 * update as f64;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::OptimizerState;
 use super::states::{Rule, States};
-use crate::{Accumulated, Error, Result};
+use crate::error::ConfigProblems;
+use crate::{Accumulated, Result};
 
 /// Configuration of [`Adam`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,22 +36,21 @@ impl AdamConfig {
     /// Checks ranges.
     ///
     /// # Errors
-    /// The first option out of range.
+    /// All options out of range.
     pub fn validate(&self) -> Result<()> {
+        let mut problems = ConfigProblems::default();
         let (beta1, beta2) = self.betas;
         if ![beta1, beta2].iter().all(|beta| (0.0..1.0).contains(beta)) {
-            return Err(Error::Config(format!(
+            problems.say(format!(
                 "--adam-betas must be two numbers of at least 0 and below 1, got ({beta1}, {beta2})"
-            )));
+            ));
         }
         for (name, value) in [("--adam-eps", self.eps), ("--weight-decay", self.weight_decay)] {
             if !(value >= 0.0 && value.is_finite()) {
-                return Err(Error::Config(format!(
-                    "{name} must be a number of at least 0, got {value}"
-                )));
+                problems.say(format!("{name} must be a number of at least 0, got {value}"));
             }
         }
-        Ok(())
+        problems.into_result()
     }
 }
 

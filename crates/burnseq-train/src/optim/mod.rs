@@ -29,7 +29,7 @@ macro_rules! optimizers {
             /// Checks ranges.
             ///
             /// # Errors
-            /// The first option out of range.
+            /// All options out of range.
             pub fn validate(&self) -> Result<()> {
                 match self {
                     $(Self::$name(config) => config.validate(),)+

@@ -4,7 +4,8 @@ use burn::module::Module;
 
 use super::OptimizerState;
 use super::states::{Rule, States};
-use crate::{Accumulated, Error, Result};
+use crate::error::ConfigProblems;
+use crate::{Accumulated, Result};
 
 /// A formula of gradient descent with momentum, as the options of one optimiser.
 pub trait Descent {
@@ -59,15 +60,16 @@ impl<C: Descent> Momentum<C> {
 
 /// Checks the ranges of the options.
 pub(super) fn validate(momentum: f64, weight_decay: f64) -> Result<()> {
+    let mut problems = ConfigProblems::default();
     if !(0.0..1.0).contains(&momentum) {
-        return Err(Error::Config(format!(
+        problems.say(format!(
             "--momentum must be at least 0 and below 1, got {momentum}"
-        )));
+        ));
     }
     if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
-        return Err(Error::Config(format!(
+        problems.say(format!(
             "--weight-decay must be a number of at least 0, got {weight_decay}"
-        )));
+        ));
     }
-    Ok(())
+    problems.into_result()
 }

@@ -30,7 +30,7 @@ impl NagConfig {
     /// Checks ranges.
     ///
     /// # Errors
-    /// The first option out of range.
+    /// All options out of range.
     pub fn validate(&self) -> Result<()> {
         momentum::validate(self.momentum, self.weight_decay)
     }

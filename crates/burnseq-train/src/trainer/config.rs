@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::criterions::{CriterionConfig, LabelSmoothedCrossEntropyConfig};
 use crate::ema::EmaConfig;
-use crate::error::{Error, Result};
 use crate::loss_scaler::LossScalingConfig;
 use crate::lr_scheduler::{InverseSqrtConfig, LrSchedulerConfig};
 use crate::optim::{AdamConfig, OptimizerConfig};
@@ -165,15 +164,6 @@ impl Default for DatasetConfig {
         }
     }
 }
-
-/// Batches that are summed for one update: an epoch has fewer.
-const MAX_UPDATE_FREQ: usize = 1_000_000;
-/// Devices of one host.
-const MAX_REPLICAS: usize = 256;
-/// Batches made ahead, each of which takes memory.
-const MAX_BUFFER: usize = 10_000;
-/// Every batch is at least as wide.
-const MAX_SEQ_LEN_MULTIPLE: usize = 1024;
 
 /// Widths on a GPU: its kernels are compiled for each shape, and are fastest on multiples of eight.
 const GPU_SEQ_LEN_MULTIPLE: usize = 8;
@@ -333,196 +323,15 @@ impl Default for CheckpointConfig {
 }
 
 impl TrainConfig {
-    /// Checks ranges and combinations, before any file is opened.
-    ///
-    /// `task_metrics` are the names that validation yields beside `loss`, `nll_loss` and `ppl`.
-    ///
-    /// # Errors
-    /// The first rule that is broken, naming the option and its value.
-    pub fn validate(&self, task_metrics: &[&str]) -> Result<()> {
-        self.criterion.validate()?;
-        self.optimizer.validate()?;
-        self.lr_scheduler
-            .init(&self.optimization.lr, self.stop.max_update)?;
-        self.validate_optimization()?;
-        self.validate_stop()?;
-        self.validate_dataset()?;
-        self.validate_checkpoint()?;
-        if let Some(ema) = &self.ema {
-            ema.validate()?;
-        }
-        if let Some(scaling) = &self.loss_scaling {
-            scaling.validate(&self.optimization.update_freq)?;
-        }
-        self.validate_metric(task_metrics)
-    }
-
     /// Batches per update in `epoch`, counted from 1, over all replicas.
     pub fn batches_per_update(&self, epoch: u32) -> usize {
         self.optimization.update_freq_in(epoch) * self.distributed_world_size
     }
-
-    fn validate_optimization(&self) -> Result<()> {
-        let optimization = &self.optimization;
-        let in_range = |freq: &usize| (1..=MAX_UPDATE_FREQ).contains(freq);
-        if optimization.update_freq.is_empty() || !optimization.update_freq.iter().all(in_range) {
-            return refuse(format!(
-                "--update-freq must list numbers of at least 1 and at most {MAX_UPDATE_FREQ}, got {:?}",
-                optimization.update_freq
-            ));
-        }
-        if !(1..=MAX_REPLICAS).contains(&self.distributed_world_size) {
-            return refuse(format!(
-                "--distributed-world-size must be at least 1 and at most {MAX_REPLICAS}, got {}",
-                self.distributed_world_size
-            ));
-        }
-        if !(optimization.clip_norm >= 0.0 && optimization.clip_norm.is_finite()) {
-            return refuse(format!(
-                "--clip-norm must be a number of at least 0 (0: no clipping), got {}",
-                optimization.clip_norm
-            ));
-        }
-        Ok(())
-    }
-
-    fn validate_stop(&self) -> Result<()> {
-        let stop = &self.stop;
-        if stop.patience == Some(0) {
-            return refuse("--patience must be at least 1, got 0".to_owned());
-        }
-        if stop.patience.is_some() && self.validation.disable_validation {
-            return refuse(
-                "patience counts validations, but there are none\n\
-                 hint: give --max-epoch or --max-update, or leave out --disable-validation"
-                    .to_owned(),
-            );
-        }
-        if let Some(hours) = stop.stop_time_hours
-            && !(hours > 0.0 && hours.is_finite())
-        {
-            return refuse(format!("--stop-time-hours must be above 0, got {hours}"));
-        }
-        Ok(())
-    }
-
-    fn validate_dataset(&self) -> Result<()> {
-        let data = &self.dataset;
-        let sizes = [
-            ("--max-tokens", data.max_tokens),
-            ("--batch-size", data.batch_size),
-            ("--max-tokens-valid", data.max_tokens_valid),
-            ("--batch-size-valid", data.batch_size_valid),
-            (
-                "--required-batch-size-multiple",
-                Some(data.required_batch_size_multiple),
-            ),
-            ("--required-seq-len-multiple", data.required_seq_len_multiple),
-            ("--data-buffer-size", Some(data.data_buffer_size)),
-        ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == Some(0)) {
-            return refuse(format!("{name} must be at least 1, got 0"));
-        }
-        for (name, size, most) in [
-            ("--data-buffer-size", data.data_buffer_size, MAX_BUFFER),
-            (
-                "--required-seq-len-multiple",
-                data.required_seq_len_multiple.unwrap_or(1),
-                MAX_SEQ_LEN_MULTIPLE,
-            ),
-        ] {
-            if size > most {
-                return refuse(format!("{name} must be at most {most}, got {size}"));
-            }
-        }
-        if data.max_tokens.is_none() && data.batch_size.is_none() {
-            return refuse("batches need a limit\nhint: give --max-tokens or --batch-size".to_owned());
-        }
-        Ok(())
-    }
-
-    fn validate_checkpoint(&self) -> Result<()> {
-        let checkpoint = &self.checkpoint;
-        let counts = [
-            ("--keep-interval-updates", checkpoint.keep_interval_updates),
-            ("--keep-last-epochs", checkpoint.keep_last_epochs),
-            ("--keep-best-checkpoints", checkpoint.keep_best_checkpoints),
-        ];
-        if let Some((name, _)) = counts.iter().find(|(_, count)| *count == Some(0)) {
-            return refuse(format!("{name} must be at least 1, got 0"));
-        }
-        if let Some(pattern) = checkpoint.keep_interval_updates_pattern
-            && (pattern == 0 || checkpoint.keep_interval_updates.is_none())
-        {
-            return refuse(format!(
-                "--keep-interval-updates-pattern must be at least 1 (-1 for none) and needs --keep-interval-updates, \
-                 got {pattern}"
-            ));
-        }
-        if self.validation.max_valid_steps == Some(0) {
-            return refuse(
-                "--max-valid-steps must be at least 1, got 0\nhint: --disable-validation".to_owned(),
-            );
-        }
-        if checkpoint.save_interval == 0 || self.validation.validate_interval == 0 {
-            return refuse(
-                "--save-interval and --validate-interval count epochs and must be at least 1".to_owned(),
-            );
-        }
-        let writes_none = checkpoint.no_last_checkpoints
-            && checkpoint.no_epoch_checkpoints
-            && checkpoint.save_interval_updates == 0
-            && self.validation.disable_validation;
-        if writes_none && !checkpoint.no_save {
-            return refuse(
-                "--no-last-checkpoints, --no-epoch-checkpoints and --disable-validation together leave nothing of the \
-                 run: no checkpoint is ever written\nhint: leave out one of them, or say so with --no-save"
-                    .to_owned(),
-            );
-        }
-        if checkpoint.keep_best_checkpoints.is_some() && self.validation.disable_validation {
-            return refuse(
-                "--keep-best-checkpoints needs validations, but there are none\n\
-                 hint: leave out --disable-validation"
-                    .to_owned(),
-            );
-        }
-        Ok(())
-    }
-
-    fn validate_metric(&self, task_metrics: &[&str]) -> Result<()> {
-        let metric = self.validation.best_checkpoint_metric.as_str();
-        let mut known = vec!["loss", "nll_loss", "ppl"];
-        known.extend(self.criterion.metrics());
-        known.extend(task_metrics);
-        if known.contains(&metric) {
-            return Ok(());
-        }
-        let hint = match metric {
-            "bleu" => "\nhint: BLEU is computed with --eval-bleu",
-            "accuracy" => "\nhint: accuracy is counted with --report-accuracy",
-            _ => "",
-        };
-        refuse(format!(
-            "--best-checkpoint-metric {metric} is not computed; choose one of: {}{hint}",
-            known.join(", ")
-        ))
-    }
-}
-
-fn refuse(problem: String) -> Result<()> {
-    Err(Error::Config(problem))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn problem(change: impl FnOnce(&mut TrainConfig)) -> String {
-        let mut config = TrainConfig::default();
-        change(&mut config);
-        config.validate(&[]).unwrap_err().to_string()
-    }
 
     #[test]
     fn the_default_is_valid_and_survives_json() {
@@ -544,60 +353,5 @@ mod tests {
             [1, 2, 3, 99].map(|epoch| config.update_freq_in(epoch)),
             [4, 2, 2, 2]
         );
-    }
-
-    #[test]
-    fn values_out_of_range_are_named() {
-        assert!(problem(|c| c.optimization.update_freq = vec![1, 0]).contains("--update-freq"));
-        assert!(problem(|c| c.distributed_world_size = 0).contains("--distributed-world-size"));
-        assert!(problem(|c| c.optimization.update_freq = vec![usize::MAX]).contains("at most 1000000"));
-        assert!(problem(|c| c.distributed_world_size = usize::MAX).contains("at most 256"));
-        assert!(problem(|c| c.dataset.data_buffer_size = 1_000_000_000).contains("at most 10000"));
-        assert!(problem(|c| c.dataset.required_seq_len_multiple = Some(1 << 40)).contains("at most 1024"));
-        assert!(problem(|c| c.optimization.clip_norm = -1.0).contains("got -1"));
-        assert!(problem(|c| c.dataset.max_tokens = Some(0)).contains("--max-tokens"));
-        assert!(problem(|c| c.dataset.max_tokens = None).contains("need a limit"));
-        assert!(problem(|c| c.stop.patience = Some(0)).contains("--patience"));
-        assert!(problem(|c| c.stop.stop_time_hours = Some(f64::NAN)).contains("hours"));
-        assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep-last-epochs"));
-        assert!(problem(|c| c.checkpoint.save_interval = 0).contains("--save-interval"));
-        assert!(problem(|c| c.checkpoint.keep_interval_updates_pattern = Some(5)).contains("needs"));
-        assert!(problem(|c| c.validation.max_valid_steps = Some(0)).contains("--max-valid-steps"));
-    }
-
-    #[test]
-    fn a_run_that_keeps_nothing_is_refused() {
-        let nothing = |config: &mut TrainConfig| {
-            config.stop.patience = None;
-            config.validation.disable_validation = true;
-            config.checkpoint.no_epoch_checkpoints = true;
-            config.checkpoint.no_last_checkpoints = true;
-        };
-        assert!(problem(nothing).contains("--no-save"));
-        for change in [
-            |config: &mut TrainConfig| config.checkpoint.no_save = true,
-            |config: &mut TrainConfig| config.checkpoint.save_interval_updates = 5,
-            |config: &mut TrainConfig| config.checkpoint.no_last_checkpoints = false,
-            |config: &mut TrainConfig| config.validation.disable_validation = false,
-        ] {
-            let mut config = TrainConfig::default();
-            nothing(&mut config);
-            change(&mut config);
-            config.validate(&[]).unwrap();
-        }
-    }
-
-    #[test]
-    fn patience_needs_validations() {
-        assert!(problem(|c| c.validation.disable_validation = true).contains("patience"));
-    }
-
-    #[test]
-    fn the_best_metric_must_be_computed() {
-        let unknown = problem(|c| c.validation.best_checkpoint_metric = "bleu".to_owned());
-        assert!(unknown.contains("loss, nll_loss, ppl") && unknown.contains("--eval-bleu"));
-        let mut config = TrainConfig::default();
-        config.validation.best_checkpoint_metric = "bleu".to_owned();
-        config.validate(&["bleu"]).unwrap();
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn config() -> TrainConfig {
         log_interval: 0,
         ..TrainConfig::default()
     };
-    config.optimization.lr = vec![0.01];
+    config.optimization.lr = vec![LR];
     config.validation.disable_validation = true;
     config.checkpoint.no_save = true;
     config.checkpoint.restore_file = String::new();
@@ -139,6 +139,21 @@ pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
 /// When they are not equally long, or one holds NaN.
 pub(super) fn distance(a: &[f32], b: &[f32]) -> f32 {
     burnseq_testing::largest_difference("weights", a, b) as f32
+}
+
+/// Learning rate of [`config`]. The first update of Adam moves every weight with a gradient by it.
+pub(super) const LR: f64 = 0.01;
+
+/// Checks that some weight is at least `least` away from where it was before training, and gives the largest move.
+/// Without it, runs that learn nothing would be alike too.
+#[track_caller]
+pub(super) fn assert_moved(before: &[f32], after: &[f32], least: f64) -> f32 {
+    let moved = distance(before, after);
+    assert!(
+        f64::from(moved) >= least,
+        "no weight moved by more than {moved:e}, at least {least:e} is expected"
+    );
+    moved
 }
 
 /// Runs to the end; what it noted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 
-use super::fixture::{Poisonable, clean, config, distance, run, trainer_with, weights};
+use super::fixture::{LR, Poisonable, assert_moved, clean, config, distance, run, trainer_with, weights};
 use super::{TrainConfig, Trainer};
 use crate::log::Meters;
 use crate::{DeviceMemory, Error, Result, ValidSet};
@@ -39,8 +39,12 @@ fn trainer(
 /// Weights, sums of the last epoch and notes of a run without dropout.
 fn train(places: usize, change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, Meters, Vec<String>) {
     let mut trainer = trainer(places, 0.0, change).unwrap();
+    let before = weights(&trainer);
     let notes = run(&mut trainer).unwrap();
-    (weights(&trainer), trainer.state().epoch, notes)
+    let after = weights(&trainer);
+    // Farther than the first of at least six updates.
+    assert_moved(&before, &after, 2.0 * LR);
+    (after, trainer.state().epoch, notes)
 }
 
 fn assert_close(found: &[f32], expected: &[f32]) {
@@ -94,8 +98,11 @@ fn the_pieces_of_a_batch_have_their_own_dropout_masks_every_time_the_same() {
         run(&mut trainer).unwrap();
         weights(&trainer)
     };
-    assert!(train(18) == train(18));
-    assert!(train(18) != train(ENOUGH), "the halves have masks of their own");
+    let halves = train(18);
+    assert!(halves == train(18));
+    // Without dropout it would be less than 1e-5, for rounding.
+    let far = distance(&halves, &train(ENOUGH));
+    assert!(far > 1e-3, "{far}: the halves have masks of their own");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod idle_settings;
 mod max_tokens;
 #[cfg(test)]
 mod memory_tests;
+mod refused_settings;
 mod replicas;
 mod resume;
 mod run;

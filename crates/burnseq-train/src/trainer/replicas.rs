@@ -405,10 +405,10 @@ mod tests {
     use burnseq_data::{EpochIterator, EpochOptions, Mt19937};
 
     use super::*;
-    use crate::trainer::TrainConfig;
     use crate::trainer::fixture::{
-        FATAL, Poisonable, clean, config, distance, poisoned, trainer_with, weights,
+        FATAL, LR, Poisonable, assert_moved, clean, config, distance, poisoned, trainer_with, weights,
     };
+    use crate::trainer::{Event, TrainConfig};
 
     /// Batches that are told apart by their one sentence.
     fn batches(ids: impl Iterator<Item = usize>) -> Vec<Vec<Batch>> {
@@ -463,12 +463,13 @@ mod tests {
         );
     }
 
-    /// Twenty updates with dropout on batches of one sentence, some of which are poisoned; weights and state.
+    /// Twenty updates with dropout on batches of one sentence, some of which are poisoned; weights and state, and how
+    /// many of the updates were done now rather than before a resumed run.
     fn train(
         replicas: usize,
         update_freq: usize,
         change: impl FnOnce(&mut TrainConfig),
-    ) -> (Vec<f32>, serde_json::Value) {
+    ) -> (Vec<f32>, serde_json::Value, u64) {
         let mut config = config();
         config.distributed_world_size = replicas;
         config.optimization.update_freq = vec![update_freq];
@@ -485,21 +486,27 @@ mod tests {
             sentence
         }));
         let mut trainer = trainer_with(config, sentences, 0.2, Poisonable::new).unwrap();
-        trainer.run(&mut |_| ()).unwrap();
+        let before = weights(&trainer);
+        let mut updates = 0;
+        let count = &mut |event: Event<'_>| updates += u64::from(matches!(event, Event::Update(_)));
+        trainer.run(count).unwrap();
+        let after = weights(&trainer);
+        // Farther than the first of at least six updates.
+        assert_moved(&before, &after, 2.0 * LR);
         let mut state = trainer.state().clone();
         (state.wall, state.train_wall) = (0.0, 0.0);
         (state.interval.seconds, state.epoch.seconds) = (0.0, 0.0);
-        (weights(&trainer), serde_json::to_value(state).unwrap())
+        (after, serde_json::to_value(state).unwrap(), updates)
     }
 
     #[test]
     fn replicas_learn_what_one_learns_from_all_their_batches() {
         // Two terms are added in either order with the same result; more are not.
-        let (alone, state) = train(1, 2, |_| ());
+        let (alone, state, updates) = train(1, 2, |_| ());
         assert_ne!(state["interval"]["skipped"], 0, "some updates are skipped");
-        assert!(train(2, 1, |_| ()) == (alone, state));
-        let (alone, _) = train(1, 6, |_| ());
-        let (shared, _) = train(3, 2, |_| ());
+        assert!(train(2, 1, |_| ()) == (alone, state, updates));
+        let (alone, ..) = train(1, 6, |_| ());
+        let (shared, ..) = train(3, 2, |_| ());
         let far = distance(&alone, &shared);
         assert!(far > 0.0 && far < 1e-5, "{far}");
     }
@@ -518,7 +525,9 @@ mod tests {
         let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         train(2, 1, to(7, &parts));
         train(1, 2, to(13, &parts));
-        assert!(train(2, 1, to(20, &parts)) == train(1, 2, to(20, &whole)));
+        let (resumed, state, updates) = train(2, 1, to(20, &parts));
+        assert_eq!(updates, 7, "the run goes on, it does not begin anew");
+        assert!((resumed, state, 20) == train(1, 2, to(20, &whole)));
     }
 
     #[test]

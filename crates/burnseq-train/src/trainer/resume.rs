@@ -8,14 +8,13 @@ use burn::tensor::TensorData;
 use burnseq_data::{EpochIterator, EpochState, Resumed};
 use burnseq_model::{EncoderDecoder, load_state_dict};
 use burnseq_text::Dictionary;
-use tempfile::TempDir;
 
 use super::Trainer;
 use super::config::CheckpointConfig;
 use super::saving::TrainingRecord;
 use super::start::find_start;
 use crate::checkpoint::extend::extend;
-use crate::checkpoint::{self, Checkpoint, compare, names};
+use crate::checkpoint::{self, Checkpoint, ImportScope, Temporary, compare, names};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::log::Meters;
@@ -87,7 +86,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     }
 
     /// Converts a checkpoint that another program wrote, into a temporary folder.
-    fn import(&mut self, file: &Path, weights_only: bool) -> Result<TempDir> {
+    fn import(&mut self, file: &Path, weights_only: bool) -> Result<Temporary> {
         let config = &self.config.checkpoint;
         let importer = self.context.importer.clone().ok_or_else(|| Error::NoCheckpoint {
             path: file.to_owned(),
@@ -99,18 +98,29 @@ impl<M: EncoderDecoder> Trainer<M> {
         };
         // Beside the checkpoints, where there is room for them.
         let folder = if config.no_save {
-            tempfile::tempdir().map_err(failed)?
+            tempfile::tempdir().map_err(failed)?.into()
         } else {
             checkpoint::temporary_in(&config.save_dir)?
         };
-        let with_state = !weights_only && !config.reset_optimizer;
+        // As in fairseq, a fresh optimiser alone leaves the run in its epoch.
+        let scope = match (config.reset_optimizer, config.reset_dataloader) {
+            _ if weights_only => ImportScope::Weights,
+            (true, true) => ImportScope::Weights,
+            (true, false) => ImportScope::Position,
+            (false, _) => ImportScope::Training,
+        };
         let notes = importer
-            .import(file, with_state, &folder.path().join(names::LAST))
+            .import(file, scope, &folder.path().join(names::LAST))
             .map_err(Error::Import)?;
-        let what = if with_state {
-            "its weights, the state of its optimiser and its position in the data are"
-        } else {
-            "its weights are"
+        let what = match scope {
+            ImportScope::Weights => "its weights are",
+            ImportScope::Position => "its weights and its position in the data are",
+            ImportScope::Training if config.reset_dataloader => {
+                "its weights and the state of its optimiser are"
+            }
+            ImportScope::Training => {
+                "its weights, the state of its optimiser and its position in the data are"
+            }
         };
         self.notes.push(format!(
             "{} was written by another program; {what} taken over",

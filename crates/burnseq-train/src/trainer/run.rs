@@ -78,14 +78,25 @@ impl<M: EncoderDecoder> Trainer<M> {
         {
             return Some(StopReason::MaxEpoch(epochs));
         }
-        let lr = self.state.epoch.lr;
         if let Some(min_lr) = stop.stop_min_lr
-            && self.epochs.is_end_of_epoch()
+            && let Some(lr) = self.decayed_lr()
             && lr <= min_lr
         {
             return Some(StopReason::MinLr(lr));
         }
         self.stop_by_patience()
+    }
+
+    /// Learning rate of the next update, which `fixed` changes only when an epoch has begun; `None` in the middle of an
+    /// epoch, and in the warm-up.
+    ///
+    /// fairseq compares this rate with --stop-min-lr, and that of a warm-up, too: unless --warmup-init-lr is above
+    /// --stop-min-lr, its run ends before the first update.
+    fn decayed_lr(&self) -> Option<f64> {
+        let begins = self.epochs.is_end_of_epoch() || self.epochs.offset() == 0;
+        let update = self.state.num_updates - self.state.schedule_start;
+        let decays = update >= self.scheduler.warmup_updates();
+        (begins && decays).then(|| self.lr())
     }
 
     /// Stop rules that hold after any update.
@@ -316,5 +327,71 @@ impl<M: EncoderDecoder> Trainer<M> {
             wall: self.wall(),
             eta: (ups > 0.0).then(|| left as f64 / ups),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StopRule;
+    use crate::lr_scheduler::{FixedConfig, InverseSqrtConfig, LrSchedulerConfig, TriStageConfig};
+    use crate::trainer::fixture::{clean, config, trainer};
+
+    /// Updates of a run with one update an epoch, which ends at a learning rate of `min_lr` or after 9 epochs, and why it
+    /// ended.
+    fn updates_until(min_lr: f64, schedule: LrSchedulerConfig, lr: &[f64]) -> (u64, StopReason) {
+        let mut config = config();
+        config.lr_scheduler = schedule;
+        config.optimization.lr = lr.to_vec();
+        config.stop = StopRule {
+            max_epoch: Some(9),
+            stop_min_lr: Some(min_lr),
+            ..StopRule::endless()
+        };
+        let mut trainer = trainer(config, clean(), |model| model).unwrap();
+        let reason = trainer.run(&mut |_| ()).unwrap();
+        (trainer.state().num_updates, reason)
+    }
+
+    #[test]
+    fn a_warm_up_does_not_end_a_run_and_the_decay_behind_it_does() {
+        let inverse_sqrt = |warmup_init_lr| {
+            LrSchedulerConfig::InverseSqrt(InverseSqrtConfig {
+                warmup_updates: 4,
+                warmup_init_lr,
+            })
+        };
+        // Shares of the peak: 0, 0.25, 0.5, 0.75, 1 and then sqrt(4 / n): 0.89, 0.82, 0.76 of update 8.
+        for init in [None, Some(0.0), Some(1e-3)] {
+            let (updates, reason) = updates_until(0.008, inverse_sqrt(init), &[0.01]);
+            let expected = 0.01 * (4f64 / 7.0).sqrt();
+            assert!(
+                matches!(reason, StopReason::MinLr(lr) if (lr - expected).abs() < 1e-12),
+                "{reason:?}"
+            );
+            assert_eq!(updates, 7, "{init:?}");
+        }
+        // The old recipe: --min-lr 1e-9, with or without --warmup-init-lr 1e-7.
+        let never = (9, StopReason::MaxEpoch(9));
+        assert_eq!(updates_until(1e-9, inverse_sqrt(None), &[1e-3]), never);
+        assert_eq!(updates_until(1e-9, inverse_sqrt(Some(1e-7)), &[1e-3]), never);
+        let tri_stage = LrSchedulerConfig::TriStage(TriStageConfig {
+            warmup_steps: 3,
+            hold_steps: 2,
+            decay_steps: 1,
+            init_lr_scale: 0.0,
+            ..TriStageConfig::default()
+        });
+        assert_eq!(updates_until(0.005, tri_stage, &[0.01]).0, 6);
+    }
+
+    #[test]
+    fn a_fixed_rate_ends_the_run_after_the_epoch_that_has_it_as_in_fairseq() {
+        let fixed = || LrSchedulerConfig::Fixed(FixedConfig::default());
+        let reached = StopReason::MinLr(1e-3);
+        assert_eq!(updates_until(1e-3, fixed(), &[1e-2, 1e-3]), (2, reached));
+        assert_eq!(updates_until(1e-3, fixed(), &[1e-3]), (0, reached));
+        let never = (9, StopReason::MaxEpoch(9));
+        assert_eq!(updates_until(1e-4, fixed(), &[1e-3]), never);
     }
 }

@@ -1,8 +1,8 @@
 //! One update: forward and backward of each batch, gradients summed, divided, clipped, applied.
 //!
-//! It goes through three hands: its gradients are [computed](Trainer::compute), [applied](Trainer::apply), and then it is
+//! It has three steps: its gradients are [computed](Trainer::compute) and [applied](Trainer::apply), and the update is
 //! [settled](Trainer::settle): counted with its loss and norm, or as one that was skipped because these are not finite.
-//! The processor does all three at once. A GPU is given the gradients of the next update before its host waits for the
+//! On the processor they follow each other. A GPU is given the gradients of the next update before its host waits for the
 //! numbers of the last one, so that it never runs out of work; clipping and skipping then happen on the device.
 
 use std::time::Instant;
@@ -250,18 +250,36 @@ impl<M: EncoderDecoder> Trainer<M> {
 mod tests {
     use crate::Error;
     use crate::loss_scaler::LossScalingConfig;
-    use crate::trainer::TrainConfig;
     use crate::trainer::fixture::{
-        Poisonable, clean, config, distance, poisoned, run, trainer, trainer_with, weights,
+        LR, Poisonable, assert_moved, clean, config, distance, poisoned, run, trainer, trainer_with, weights,
     };
+    use crate::trainer::{Event, TrainConfig};
 
     /// Three epochs on four sentences; the weights and how many updates there were.
     fn train(change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, u64) {
         let mut config = config();
         change(&mut config);
         let mut trainer = trainer(config, clean(), |model| model).unwrap();
+        let before = weights(&trainer);
         trainer.run(&mut |_| ()).unwrap();
-        (weights(&trainer), trainer.state().num_updates)
+        let after = weights(&trainer);
+        // Farther than the first of at least three updates.
+        assert_moved(&before, &after, 1.5 * LR);
+        (after, trainer.state().num_updates)
+    }
+
+    #[test]
+    fn the_loss_of_the_sentences_that_are_learned_falls() {
+        let last_loss = |max_epoch| {
+            let mut config = config();
+            config.stop.max_epoch = Some(max_epoch);
+            let mut trainer = trainer(config, clean(), |model| model).unwrap();
+            trainer.run(&mut |_| ()).unwrap();
+            trainer.state().epoch.loss
+        };
+        // All sentences are one batch: the first loss is that of the initial weights.
+        let (first, last) = (last_loss(1), last_loss(30));
+        assert!(last < 0.7 * first, "{first} fell to {last} only");
     }
 
     #[test]
@@ -288,8 +306,11 @@ mod tests {
             config.dataset.batch_size = Some(1);
             let sentences = [clean(), poisoned()].concat();
             let mut trainer = trainer_with(config, sentences, 0.2, Poisonable::new).unwrap();
+            let before = weights(&trainer);
             trainer.run(&mut |_| ()).unwrap();
-            (weights(&trainer), trainer.state().epoch.skipped)
+            let after = weights(&trainer);
+            assert_moved(&before, &after, 0.9 * LR);
+            (after, trainer.state().epoch.skipped)
         };
         let (whole, recomputed) = (train(false), train(true));
         assert!(distance(&whole.0, &recomputed.0) < 1e-5);
@@ -317,8 +338,11 @@ mod tests {
             let mut config = config();
             in_order(&mut config);
             let mut trainer = trainer(config, sentences, Poisonable::new).unwrap();
+            let before = weights(&trainer);
             let notes = run(&mut trainer).unwrap();
-            (weights(&trainer), trainer.state().clone(), notes)
+            let after = weights(&trainer);
+            assert_moved(&before, &after, 1.5 * LR);
+            (after, trainer.state().clone(), notes)
         };
         let (weights_without, without, notes) = train(clean());
         assert!(notes.is_empty());
@@ -388,7 +412,9 @@ mod tests {
         config.stop.max_update = Some(3);
         config.optimization.max_nonfinite = 0; // a scale that falls is no reason to stop
         let mut trainer = trainer(config, clean(), Poisonable::new).unwrap();
+        let before = weights(&trainer);
         let notes = run(&mut trainer).unwrap();
+        assert_moved(&before, &weights(&trainer), 1.5 * LR);
         let scale = trainer.loss_scaler.as_ref().unwrap().loss_scale();
         assert_eq!(scale, 2f64.powi(70 - notes.len() as i32));
         assert!(notes.len() > 3, "{notes:?}");
@@ -430,20 +456,29 @@ mod tests {
                 config.checkpoint.save_dir = folder.to_owned();
                 let mut trainer = trainer(config, [clean(), poisoned()].concat(), Poisonable::new).unwrap();
                 trainer.runs_ahead = runs_ahead;
-                run(&mut trainer).unwrap();
+                let before = weights(&trainer);
+                let mut updates = 0;
+                let count = &mut |event: Event<'_>| updates += u64::from(matches!(event, Event::Update(_)));
+                trainer.run(count).unwrap();
                 let mut state = trainer.state().clone();
                 (state.wall, state.train_wall) = (0.0, 0.0);
                 (state.interval.seconds, state.epoch.seconds) = (0.0, 0.0);
-                (weights(&trainer), state)
+                ((weights(&trainer), state), before, updates)
             };
             let [whole, parts] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-            let expected = train(whole.path(), 9);
+            let (expected, initial, updates) = train(whole.path(), 9);
+            assert_eq!(updates, 9);
+            assert_moved(&initial, &expected.0, 2.0 * LR);
             assert_eq!(expected.1.loss_scaler.is_some(), loss_scaling.is_some());
             assert!(expected.1.interval.skipped > 2, "{:?}", expected.1);
-            for update in 1..9 {
-                train(parts.path(), update);
+            let (mut found, ..) = train(parts.path(), 1);
+            for update in 2..=9 {
+                // One update from where the last run ended, not all of them anew.
+                let (resumed, before, updates) = train(parts.path(), update);
+                assert!(before == found.0, "update {update} begins with other weights");
+                assert_eq!(updates, 1, "update {update}");
+                found = resumed;
             }
-            let found = train(parts.path(), 9);
             assert!(found == expected, "{:?} {:?}", found.1, expected.1);
         }
     }

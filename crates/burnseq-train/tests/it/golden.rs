@@ -143,6 +143,12 @@ fn distance(found: &TensorData, expected: &TensorData) -> f64 {
     burnseq_testing::largest_difference("tensors", found, expected)
 }
 
+/// The largest number, signs aside.
+fn largest(data: &TensorData) -> f64 {
+    let values = data.as_slice::<f32>().unwrap();
+    burnseq_testing::largest_difference("tensor", values, &vec![0.0; values.len()])
+}
+
 /// Its true gradient is zero, so that what is computed is rounding noise.
 fn is_noise(name: &str) -> bool {
     name.ends_with("k_proj.bias")
@@ -194,7 +200,9 @@ fn losses_equal_fairseq_in_every_variant() {
     for variant in VARIANTS {
         let model = model(&numerics, variant);
         let values = json(&numerics.join(variant).join("values.json"));
-        for (number, expected) in (1..).zip(values["batches"].as_array().unwrap()) {
+        let batches = values["batches"].as_array().unwrap();
+        assert_eq!(batches.len(), if variant == "untied" { 1 } else { 3 });
+        for (number, expected) in (1..).zip(batches) {
             let batch = batch(&numerics, variant, number, &Device::flex());
             assert_eq!(batch.ntokens as u64, expected["sample_size"].as_u64().unwrap());
             let LossOutput { loss, nll_loss, .. } = loss(&model, &batch);
@@ -244,12 +252,13 @@ fn every_gradient_equals_fairseq() {
     let expected = tensors(&numerics.join("base/grad1.safetensors"));
     let found = sum.state_dict(&model);
     assert_eq!(found.len(), expected.len());
-    let worst = found
-        .iter()
-        .map(|(name, grad)| (distance(grad, &expected[name]), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let (worst, name) = worst.unwrap();
-    assert!(worst <= 1e-6, "{name} is {worst:.1e} off");
+    for (name, grad) in &found {
+        let off = distance(grad, &expected[name]);
+        assert!(off <= 1e-6, "{name} is {off:.1e} off");
+        // fairseq's own is large enough for a wrong one to be noticed.
+        let most = largest(&expected[name]);
+        assert!(is_noise(name) || most > 1e-3, "{name}: {most:.1e} at most");
+    }
 }
 
 /// Trains as a log of fairseq's says and compares what it says, and the weights after 2 and 5 updates.
@@ -335,9 +344,10 @@ fn replay(numerics: &Path, run: &str, clip_norm: f64) {
     }
 }
 
-/// Compares all weights. The tolerance is absolute, but where the gradient itself is rounding noise, Adam
-/// scales it up: that of `k_proj.bias` by nature, and that of the few elements whose second moment is below
-/// Adam's epsilon (an embedding whose two occurrences in the batch cancel to 6e-8).
+/// Compares all weights. The tolerance is absolute: a hundredth of what fairseq moves a weight by in two updates, less
+/// of that in five. But where the gradient itself is rounding noise, Adam scales it up: that of `k_proj.bias` by nature,
+/// and that of the few elements whose second moment is below Adam's epsilon (an embedding whose two occurrences in the
+/// batch cancel to 6e-8).
 fn compare_weights(
     what: &str,
     model: &Transformer,
@@ -359,7 +369,10 @@ fn compare_weights(
         for ((found, expected), second) in weight.iter().zip(expected).zip(second) {
             let difference = f64::from((found - expected).abs());
             if is_noise(name) && tolerance > 0.0 {
-                assert!(difference <= 5e-4, "{what}: {name} is {difference:.1e} off");
+                assert!(
+                    difference <= 50.0 * tolerance,
+                    "{what}: {name} is {difference:.1e} off"
+                );
             } else if difference > tolerance && second.sqrt() < 1e-8 {
                 assert!(difference <= 5e-6, "{what}: {name} is {difference:.1e} off");
                 cancelled += 1;
@@ -393,10 +406,16 @@ fn training_starts_and_stays_differentiable_after_a_step() {
     let model = model(&numerics, "base").train();
     let mut optimizer = OptimizerConfig::default().init(&model).unwrap();
     let one = [batch(&numerics, "base", 1, &Device::flex().autodiff())];
-    let (sum, ..) = gradients(&model, &one);
+    let (sum, before, _) = gradients(&model, &one);
     let model = optimizer.step(model, sum, 1e-3);
-    let (again, ..) = gradients(&model, &one);
-    assert_eq!(again.state_dict(&model).len(), named_parameters(&model).len());
+    let (again, after, _) = gradients(&model, &one);
+    assert!(after < 0.95 * before, "the loss falls from {before} to {after}");
+    // What is missing would be zeros.
+    let again = again.state_dict(&model);
+    assert_eq!(again.len(), named_parameters(&model).len());
+    for (name, grad) in &again {
+        assert!(is_noise(name) || largest(grad) > 1e-4, "{name} has no gradient");
+    }
 }
 
 /// The schedule that a command line of the reference data asks for.

@@ -27,6 +27,8 @@ pub struct ImportOptions {
     pub target_lang: Option<String>,
     /// Take over the state of Adam and the position in the data, so that training continues.
     pub with_optimizer: bool,
+    /// Take over the position in the data, for a run that goes on with a fresh optimiser; part of `with_optimizer`.
+    pub with_position: bool,
     /// Options of fairseq that are taken as if they were not there.
     pub ignore: Vec<String>,
 }
@@ -50,9 +52,12 @@ pub fn from_fairseq(
     };
     let config =
         options::model_config(file.options(), &import.ignore, import.with_optimizer).map_err(wrong)?;
-    let train_config = match import.with_optimizer {
-        true => Some(training::train_config(file.options()).map_err(wrong)?),
-        false => None,
+    let train_config = if import.with_optimizer {
+        Some(training::train_config(file.options()).map_err(wrong)?)
+    } else if import.with_position {
+        Some(training::batches_config(file.options()).map_err(wrong)?)
+    } else {
+        None
     };
     let lang = |given: &Option<String>, option: &str| {
         let saved = file.options().get("task", option).and_then(|lang| lang.as_str());
@@ -70,7 +75,7 @@ pub fn from_fairseq(
     let weights = untied(file.weights()?, &tied, input)?;
     let model = build(transformer, &data, weights, input)?;
     let mut contents = Contents::of(&config, &data, &model);
-    if let Some(train_config) = train_config {
+    if import.with_optimizer {
         let names: Vec<&str> = tied.iter().flat_map(|(new, _, old)| [*new, *old]).collect();
         let adam = file.adam(&names)?.ok_or_else(|| {
             wrong(
@@ -78,10 +83,12 @@ pub fn from_fairseq(
                     .to_owned(),
             )
         })?;
-        let optimizer = OptimizerState {
+        contents.optimizer = Some(OptimizerState {
             step: adam.step,
             tensors: in_module_order(&model, adam.moments, input)?,
-        };
+        });
+    }
+    if let Some(train_config) = train_config {
         let progress = file.progress()?;
         let position = position(
             &data,
@@ -92,7 +99,6 @@ pub fn from_fairseq(
             &mut notes,
         )?;
         contents.record = Some(record(train_config, &progress, position));
-        contents.optimizer = Some(optimizer);
     }
     if file.has_ema() {
         notes.push(
@@ -180,7 +186,10 @@ impl<'a> Contents<'a> {
         Ok(Conversion {
             output: output.to_owned(),
             parameters: self.weights.iter().map(|(_, data)| data.num_elements()).sum(),
-            num_updates: self.record.map(|record| record.state.num_updates),
+            num_updates: self
+                .optimizer
+                .and(self.record)
+                .map(|record| record.state.num_updates),
             notes,
         })
     }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use burnseq_train::checkpoint::Importer;
+use burnseq_train::checkpoint::{ImportScope, Importer};
 
-use super::{Dictionaries, ImportOptions, from_fairseq};
+use super::{Dictionaries, ImportOptions, fairseq_model_config, from_fairseq};
 use crate::error::Error;
 
 /// Converts checkpoints of fairseq whose dictionaries are those of a data folder.
@@ -22,28 +22,40 @@ impl Importer for FairseqImporter {
     fn import(
         &self,
         file: &Path,
-        with_state: bool,
+        scope: ImportScope,
         folder: &Path,
     ) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
         let options = ImportOptions {
             source_lang: Some(self.source_lang.clone()),
             target_lang: Some(self.target_lang.clone()),
-            with_optimizer: with_state,
+            with_optimizer: scope == ImportScope::Training,
+            with_position: scope == ImportScope::Position,
             ignore: Vec::new(),
         };
         let dictionaries = Dictionaries::Folder(self.data.clone());
-        match from_fairseq(file, &dictionaries, &options, folder) {
-            Ok(conversion) => Ok(conversion.notes),
-            // What is wrong with its state is no reason not to take its weights.
-            Err(Error::Convert { path, problem }) if with_state => Err(Error::Convert {
-                path,
-                problem: format!(
-                    "{}\nhint: --reset-optimizer takes its weights alone, and begins with update 1 of epoch 1",
-                    problem.split("\nhint:").next().unwrap_or(&problem)
-                ),
+        let remedy = match scope {
+            ImportScope::Weights => None,
+            ImportScope::Position => {
+                Some("--reset-dataloader as well takes its weights alone, and begins with epoch 1")
             }
-            .into()),
-            Err(Error::Dictionary { path, problem }) => Err(Error::Dictionary {
+            ImportScope::Training => {
+                Some("--reset-optimizer leaves out the state of its optimiser, and begins with update 1")
+            }
+        };
+        match (from_fairseq(file, &dictionaries, &options, folder), remedy) {
+            (Ok(conversion), _) => Ok(conversion.notes),
+            // What is wrong with its state is no reason not to take its weights, unless the model is at fault.
+            (Err(Error::Convert { path, problem }), Some(remedy)) if fairseq_model_config(file).is_ok() => {
+                Err(Error::Convert {
+                    path,
+                    problem: format!(
+                        "{}\nhint: {remedy}",
+                        problem.split("\nhint:").next().unwrap_or(&problem)
+                    ),
+                }
+                .into())
+            }
+            (Err(Error::Dictionary { path, problem }), _) => Err(Error::Dictionary {
                 path,
                 problem: format!(
                     "{}\nhint: `convert {} FOLDER --data OLD-DATA`, with the data that it was trained on, makes a \
@@ -53,7 +65,7 @@ impl Importer for FairseqImporter {
                 ),
             }
             .into()),
-            Err(error) => Err(error.into()),
+            (Err(error), _) => Err(error.into()),
         }
     }
 }

@@ -215,7 +215,7 @@ fn check(
                     None => "hint: there is no equivalent; train the model without it",
                 };
                 return Err(format!(
-                    "option `{name}` = {value}: {what} are not supported\n{hint}"
+                    "option `{name}` = {value}: there is no support for {what}\n{hint}"
                 ));
             }
         } else if trained.is_none()
@@ -343,7 +343,8 @@ mod tests {
     fn what_is_not_supported_is_refused_by_name_unless_it_is_off() {
         for (name, what) in UNSUPPORTED {
             let problem = problem(json!({ *name: 3 }), false);
-            assert!(problem.contains(&format!("`{name}` = 3: {what}")), "{problem}");
+            let expected = format!("option `{name}` = 3: there is no support for {what}\nhint: ");
+            assert!(problem.starts_with(&expected), "{problem}");
             for off in [
                 json!(null),
                 json!(false),

@@ -17,7 +17,6 @@ use super::overlay::overlay;
 /// # Errors
 /// A criterion, optimiser or schedule that we do not have; a value of another type.
 pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
-    let defaults = TrainConfig::default();
     let criterion = match options.choice("criterion") {
         Some("label_smoothed_cross_entropy") => {
             let base = LabelSmoothedCrossEntropyConfig::default();
@@ -36,14 +35,13 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
         Some("adam") => OptimizerConfig::Adam(adam(options)?),
         other => return Err(unknown("optimizer", other, "adam")),
     };
+    let batches = batches_config(options)?;
     Ok(TrainConfig {
-        seed: number(options, "common", "seed")?.map_or(defaults.seed, |seed| seed as u32),
         criterion,
         optimizer,
         lr_scheduler: lr_scheduler(options)?,
         optimization: section(options, "optimization", &OptimizationConfig::default())?,
         stop: stop(options)?,
-        dataset: dataset(options)?,
         validation: section(
             options,
             "checkpoint",
@@ -54,7 +52,22 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
         loss_scaling: None,
         distributed_world_size: 1,
         log_interval: number(options, "common", "log_interval")?
-            .map_or(defaults.log_interval, |count| count as u64),
+            .map_or(batches.log_interval, |count| count as u64),
+        ..batches
+    })
+}
+
+/// The part of it that the order of the data depends on, whatever the loss, the optimiser and the schedule; everything
+/// else has our default.
+///
+/// # Errors
+/// A value of another type.
+pub(super) fn batches_config(options: &Options) -> Result<TrainConfig, String> {
+    let defaults = TrainConfig::default();
+    Ok(TrainConfig {
+        seed: number(options, "common", "seed")?.map_or(defaults.seed, |seed| seed as u32),
+        dataset: dataset(options)?,
+        ..defaults
     })
 }
 
@@ -391,6 +404,20 @@ mod tests {
         assert!(matches!(listed.optimizer, OptimizerConfig::Adam(adam) if adam.betas == (0.8, 0.9)));
         assert_eq!(workers(&options(json!({}))), Ok(1));
         assert_eq!(workers(&options(json!({ "distributed_world_size": 8 }))), Ok(8));
+    }
+
+    #[test]
+    fn the_order_of_the_data_is_known_whatever_the_optimiser() {
+        let options =
+            options(json!({ "optimizer": "adafactor", "criterion": "mine", "lr_scheduler": "mine" }));
+        assert!(train_config(&options).is_err());
+        let batches = batches_config(&options).unwrap();
+        let dataset = DatasetConfig {
+            max_tokens: None,
+            batch_size: Some(32),
+            ..DatasetConfig::default()
+        };
+        assert_eq!((batches.seed, batches.dataset), (7, dataset));
     }
 
     #[test]

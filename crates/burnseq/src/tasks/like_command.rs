@@ -21,14 +21,12 @@ pub(super) fn like_command(checkpoint: &Path, data: &Path, [src, tgt]: [&str; 2]
         let named = splits.filter(|found| found.split.trim_end_matches(char::is_numeric) == split);
         named
             .filter_map(|found| {
-                Some(
-                    found
-                        .sides
-                        .first()?
-                        .file
-                        .strip_suffix(&format!(".{src}"))?
-                        .to_owned(),
-                )
+                let file = &found.sides.first()?.file;
+                let unpacked = [".gz", ".zst"]
+                    .iter()
+                    .find_map(|packed| file.strip_suffix(packed));
+                let prefix = unpacked.unwrap_or(file).strip_suffix(&format!(".{src}"))?;
+                Some(prefix.to_owned())
             })
             .collect()
     };
@@ -85,7 +83,7 @@ mod tests {
         };
         let splits = [
             split("train", "t/a.de"),
-            split("valid", "t/b.de"),
+            split("valid", "t/b.de.gz"),
             split("valid1", "t/c.de"),
         ]
         .join(",");

@@ -162,7 +162,10 @@ fn training_continues_where_fairseq_stopped() {
     }
     let moments: HashMap<String, TensorData> = fresh.state_dict(&model).tensors.into_iter().collect();
     assert_eq!(optimizer.state_dict(&continued).step, 6);
-    for ((name, found), (_, expected)) in state_dict(&continued).iter().zip(&state_dict(&model)) {
+    // Without update 6, weights would be off by its learning rate, 2.5e-4.
+    let (continued, model) = (state_dict(&continued), state_dict(&model));
+    assert_eq!(continued.len(), model.len());
+    for ((name, found), (_, expected)) in continued.iter().zip(&model) {
         let second = moments[&format!("{name}.exp_avg_sq")].as_slice::<f32>().unwrap();
         let values = found
             .as_slice::<f32>()
@@ -172,8 +175,9 @@ fn training_continues_where_fairseq_stopped() {
         for ((found, expected), second) in values.zip(second) {
             // The gradient of `k_proj.bias`, and of what Adam's epsilon outweighs, is rounding noise that Adam scales up.
             let tolerance = match name.ends_with("k_proj.bias") {
-                true => 5e-4,
-                false if second.sqrt() < 1e-8 => 1e-5,
+                true => 2e-4,
+                // A weight without any gradient has no noise either.
+                false if *second > 0.0 && second.sqrt() < 1e-8 => 1e-5,
                 false => 2e-6,
             };
             let difference = f64::from((found - expected).abs());

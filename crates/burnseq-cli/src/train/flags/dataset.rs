@@ -1,6 +1,6 @@
 //! Batches.
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use burnseq::tasks::translation::TranslationConfig;
 use burnseq_data::DatasetImpl;
 use burnseq_text::SubwordSampling;
@@ -8,6 +8,7 @@ use burnseq_train::DatasetConfig;
 use clap::Args;
 
 use super::set;
+use crate::problems::Problems;
 use crate::train::max_tokens::MaxTokens;
 use crate::train::values::Limit;
 
@@ -135,20 +136,23 @@ impl DatasetArgs {
         if let Some(alpha) = self.subword_alpha {
             task.subword_sampling = Some(SubwordSampling::Unigram { alpha });
         }
+        let mut problems = Problems::new();
         if let Some(sampling) = &task.subword_sampling {
-            sampling.validate()?;
+            problems.take(sampling.validate().map_err(Into::into));
         }
-        if let Some(value) = &self.left_pad_source {
-            task.left_pad_source = boolean("--left-pad-source", value)?;
+        if let Some(value) = &self.left_pad_source
+            && let Some(left) = problems.take(boolean("--left-pad-source", value))
+        {
+            task.left_pad_source = left;
         }
         if let Some(value) = &self.left_pad_target
-            && boolean("--left-pad-target", value)?
+            && problems.take(boolean("--left-pad-target", value)) == Some(true)
         {
-            bail!(
-                "--left-pad-target: targets are padded on the right\nhint: leave it out; padding changes no result"
+            problems.say(
+                "--left-pad-target: targets are padded on the right\nhint: leave it out; padding changes no result",
             );
         }
-        Ok(())
+        problems.into_result()
     }
 }
 

@@ -152,13 +152,12 @@ impl OptimArgs {
                 eps,
                 weight_decay,
             }) => {
-                refuse_given(&[("--momentum", self.momentum.is_some())], |flag| {
-                    format!("{flag} belongs to --optimizer nag and sgd\nhint: give adam's with --adam-betas")
-                })?;
                 set(betas, self.adam_betas.map(|Betas(first, second)| (first, second)));
                 set(eps, self.adam_eps);
                 set(weight_decay, self.weight_decay);
-                return Ok(());
+                return refuse_given(&[("--momentum", self.momentum.is_some())], |flag| {
+                    format!("{flag} belongs to --optimizer nag and sgd\nhint: give adam's with --adam-betas")
+                });
             }
             OptimizerConfig::Nag(NagConfig {
                 momentum,

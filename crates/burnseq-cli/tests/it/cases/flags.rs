@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::{cases, ok, sh, stderr_of};
+use crate::toy::{Toy, logged, stderr, succeed};
 
 /// `../shared/cases` with its dataset, which the first command of its README makes.
 fn with_data() -> Option<TempDir> {
@@ -258,4 +259,84 @@ fn s14_what_a_command_leaves_open_is_named_and_fairseqs_defaults_are_taken_on_re
     let config = &saved["train_state"]["config"];
     assert_eq!(config["criterion"]["type"], "cross_entropy");
     assert_eq!(config["lr_scheduler"]["type"], "fixed");
+}
+
+#[test]
+fn an_unknown_architecture_does_not_hide_the_other_problems() {
+    let dir = TempDir::new().unwrap();
+    let problems = |refused: &str| -> Vec<String> {
+        let command = format!(
+            "train data-bin --cpu --arch transformer_iwslt_de --clip-norm -1 --adam-eps -1 {refused}"
+        );
+        let stderr = stderr_of(dir.path(), &command, 2);
+        let errors = stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("train: error: "));
+        errors.map(str::to_owned).collect()
+    };
+    let values = [
+        "unknown architecture `transformer_iwslt_de`",
+        "--adam-eps must be a number of at least 0, got -1",
+        "--clip-norm must be a number of at least 0",
+    ];
+    let with_option = ["--user-dir is not supported", values[0], values[1], values[2]];
+    for (refused, expected) in [("", &values[..]), ("--user-dir plugins", &with_option[..])] {
+        let found = problems(refused);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{expected}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_fresh_optimiser_leaves_the_run_in_its_epoch_whoever_wrote_the_checkpoint() {
+    const TRAIN: &str = "--max-tokens 100 --lr 1e-3 --warmup-updates 4";
+    let toy = Toy::new();
+    // At the end of the first epoch, and in the middle of the second.
+    let first = succeed(toy.run("end", &format!("{TRAIN} --max-epoch 1")));
+    let per_epoch = logged(&first, "train_num_updates")[0];
+    let middle = per_epoch + 2.0;
+    succeed(toy.run("middle", &format!("{TRAIN} --max-update {middle}")));
+    for (name, epochs, updates) in [
+        ("end", 2, 2.0 * per_epoch),
+        ("middle", 2, 3.0 * per_epoch - middle),
+    ] {
+        let ours = format!("{name}/checkpoint_last");
+        let file = format!("{name}.pt");
+        succeed(toy.tool(env!("CARGO_BIN_EXE_convert"), &format!("{ours} {file}")));
+        let continued = |from: &str, save_dir: &str, flags: &str| {
+            let flags = format!("{TRAIN} --max-epoch 3 --restore-file {from} --reset-optimizer {flags}");
+            succeed(toy.run(save_dir, &flags))
+        };
+        let weights = |save_dir: &str| {
+            fs::read(toy.save_dir(save_dir).join("checkpoint_last/model.safetensors")).unwrap()
+        };
+        let save_dirs = [format!("{name}-ours"), format!("{name}-file")];
+        for (from, save_dir) in [&ours, &file].into_iter().zip(&save_dirs) {
+            let output = continued(from, save_dir, "");
+            // Updates are counted anew, epochs are not.
+            let counts = logged(&output, "train_num_updates");
+            assert_eq!(
+                (counts.len(), counts.last()),
+                (epochs, Some(&updates)),
+                "{save_dir}"
+            );
+            let imported =
+                stderr(&output).contains("its weights and its position in the data are taken over");
+            assert_eq!(imported, from.ends_with(".pt"), "{}", stderr(&output));
+        }
+        assert!(
+            weights(&save_dirs[0]) == weights(&save_dirs[1]),
+            "{name}: both go on with the same bits"
+        );
+
+        let anew = continued(&file, &format!("{name}-anew"), "--reset-dataloader");
+        assert_eq!(logged(&anew, "train_num_updates").len(), 3);
+        assert!(
+            stderr(&anew).contains("its weights are taken over"),
+            "{}",
+            stderr(&anew)
+        );
+    }
 }

@@ -232,3 +232,32 @@ fn what_a_killed_preprocess_left_is_removed_by_the_next_one() {
     assert!(hidden(&dir.join("killed")).is_empty());
     assert!(dir.join("killed/train.de-en.de.bin").is_file());
 }
+
+#[test]
+fn what_a_killed_writer_of_checkpoints_left_is_removed_by_the_next_one() {
+    let dir = folder();
+    let dir = dir.path();
+    let leave = |name: &str| {
+        let left = dir.join("checkpoints").join(name);
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("model.safetensors"), "half").unwrap();
+        left
+    };
+    ok(dir, "convert checkpoints/checkpoint_best model.pt");
+    // The lock is what a process that still writes holds.
+    let living = leave(".writing-living");
+    let lock = fs::File::open(&living).unwrap();
+    lock.lock().unwrap();
+    for command in [
+        "average-checkpoints --inputs checkpoints/checkpoint_best --output checkpoints/average",
+        "convert model.pt checkpoints/converted",
+        "train data-bin --arch transformer_tiny --cpu --max-tokens 300 --max-update 1 --save-dir checkpoints",
+    ] {
+        let dead = leave(".writing-dead");
+        ok(dir, command);
+        assert!(!dead.exists() && living.exists(), "{command}");
+    }
+    drop(lock);
+    ok(dir, "convert model.pt checkpoints/converted --overwrite");
+    assert!(!living.exists());
+}

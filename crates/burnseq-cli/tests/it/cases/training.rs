@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{cases, ok, stderr_of};
-use crate::toy::{Toy, logged, stderr, succeed};
+use crate::toy::{Toy, assert_moved, logged, resumed as assert_resumed, stderr, succeed};
 
 const PREPROCESS: &str =
     "preprocess -s de -t en --trainpref corpus/bpe --validpref corpus/bpe --joined-dictionary --destdir db";
@@ -129,20 +129,20 @@ fn epochs_that_are_counted_anew_replace_checkpoints_only_with_a_warning() {
 #[test]
 fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
     let toy = Toy::new();
-    succeed(toy.run("run", "--max-epoch 1 --max-tokens 100"));
+    let flags = "--max-tokens 100 --lr 1e-3 --warmup-updates 4";
+    succeed(toy.run("run", &format!("{flags} --max-epoch 1")));
     let convert = env!("CARGO_BIN_EXE_convert");
     fs::create_dir(toy.save_dir("fairseq")).unwrap();
     succeed(toy.tool(convert, "run/checkpoint_last fairseq/checkpoint_last.pt"));
 
     // In --save-dir: with the optimiser and the position.
-    let output = succeed(toy.run("fairseq", "--max-epoch 2 --max-tokens 100"));
+    let output = assert_resumed(toy.run("fairseq", &format!("{flags} --max-epoch 2")), 1);
     let said = stderr(&output);
     assert!(
         said.contains("checkpoint_last.pt was written by another program"),
         "{said}"
     );
-    assert!(said.contains("resuming after update"), "{said}");
-    succeed(toy.run("run", "--max-epoch 2 --max-tokens 100"));
+    assert_resumed(toy.run("run", &format!("{flags} --max-epoch 2")), 1);
     let weights =
         |name: &str| fs::read(toy.save_dir(name).join("checkpoint_last/model.safetensors")).unwrap();
     assert_eq!(
@@ -150,6 +150,8 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
         weights("run"),
         "both go on with the same bits"
     );
+    let run = toy.save_dir("run");
+    assert_moved(&run.join("checkpoint1"), &run.join("checkpoint2"), 1e-3);
     assert_eq!(
         toy.checkpoints("fairseq"),
         [
@@ -161,7 +163,7 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
         "nothing else is left behind"
     );
     // Later, the run goes on from what it has saved itself.
-    let output = succeed(toy.run("fairseq", "--max-epoch 3 --max-tokens 100"));
+    let output = assert_resumed(toy.run("fairseq", &format!("{flags} --max-epoch 3")), 1);
     let said = stderr(&output);
     assert!(said.contains("checkpoint_last.pt is not read"), "{said}");
     assert!(said.contains("in epoch 2"), "{said}");
