@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
-use burnseq_generate::{ConstraintOrder, GenerateOptions};
+use burnseq_generate::{ConstraintOrder, GenerateOptions, Generator};
 use burnseq_model::DropoutModule;
 use burnseq_text::RemoveBpe;
 use clap::{Args, ValueEnum};
@@ -228,6 +228,13 @@ impl DecodingArgs {
             ("--constraints", self.constraints.is_some()),
         ];
         given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
+    }
+
+    /// What is wrong with the options of the search, beside what a binary has found of its flags and of its batches.
+    pub(crate) fn problems_beside(&self, [flags, batches]: [Result<()>; 2]) -> Vec<anyhow::Error> {
+        let search = self.options().and_then(|options| Ok(Generator::new(options)?));
+        let all = [flags, search.map(drop), batches];
+        all.into_iter().filter_map(Result::err).collect()
     }
 
     /// The options of the search.

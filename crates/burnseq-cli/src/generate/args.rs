@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use burnseq_data::{BatchLimits, DatasetImpl};
-use burnseq_generate::Generator;
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::DecodingArgs;
@@ -106,14 +105,8 @@ pub enum Scoring {
 
 impl Flags for GenerateArgs {
     fn problems(&self) -> Vec<anyhow::Error> {
-        let options = self
-            .decoding
-            .options()
-            .and_then(|options| Ok(Generator::new(options)?));
-        [self.check(), options.map(drop), self.limits().map(drop)]
-            .into_iter()
-            .filter_map(Result::err)
-            .collect()
+        self.decoding
+            .problems_beside([self.check(), self.limits().map(drop)])
     }
 }
 

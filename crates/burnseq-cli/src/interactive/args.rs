@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use burnseq_data::BatchLimits;
-use burnseq_generate::Generator;
 use clap::Parser;
 
 use crate::decoding::{DecodingArgs, HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
@@ -96,14 +95,8 @@ pub const GRAMMAR: Grammar = Grammar {
 
 impl Flags for InteractiveArgs {
     fn problems(&self) -> Vec<anyhow::Error> {
-        let options = self
-            .decoding
-            .options()
-            .and_then(|options| Ok(Generator::new(options)?));
-        [self.check(), options.map(drop), self.limits().map(drop)]
-            .into_iter()
-            .filter_map(Result::err)
-            .collect()
+        self.decoding
+            .problems_beside([self.check(), self.limits().map(drop)])
     }
 }
 

@@ -81,6 +81,16 @@ impl Attention {
         softmax_rows(scores, is_pad, self.causal, sizes);
     }
 
+    /// The first key of a sentence that is seen by any query; 0 where some query sees none, and so looks at all alike.
+    fn first_key(&self, batch: usize, key_len: usize) -> usize {
+        if self.causal {
+            return 0;
+        }
+        let is_pad = self.is_pad.as_ref().map(|is_pad| &is_pad[batch * key_len..][..key_len]);
+        let first = is_pad.and_then(|is_pad| is_pad.iter().position(|&is_pad| !is_pad));
+        first.unwrap_or(0)
+    }
+
     /// How many of the first queries of a sentence see no key, of `query_len`.
     fn blind_queries(
         &self,
@@ -283,11 +293,13 @@ impl CpuOp<3> for Attention {
                         let v = &v[k_row * d_model + column..];
                         few_sums(&mut out[column..], weights, v, sizes);
                     } else {
-                        let v = sizes.head(v, k_row, key_len, head);
+                        // Blocks of the sum begin with the sentence, whatever padding lies before it.
+                        let first = self.first_key(batch, key_len);
+                        let v = sizes.head(v, k_row + first, key_len - first, head);
                         matmul_strided(
                             &mut out[column..],
                             d_model,
-                            Mat::new(weights, query_len, key_len),
+                            Mat::strided(&weights[first..], query_len, key_len - first, key_len),
                             v,
                             false,
                         );
@@ -369,5 +381,37 @@ impl CpuOp<3> for Attention {
             needed[1].then(|| Values::new(of_k, keys.shape())),
             needed[2].then(|| Values::new(of_v, values.shape())),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Bool, Device, Distribution, Tensor, TensorData};
+
+    use crate::ops;
+
+    #[test]
+    fn padding_before_a_sentence_changes_no_bit() {
+        let device = Device::flex();
+        let (width, heads) = (16, 2);
+        // Sums are taken in blocks of 512.
+        for (len, widest) in [(3, 700), (201, 601), (511, 600), (512, 601), (600, 1100)] {
+            device.seed(7);
+            let [q, k, v] = [(); 3].map(|()| {
+                Tensor::<3>::random([1, len, width], Distribution::Normal(0.0, 1.0), &device)
+            });
+            let attend = |pads: usize| {
+                let padded = |x: &Tensor<3>| {
+                    let zeros = Tensor::zeros([1, pads, width], &device);
+                    Tensor::cat(vec![zeros, x.clone()], 1)
+                };
+                let [q, k, v] = [padded(&q), padded(&k), padded(&v)];
+                let is_pad: Vec<bool> = (0..pads + len).map(|key| key < pads).collect();
+                let is_pad = Tensor::<2, Bool>::from_data(TensorData::new(is_pad, [1, pads + len]), &device);
+                let found = ops::attention(q, k, v, heads, Some(is_pad), false, None);
+                found.slice([0..1, pads..pads + len]).into_data()
+            };
+            assert_eq!(attend(0), attend(widest - len), "{len} tokens in {widest}");
+        }
     }
 }
