@@ -4,6 +4,9 @@
 # Tests that need reference data in ../shared are skipped where it is absent, and counted at the end. With
 # BURNSEQ_REQUIRE_SHARED=1 they fail instead.
 set -euo pipefail
+case "${1:-}" in
+-h | --help) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
+esac
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/setup.sh
 source scripts/setup.sh

@@ -1,5 +1,6 @@
 //! Several errors that are told together, each with its remedy, so that a command has to be mended only once.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use anyhow::Result;
@@ -83,12 +84,31 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
+/// Characters of a word of the command line that are repeated.
+const REPEATED: usize = 100;
+
+/// What a message repeats of a word of the command line: its beginning, where it is very long.
+pub(crate) fn cut(word: &str) -> Cow<'_, str> {
+    match word.char_indices().nth(REPEATED) {
+        Some((end, _)) => format!("{}... ({} characters)", &word[..end], word.chars().count()).into(),
+        None => word.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use anyhow::anyhow;
 
     use super::*;
     use crate::exit::usage;
+
+    #[test]
+    fn long_words_are_cut() {
+        assert_eq!(cut("transformer"), "transformer");
+        let full = "ü".repeat(REPEATED);
+        assert_eq!(cut(&full), full);
+        assert_eq!(cut(&"ü".repeat(90_000)), format!("{full}... (90000 characters)"));
+    }
 
     #[test]
     fn one_problem_is_itself_and_several_are_told_in_order() {

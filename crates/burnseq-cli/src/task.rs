@@ -13,13 +13,6 @@ pub struct LanguageArgs {
     pub target_lang: Option<String>,
 }
 
-impl LanguageArgs {
-    /// Whether one of them is given.
-    pub(crate) fn is_given(&self) -> bool {
-        self.source_lang.is_some() || self.target_lang.is_some()
-    }
-}
-
 /// The task, and the languages it is about.
 #[derive(Debug, Clone, Args)]
 pub struct TaskArgs {

@@ -55,8 +55,16 @@ impl AtomicFile {
         let path = path.into();
         match Writer::open(&path) {
             Ok(writer) => Ok(Self { path, writer }),
-            Err(source) => Err(Error::Write { path, source }),
+            Err(source) => Err(Error::Write {
+                path,
+                source: without_temporary_name(source),
+            }),
         }
+    }
+
+    /// The file, as it was named.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Gives the file its name; an older one goes.
@@ -69,7 +77,10 @@ impl AtomicFile {
             Writer::Temporary { path, file } => persist(&path, file),
             Writer::Stream(mut stream) => stream.flush(),
         };
-        written.map_err(|source| Error::Write { path, source })
+        written.map_err(|source| Error::Write {
+            path,
+            source: without_temporary_name(source),
+        })
     }
 }
 
@@ -120,11 +131,20 @@ impl Writer {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer.get().write(bytes)
+        self.writer.get().write(bytes).map_err(without_temporary_name)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer.get().flush()
+        self.writer.get().flush().map_err(without_temporary_name)
+    }
+}
+
+/// `tempfile` adds the name of the temporary file to its errors, which nobody has asked for.
+fn without_temporary_name(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((cause, name)) if name.contains(PREFIX) => io::Error::new(error.kind(), cause.to_owned()),
+        _ => error,
     }
 }
 
@@ -318,5 +338,10 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         let error = AtomicFile::create(dir.path().join("no/x")).unwrap_err();
         assert!(error.to_string().ends_with("no/x"), "{error}");
+        let Error::Write { source, .. } = error else {
+            panic!("not an error of writing")
+        };
+        assert_eq!(source.kind(), io::ErrorKind::NotFound);
+        assert!(!source.to_string().contains(PREFIX), "{source}");
     }
 }

@@ -29,6 +29,7 @@ const fn foreign(name: &'static str, remedy: &'static str) -> FileKind {
 const XZ: FileKind = foreign("compressed with xz", "unpack it first: `xz -dc FILE`");
 const BZIP2: FileKind = foreign("compressed with bzip2", "unpack it first: `bzip2 -dc FILE`");
 const ZIP: FileKind = foreign("a zip archive", "unpack it first: `unzip -p FILE`");
+const TAR: FileKind = foreign("a tar archive", "unpack it first: `tar -xOf FILE`");
 const SEVEN_ZIP: FileKind = foreign("a 7z archive", "unpack it first: `7z e -so FILE`");
 const LZ4: FileKind = foreign("compressed with lz4", "unpack it first: `lz4 -dc FILE`");
 const LZIP: FileKind = foreign("compressed with lzip", "unpack it first: `lzip -dc FILE`");
@@ -58,6 +59,26 @@ const SIGNATURES: &[(&[u8], FileKind)] = &[
     (b"\xfe\xff", UTF16),
 ];
 
+/// A tar archive that is compressed with gzip.
+pub(crate) const TAR_GZIP: Foreign = Foreign {
+    name: "a tar archive, packed with gzip",
+    remedy: "unpack it first: `tar -xzOf FILE`",
+};
+/// A tar archive that is compressed with zstd.
+pub(crate) const TAR_ZSTD: Foreign = Foreign {
+    name: "a tar archive, packed with zstd",
+    remedy: "unpack it first: `tar --zstd -xOf FILE`",
+};
+
+/// Length of the header that a tar archive begins with.
+const TAR_HEADER: usize = 512;
+/// In this header: the name of the first file, filled up with NUL; where the mode of that file ends, with a NUL or a blank;
+/// the sum of all bytes, in octal digits; and the mark that newer archives have.
+const TAR_NAME: usize = 100;
+const TAR_MODE_END: usize = 108;
+const TAR_SUM: std::ops::Range<usize> = 148..156;
+const TAR_MARK: usize = 257;
+
 /// Behind `BZh` and a digit: a first block, or the end of an empty file.
 const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 
@@ -86,10 +107,51 @@ pub(crate) fn kind_of(head: &[u8], ended: bool) -> Option<FileKind> {
     } else {
         begins(b"BZh9");
     }
+    open |= may_become_tar(head);
     if open && !ended && !head.is_empty() {
         return None;
     }
+    if is_tar(head) {
+        return Some(TAR);
+    }
     Some(wide_text(&head[..head.len().min(LOOKED_AT)]).unwrap_or(FileKind::Text))
+}
+
+/// Whether these are the first bytes of a tar archive: with the mark of newer ones, or with the right sum.
+pub(crate) fn is_tar(head: &[u8]) -> bool {
+    let nul = head.iter().take(TAR_MARK).any(|&byte| byte == 0);
+    nul && (head
+        .get(TAR_MARK..)
+        .is_some_and(|rest| rest.starts_with(b"ustar"))
+        || has_tar_sum(head))
+}
+
+/// Whether the sum in the header is that of its bytes, where the sum itself counts as blanks.
+fn has_tar_sum(head: &[u8]) -> bool {
+    let Some(header) = head.get(..TAR_HEADER).filter(|header| header[0] != 0) else {
+        return false;
+    };
+    let digits = header[TAR_SUM].trim_ascii_start();
+    let length = digits
+        .iter()
+        .take_while(|byte| matches!(byte, b'0'..=b'7'))
+        .count();
+    let written = digits[..length]
+        .iter()
+        .fold(0_u32, |sum, &digit| sum * 8 + u32::from(digit - b'0'));
+    let counted = header.iter().enumerate().map(|(at, &byte)| {
+        let byte = if TAR_SUM.contains(&at) { b' ' } else { byte };
+        u32::from(byte)
+    });
+    length > 0 && counted.sum::<u32>() == written
+}
+
+/// Whether a tar archive may begin with these bytes, of which there are too few to tell. A line that ends, or goes on without
+/// the NUL of a header, is text: nobody who types it waits.
+fn may_become_tar(head: &[u8]) -> bool {
+    let ends = |&byte: &u8| matches!(byte, b'\n' | b'\r');
+    let name = &head[..head.len().min(TAR_NAME)];
+    head.len() < TAR_HEADER && !name.iter().any(ends) && (head.len() <= TAR_MODE_END || head.contains(&0))
 }
 
 /// UTF-16 and UTF-32 without a mark, where most characters are of an alphabet: their high bytes are NUL or other control
@@ -175,7 +237,8 @@ mod tests {
             assert_eq!(whole(text.as_bytes()), FileKind::Text, "{text:?}");
         }
         // Nothing waits for more once a byte differs.
-        for text in ["B\n", "BZh0", "(\n", "Pf", "a", "\n", "7\n"] {
+        let long = "word ".repeat(22);
+        for text in ["B\n", "BZh0\n", "(\n", "Pf\n", "a\r", "\n", "7\n", &long] {
             assert_eq!(kind_of(text.as_bytes(), false), Some(FileKind::Text), "{text:?}");
         }
         for head in [
@@ -192,6 +255,38 @@ mod tests {
         ] {
             assert_eq!(kind_of(head, false), None, "{head:?}");
         }
+    }
+
+    /// The header of an archive, with the mark of its kind, and a file behind it.
+    fn tar(mark: &[u8]) -> Vec<u8> {
+        let mut header = vec![0; TAR_HEADER];
+        header[..4].copy_from_slice(b"a.de");
+        header[TAR_NAME..TAR_MODE_END].copy_from_slice(b"0000644\0");
+        header[124..136].copy_from_slice(b"00000000003\0");
+        header[TAR_MARK..TAR_MARK + mark.len()].copy_from_slice(mark);
+        header[TAR_SUM].fill(b' ');
+        let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+        header[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        header.extend_from_slice(b"ja\n");
+        header
+    }
+
+    #[test]
+    fn tar_archives_are_told_by_their_header() {
+        for mark in [&b"ustar\x0000"[..], b"ustar  \0", b""] {
+            let archive = tar(mark);
+            assert_eq!(whole(&archive), TAR);
+            for length in [1, 4, 5, 100, 108, 109, 257, 511] {
+                assert_eq!(kind_of(&archive[..length], false), None, "{length}");
+            }
+            assert_eq!(kind_of(&archive[..TAR_HEADER], false), Some(TAR));
+        }
+        // Text with the mark in its place, and a header with another sum.
+        let text = format!("{}ustar\n{}", "a".repeat(257), "b\n".repeat(200));
+        assert_eq!(whole(text.as_bytes()), FileKind::Text);
+        let mut other = tar(b"");
+        other[0] = b'b';
+        assert_ne!(whole(&other), TAR);
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Lines end as in Python's text mode, hence as for fairseq: at `\n`, `\r\n` or a lone `\r`. Lone
 //! carriage returns are counted, because they are mostly damage (parallel files lose their
-//! alignment) and the caller may want to warn. A byte order mark is kept as part of the first word.
+//! alignment) and the caller may want to warn. A byte order mark is kept as part of the first word, as there, unless it
+//! is asked to go: [`LineReader::without_byte_order_mark`].
 //! Filters in the manner of Unix end lines at `\n` only: [`LineReader::ending_at_newlines`].
 //! Text that gzip or zstd compressed is unpacked; other files that are no text are named.
 
@@ -12,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{BadBytes, Error, Result};
 use crate::unpack::Unpacked;
+
+/// U+FEFF in UTF-8, which some programs put at the start of a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads a file or stream line by line; memory is that of the longest line.
 ///
@@ -35,6 +39,8 @@ pub struct LineReader<R> {
     lone_carriage_returns: u64,
     /// `\r` ends a line.
     carriage_returns_end: bool,
+    /// A byte order mark does not belong to the first line.
+    drops_mark: bool,
     /// The last line ended at `\r`: a `\n` that follows belongs to it.
     after_carriage_return: bool,
     /// What the lines so far tell about bytes that are no UTF-8.
@@ -64,6 +70,7 @@ impl<R: BufRead> LineReader<R> {
             offset: 0,
             lone_carriage_returns: 0,
             carriage_returns_end: true,
+            drops_mark: false,
             after_carriage_return: false,
             seen: BadBytes::default(),
         }
@@ -73,6 +80,13 @@ impl<R: BufRead> LineReader<R> {
     #[must_use]
     pub fn ending_at_newlines(mut self) -> Self {
         self.carriage_returns_end = false;
+        self
+    }
+
+    /// Leaves out a byte order mark at the start of the text.
+    #[must_use]
+    pub fn without_byte_order_mark(mut self) -> Self {
+        self.drops_mark = true;
         self
     }
 
@@ -150,6 +164,10 @@ impl<R: BufRead> LineReader<R> {
             self.offset += length as u64;
         }
         self.number += 1;
+        if self.number == 1 && self.drops_mark && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+            start += BYTE_ORDER_MARK.len() as u64;
+        }
         Ok(Some(start))
     }
 
@@ -226,6 +244,23 @@ mod tests {
     fn last_line_may_lack_its_end_and_a_byte_order_mark_stays() {
         assert_eq!(streamed("\u{feff}a\nb", 16).0, ["\u{feff}a", "b"]);
         assert!(streamed("", 16).0.is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_goes_where_it_is_asked_to() {
+        let bytes = b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n";
+        let mut reader =
+            LineReader::new(BufReader::with_capacity(1, &bytes[..]), "x").without_byte_order_mark();
+        assert_eq!(reader.read_line().unwrap(), Some("a"));
+        assert_eq!(reader.read_line().unwrap(), Some("\u{feff}b"));
+        let mut reader = LineReader::new(&b"\xef\xbb\xbfa\xff\n"[..], "f").without_byte_order_mark();
+        let error = reader.read_line().unwrap_err().to_string();
+        assert!(
+            error.starts_with("f:1: invalid UTF-8 at byte 4 of the file"),
+            "{error}"
+        );
+        let mut reader = LineReader::new("ab\n".as_bytes(), "x").without_byte_order_mark();
+        assert_eq!(reader.read_line().unwrap(), Some("ab"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::error::{Error, Result};
-use crate::file_kind::{FileKind, kind_of};
+use crate::file_kind::{FileKind, Foreign, TAR_GZIP, TAR_ZSTD, is_tar, kind_of};
 use crate::lines::read_error;
 
 /// Bytes unpacked at a time.
@@ -40,8 +40,8 @@ enum Source<R> {
     /// Nobody has looked at it.
     New(R),
     Plain(Whole<R>),
-    Gzip(Box<BufReader<MultiGzDecoder<Whole<R>>>>),
-    Zstd(Box<BufReader<Zstd<Whole<R>>>>),
+    Gzip(Box<Whole<BufReader<MultiGzDecoder<Whole<R>>>>>),
+    Zstd(Box<Whole<BufReader<Zstd<Whole<R>>>>>),
     /// It could not be read, or holds no text.
     Closed,
 }
@@ -66,47 +66,21 @@ impl<R: BufRead> Unpacked<R> {
     }
 
     fn look(&mut self, name: &Path) -> Result<()> {
-        let Source::New(mut reader) = std::mem::replace(&mut self.source, Source::Closed) else {
+        let Source::New(reader) = std::mem::replace(&mut self.source, Source::Closed) else {
             return Ok(());
         };
-        let mut head = Vec::new();
-        let kind = loop {
-            let buffer = match reader.fill_buf() {
-                Ok(buffer) => buffer,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(read_error(name, source)),
-            };
-            let (length, ended) = (buffer.len(), buffer.is_empty());
-            // Mostly the first bytes tell, and none is taken away.
-            if head.is_empty()
-                && let Some(kind) = kind_of(buffer, ended)
-            {
-                break kind;
-            }
-            head.extend_from_slice(buffer);
-            reader.consume(length);
-            if let Some(kind) = kind_of(&head, ended) {
-                break kind;
-            }
-        };
-        let whole = Cursor::new(head).chain(reader);
+        let (kind, whole) = tell(reader, name, kind_of)?;
         self.source = match kind {
             FileKind::Text => Source::Plain(whole),
             FileKind::Gzip => {
                 let reader = BufReader::with_capacity(CAPACITY, MultiGzDecoder::new(whole));
-                Source::Gzip(Box::new(reader))
+                Source::Gzip(Box::new(without_archive(reader, name, TAR_GZIP)?))
             }
             FileKind::Zstd => {
                 let reader = BufReader::with_capacity(CAPACITY, Zstd::new(whole));
-                Source::Zstd(Box::new(reader))
+                Source::Zstd(Box::new(without_archive(reader, name, TAR_ZSTD)?))
             }
-            FileKind::Foreign(kind) => {
-                return Err(Error::FileKind {
-                    path: name.to_owned(),
-                    kind: kind.name,
-                    remedy: kind.remedy,
-                });
-            }
+            FileKind::Foreign(kind) => return Err(foreign_error(name, kind)),
         };
         Ok(())
     }
@@ -128,6 +102,53 @@ impl<R: BufRead> Unpacked<R> {
             Source::Zstd(reader) => reader.consume(length),
             Source::New(_) | Source::Closed => {}
         }
+    }
+}
+
+/// Reads until `kind` can tell what the bytes are; the whole content follows.
+fn tell<R: BufRead, K>(
+    mut reader: R,
+    name: &Path,
+    kind: impl Fn(&[u8], bool) -> Option<K>,
+) -> Result<(K, Whole<R>)> {
+    let mut head = Vec::new();
+    loop {
+        let buffer = match reader.fill_buf() {
+            Ok(buffer) => buffer,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(source) => return Err(read_error(name, source)),
+        };
+        let (length, ended) = (buffer.len(), buffer.is_empty());
+        // Mostly the first bytes tell, and none is taken away.
+        if head.is_empty()
+            && let Some(kind) = kind(buffer, ended)
+        {
+            return Ok((kind, Cursor::new(head).chain(reader)));
+        }
+        head.extend_from_slice(buffer);
+        reader.consume(length);
+        if let Some(kind) = kind(&head, ended) {
+            return Ok((kind, Cursor::new(head).chain(reader)));
+        }
+    }
+}
+
+/// The unpacked content, unless it is an archive.
+fn without_archive<R: BufRead>(reader: R, name: &Path, archive: Foreign) -> Result<Whole<R>> {
+    // Other kinds of files are told by the first line that is no UTF-8.
+    let found = |head: &[u8], ended| kind_of(head, ended).map(|_| is_tar(head));
+    let (found, whole) = tell(reader, name, found)?;
+    if found {
+        return Err(foreign_error(name, archive));
+    }
+    Ok(whole)
+}
+
+fn foreign_error(name: &Path, kind: Foreign) -> Error {
+    Error::FileKind {
+        path: name.to_owned(),
+        kind: kind.name,
+        remedy: kind.remedy,
     }
 }
 
@@ -331,6 +352,25 @@ mod tests {
             );
             let error = lines(b"\xfd7zXZ\0\0\x04", capacity).unwrap_err().to_string();
             assert!(error.starts_with("f is compressed with xz"), "{error}");
+        }
+        let mut archive = vec![0; 512];
+        archive[..6].copy_from_slice(b"a/x.de");
+        archive[257..263].copy_from_slice(b"ustar\0");
+        archive.extend_from_slice(TEXT.as_bytes());
+        for (bytes, remedy) in [
+            (archive.clone(), "`tar -xOf FILE`"),
+            (gzip(&archive), "`tar -xzOf FILE`"),
+            (zstd(&archive), "`tar --zstd -xOf FILE`"),
+        ] {
+            for capacity in [1, 3, 4096] {
+                let error = lines(&bytes, capacity).unwrap_err().to_string();
+                assert!(
+                    error.starts_with("f is a tar archive") && error.contains(remedy),
+                    "{error}"
+                );
+            }
+            let error = unpack(&bytes, Path::new("f")).unwrap_err().to_string();
+            assert!(error.contains(remedy), "{error}");
         }
         // The reader stays closed.
         let mut reader = LineReader::new(&b"PK\x03\x04"[..], "f");

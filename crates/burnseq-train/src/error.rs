@@ -99,6 +99,26 @@ pub enum Error {
         /// Training sentences of its batches, counted from 0.
         sentences: Vec<usize>,
     },
+    /// A weight is NaN or infinite when a checkpoint is due.
+    #[error(
+        "weight `{tensor}` is not finite after update {update}: training has diverged, so that no checkpoint was \
+         written; those of earlier updates in {save_dir} are unharmed\n\
+         hint: lower --lr, raise --warmup-updates or clip with --clip-norm"
+    )]
+    DivergedWeights {
+        /// The first such parameter.
+        tensor: String,
+        /// Updates done.
+        update: u64,
+        /// Where checkpoints are written.
+        save_dir: PathBuf,
+    },
+    /// Another process trains and saves in the same folder.
+    #[error("another run writes to {path}")]
+    SaveDirInUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A sentence does not fit in the memory of its device, even alone.
     #[error(
         "{sentences} sentence {number} (counted from 0; {src_len} source and {tgt_len} target tokens) does not fit in \

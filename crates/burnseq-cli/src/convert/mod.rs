@@ -53,7 +53,7 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
         }
         Direction::ToFairseq => to_fairseq(&args.input, &args.output),
     };
-    report(&conversion.map_err(coded)?)
+    report(args, &conversion.map_err(coded)?)
 }
 
 fn dictionaries(args: &ConvertArgs) -> Dictionaries {
@@ -76,8 +76,14 @@ fn import(args: &ConvertArgs) -> ImportOptions {
     }
 }
 
-fn report(conversion: &Conversion) -> Result<()> {
-    for note in &conversion.notes {
+fn report(args: &ConvertArgs, conversion: &Conversion) -> Result<()> {
+    let adam = conversion.leaves_adam.then(|| {
+        format!(
+            "{} has the state of Adam, which is left out; --with-optimizer takes it over",
+            args.input.display()
+        )
+    });
+    for note in conversion.notes.iter().chain(&adam) {
         // Nobody is left to tell when stderr itself is closed.
         let _ = writeln!(std::io::stderr(), "convert: note: {note}");
     }

@@ -1,6 +1,6 @@
 //! The flags that `generate` and `interactive` share, with fairseq's names and meanings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
@@ -13,7 +13,6 @@ use super::overrides::{self, Overrides};
 use super::text::TextArgs;
 use crate::compute::ComputeArgs;
 use crate::exit::usage;
-use crate::task::LanguageArgs;
 use crate::train::values::Limit;
 
 /// Checkpoints that are taken when none is named: the first one that is there.
@@ -298,20 +297,6 @@ impl DecodingArgs {
         };
         limits.validate().map_err(usage)?;
         Ok(limits)
-    }
-
-    /// Refuses languages where nothing is opened that they could choose: a checkpoint has a direction.
-    ///
-    /// # Errors
-    /// Languages with neither a dataset nor a weights file.
-    pub(crate) fn check_direction(&self, languages: &LanguageArgs, data: Option<&Path>) -> Result<()> {
-        let is_weights = |path: &str| path.ends_with(".safetensors");
-        if languages.is_given() && data.is_none() && !self.path.as_deref().is_some_and(is_weights) {
-            bail!(
-                "a checkpoint translates in the direction it was trained for\nhint: leave out the languages"
-            );
-        }
-        Ok(())
     }
 
     /// Flags that do not act beside the others, as in fairseq: a note on each.

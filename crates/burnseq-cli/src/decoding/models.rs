@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use burnseq::decode::{TranslationModel, overlaid};
 use burnseq_data::DatasetDir;
 use burnseq_model::ModelConfig;
+use burnseq_train::Checkpoint;
 
 use super::args::{DEFAULT_PATHS, DecodingArgs};
 use super::{coded, format};
@@ -43,6 +44,15 @@ pub(crate) fn load(
         )));
     }
     let weights = paths.iter().any(|path| is_weights(path));
+    if args.arch.is_none()
+        && let Some((path, folder)) = paths.iter().find_map(|path| Some((path, checkpoint_of(path)?)))
+    {
+        return Err(usage(anyhow!(
+            "{} is a file of a checkpoint, which is a folder\nhint: give the folder: {}",
+            path.display(),
+            folder.display()
+        )));
+    }
     let config = match &args.arch {
         Some(arch) if weights => {
             let preset = ModelConfig::from_arch(arch).map_err(usage)?;
@@ -85,6 +95,9 @@ pub(crate) fn load(
     if opened.is_none() && (data.needed || data.path.is_some()) {
         opened = Some(open_data(data, Some(&model))?);
     }
+    if opened.is_none() {
+        check_direction(data.languages, &paths[0], &model)?;
+    }
     let notes = opened.as_ref().and_then(|data| model.direction_note(data));
     notes
         .into_iter()
@@ -123,6 +136,43 @@ fn paths(args: &DecodingArgs) -> Vec<PathBuf> {
 fn is_weights(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| extension == "safetensors")
+}
+
+/// The checkpoint whose weights file `path` is.
+fn checkpoint_of(path: &Path) -> Option<&Path> {
+    let folder = path.parent().filter(|_| is_weights(path) && path.is_file())?;
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    Checkpoint::open(folder).is_ok().then_some(folder)
+}
+
+/// Without a dataset, languages choose nothing: a checkpoint has a direction, in which `path` translates.
+///
+/// # Errors
+/// Other languages than those of the model.
+fn check_direction(languages: &LanguageArgs, path: &Path, model: &TranslationModel) -> Result<()> {
+    let task = &model.task;
+    for (flag, given, known) in [
+        ("--source-lang", &languages.source_lang, &task.source_lang),
+        ("--target-lang", &languages.target_lang, &task.target_lang),
+    ] {
+        if let Some(given) = given
+            .as_ref()
+            .filter(|given| *given != known && !known.is_empty())
+        {
+            return Err(usage(anyhow!(
+                "{flag} is {given}, but {} translates from {} to {}\nhint: leave out the languages, or give a checkpoint of \
+                 the direction you want",
+                path.display(),
+                task.source_lang,
+                task.target_lang
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Opens the dataset; languages that are not given are those of the model.

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use burnseq::decode::TranslationModel;
+use burnseq_text::sentencepiece::SentencePiece;
+use burnseq_text::subword_nmt::Codes;
 use burnseq_text::{MosesSettings, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
 use clap::{Args, ValueEnum};
 
@@ -125,7 +127,14 @@ impl TextArgs {
         };
         let mut files = TextFiles::new();
         if let Some(path) = path {
-            files.insert(SUBWORD_FILE.to_owned(), read(path)?);
+            let content = read(path)?;
+            // Errors name the file that was given.
+            let checked = match &subword {
+                SubwordSettings::SubwordNmt { .. } => Codes::parse(content.as_slice(), path).map(drop),
+                _ => SentencePiece::from_bytes(&content, &path.display().to_string()).map(drop),
+            };
+            checked.map_err(coded)?;
+            files.insert(SUBWORD_FILE.to_owned(), content);
         }
         let pipeline = |language: &str| {
             let settings = TextSettings {

@@ -207,10 +207,6 @@ impl GenerateArgs {
                 "{flag} goes with a dataset; --input gives one line of text for each line, in order\nhint: leave it out"
             ));
         }
-        problems.take(
-            self.decoding
-                .check_direction(&self.task.languages, self.data.as_deref()),
-        );
         let lines_only = [
             ("--nbest", self.decoding.nbest.is_some_and(|nbest| nbest != 1)),
             ("--print-alignment", self.decoding.print_alignment.is_some()),
@@ -249,9 +245,20 @@ impl GenerateArgs {
             ),
         ];
         let given = flags.iter().filter(|(_, given, _)| *given);
-        given
-            .map(|(flag, _, why)| format!("{flag} changes nothing here: {why}"))
-            .collect()
+        let notes = given.map(|(flag, _, why)| format!("{flag} changes nothing here: {why}"));
+        notes.chain(self.untranslated()).collect()
+    }
+
+    /// A note on a dataset beside `--input`; bare weights take their dictionaries from it.
+    fn untranslated(&self) -> Option<String> {
+        let (data, input) = (self.data.as_ref()?, self.input.as_ref()?);
+        self.decoding.arch.is_none().then(|| {
+            format!(
+                "the dataset {} is not translated: --input {} is",
+                data.display(),
+                input.display()
+            )
+        })
     }
 }
 
@@ -325,7 +332,6 @@ mod tests {
                 "--input - --dataset-impl raw",
                 "--dataset-impl goes with a dataset",
             ),
-            ("--input - -s de", "leave out the languages"),
             ("--constraints", "give --input"),
             ("--shard-id 1", "must be below --num-shards (1)"),
             ("--shard-id 2 --num-shards 2", "must be below --num-shards (2)"),
@@ -347,6 +353,7 @@ mod tests {
             "--input - --constraints unordered --replace-unk",
             "--input - --path x.safetensors --arch transformer -s de -t en",
             "--input - -s de -t en data-bin",
+            "--input - -s de -t en",
             "--score-reference --prefix-size 0 --beam 5 --unkpen 5",
             "--num-shards 3 --shard-id 2",
         ] {
@@ -381,6 +388,13 @@ mod tests {
                 "{notes:?}"
             );
         }
+        let notes = args("bin --input x --path a").without_effect();
+        assert_eq!(notes, ["the dataset bin is not translated: --input x is"]);
+        assert!(
+            args("bin --input x --path a.safetensors --arch transformer")
+                .without_effect()
+                .is_empty()
+        );
         assert!(
             args("--in-order --skip-invalid-size-inputs-valid-test")
                 .without_effect()

@@ -37,7 +37,7 @@ pub(super) fn translate(
         input
     };
     let mut job = Job {
-        reader: LineReader::new(reader, name),
+        reader: LineReader::new(reader, name).without_byte_order_mark(),
         model,
         printer: Printer::new(&args.decoding, model)?,
         format: LineFormat {
@@ -52,6 +52,10 @@ pub(super) fn translate(
         long_lines: LongLines::default(),
         unknown: UnknownShare::new(model),
         marks: MarkNotes::default(),
+        output: args
+            .output
+            .as_ref()
+            .map_or_else(|| "translations".to_owned(), |path| path.display().to_string()),
     };
     let started = Instant::now();
     match &args.output {
@@ -108,6 +112,8 @@ struct Job<'a> {
     long_lines: LongLines,
     unknown: UnknownShare,
     marks: MarkNotes,
+    /// What errors call the place that translations go to.
+    output: String,
 }
 
 impl Job<'_> {
@@ -161,10 +167,11 @@ impl Job<'_> {
             };
             line.push('\n');
             out.write_all(line.as_bytes())
-                .context("cannot write translations")?;
+                .with_context(|| format!("cannot write {}", self.output))?;
             self.lines += 1;
         }
         self.unknown.tell();
-        out.flush().context("cannot write translations")
+        out.flush()
+            .with_context(|| format!("cannot write {}", self.output))
     }
 }

@@ -7,6 +7,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::unknown::flag_named;
+use crate::problems::cut;
 
 /// The flag that an error is about, as it is written, and what is wrong.
 pub(super) fn explain(command: &Command, words: &[OsString], error: &clap::Error) -> (String, String) {
@@ -16,18 +17,20 @@ pub(super) fn explain(command: &Command, words: &[OsString], error: &clap::Error
         ErrorKind::ValueValidation => {
             let reason = error.source().map_or_else(String::new, ToString::to_string);
             format!(
-                "invalid value {value:?} for {flag}: {}",
+                "invalid value {:?} for {flag}: {}",
+                cut(&value),
                 reason_for(&reason, &value)
             )
         }
         ErrorKind::InvalidValue if value.is_empty() => {
             format!("{flag} needs a value{}", choices(error))
         }
-        ErrorKind::InvalidValue => format!("invalid value {value:?} for {flag}{}", choices(error)),
+        ErrorKind::InvalidValue => format!("invalid value {:?} for {flag}{}", cut(&value), choices(error)),
         ErrorKind::TooManyValues if value.is_empty() => rendered(error),
         ErrorKind::TooManyValues => {
             format!(
-                "{flag} is a switch and takes no value, got {value:?}\nhint: write {flag} alone, or leave it out"
+                "{flag} is a switch and takes no value, got {:?}\nhint: write {flag} alone, or leave it out",
+                cut(&value)
             )
         }
         ErrorKind::UnknownArgument => unexpected(command, words, &flag),

@@ -120,8 +120,7 @@ impl InteractiveArgs {
                  --buffer-size {batch}"
             );
         }
-        self.decoding
-            .check_direction(&self.task.languages, self.data.as_deref())
+        Ok(())
     }
 
     /// The limits of batches.
@@ -170,7 +169,6 @@ mod tests {
         for (flags, expected) in [
             ("--batch-size 2", "add --buffer-size 2"),
             ("--batch-size 9 --buffer-size 8", "add --buffer-size 9"),
-            ("-s de", "leave out the languages"),
             ("--bpe sentencepiece", "add --sentencepiece-model"),
         ] {
             let problem = args(flags).check().unwrap_err().to_string();

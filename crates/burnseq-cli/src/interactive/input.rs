@@ -31,7 +31,7 @@ impl Input {
         let (sender, lines) = sync_channel(AHEAD);
         let name = name.to_owned();
         // It ends with the input, or with the process.
-        thread::spawn(move || read(LineReader::new(reader, name), &sender));
+        thread::spawn(move || read(LineReader::new(reader, name).without_byte_order_mark(), &sender));
         Self { lines }
     }
 
@@ -88,6 +88,12 @@ mod tests {
         assert_eq!(input.next(2).unwrap(), [&b"a"[..], b""]);
         assert_eq!(input.next(3).unwrap(), [&b"\xff\0"[..], b"b", b"c"]);
         assert!(input.next(2).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        let mut input = Input::new(&b"\xef\xbb\xbfa\n"[..], Path::new("x"));
+        assert_eq!(input.next(2).unwrap(), [b"a"]);
     }
 
     #[test]

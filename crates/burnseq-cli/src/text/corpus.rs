@@ -10,6 +10,7 @@ use burnseq_text::{LineReader, iwslt, packed_path};
 
 use super::args::{CleanArgs, ExtractArgs, PairArgs, SplitArgs};
 use super::output::{Output, PairOutput};
+use super::stream::{lone_returns, note_returns};
 use crate::exit::usage;
 use crate::output::check_free;
 
@@ -39,13 +40,21 @@ impl PairReader {
 
     /// Calls `each` with the number, counted from 1, and the lines of every pair.
     fn for_each(mut self, mut each: impl FnMut(u64, [&str; 2]) -> Result<()>) -> Result<()> {
+        let mut returns = [0; 2];
         for number in 1.. {
             let [src, tgt] = &mut self.readers;
             match (src.read_line()?, tgt.read_line()?) {
-                (Some(src), Some(tgt)) => each(number, [src, tgt])?,
+                (Some(src), Some(tgt)) => {
+                    returns[0] += lone_returns(src);
+                    returns[1] += lone_returns(tgt);
+                    each(number, [src, tgt])?;
+                }
                 (None, None) => break,
                 _ => return Err(self.misaligned()?),
             }
+        }
+        for (reader, count) in self.readers.iter().zip(returns) {
+            note_returns(reader.name(), count);
         }
         Ok(())
     }

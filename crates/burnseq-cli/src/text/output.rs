@@ -50,7 +50,10 @@ impl Output {
         };
         let written = writer.write_all(text.as_bytes());
         let written = written.and_then(|()| if flush { writer.flush() } else { Ok(()) });
-        written.context("cannot write the output")
+        written.with_context(|| match &*self {
+            Self::Stdout(_) => "cannot write to standard output".to_owned(),
+            Self::File(file) => format!("cannot write {}", file.path().display()),
+        })
     }
 }
 
@@ -76,7 +79,8 @@ impl PairOutput {
     /// When a line cannot be written.
     pub(super) fn push(&mut self, lines: [&str; 2]) -> Result<()> {
         for (file, line) in self.files.iter_mut().zip(lines) {
-            writeln!(file, "{line}").context("cannot write the output")?;
+            let written = writeln!(file, "{line}");
+            written.with_context(|| format!("cannot write {}", file.path().display()))?;
         }
         self.pairs += 1;
         Ok(())

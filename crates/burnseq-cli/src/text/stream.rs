@@ -10,6 +10,7 @@ use burnseq_text::LineReader;
 
 use super::args::StreamArgs;
 use super::output::Output;
+use crate::decoding::format::note;
 use crate::exit::usage;
 
 /// Most threads.
@@ -40,14 +41,17 @@ where
     let size = if args.unbuffered { 1 } else { LINES * workers };
     let mut lines = Vec::with_capacity(size);
     let mut done = 0;
+    let mut returns = 0;
     loop {
         lines.clear();
         while lines.len() < size
             && let Some(line) = reader.read_line()?
         {
+            returns += lone_returns(line);
             lines.push(line.to_owned());
         }
         if lines.is_empty() {
+            note_returns(reader.name(), returns);
             return output.finish();
         }
         let name = reader.name();
@@ -55,6 +59,22 @@ where
             output.push(&part?, args.unbuffered)?;
         }
         done += lines.len() as u64;
+    }
+}
+
+/// Carriage returns in a line that no line feed follows.
+pub(super) fn lone_returns(line: &str) -> usize {
+    line.strip_suffix('\r').unwrap_or(line).matches('\r').count()
+}
+
+/// Says that `count` carriage returns in the text `name` end no line.
+pub(super) fn note_returns(name: &Path, count: usize) {
+    if count > 0 {
+        note(&format!(
+            "{}: {count} carriage returns without a line feed end no line here, as in Moses; `preprocess` and `generate` take \
+             them as line ends\nhint: `tr '\\r' '\\n' < FILE` makes lines of them",
+            name.display()
+        ));
     }
 }
 

@@ -51,11 +51,11 @@ impl Request {
             }),
             (None, None) => Ok(ConfigFile::default()),
         };
-        let file = file.map_err(usage)?;
+        let file = file?;
         let names_model = args.model.arch.is_some() || file.arch.is_some() || !file.model.is_empty();
         let mut checkpoint = file.train.checkpoint.clone();
         args.checkpoint.overlay(&mut checkpoint);
-        let start = if names_model {
+        let start = if names_model || args.checkpoint.check().is_err() {
             None
         } else {
             model_of_start(&checkpoint)?
@@ -116,6 +116,7 @@ impl Request {
         args.dataset.overlay(&mut train.dataset);
         args.validation.overlay(&mut train.validation);
         args.checkpoint.overlay(&mut train.checkpoint);
+        problems.take(args.checkpoint.check());
         problems.take(args.ema.overlay(&mut train));
         problems.take(args.loss_scaling.overlay(&mut train, run.compute.is_fp16()));
 
@@ -134,6 +135,7 @@ impl Request {
         problems.take(args.dataset.overlay_task(&mut task));
         problems.take(args.model.overlay_task(&mut task, &model));
         problems.take(args.validation.bleu.overlay(&mut task.eval_bleu));
+        task.complete(&mut train);
         // Measuring has an end and a validation of its own.
         if !args.benchmark.measures() {
             problems.take(train.validate(&task.metrics()).map_err(coded));
@@ -522,6 +524,19 @@ mod tests {
         ] {
             assert!(all.contains(part), "{part}: {all}");
         }
+    }
+
+    #[test]
+    fn a_run_starts_from_one_checkpoint() {
+        let two = problem("--finetune-from-model none --restore-file other");
+        assert!(two.contains("cannot be used with --restore-file"), "{two}");
+        assert!(!two.contains("no checkpoint"), "{two}");
+        // fairseq's default, as its users write it.
+        assert!(
+            request("--arch transformer --finetune-from-model x --restore-file checkpoint_last.pt").is_ok()
+        );
+        let empty = of_words(["--restore-file", ""]).unwrap_err().to_string();
+        assert_eq!(empty, "--restore-file needs a value");
     }
 
     #[test]

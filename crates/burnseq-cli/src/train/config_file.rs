@@ -5,13 +5,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use burnseq::tasks::translation::TranslationConfig;
-use burnseq_model::ModelConfig;
+use burnseq_model::{ModelConfig, ModelError};
 use burnseq_train::TrainConfig;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::exit::usage;
+use crate::problems::cut;
 
 /// The recipes there are; each is a file below `examples/`, beside the commands that go with it.
 pub const RECIPES: &[(&str, &str)] = &[
@@ -61,7 +62,8 @@ impl ConfigFile {
         let Some((_, json)) = RECIPES.iter().find(|(known, _)| *known == name) else {
             let names: Vec<&str> = RECIPES.iter().map(|(name, _)| *name).collect();
             return Err(usage(anyhow!(
-                "unknown recipe `{name}`; choose one of: {}",
+                "unknown recipe `{}`; choose one of: {}",
+                cut(name),
                 names.join(", ")
             )));
         };
@@ -71,17 +73,29 @@ impl ConfigFile {
     /// Reads a file, the `checkpoint.json` of a run, or the folder of its checkpoint.
     ///
     /// # Errors
-    /// A file that cannot be read or is not JSON; a key that does not exist.
+    /// A file that cannot be read; as wrong usage, one that is not JSON, or a key that does not exist.
     pub fn load(path: &Path) -> Result<Self> {
         let inside = path.join("checkpoint.json");
         let path = if inside.is_file() { &inside } else { path };
-        let json = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let content = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let json = utf8(content).with_context(|| path.display().to_string())?;
         Self::parse(&json).with_context(|| path.display().to_string())
     }
 
     fn parse(json: &str) -> Result<Self> {
         let value: Value = serde_json::from_str(json)
             .map_err(|error| usage(anyhow!("not JSON: {error}\nhint: write it like {EXAMPLE}")))?;
+        // What serde takes for one, values without names in the order of the fields, is nothing to rely on.
+        if let Some(place) = not_an_object(&value, &known(), "") {
+            let place = if place.is_empty() {
+                "a configuration"
+            } else {
+                place.as_str()
+            };
+            return Err(usage(anyhow!(
+                "{place} must be an object\nhint: write it like {EXAMPLE}"
+            )));
+        }
         if value.get("format_version").is_some() {
             return Self::of_checkpoint(value);
         }
@@ -119,9 +133,9 @@ impl ConfigFile {
     /// An unknown preset, or a key that the model does not have.
     pub fn model(&self, arch: Option<&str>, default_arch: &str) -> Result<ModelConfig> {
         if let Some(arch) = arch {
-            return Ok(ModelConfig::from_arch(arch)?);
+            return preset(arch);
         }
-        let preset = ModelConfig::from_arch(self.arch.as_deref().unwrap_or(default_arch))?;
+        let preset = preset(self.arch.as_deref().unwrap_or(default_arch))?;
         let Value::Object(mut fields) = serde_json::to_value(&preset)? else {
             unreachable!("a model's configuration is a JSON object");
         };
@@ -130,22 +144,95 @@ impl ConfigFile {
     }
 }
 
+/// A preset; an unknown name is not repeated at any length.
+fn preset(name: &str) -> Result<ModelConfig> {
+    let error = match ModelConfig::from_arch(name) {
+        Ok(preset) => return Ok(preset),
+        Err(error) => error,
+    };
+    Err(match error {
+        ModelError::UnknownArch { name, choices } => ModelError::UnknownArch {
+            name: cut(&name).into_owned(),
+            choices,
+        },
+        other => other,
+    }
+    .into())
+}
+
+/// The text of a file.
+fn utf8(content: Vec<u8>) -> Result<String> {
+    String::from_utf8(content).map_err(|error| {
+        let is_utf16 = [[0xff, 0xfe], [0xfe, 0xff]]
+            .iter()
+            .any(|mark| error.as_bytes().starts_with(mark));
+        let encoding = if is_utf16 { "UTF-16" } else { "LATIN1" };
+        usage(anyhow!(
+            "not UTF-8\nhint: find out its encoding and convert it, for instance: `iconv -f {encoding} -t UTF-8 FILE`"
+        ))
+    })
+}
+
+/// All keys that there are, in their sections, but those of choices that are not the default.
+fn known() -> Value {
+    let model = ModelConfig::from_arch("transformer").expect("it is a preset");
+    json!({
+        "arch": null,
+        "model": model,
+        "train": TrainConfig::default(),
+        "task": TranslationConfig::default(),
+    })
+}
+
+/// The first place, as `train.stop`, where something other than an object stands for one; the whole has no name.
+fn not_an_object(given: &Value, known: &Value, path: &str) -> Option<String> {
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| {
+            let dot = if path.is_empty() { "" } else { "." };
+            not_an_object(value, known.get(name)?, &format!("{path}{dot}{name}"))
+        }),
+        (Value::Array(_), Value::Object(_)) => Some(path.to_owned()),
+        _ if path.is_empty() => Some(String::new()),
+        _ => None,
+    }
+}
+
+/// The first place of a key, as `{"train": {"stop": {"max_epoch": ...}}}`. A choice, such as a loss, is named with it.
+fn place_of(key: &str, known: &Value, is_model: bool) -> Option<String> {
+    let sections = known.as_object()?;
+    if sections.contains_key(key) {
+        return Some(match sections.get("type") {
+            Some(choice) if !is_model => format!(r#"{{"type": {choice}, "{key}": ...}}"#),
+            _ => format!(r#"{{"{key}": ...}}"#),
+        });
+    }
+    sections.iter().find_map(|(name, section)| {
+        let inner = place_of(key, section, name == "model")?;
+        Some(format!(r#"{{"{name}": {inner}}}"#))
+    })
+}
+
 /// A part of a configuration.
 fn section<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| usage(explain(&error).context(name.to_owned())))
 }
 
-/// serde's message; for an unknown key with the most similar one that exists.
+/// serde's message; for an unknown key with the section that has it, or else the most similar one that exists.
 fn explain(error: &serde_json::Error) -> anyhow::Error {
     let message = error.to_string();
     // unknown field `max_epochs`, expected one of `max_epoch`, `max_update` at line 3 column 17
     let mut names = message.split('`').skip(1).step_by(2);
     if message.starts_with("unknown field")
         && let Some(unknown) = names.next()
-        && let Some(nearest) =
-            names.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
     {
-        return anyhow!("{message}\nhint: did you mean `{nearest}`?");
+        if let Some(place) = place_of(unknown, &known(), false) {
+            return anyhow!("{message}\nhint: its place is {place}");
+        }
+        if let Some(nearest) =
+            names.max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)))
+        {
+            return anyhow!("{message}\nhint: did you mean `{nearest}`?");
+        }
     }
     anyhow!(message)
 }
@@ -212,6 +299,79 @@ mod tests {
         assert!(
             error.starts_with("model: unknown field `encoder_layer`") && error.contains("`encoder_layers`?"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_section_is_told_its_own() {
+        for (json, expected) in [
+            (r#"{"lr": [1e-3]}"#, r#"{"train": {"optimization": {"lr": ...}}}"#),
+            (r#"{"dropout": 2}"#, r#"{"model": {"dropout": ...}}"#),
+            (
+                r#"{"train": {"max_update": 5}}"#,
+                r#"{"train": {"stop": {"max_update": ...}}}"#,
+            ),
+            (
+                r#"{"train": {"criterion": {"type": "cross_entropy"}, "label_smoothing": 0.1}}"#,
+                r#"{"train": {"criterion": {"type": "label_smoothed_cross_entropy", "label_smoothing": ...}}}"#,
+            ),
+            (r#"{"task": {"arch": "transformer"}}"#, r#"{"arch": ...}"#),
+        ] {
+            let said = problem(json);
+            let hint = format!("hint: its place is {expected}");
+            assert!(said.ends_with(&hint), "{json}: {said}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        for json in ["[]", r#"["transformer"]"#, "7", "null", r#""x""#] {
+            let said = problem(json);
+            assert!(
+                said.starts_with("a configuration must be an object"),
+                "{json}: {said}"
+            );
+        }
+        let said = problem(r#"{"train": {"stop": [3]}}"#);
+        assert!(said.starts_with("train.stop must be an object"), "{said}");
+        assert_eq!(
+            ConfigFile::parse(r#"{"train": {"optimization": {"lr": [1e-3]}}}"#)
+                .unwrap()
+                .train
+                .optimization
+                .lr,
+            [1e-3]
+        );
+    }
+
+    #[test]
+    fn other_encodings_and_files_that_cannot_be_read_are_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.json");
+        let load = |path: &Path| ConfigFile::load(path).unwrap_err();
+        for (content, encoding) in [
+            (&b"{\"arch\": \"\xe4\"}"[..], "LATIN1"),
+            (&b"\xff\xfe{\0}\0"[..], "UTF-16"),
+        ] {
+            fs::write(&path, content).unwrap();
+            let error = load(&path);
+            let said = crate::exit::describe(&error);
+            assert!(
+                said.contains("c.json: not UTF-8") && said.contains(&format!("iconv -f {encoding}")),
+                "{said}"
+            );
+            assert_eq!(crate::exit::code(&error), 2);
+        }
+        assert_eq!(crate::exit::code(&load(&dir.path().join("none"))), 1);
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated() {
+        let error = ConfigFile::default().model(Some(&"x".repeat(90_000)), "transformer");
+        let said = error.unwrap_err().to_string();
+        assert!(
+            said.contains("... (90000 characters)") && said.len() < 1000,
+            "{said}"
         );
     }
 

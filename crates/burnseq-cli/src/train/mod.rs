@@ -15,6 +15,7 @@ mod report;
 pub(crate) mod values;
 
 use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use burnseq::tasks::translation::TranslationTask;
@@ -129,11 +130,20 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     reporter.into_inner().check()
 }
 
-/// The first Ctrl-C or SIGTERM asks the run to stop after the update at hand; the second ends the process.
+/// What comes within this time after a signal is the same request: `timeout` sends one to the process and another to its
+/// group.
+const ONE_REQUEST: Duration = Duration::from_millis(500);
+
+/// The first Ctrl-C or SIGTERM asks the run to stop after the update at hand; a later one ends the process.
 fn stop_on_signals(interrupt: &Interrupt) -> Result<()> {
     let interrupt = interrupt.clone();
+    let mut first: Option<Instant> = None;
     let handler = move || {
+        let since = first.get_or_insert_with(Instant::now).elapsed();
         if interrupt.request() {
+            if since < ONE_REQUEST {
+                return;
+            }
             // 128 + SIGINT, as shells report it.
             std::process::exit(130);
         }

@@ -42,6 +42,7 @@ fn run(dir: &Path, binary: &str, flags: &str) -> Output {
         "convert" => env!("CARGO_BIN_EXE_convert"),
         "generate" => env!("CARGO_BIN_EXE_generate"),
         "train" => env!("CARGO_BIN_EXE_train"),
+        "validate" => env!("CARGO_BIN_EXE_validate"),
         other => panic!("no binary {other}"),
     };
     let mut command = Command::new(path);
@@ -144,6 +145,21 @@ fn a_converted_model_translates_alike() {
     assert!(expected.contains("H-0\t"));
     assert_eq!(generate("from-pt"), expected);
     assert_eq!(generate("weights"), expected);
+    // Nothing but the weights was taken over, so nobody knows what loss they were trained with.
+    for (path, is_known) in [("checkpoints/checkpoint_last", true), ("from-pt", false)] {
+        let output = run(
+            dir,
+            "validate",
+            &format!("data-bin --cpu --valid-subset test --path {path}"),
+        );
+        succeed(&output);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            !said.contains("does not say what loss"),
+            is_known,
+            "{path}: {said}"
+        );
+    }
     train(dir, "other", "--max-update 20 --seed 2");
     assert_ne!(generate("other/checkpoint_last"), expected, "the weights matter");
 }
@@ -210,14 +226,42 @@ fn what_cannot_be_converted_is_told() {
     refused(&run(dir, "convert", "cut.pt out"), 1, &["cut.pt", "truncated"]);
     // A checkpoint of fairseq where one of ours is expected.
     let convert = [
-        "model.pt: no checkpoint here",
+        "model.pt: this is a checkpoint of fairseq",
         "hint: ",
-        "`convert FILE.pt FOLDER --data data-bin`",
+        "`convert model.pt FOLDER --data data-bin`",
     ];
     refused(
         &run(dir, "generate", "data-bin --cpu --path model.pt"),
         1,
         &convert,
+    );
+    fs::write(dir.join("text"), "no model\n").unwrap();
+    refused(
+        &run(dir, "generate", "data-bin --cpu --path text"),
+        1,
+        &["text: no checkpoint here", "`convert FILE.pt FOLDER"],
+    );
+    // Files of a checkpoint in place of its folder.
+    let weights = "checkpoints/checkpoint_last/model.safetensors";
+    refused(
+        &run(
+            dir,
+            "generate",
+            &format!("--input {weights} --cpu --path {weights}"),
+        ),
+        2,
+        &[
+            "model.safetensors is a file of a checkpoint",
+            "hint: give the folder: checkpoints/checkpoint_last",
+        ],
+    );
+    refused(
+        &run(dir, "validate", &format!("data-bin --cpu --path {weights}")),
+        1,
+        &[
+            "model.safetensors: this is a file of a checkpoint",
+            "hint: give the folder: checkpoints/checkpoint_last",
+        ],
     );
     assert!(!dir.join("out").exists());
 }

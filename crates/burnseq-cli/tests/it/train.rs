@@ -172,10 +172,9 @@ fn end_by_signal(flags: &str) {
         line.clear();
         stdout.read_line(&mut line).unwrap();
     }
-    let status = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .unwrap();
+    // Two at once are one request: `timeout` signals the process and its group.
+    let id = child.id().to_string();
+    let status = Command::new("kill").args(["-TERM", &id, &id]).status().unwrap();
     assert!(status.success());
     let reader = std::thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
     let output = child.wait_with_output().unwrap();

@@ -364,7 +364,7 @@ fn a_configuration_that_cannot_be_used_is_wrong_usage() {
     );
     refused(
         &toy.run("run", "--config absent.json"),
-        2,
+        1,
         &["cannot read absent.json"],
     );
     refused(

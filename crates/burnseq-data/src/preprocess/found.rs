@@ -28,9 +28,15 @@ impl Marked {
     pub(super) fn find(config: &PreprocessConfig, surveys: &[SplitSurvey]) -> Result<Self> {
         let sides = config.langs().len();
         let marks = |side| surveys.first().and_then(|survey| survey.marks_of(side));
-        let marked = Self {
+        let mut marked = Self {
             sides: (0..sides).map(marks).collect(),
         };
+        // Merges that were learnt on both sides may leave most words of the simpler side whole.
+        if let (Some(marks), Some(survey)) = (marked.any(), surveys.first()) {
+            for (side, found) in marked.sides.iter_mut().enumerate() {
+                *found = found.or_else(|| survey.some_marks_of(side).filter(|some| *some == marks));
+            }
+        }
         match marked.any() {
             Some(marks) if config.tokenizer != TokenizerKind::Space => Err(Error::Config(format!(
                 "the text carries subword marks ({}), which --tokenizer would split\n\
@@ -43,6 +49,12 @@ impl Marked {
 
     pub(super) fn any(&self) -> Option<Marks> {
         self.sides.iter().flatten().next().copied()
+    }
+
+    /// Of two sides, that which carries marks and that which carries none.
+    fn only_one(&self) -> Option<[usize; 2]> {
+        let side_that = |is_marked: bool| self.sides.iter().position(|marks| marks.is_some() == is_marked);
+        Some([side_that(true)?, side_that(false)?])
     }
 
     /// Whether the text of each side is used as it is, although a subword model is at hand.
@@ -63,35 +75,45 @@ impl Marked {
         }
     }
 
-    /// Looks for splits that are unlike the first one, once it is known which sides are segmented here.
+    /// Looks for text that is unlike that of the first split, once it is known which sides are segmented here.
     ///
     /// # Errors
-    /// When text that is full of marks would be segmented again.
+    /// When text in subwords would be segmented again.
     pub(super) fn check_splits(
         &self,
+        config: &PreprocessConfig,
         segments: &[bool],
         surveys: &[SplitSurvey],
         notes: &mut Notes<'_>,
     ) -> Result<()> {
-        for survey in surveys.iter().skip(1) {
+        for (number, survey) in surveys.iter().enumerate() {
             for (side, path) in survey.paths.iter().enumerate() {
-                let Some(marks) = survey.marks_of(side).filter(|_| segments[side]) else {
+                let (path, first) = (path.display(), surveys[0].paths[side].display());
+                let some = survey.some_marks_of(side);
+                if segments[side] {
+                    if let Some(marks) = survey.marks_of(side).filter(|_| number > 0) {
+                        return Err(Error::Config(format!(
+                            "{path} carries subword marks ({}), unlike {first}, and would be cut again\n\
+                             hint: give all text with its subwords, or all of it without",
+                            marks.shown(),
+                        )));
+                    }
+                    if let Some(marks) = some {
+                        notes.add(format!(
+                            "{path}: some lines carry subword marks ({}), and are segmented as text",
+                            marks.shown()
+                        ));
+                    }
                     continue;
-                };
-                if survey.mostly_marked(side) {
-                    return Err(Error::Config(format!(
-                        "{} carries subword marks ({}), unlike {}, and would be cut again\n\
-                         hint: give all text with its subwords, or all of it without",
-                        path.display(),
-                        marks.shown(),
-                        surveys[0].paths[side].display()
-                    )));
                 }
-                notes.add(format!(
-                    "{}: some lines carry subword marks ({}), and are segmented as text",
-                    path.display(),
-                    marks.shown()
-                ));
+                let asked = config.bpe != BpeKind::None && survey.files[side].filled > 0;
+                if let Some(marks) = self.sides[side].filter(|_| asked && some.is_none()) {
+                    notes.add(format!(
+                        "{path} carries no subword marks, unlike {first} ({}), and is used as it is: its words stay \
+                         whole\nhint: segment it as {first} was",
+                        marks.shown()
+                    ));
+                }
             }
         }
         Ok(())
@@ -99,14 +121,30 @@ impl Marked {
 }
 
 /// What `auto` means for this text, and what a kind that is asked for means for text that carries marks.
+///
+/// # Errors
+/// When one side carries marks and the other one does not.
 pub(super) fn automatic_kind(
     config: &PreprocessConfig,
     words: &Words,
     surveys: &[SplitSurvey],
     marked: &Marked,
     notes: &mut Notes<'_>,
-) -> BpeKind {
+) -> Result<BpeKind> {
     if let Some(marks) = marked.any() {
+        let mut text = "the text".to_owned();
+        if let (Some([with, without]), Some(survey)) = (marked.only_one(), surveys.first()) {
+            let (with, without) = (survey.paths[with].display(), survey.paths[without].display());
+            // With dictionaries that exist, each side may well have its own kind of text.
+            if given_files(config).is_empty() {
+                return Err(Error::Config(format!(
+                    "{with} carries subword marks ({}), but {without} carries none, so its words would stay whole\n\
+                     hint: segment both sides, or give both without subwords; --bpe none takes both as they are",
+                    marks.shown()
+                )));
+            }
+            text = with.to_string();
+        }
         let used = if words.as_is() {
             "is used as it is"
         } else {
@@ -118,16 +156,16 @@ pub(super) fn automatic_kind(
             BpeKind::Auto | BpeKind::None => "",
         };
         notes.add(format!(
-            "the text carries subword marks ({}) and {used}{asked}",
+            "{text} carries subword marks ({}) and {used}{asked}",
             marks.shown()
         ));
-        return BpeKind::None;
+        return Ok(BpeKind::None);
     }
     if config.bpe != BpeKind::Auto {
-        return config.bpe;
+        return Ok(config.bpe);
     }
     if config.tokenizer == TokenizerKind::Character {
-        return BpeKind::None;
+        return Ok(BpeKind::None);
     }
     if !given_files(config).is_empty() {
         // New subwords would not be in an existing dictionary.
@@ -136,7 +174,7 @@ pub(super) fn automatic_kind(
         } else {
             "a dictionary is given, so no subwords are learnt".to_owned()
         });
-        return BpeKind::None;
+        return Ok(BpeKind::None);
     }
     let tokenised = surveys.first().is_some_and(SplitSurvey::is_tokenised);
     let shaping = [
@@ -149,7 +187,7 @@ pub(super) fn automatic_kind(
         .into_iter()
         .find(|(_, given)| *given)
         .map(|(flag, _)| flag);
-    match shaped {
+    Ok(match shaped {
         // A dictionary of words is asked for, as in fairseq's recipes without subwords.
         Some(flag) if tokenised || config.tokenizer == TokenizerKind::Moses => {
             notes.add(format!(
@@ -174,5 +212,5 @@ pub(super) fn automatic_kind(
             }
             BpeKind::Sentencepiece
         }
-    }
+    })
 }

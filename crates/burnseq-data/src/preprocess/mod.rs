@@ -24,6 +24,8 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use burnseq_text::SubwordSettings;
+
 pub use config::{BpeKind, DEFAULT_BPE_SIZE, PreprocessConfig, TokenizerKind};
 pub use observer::Observer;
 pub use report::{DictionaryReport, REPORT_FILE, Report};
@@ -35,6 +37,7 @@ use crate::error::{Error, Result};
 use alignment::{alignment_dictionary, alignments_of};
 use dictionaries::{Dictionaries, dict_name};
 use pairs::PairReader;
+use segment::Segmenter;
 use staging::Staging;
 use subwords::Subwords;
 use survey::SplitSurvey;
@@ -80,6 +83,7 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
         return Err(Error::Config(ALIGNED_TEXT_IS_SEGMENTED.to_owned()));
     }
     let segmenters = subwords.segmenters();
+    note_byte_order_marks(&surveys, segmenters, &mut notes);
 
     if given.iter().any(Option::is_none) {
         observer.stage("count", surveys.first().map(|train| train.lines));
@@ -143,9 +147,10 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     }
     let given = given_dictionaries(config);
     for split in &splits {
-        let sides = split.sides.iter().zip(&given);
-        for (side, _) in sides.filter(|(_, given)| **given) {
-            mostly_unknown(side).into_iter().for_each(|note| notes.add(note));
+        let sides = split.sides.iter().zip(segmenters).zip(&given);
+        for ((side, segmenter), dictionary) in sides {
+            let note = dictionary.and_then(|path| mostly_unknown(side, segmenter, path));
+            note.into_iter().for_each(|note| notes.add(note));
         }
     }
     let mut report = Report {
@@ -166,30 +171,43 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
     Ok(shown)
 }
 
-/// For each side, whether its dictionary was given.
-fn given_dictionaries(config: &PreprocessConfig) -> Vec<bool> {
-    let (src, tgt) = (config.srcdict.is_some(), config.tgtdict.is_some());
+/// For each side, the dictionary that was given for it.
+fn given_dictionaries(config: &PreprocessConfig) -> [Option<&Path>; 2] {
+    let (src, tgt) = (config.srcdict.as_deref(), config.tgtdict.as_deref());
     if config.joined_dictionary {
-        vec![src || tgt; 2]
+        [src.or(tgt); 2]
     } else {
-        vec![src, tgt]
+        [src, tgt]
     }
 }
+
+/// What a folder holds that is a checkpoint, so that the dictionaries in it are those of a model.
+const CHECKPOINT_FILE: &str = "checkpoint.json";
 
 /// Words after which a share of unknown ones says something.
 const ENOUGH_WORDS: u64 = 30;
 
 /// A note where a third or more of the words of a side are not in a dictionary that was given: most likely the text is
 /// segmented in another way than that which the dictionary was made of.
-fn mostly_unknown(side: &SideStats) -> Option<String> {
+fn mostly_unknown(side: &SideStats, segmenter: &Segmenter, dictionary: &Path) -> Option<String> {
     let words = side.tokens - side.sentences;
-    (words >= ENOUGH_WORDS && 3 * side.unknown >= words).then(|| {
-        format!(
-            "{}: {} of {words} tokens are not in the dictionary that is given, and become <unk>\nhint: segment the text as \
-             the dictionary's was; `--like CHECKPOINT` does so for a model",
-            side.file, side.unknown
-        )
-    })
+    if words < ENOUGH_WORDS || 3 * side.unknown < words {
+        return None;
+    }
+    let of_model = dictionary.with_file_name(CHECKPOINT_FILE).is_file();
+    let remedy = if segmenter.segments() {
+        "is it segmented already, or text of another language?"
+    } else if segmenter.settings().subword != SubwordSettings::None {
+        "the text carries other subwords than those of the dictionary: give it without them, and it is segmented here"
+    } else if of_model {
+        "the model was trained on text that was segmented before, and does not know how: segment this text in the same way"
+    } else {
+        "segment the text as the dictionary's was; `--like CHECKPOINT` does so for a model"
+    };
+    Some(format!(
+        "{}: {} of {words} tokens are not in the dictionary that is given, and become <unk>\nhint: {remedy}",
+        side.file, side.unknown
+    ))
 }
 
 /// `SPLIT.SRC-TGT.LANG`; text of no particular language is `SPLIT`.
@@ -235,6 +253,21 @@ fn survey(
         surveys.push(survey);
     }
     Ok(surveys)
+}
+
+/// Names files whose byte order mark becomes part of a token, which happens where text is used as it is.
+fn note_byte_order_marks(surveys: &[SplitSurvey], segmenters: &[Segmenter], notes: &mut Notes<'_>) {
+    for survey in surveys {
+        for ((path, file), segmenter) in survey.paths.iter().zip(&survey.files).zip(segmenters) {
+            if file.byte_order_mark && segmenter.is_as_is() {
+                notes.add(format!(
+                    "{} begins with a byte order mark, which becomes part of its first word, as in fairseq\n\
+                     hint: remove it: `sed -i '1s/^\\xef\\xbb\\xbf//' FILE`",
+                    path.display()
+                ));
+            }
+        }
+    }
 }
 
 fn dictionary_reports(dictionaries: &Dictionaries, langs: &[Option<String>]) -> Vec<DictionaryReport> {

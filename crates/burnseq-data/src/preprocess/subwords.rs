@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burnseq_text::sentencepiece::SentencePiece;
+use burnseq_text::subword_nmt::{Codes, Vocabulary};
 use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
 
 use super::Notes;
@@ -56,7 +57,7 @@ impl Subwords {
         words.notes().into_iter().for_each(|note| notes.add(note));
         let subwords = Self::choose(config, &words, surveys, observer, notes)?;
         let segments: Vec<bool> = subwords.segmenters.iter().map(Segmenter::segments).collect();
-        Marked::find(config, surveys)?.check_splits(&segments, surveys, notes)?;
+        Marked::find(config, surveys)?.check_splits(config, &segments, surveys, notes)?;
         Ok(subwords)
     }
 
@@ -87,7 +88,7 @@ impl Subwords {
         {
             return Ok(found);
         }
-        match automatic_kind(config, words, surveys, &marked, notes) {
+        match automatic_kind(config, words, surveys, &marked, notes)? {
             BpeKind::Sentencepiece => {
                 let learnt = learn_sentencepiece(config, words, surveys, observer, notes)?;
                 Self::learnt(config, words, BpeKind::Sentencepiece, learnt)
@@ -168,6 +169,10 @@ impl Subwords {
             let number = side.min(models.len() - 1);
             let name = model_name(config, kind, (models.len() > 1).then_some(side));
             let (normalization, subword) = steps_of(kind, &name, &models[number], &paths[number])?;
+            if kind == BpeKind::SubwordNmt {
+                // Errors name the file that was given, not that of the dataset.
+                Codes::parse(models[number].as_slice(), &paths[number])?;
+            }
             settings.push(words.settings(side, normalization, subword));
             files.insert(name, models[number].clone());
         }
@@ -212,7 +217,9 @@ impl Subwords {
         }
         let mut vocabularies = Vec::new();
         for path in &config.bpe_vocabulary {
-            vocabularies.push(std::fs::read(path).map_err(Error::read(path))?);
+            let content = std::fs::read(path).map_err(Error::read(path))?;
+            Vocabulary::parse(content.as_slice(), path, config.bpe_vocab_threshold.unwrap_or(0))?;
+            vocabularies.push(content);
         }
         if vocabularies.is_empty() {
             vocabularies = self.count_pieces(config, observer)?;

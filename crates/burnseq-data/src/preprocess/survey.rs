@@ -26,7 +26,7 @@ pub(crate) struct FileSurvey {
     pub(crate) filled: u64,
     /// Words, as white space separates them.
     pub(crate) words: u64,
-    /// Lines with a token that ends in `@@`.
+    /// Lines with a token that ends in `@@`, which another one continues.
     pub(crate) continuation_at: u64,
     /// Lines with a token that begins with `▁`.
     pub(crate) word_start: u64,
@@ -36,6 +36,8 @@ pub(crate) struct FileSurvey {
     joined_marks: u64,
     /// Lines that end at a carriage return without a line feed.
     pub(crate) lone_carriage_returns: u64,
+    /// The file begins with a byte order mark.
+    pub(crate) byte_order_mark: bool,
 }
 
 /// What is in one split.
@@ -63,12 +65,19 @@ fn ends_clause(c: char) -> bool {
 
 impl FileSurvey {
     fn of(chunk: &Chunk, side: usize, limit: usize) -> Self {
-        let mut survey = Self::default();
+        let lines = &chunk.sides[side];
+        let mut survey = Self {
+            byte_order_mark: chunk.first_line == 1
+                && lines.len() > 0
+                && lines.line(0).starts_with('\u{feff}'),
+            ..Self::default()
+        };
         for index in (0..chunk.len()).filter(|&index| !is_pair_over(chunk, index, limit)) {
-            let (mut words, mut at, mut start) = (0, false, false);
-            for token in tokenize_line(chunk.sides[side].line(index)) {
+            let (mut words, mut at, mut start, mut open) = (0, false, false, false);
+            for token in tokenize_line(lines.line(index)) {
                 words += 1;
-                at |= token.len() > 2 && token.ends_with("@@");
+                at |= open;
+                open = token.len() > 2 && token.ends_with("@@");
                 start |= token.starts_with('\u{2581}');
                 if token.ends_with(ends_clause) {
                     let alone = token.chars().nth(1).is_none();
@@ -91,6 +100,7 @@ impl FileSurvey {
         self.word_start += other.word_start;
         self.lone_marks += other.lone_marks;
         self.joined_marks += other.joined_marks;
+        self.byte_order_mark |= other.byte_order_mark;
     }
 }
 
@@ -151,24 +161,31 @@ impl SplitSurvey {
         })
     }
 
-    /// The marks that the text of a side carries: on at least one in a hundred lines, so that a stray `@@` in raw text
-    /// does not count.
+    /// The marks that the text of a side carries, as text in subwords does: on at least one in ten lines. A single line
+    /// says so only where it is half of the text.
     pub(crate) fn marks_of(&self, side: usize) -> Option<Marks> {
-        let file = &self.files[side];
-        let carries = |lines: u64| lines > 0 && lines * 100 >= file.filled;
-        if carries(file.continuation_at) {
-            Some(Marks::ContinuationAt)
-        } else if carries(file.word_start) {
-            Some(Marks::WordStart)
-        } else {
-            None
-        }
+        let filled = self.files[side].filled;
+        self.marks_on(side, |lines| {
+            lines * 2 >= filled || (lines > 1 && lines * 10 >= filled)
+        })
     }
 
-    /// Whether half of the lines of a side carry marks.
-    pub(crate) fn mostly_marked(&self, side: usize) -> bool {
+    /// The marks that some lines of a side carry: at least one in a hundred, so that a stray `@@` in raw text does not
+    /// count.
+    pub(crate) fn some_marks_of(&self, side: usize) -> Option<Marks> {
+        let filled = self.files[side].filled;
+        self.marks_on(side, |lines| lines * 100 >= filled)
+    }
+
+    /// The marks whose number of lines is enough.
+    fn marks_on(&self, side: usize, enough: impl Fn(u64) -> bool) -> Option<Marks> {
         let file = &self.files[side];
-        file.continuation_at.max(file.word_start) * 2 >= file.filled
+        let found = [
+            (file.continuation_at, Marks::ContinuationAt),
+            (file.word_start, Marks::WordStart),
+        ];
+        let found = found.into_iter().find(|(lines, _)| *lines > 0 && enough(*lines));
+        found.map(|(_, marks)| marks)
     }
 
     /// Whether punctuation stands alone on all sides, as a tokenizer leaves it.
@@ -199,17 +216,35 @@ mod tests {
 
     #[test]
     fn marks_are_told_from_stray_signs() {
-        let raw = "ein Haus\n".repeat(200);
         let marks = |text: &str| survey(text).unwrap().marks_of(0);
-        assert_eq!(marks(&raw), None);
-        assert_eq!(marks(&format!("{raw}a@@ b\n")), None);
-        let marked = "ein Hau@@ s\n".repeat(3);
-        assert_eq!(marks(&format!("{raw}{marked}")), Some(Marks::ContinuationAt));
-        assert!(!survey(&format!("{raw}{marked}")).unwrap().mostly_marked(0));
+        let some = |text: &str| survey(text).unwrap().some_marks_of(0);
+        // So many raw lines, and so many in subwords.
+        let mixed = |raw: usize, pieces: usize| {
+            let (raw, pieces) = ("ein Haus\n".repeat(raw), "ein Hau@@ s\n".repeat(pieces));
+            format!("{raw}{pieces}")
+        };
+        let at = Some(Marks::ContinuationAt);
+        for (raw, pieces, many, few) in [
+            (200, 0, None, None),
+            (200, 1, None, None),
+            (200, 3, None, at),
+            (5, 1, None, at),
+            (20, 1, None, at),
+            (50, 1, None, at),
+            (100, 10, None, at),
+            (90, 10, at, at),
+            (1, 1, at, at),
+            (0, 1, at, at),
+        ] {
+            let text = mixed(raw, pieces);
+            assert_eq!((marks(&text), some(&text)), (many, few), "{raw} and {pieces}");
+        }
         let pieces = "\u{2581}ein \u{2581}Hau s\n";
         assert_eq!(marks(pieces), Some(Marks::WordStart));
-        assert!(survey(pieces).unwrap().mostly_marked(0));
-        assert_eq!(marks("@@ alone\n"), None);
+        // A mark that forms no word.
+        for text in ["@@ alone\n", "ends in@@\n", "@@\n"] {
+            assert_eq!(some(text), None, "{text:?}");
+        }
     }
 
     #[test]
@@ -230,6 +265,13 @@ mod tests {
         assert_eq!((survey.lines, survey.words(&[0])), (6, 4));
         assert_eq!(survey.files[0].filled, 3);
         assert_eq!(survey.files[0].lone_carriage_returns, 2);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_one_at_the_start_of_a_file() {
+        let marked = |text: &str| survey(text).unwrap().files[0].byte_order_mark;
+        assert!(marked("\u{feff}a\nb\n"));
+        assert!(!marked(&format!("a\n{}", "\u{feff}b\n".repeat(3000))));
     }
 
     #[test]

@@ -96,6 +96,13 @@ impl FairseqCheckpoint {
         Ok(Some(AdamState { step, moments }))
     }
 
+    /// Whether the file holds moments of Adam, whatever they are like; reads no tensor.
+    pub fn has_adam(&self) -> bool {
+        let saved = self.file.root().get("last_optimizer_state");
+        let states = saved.and_then(|saved| saved.get("state")).and_then(View::entries);
+        states.is_some_and(|mut states| states.any(|(_, state)| state.get(STATES[0]).is_some()))
+    }
+
     /// The one group of parameters.
     fn only_group<'a>(&self, state: View<'a>) -> Result<View<'a>> {
         let groups = state.get("param_groups").and_then(View::items);

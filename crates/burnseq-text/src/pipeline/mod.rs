@@ -117,8 +117,15 @@ impl TextPipeline {
     /// The words of a raw line, before they are split into subwords. A line without a word has none, whatever characters it
     /// is of, unless the settings say that text stays as it is.
     pub fn words(&self, raw: &str) -> String {
+        let as_is = self.settings == TextSettings::default();
+        // At the start of a text it marks the order of bytes, and elsewhere it has no width.
+        let raw = if as_is {
+            raw
+        } else {
+            raw.trim_start_matches('\u{feff}')
+        };
         // Blank lines go on: they have no words either, and subword-nmt keeps their blanks.
-        if !has_word(raw) && !raw.chars().all(is_space) && self.settings != TextSettings::default() {
+        if !has_word(raw) && !raw.chars().all(is_space) && !as_is {
             return String::new();
         }
         let line = self.settings.normalization.apply(raw);
@@ -145,7 +152,7 @@ mod tests {
     #[test]
     fn default_settings_change_nothing() {
         let pipeline = TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap();
-        for line in ["", "  a\tb ", "x@@ ▁y", "ﬁ\u{a0}"] {
+        for line in ["", "  a\tb ", "x@@ ▁y", "ﬁ\u{a0}", "\u{feff}a"] {
             assert_eq!(pipeline.encode(line).unwrap(), line);
             assert_eq!(pipeline.decode(line), line);
         }
@@ -186,6 +193,7 @@ mod tests {
         };
         let files = TextFiles::from([("c".to_owned(), b"#version: 0.2\nd r\nd o\ndo g</w>\n".to_vec())]);
         let pipeline = TextPipeline::new(settings, &files).unwrap();
+        assert_eq!(pipeline.encode("\u{feff}dog").unwrap(), "dog");
         // `Dr` is known as an abbreviation in its own case only.
         assert_eq!(pipeline.words("Dr. A's Dog-"), "dr. a &apos;s dog-");
         assert_eq!(

@@ -190,8 +190,8 @@ fn best(kinds: Vec<(Kind, PathBuf)>) -> Result<Vec<PathBuf>> {
 /// start, but which has no state of the optimiser. Everything else is as in the one with the most updates.
 ///
 /// # Errors
-/// No checkpoint; one that is damaged; one of another model or other dictionaries; an output that exists already, unless it
-/// is a checkpoint that may be replaced.
+/// No checkpoint; one that is damaged, or holds a weight that is not finite; one of another model or other dictionaries;
+/// an output that exists already, unless it is a checkpoint that may be replaced.
 pub fn average(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<()> {
     let written = output.with_extension(""); // fairseq's `avg.pt` is our folder `avg`
     let output = if output.extension().is_some_and(|extension| extension == "pt") {
@@ -217,7 +217,7 @@ pub fn average(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<()>
     others.iter().try_for_each(|other| check_alike(first, other))?;
 
     let mut sums: Vec<(String, Vec<usize>, Vec<f64>)> = Vec::new();
-    for (name, data) in first.tensors(MODEL_FILE)?.tensors {
+    for (name, data) in first.ordered_finite_tensors(MODEL_FILE)? {
         let values = data.as_slice::<f32>().expect("read as f32");
         let sum = values.iter().map(|&value| f64::from(value)).collect();
         sums.push((name, data.shape().to_vec(), sum));

@@ -183,6 +183,28 @@ fn remove_abandoned(save_dir: &Path, alone: bool) {
     }
 }
 
+/// Makes the save folder of a run, and locks it until the file is closed; `None` where folders cannot be locked, as on
+/// Windows and some network file systems.
+///
+/// # Errors
+/// The folder cannot be made; another run holds its lock.
+pub(crate) fn lock_for_run(save_dir: &Path) -> Result<Option<File>> {
+    fs::create_dir_all(save_dir).map_err(|source| Error::Write {
+        path: save_dir.to_owned(),
+        source,
+    })?;
+    let Ok(folder) = File::open(save_dir) else {
+        return Ok(None);
+    };
+    match folder.try_lock() {
+        Ok(()) => Ok(Some(folder)),
+        Err(TryLockError::WouldBlock) => Err(Error::SaveDirInUse {
+            path: save_dir.to_owned(),
+        }),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
 /// Removes half-written folders from `save_dir` and completes replacements that were interrupted.
 ///
 /// Call it before a run writes its first checkpoint; not while another process writes to the same folder, where folders

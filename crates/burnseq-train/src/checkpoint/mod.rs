@@ -45,7 +45,7 @@ use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
 
 pub use folder::recover;
-pub(crate) use folder::{Temporary, temporary_in};
+pub(crate) use folder::{Temporary, lock_for_run, temporary_in};
 pub use importer::{ImportScope, Importer};
 pub use meta::{CheckpointMeta, FORMAT_VERSION, FileInfo, TaskInfo};
 pub use retention::Retention;
@@ -228,6 +228,11 @@ impl Checkpoint {
     }
 
     fn finite_tensors(&self, file: &str) -> Result<HashMap<String, TensorData>> {
+        Ok(self.ordered_finite_tensors(file)?.into_iter().collect())
+    }
+
+    /// The weights of a file in its order, all of them finite.
+    fn ordered_finite_tensors(&self, file: &str) -> Result<Vec<(String, TensorData)>> {
         let contents = self.tensors(file)?;
         for (name, data) in &contents.tensors {
             let values = data.as_slice::<f32>().expect("read as f32");
@@ -238,7 +243,7 @@ impl Checkpoint {
                 }));
             }
         }
-        Ok(contents.tensors.into_iter().collect())
+        Ok(contents.tensors)
     }
 
     /// The model, built from its configuration, with its weights.
@@ -364,6 +369,24 @@ fn find(path: &Path) -> Result<PathBuf> {
     {
         return Ok(found);
     }
+    let problem = match path.parent() {
+        Some(folder) if path.is_file() && folder.join(META_FILE).is_file() => Some(format!(
+            "this is a file of a checkpoint, which is a folder\nhint: give the folder: {}",
+            shown_folder(folder).display()
+        )),
+        _ if is_pytorch(path) => Some(format!(
+            "this is a checkpoint of fairseq or another file of PyTorch; a checkpoint here is a folder\n\
+             hint: convert it first, and give FOLDER: `convert {} FOLDER --data data-bin`",
+            path.display()
+        )),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        return Err(Error::Checkpoint {
+            path: path.to_owned(),
+            problem,
+        });
+    }
     let inside = [names::BEST, names::LAST].map(|name| path.join(name));
     let hint = match inside.iter().find(|folder| folder.join(META_FILE).is_file()) {
         Some(inside) => format!("\nhint: give {}", inside.display()),
@@ -377,6 +400,22 @@ fn find(path: &Path) -> Result<PathBuf> {
         path: path.to_owned(),
         hint,
     })
+}
+
+/// A folder as people write it.
+fn shown_folder(folder: &Path) -> &Path {
+    if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    }
+}
+
+/// Whether a file begins as `torch.save` begins one: as a zip archive, or as a pickle in older versions.
+fn is_pytorch(path: &Path) -> bool {
+    let mut head = [0; 4];
+    let mut read = || io::Read::read_exact(&mut fs::File::open(path)?, &mut head);
+    path.is_file() && read().is_ok() && (head == *b"PK\x03\x04" || head.starts_with(b"\x80\x02"))
 }
 
 /// Names of the checkpoints in a save folder, ours and files of other programs (`NAME.pt`): the best one, then by epoch

@@ -77,8 +77,12 @@ fn count(key: &str, value: u64) -> (String, Value) {
     (key.to_owned(), Value::from(value))
 }
 
-/// What training and validation tell first.
+/// What training and validation tell first; nothing where nothing was measured, as in an epoch whose updates were all
+/// skipped.
 fn losses(meters: &Meters) -> Fields {
+    if meters.is_empty() {
+        return Fields::new();
+    }
     let mut fields = vec![
         field("loss", meters.loss_bits(), 3),
         field("nll_loss", meters.nll_bits(), 3),
@@ -98,11 +102,15 @@ impl TrainRecord {
             field("wpb", meters.wpb(), 1),
             field("bsz", meters.bsz(), 1),
             count("num_updates", self.num_updates),
-            // Six significant digits, as fairseq's `%g`.
-            ("lr".to_owned(), number(significant(meters.lr, 6))),
-            field("gnorm", meters.mean_gnorm(), 3),
-            field("clip", meters.clip_percent(), 1),
         ]);
+        if !meters.is_empty() {
+            fields.extend([
+                // Six significant digits, as fairseq's `%g`.
+                ("lr".to_owned(), number(significant(meters.lr, 6))),
+                field("gnorm", meters.mean_gnorm(), 3),
+                field("clip", meters.clip_percent(), 1),
+            ]);
+        }
         if meters.skipped > 0 {
             fields.push(count("skipped", meters.skipped as u64));
         }
@@ -399,6 +407,23 @@ mod tests {
             scaled
                 .interval_json()
                 .contains(r#""clip":0.0,"skipped":1,"loss_scale":64.0,"train_wall""#)
+        );
+    }
+
+    #[test]
+    fn an_epoch_whose_updates_were_all_skipped_claims_no_loss() {
+        let mut skipped = record();
+        skipped.meters = Meters::default();
+        skipped.meters.skip(1.0);
+        assert_eq!(
+            skipped.epoch_line(),
+            "epoch 002 | wps 0 | ups 0 | wpb 0 | bsz 0 | num_updates 15 | skipped 1 | train_wall 38 | wall 40 | \
+             eta 1:02:03 | padding 0"
+        );
+        let json: Value = serde_json::from_str(&skipped.epoch_json()).unwrap();
+        assert!(
+            json.get("train_loss").is_none() && json.get("train_ppl").is_none(),
+            "{json}"
         );
     }
 

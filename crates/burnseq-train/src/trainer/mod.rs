@@ -21,6 +21,7 @@ mod start;
 mod state;
 mod update;
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,7 +42,7 @@ pub use state::TrainState;
 
 use replicas::{Backprop, Learner, Replicas};
 
-use crate::checkpoint::{Importer, TaskInfo};
+use crate::checkpoint::{Importer, TaskInfo, lock_for_run};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
@@ -102,6 +103,8 @@ pub struct Trainer<M: EncoderDecoder> {
     /// What is known of the device's memory, for each of `valid`.
     valid_memory: Vec<DeviceMemory>,
     validator: Box<dyn Validator<M>>,
+    /// Keeps other runs out of the save folder; `None` where it cannot be locked, and where nothing is saved.
+    _save_dir_lock: Option<File>,
     epochs: EpochIterator,
     state: TrainState,
     /// What is to be told at the start of the run.
@@ -119,7 +122,8 @@ impl<M: EncoderDecoder> Trainer<M> {
     ///
     /// # Errors
     /// A configuration that makes no sense; sentences that cannot be batched; a checkpoint that
-    /// is broken or belongs to another model, dictionary or dataset.
+    /// is broken or belongs to another model, dictionary, dataset or pair of languages; a save folder that another run
+    /// writes to.
     pub fn new(
         config: TrainConfig,
         context: TrainContext,
@@ -172,6 +176,12 @@ impl<M: EncoderDecoder> Trainer<M> {
                 "an epoch has {shortest} batches: with --skip-remainder-batch it has no update of {most} (--update-freq)"
             )));
         }
+        // Before anything is written.
+        let save_dir_lock = if config.checkpoint.no_save {
+            None
+        } else {
+            lock_for_run(&config.checkpoint.save_dir)?
+        };
         let mut trainer = Self {
             ema: config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
             learner: Learner {
@@ -200,6 +210,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             valid,
             valid_memory,
             validator,
+            _save_dir_lock: save_dir_lock,
             epochs,
             state,
             notes: Vec::new(),

@@ -78,7 +78,8 @@ impl TrainConfig {
         } else if stop.patience.is_some() && self.validation.disable_validation {
             problems.say(
                 "patience counts validations, but there are none\n\
-                 hint: give --max-epoch or --max-update, or leave out --disable-validation",
+                 hint: give --max-epoch or --max-update, or let the run validate: leave out --disable-validation, and \
+                 name a --valid-subset",
             );
         }
         if let Some(hours) = stop.stop_time_hours
@@ -131,6 +132,9 @@ impl TrainConfig {
 
     fn check_checkpoint(&self, problems: &mut ConfigProblems) {
         let checkpoint = &self.checkpoint;
+        if checkpoint.save_dir.as_os_str().is_empty() && !checkpoint.no_save {
+            problems.say("--save-dir needs a value");
+        }
         for (name, count) in [
             ("--keep-interval-updates", checkpoint.keep_interval_updates),
             ("--keep-last-epochs", checkpoint.keep_last_epochs),
@@ -277,6 +281,7 @@ mod tests {
         assert!(problem(|c| c.stop.stop_time_hours = Some(f64::NAN)).contains("hours"));
         assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep-last-epochs"));
         assert!(problem(|c| c.checkpoint.save_interval = 0).contains("--save-interval"));
+        assert!(problem(|c| c.checkpoint.save_dir.clear()).contains("--save-dir needs a value"));
         assert!(problem(|c| c.checkpoint.keep_interval_updates_pattern = Some(5)).contains("needs"));
         assert!(problem(|c| c.validation.max_valid_steps = Some(0)).contains("--max-valid-steps"));
     }

@@ -10,7 +10,7 @@ use burnseq_model::{EncoderDecoder, load_state_dict};
 use burnseq_text::Dictionary;
 
 use super::Trainer;
-use super::config::CheckpointConfig;
+use super::config::{CheckpointConfig, StartFrom};
 use super::saving::TrainingRecord;
 use super::start::find_start;
 use crate::checkpoint::extend::extend;
@@ -38,7 +38,6 @@ impl<M: EncoderDecoder> Trainer<M> {
                 path: config.save_dir.clone(),
                 source,
             };
-            std::fs::create_dir_all(&config.save_dir).map_err(unwritable)?;
             tempfile::tempfile_in(&config.save_dir).map_err(unwritable)?;
             checkpoint::recover(&config.save_dir)?;
         }
@@ -78,8 +77,18 @@ impl<M: EncoderDecoder> Trainer<M> {
         self.check_same_model(&taken_up)?;
         self.load_weights(&taken_up)?;
         let train_state = &taken_up.checkpoint.meta().train_state;
+        if taken_up.weights_only {
+            return Ok(());
+        }
         // A model from elsewhere has no state: its weights are all there is to take up.
-        if taken_up.weights_only || train_state.is_null() {
+        if train_state.is_null() {
+            if imported.is_none() {
+                self.notes.push(format!(
+                    "{} holds no state of a run; its weights are taken over, and this run begins with update 1 of \
+                     epoch 1",
+                    taken_up.path.display()
+                ));
+            }
             return Ok(());
         }
         self.load_state(&taken_up.checkpoint, &taken_up.path)
@@ -130,15 +139,20 @@ impl<M: EncoderDecoder> Trainer<M> {
         Ok(folder)
     }
 
-    /// Refuses a checkpoint of another architecture or, unless they are to be extended, other dictionaries.
+    /// Refuses a checkpoint of another architecture, of other languages where a run goes on, or, unless they are to be
+    /// extended, of other dictionaries.
     fn check_same_model(&self, taken_up: &TakenUp) -> Result<()> {
         let meta = taken_up.checkpoint.meta();
         let different = compare::differences(&meta.model_config, &self.context.model);
         if !different.is_empty() {
             let hint = if taken_up.weights_only {
                 "leave out --arch and the options of the model: the architecture is then that of the checkpoint"
+                    .to_owned()
             } else {
-                "give the settings it was trained with, or another --save-dir to start anew"
+                format!(
+                    "give the settings it was trained with, or {} to start anew",
+                    self.without(&taken_up.path)
+                )
             };
             return Err(taken_up.refuse(format!(
                 "it holds another model: {}\nhint: {hint}",
@@ -147,6 +161,9 @@ impl<M: EncoderDecoder> Trainer<M> {
         }
         if taken_up.weights_only && self.config.checkpoint.extend_dictionary {
             return Ok(());
+        }
+        if !taken_up.weights_only {
+            self.check_same_languages(taken_up)?;
         }
         let vocab = self.model().vocab();
         if meta.vocab != vocab {
@@ -163,6 +180,35 @@ impl<M: EncoderDecoder> Trainer<M> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses to go on with a run on other languages. A name that is empty is not known.
+    fn check_same_languages(&self, taken_up: &TakenUp) -> Result<()> {
+        let (there, here) = (&taken_up.checkpoint.meta().task, &self.context.task);
+        let differ = |there: &str, here: &str| !there.is_empty() && !here.is_empty() && there != here;
+        if !differ(&there.source_lang, &here.source_lang) && !differ(&there.target_lang, &here.target_lang) {
+            return Ok(());
+        }
+        Err(taken_up.refuse(format!(
+            "it translates from {} to {}, this run from {} to {}\n\
+             hint: {} to start anew, and with --finetune-from-model {} from its weights",
+            there.source_lang,
+            there.target_lang,
+            here.source_lang,
+            here.target_lang,
+            self.without(&taken_up.path),
+            taken_up.path.display()
+        )))
+    }
+
+    /// How a run is started that does not go on with the checkpoint at `path`.
+    fn without(&self, path: &Path) -> &'static str {
+        let config = &self.config.checkpoint;
+        match &config.start_from {
+            _ if path.starts_with(&config.save_dir) => "give another --save-dir",
+            Some(StartFrom::Run { path: run }) if run == path => "leave out --continue-once",
+            _ => "leave out --restore-file",
+        }
     }
 
     /// The dictionaries of the data, under their names in a checkpoint.
@@ -320,6 +366,10 @@ fn position_note(resumed: Resumed, epochs: &EpochIterator, other_order: bool) ->
              sentences come twice and others not at all",
             epochs.offset()
         )),
+        Resumed::Exactly if other_order && epochs.offset() > 0 => Some(format!(
+            "with another seed, epoch {} has another order",
+            epoch + 1
+        )),
         Resumed::Exactly => None,
         Resumed::AtNextEpoch => Some(format!("{OTHER}; epoch {} begins with them", epoch + 1)),
         Resumed::AtSameShare { now: (0, _), .. } => Some(format!("{OTHER}; epoch {epoch} begins with them")),
@@ -348,9 +398,10 @@ fn replaced_epochs(config: &CheckpointConfig, saved: &EpochState) -> Option<Stri
 /// The `--max-tokens` of the run that a configuration goes on with; `None` where a run begins, or had none.
 ///
 /// # Errors
-/// A checkpoint that cannot be read.
+/// A checkpoint that cannot be read; a save folder that another run writes to.
 pub fn saved_max_tokens(config: &CheckpointConfig) -> Result<Option<usize>> {
     if !config.no_save && config.save_dir.is_dir() {
+        let _lock = checkpoint::lock_for_run(&config.save_dir)?;
         checkpoint::recover(&config.save_dir)?;
     }
     let start = find_start(config)?;
@@ -377,25 +428,111 @@ fn training_record(train_state: serde_json::Value, path: &Path) -> Result<Traini
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trainer::config::StartFrom;
+    use crate::trainer::TrainConfig;
     use crate::trainer::fixture::{clean, trainer};
+
+    /// Three epochs whose checkpoints go to `save_dir`.
+    fn saving_to(save_dir: &Path) -> TrainConfig {
+        let mut config = crate::trainer::fixture::config();
+        config.checkpoint = CheckpointConfig {
+            save_dir: save_dir.to_owned(),
+            ..CheckpointConfig::default()
+        };
+        config
+    }
+
+    /// Trains, and changes the `checkpoint.json` of what was saved last.
+    fn trained(dir: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+        let mut trainer = trainer(saving_to(dir), clean(), |model| model).unwrap();
+        trainer.run(&mut |_| ()).unwrap();
+        let path = dir.join("checkpoint_last").join(checkpoint::META_FILE);
+        let mut meta = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut meta);
+        std::fs::write(&path, meta.to_string()).unwrap();
+    }
+
+    #[test]
+    fn weights_without_the_state_of_a_run_are_taken_over_with_a_note() {
+        let dir = tempfile::tempdir().unwrap();
+        trained(dir.path(), |meta| meta["train_state"] = serde_json::Value::Null);
+        let begun = trainer(saving_to(dir.path()), clean(), |model| model).unwrap();
+        assert_eq!(begun.state().num_updates, 0);
+        let notes = begun.notes.join("\n");
+        assert!(
+            notes.contains("checkpoint_last holds no state of a run")
+                && notes.contains("begins with update 1"),
+            "{notes}"
+        );
+    }
+
+    #[test]
+    fn a_run_on_other_languages_is_not_gone_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        trained(dir.path(), |meta| {
+            meta["task"] = serde_json::json!({ "source_lang": "b", "target_lang": "a" });
+        });
+        let resumed = |save_dir: &Path| {
+            let mut config = saving_to(save_dir);
+            let last = dir.path().join("checkpoint_last");
+            config.checkpoint.restore_file = last.to_str().unwrap().to_owned();
+            trainer(config, clean(), |model| model)
+        };
+        let other = dir.path().join("other");
+        for (save_dir, hint) in [
+            (dir.path(), "another --save-dir"),
+            (&*other, "leave out --restore-file"),
+        ] {
+            let said = resumed(save_dir).err().unwrap().to_string();
+            assert!(
+                said.contains("it translates from b to a, this run from a to b"),
+                "{said}"
+            );
+            assert!(
+                said.contains(hint) && said.contains("--finetune-from-model"),
+                "{said}"
+            );
+        }
+        // Without names, nothing is known to differ.
+        let path = dir.path().join("checkpoint_last").join(checkpoint::META_FILE);
+        let mut meta: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        meta["task"] = serde_json::json!({ "source_lang": "", "target_lang": "" });
+        std::fs::write(&path, meta.to_string()).unwrap();
+        assert_eq!(resumed(&other).unwrap().state().num_updates, 3);
+    }
+
+    #[test]
+    fn two_runs_do_not_write_to_one_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = saving_to(dir.path());
+        let first = trainer(config.clone(), clean(), |model| model).unwrap();
+        if first._save_dir_lock.is_none() {
+            return; // folders cannot be locked here
+        }
+        let second = trainer(config.clone(), clean(), |model| model);
+        assert_eq!(
+            second.err().unwrap().to_string(),
+            format!("another run writes to {}", dir.path().display())
+        );
+        let mut reading = config.clone();
+        reading.checkpoint.no_save = true;
+        trainer(reading, clean(), |model| model).unwrap();
+        drop(first);
+        trainer(config, clean(), |model| model).unwrap();
+    }
 
     #[test]
     fn a_run_that_goes_on_tells_the_size_of_its_batches() {
         let dir = tempfile::tempdir().unwrap();
         let config = |save_dir: &Path| {
-            let mut config = crate::trainer::fixture::config();
+            let mut config = saving_to(save_dir);
             config.dataset.max_tokens = Some(24);
-            config.checkpoint = CheckpointConfig {
-                save_dir: save_dir.to_owned(),
-                ..CheckpointConfig::default()
-            };
             config
         };
         let own = config(dir.path());
         assert_eq!(saved_max_tokens(&own.checkpoint).unwrap(), None);
         let mut trainer = trainer(own.clone(), clean(), |model| model).unwrap();
         trainer.run(&mut |_| ()).unwrap();
+        drop(trainer);
         assert_eq!(saved_max_tokens(&own.checkpoint).unwrap(), Some(24));
 
         let path = dir.path().join("checkpoint_last");

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use burn::tensor::TensorData;
 use burnseq_model::{EncoderDecoder, state_dict};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use super::event::Event;
 use super::run::Observer;
 use super::state::TrainState;
 use crate::checkpoint::{self, CheckpointContents, Retention, Standing, names};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
 
 /// What a checkpoint holds about its training.
@@ -122,19 +123,78 @@ impl<M: EncoderDecoder> Trainer<M> {
         let train_state = serde_json::to_value(&record).expect("plain data is JSON");
         let model = self.model();
         let to_continue = !self.config.checkpoint.no_save_optimizer_state;
-        let optimizer = to_continue.then(|| self.optimizer.state_dict(model));
+        let weights = state_dict(&self.valid_model());
         let raw_model = (to_continue && self.ema.is_some()).then(|| state_dict(model));
+        if let Some(tensor) = not_finite(weights.iter().chain(raw_model.iter().flatten())) {
+            return Err(Error::DivergedWeights {
+                tensor: tensor.to_owned(),
+                update: self.state.num_updates,
+                save_dir: self.config.checkpoint.save_dir.clone(),
+            });
+        }
+        let optimizer = to_continue.then(|| self.optimizer.state_dict(model));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let contents = CheckpointContents {
             model_config: &self.context.model,
             vocab: model.vocab(),
             task: &self.context.task,
             train_state,
-            model: &state_dict(&self.valid_model()),
+            model: &weights,
             raw_model: raw_model.as_deref(),
             optimizer: optimizer.as_ref(),
             files: &self.context.files,
         };
         checkpoint::save(&self.config.checkpoint.save_dir, &names, &contents)
+    }
+}
+
+/// Name of the first tensor that holds NaN or infinity.
+fn not_finite<'a>(mut tensors: impl Iterator<Item = &'a (String, TensorData)>) -> Option<&'a str> {
+    let is_broken = |data: &TensorData| {
+        let values = data.as_slice::<f32>().expect("parameters are f32");
+        values.iter().any(|value| !value.is_finite())
+    };
+    let (name, _) = tensors.find(|(_, data)| is_broken(data))?;
+    Some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optim::{AdamConfig, OptimizerConfig};
+    use crate::trainer::fixture::{clean, config, trainer};
+
+    #[test]
+    fn weights_that_are_not_finite_are_never_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let run = |eps: f64, max_epoch: u32| {
+            let mut config = config();
+            // 0 / 0 for the embeddings of tokens that are in no sentence.
+            config.optimizer = OptimizerConfig::Adam(AdamConfig {
+                eps,
+                ..AdamConfig::default()
+            });
+            config.stop.max_epoch = Some(max_epoch);
+            config.checkpoint.no_save = false;
+            config.checkpoint.restore_file = names::LAST.to_owned();
+            config.checkpoint.save_dir = dir.path().to_owned();
+            trainer(config, clean(), |model| model).unwrap().run(&mut |_| ())
+        };
+        let last = dir.path().join(names::LAST).join("model.safetensors");
+        run(1e-8, 1).unwrap();
+        let before = std::fs::read(&last).unwrap();
+        let error = run(0.0, 2).unwrap_err();
+        let said = error.to_string();
+        assert!(
+            matches!(&error, Error::DivergedWeights { update: 2, .. }),
+            "{said}"
+        );
+        assert!(said.contains("weight `") && said.contains("unharmed"), "{said}");
+        assert!(std::fs::read(&last).unwrap() == before);
+        assert_eq!(
+            std::fs::read_dir(dir.path()).unwrap().count(),
+            2,
+            "checkpoint1 and checkpoint_last"
+        );
     }
 }

@@ -98,6 +98,7 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         output: output.to_owned(),
         parameters: parameters.iter().map(|(.., values)| values.len()).sum(),
         num_updates: moments.as_ref().map(|_| contents.progress.num_updates),
+        leaves_adam: false,
         notes: Vec::new(),
     })
 }

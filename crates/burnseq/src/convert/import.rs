@@ -106,7 +106,10 @@ pub fn from_fairseq(
                 .to_owned(),
         );
     }
-    contents.save(output, notes)
+    Ok(Conversion {
+        leaves_adam: !import.with_optimizer && file.has_adam(),
+        ..contents.save(output, notes)?
+    })
 }
 
 /// The model of a checkpoint of fairseq.
@@ -190,6 +193,7 @@ impl<'a> Contents<'a> {
                 .optimizer
                 .and(self.record)
                 .map(|record| record.state.num_updates),
+            leaves_adam: false,
             notes,
         })
     }

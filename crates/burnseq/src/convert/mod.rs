@@ -33,6 +33,8 @@ pub struct Conversion {
     pub parameters: usize,
     /// Updates after which training can continue; `None` without a state of the optimiser.
     pub num_updates: Option<u64>,
+    /// Whether the state of Adam that the input holds was left out.
+    pub leaves_adam: bool,
     /// What the user should know: what was left out, and why.
     pub notes: Vec<String>,
 }

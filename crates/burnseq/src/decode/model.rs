@@ -183,8 +183,8 @@ impl TranslationModel {
             if let Some(difference) = difference(ours, theirs) {
                 let hint = match self.direction_note(data) {
                     Some(direction) => format!("{direction}; leave out --source-lang and --target-lang"),
-                    None => "make the dataset with --srcdict and --tgtdict of the training data, or translate raw text with \
-                             --input"
+                    None => "make the dataset with `preprocess --like CHECKPOINT`, or with --srcdict and --tgtdict of the \
+                             training data; `generate --input` translates raw text without a dataset"
                         .to_owned(),
                 };
                 return Err(Error::Dictionary {

@@ -11,9 +11,9 @@ use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
 use burnseq_train::{
-    Checkpoint, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Observer, StopReason, TaskInfo,
-    TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord, ValidRecord, ValidSet, Validator,
-    validation_loss,
+    Checkpoint, CriterionConfig, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Observer,
+    StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord, ValidRecord,
+    ValidSet, Validator, validation_loss,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +44,7 @@ pub struct TranslationConfig {
     pub dataset_impl: Option<DatasetImpl>,
     /// Split to learn from; `train1`, `train2`, ... are taken with `train`.
     pub train_subset: String,
-    /// Splits to validate on.
+    /// Splits to validate on; without one, a run does not validate.
     pub valid_subset: Vec<String>,
     /// How often the first of `train`, `train1`, ... is taken in an epoch.
     pub upsample_primary: usize,
@@ -90,6 +90,11 @@ impl TranslationConfig {
         } else {
             Vec::new()
         }
+    }
+
+    /// Adds what follows for a run: without a set to validate on, it does not validate.
+    pub fn complete(&self, train: &mut TrainConfig) {
+        train.validation.disable_validation |= self.valid_subset.is_empty();
     }
 }
 
@@ -208,7 +213,14 @@ impl TranslationTask {
             (config, state) = (Some(record.config), Some(record.state));
         }
         let criterion = config.as_ref().map(|config| config.criterion.clone());
-        let criterion = criterion.unwrap_or_default().init()?;
+        let criterion = criterion.unwrap_or_else(|| {
+            observe(Event::Note(
+                "the checkpoint does not say what loss it was trained with; the loss shown is cross entropy, without label \
+                 smoothing",
+            ));
+            CriterionConfig::default()
+        });
+        let criterion = criterion.init()?;
         let sentence_avg = config.is_some_and(|config| config.optimization.sentence_avg);
 
         let translation = TranslationModel::load(path, compute)?;
@@ -347,13 +359,14 @@ impl TranslationTask {
     /// Settings that make no sense, before any work; data or checkpoints that cannot be used; a run that diverges.
     pub fn train(
         &self,
-        config: TrainConfig,
+        mut config: TrainConfig,
         model: &ModelConfig,
         compute: &Compute,
         replicas: &[Device],
         interrupt: Interrupt,
         observe: Observer<'_>,
     ) -> Result<StopReason> {
+        self.config.complete(&mut config);
         config.validate(&self.config.metrics())?;
         let vocab = self.vocab();
         model.validate(&vocab)?;
@@ -488,6 +501,20 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_without_a_set_to_validate_on_does_not_validate() {
+        let mut train = TrainConfig::default();
+        TranslationConfig::default().complete(&mut train);
+        train.validate(&[]).unwrap();
+        let config: TranslationConfig = serde_json::from_str(r#"{"valid_subset": []}"#).unwrap();
+        config.complete(&mut train);
+        let refused = train.validate(&[]).unwrap_err();
+        assert!(
+            refused.to_string().contains("patience counts validations"),
+            "{refused}"
+        );
+    }
 
     #[test]
     fn the_subword_models_that_the_settings_name_travel_with_the_checkpoint() {

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use anyhow::{Result, bail};
 use burnseq_train::{CheckpointConfig, StartFrom};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::set;
 use crate::train::values::Limit;
@@ -17,7 +19,7 @@ pub struct CheckpointArgs {
     pub save_dir: Option<PathBuf>,
     /// Checkpoint to start from, a path or a name inside --save-dir [default: checkpoint_last, when
     /// it is there]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = NonEmptyStringValueParser::new())]
     pub restore_file: Option<String>,
     /// Start with the weights of another run, ours or fairseq's, unless --save-dir holds a run to go on with:
     /// everything else, such as optimiser and epoch, starts anew. Without --arch, the architecture is that of the
@@ -82,6 +84,24 @@ pub struct CheckpointArgs {
 }
 
 impl CheckpointArgs {
+    /// As in fairseq, the default of --restore-file goes with --finetune-from-model, and no other does.
+    ///
+    /// # Errors
+    /// Two checkpoints to start from.
+    pub(crate) fn check(&self) -> Result<()> {
+        let names_another = self.restore_file.as_deref().is_some_and(|file| {
+            let name = file.trim_end_matches('/');
+            name.strip_suffix(".pt").unwrap_or(name) != CheckpointConfig::default().restore_file
+        });
+        if self.finetune_from_model.is_some() && names_another {
+            bail!(
+                "--finetune-from-model cannot be used with --restore-file: one begins a run, the other goes on with one\n\
+                 hint: leave one of them out"
+            );
+        }
+        Ok(())
+    }
+
     /// Lays the flags over the configuration.
     pub(crate) fn overlay(&self, config: &mut CheckpointConfig) {
         set(&mut config.save_dir, self.save_dir.clone());

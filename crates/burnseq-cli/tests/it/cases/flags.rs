@@ -290,6 +290,42 @@ fn an_unknown_architecture_does_not_hide_the_other_problems() {
 }
 
 #[test]
+fn settings_that_would_lose_a_run_or_never_end_it_are_refused() {
+    let toy = Toy::new();
+    let dir = toy.dir.path();
+    let train = "train data-bin --arch transformer_tiny --cpu --save-dir run";
+    fs::write(dir.join("c.json"), r#"{"task": {"valid_subset": []}}"#).unwrap();
+    fs::write(dir.join("list.json"), "[]").unwrap();
+    for (flags, expected) in [
+        ("--restore-file ''", "--restore-file needs a value"),
+        ("--restore-file=", "--restore-file needs a value"),
+        (
+            "--finetune-from-model a --restore-file b",
+            "--finetune-from-model cannot be used with --restore-file",
+        ),
+        (
+            "--config c.json",
+            "patience counts validations, but there are none",
+        ),
+        (
+            "--config list.json",
+            "list.json: a configuration must be an object",
+        ),
+        ("--optimizer $(printf %0300d 1)", "(300 characters)"),
+    ] {
+        let said = stderr_of(dir, &format!("{train} {flags}"), 2);
+        assert!(said.contains(expected), "{flags}: {said}");
+    }
+    assert!(!dir.join("run").exists());
+    // With another end, an empty list is --disable-validation.
+    let said = stderr_of(dir, &format!("{train} --config c.json --max-update 1"), 0);
+    assert!(
+        said.contains("update 1 is the last") && !said.contains("valid |"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_fresh_optimiser_leaves_the_run_in_its_epoch_whoever_wrote_the_checkpoint() {
     const TRAIN: &str = "--max-tokens 100 --lr 1e-3 --warmup-updates 4";
     let toy = Toy::new();

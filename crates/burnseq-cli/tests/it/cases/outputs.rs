@@ -118,6 +118,21 @@ fn links_are_followed_and_files_that_must_not_be_written_stay() {
 }
 
 #[test]
+fn errors_name_the_output_as_it_was_given() {
+    let dir = folder();
+    let dir = dir.path();
+    for command in [TRANSLATE, LOWERCASE] {
+        let said = stderr_of(dir, &format!("{command} nodir/x"), 1);
+        assert!(
+            said.contains("cannot write nodir/x: No such file or directory") && !said.contains(".writing-"),
+            "{said}"
+        );
+        let said = stderr_of(dir, &format!("{command} /dev/full"), 1);
+        assert!(said.contains("cannot write /dev/full: No space left"), "{said}");
+    }
+}
+
+#[test]
 fn pipes_and_devices_are_written_to_and_stay_what_they_are() {
     let dir = folder();
     let dir = dir.path();
@@ -206,6 +221,56 @@ fn a_log_on_a_full_disk_is_an_error() {
     );
     let missing = stderr_of(dir, &format!("{train} --save-dir e --log-file no/log"), 1);
     assert!(missing.contains("cannot open the log file no/log"), "{missing}");
+}
+
+#[test]
+fn a_folder_that_another_run_writes_to_is_left_alone() {
+    let toy = Toy::new();
+    let dir = toy.dir.path();
+    fs::create_dir(dir.join("run")).unwrap();
+    // The lock is what a run holds.
+    let folder = fs::File::open(dir.join("run")).unwrap();
+    folder.lock().unwrap();
+    let train = "train data-bin --arch transformer_tiny --cpu --max-update 1 --save-dir run";
+    let refused = stderr_of(dir, train, 1);
+    assert!(
+        refused.ends_with("train: error: another run writes to run\n"),
+        "{refused}"
+    );
+    assert!(toy.checkpoints("run").is_empty());
+    ok(dir, &format!("{train} --no-save"));
+}
+
+#[test]
+fn weights_that_are_not_finite_are_neither_saved_nor_averaged() {
+    let toy = Toy::new();
+    // 0 / 0 for the embeddings of tokens that are in no sentence.
+    let output = toy.run("run", "--adam-eps 0 --max-epoch 1");
+    let said = crate::toy::stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("is not finite after update") && said.contains("no checkpoint was written"),
+        "{said}"
+    );
+    assert!(said.contains("hint: lower --lr"), "{said}");
+    assert!(toy.checkpoints("run").is_empty());
+
+    let dir = folder();
+    fixture::save_model(dir.path(), "checkpoint_nan", f32::NAN);
+    let [good, broken] = ["checkpoints/checkpoint_best", "checkpoints/checkpoint_nan"];
+    for inputs in [
+        format!("{good} {broken}"),
+        format!("{broken} {good}"),
+        broken.to_owned(),
+    ] {
+        let average = format!("average-checkpoints --inputs {inputs} --output average");
+        let said = stderr_of(dir.path(), &average, 1);
+        assert!(
+            said.contains("checkpoint_nan/model.safetensors: weight `") && said.contains("not finite"),
+            "{said}"
+        );
+        assert!(!dir.path().join("average").exists());
+    }
 }
 
 #[test]

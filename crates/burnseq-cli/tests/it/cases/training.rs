@@ -217,6 +217,64 @@ fn a_file_that_is_no_checkpoint_is_never_passed_over() {
 }
 
 #[test]
+fn weights_alone_begin_a_run_and_convert_says_what_it_leaves_out() {
+    let toy = Toy::new();
+    let flags = "--max-tokens 256 --max-epoch 1";
+    succeed(toy.run("run", flags));
+    let convert = env!("CARGO_BIN_EXE_convert");
+    succeed(toy.tool(convert, "run/checkpoint_last run.pt"));
+    let left_out = "run.pt has the state of Adam, which is left out; --with-optimizer takes it over";
+    let said = |flags: &str| stderr(&succeed(toy.tool(convert, flags)));
+    let bare = said("run.pt bare/checkpoint_last");
+    assert!(bare.contains(left_out), "{bare}");
+    let whole = said("run.pt whole/checkpoint_last --with-optimizer");
+    assert!(!whole.contains("left out"), "{whole}");
+
+    for (name, from) in [("named", "--restore-file bare/checkpoint_last"), ("bare", "")] {
+        let output = succeed(toy.run(name, &format!("{flags} {from}")));
+        let said = stderr(&output);
+        assert_eq!(logged(&output, "train_loss").len(), 1, "{said}");
+        let note = "bare/checkpoint_last holds no state of a run; its weights are taken over";
+        assert!(
+            said.contains(note) && said.contains("begins with update 1 of epoch 1"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_run_on_other_languages_or_of_another_model_is_refused_with_what_helps() {
+    let toy = Toy::new();
+    succeed(toy.run("run", "--max-update 1"));
+    let refused = |name: &str, flags: &str| {
+        let output = toy.run(name, &format!("--max-update 2 {flags}"));
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let turned = refused("run", "-s yy -t xx");
+    assert!(
+        turned.contains("it translates from xx to yy, this run from yy to xx"),
+        "{turned}"
+    );
+    assert!(
+        turned.contains("give another --save-dir") && turned.contains("--finetune-from-model"),
+        "{turned}"
+    );
+    succeed(toy.run(
+        "turned",
+        "--max-update 1 -s yy -t xx --finetune-from-model run/checkpoint_last",
+    ));
+    for (flag, expected) in [
+        ("--restore-file", "or leave out --restore-file to start anew"),
+        ("--continue-once", "or leave out --continue-once to start anew"),
+    ] {
+        let other = refused("other", &format!("--encoder-layers 1 {flag} run/checkpoint_last"));
+        assert!(other.contains(expected), "{other}");
+        assert!(!other.contains("--save-dir"), "{other}");
+    }
+}
+
+#[test]
 fn our_own_folder_under_fairseqs_name_is_taken_up() {
     let toy = Toy::new();
     succeed(toy.run("run", "--max-epoch 1"));

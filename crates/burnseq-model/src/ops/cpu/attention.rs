@@ -86,7 +86,10 @@ impl Attention {
         if self.causal {
             return 0;
         }
-        let is_pad = self.is_pad.as_ref().map(|is_pad| &is_pad[batch * key_len..][..key_len]);
+        let is_pad = self
+            .is_pad
+            .as_ref()
+            .map(|is_pad| &is_pad[batch * key_len..][..key_len]);
         let first = is_pad.and_then(|is_pad| is_pad.iter().position(|&is_pad| !is_pad));
         first.unwrap_or(0)
     }
@@ -397,9 +400,8 @@ mod tests {
         // Sums are taken in blocks of 512.
         for (len, widest) in [(3, 700), (201, 601), (511, 600), (512, 601), (600, 1100)] {
             device.seed(7);
-            let [q, k, v] = [(); 3].map(|()| {
-                Tensor::<3>::random([1, len, width], Distribution::Normal(0.0, 1.0), &device)
-            });
+            let [q, k, v] = [(); 3]
+                .map(|()| Tensor::<3>::random([1, len, width], Distribution::Normal(0.0, 1.0), &device));
             let attend = |pads: usize| {
                 let padded = |x: &Tensor<3>| {
                     let zeros = Tensor::zeros([1, pads, width], &device);

@@ -188,3 +188,60 @@ fn no_advice_turns_text_into_garbage() {
     let stderr = stderr_of(dir.path(), "text lowercase cut", 1);
     assert!(stderr.contains("cannot read cut"), "{stderr}");
 }
+
+#[test]
+fn tar_archives_are_refused_with_their_remedy() {
+    if !is_installed("tar") {
+        return;
+    }
+    let dir = packed();
+    let dir = dir.path();
+    ok(
+        dir,
+        "tar -cf a.tar plain; tar --format=v7 -cf old.tar plain; tar -czf a.tgz plain",
+    );
+    ok(
+        dir,
+        "for l in de en; do cp a.tar t.$l; gzip -c a.tar > z.$l; done",
+    );
+    let mut archives = vec![
+        ("a.tar", "is a tar archive", "`tar -xOf FILE`"),
+        ("old.tar", "is a tar archive", "`tar -xOf FILE`"),
+        ("a.tgz", "is a tar archive, packed with gzip", "`tar -xzOf FILE`"),
+    ];
+    if is_installed("zstd") {
+        ok(dir, "zstd -q a.tar -o a.tzst");
+        archives.push((
+            "a.tzst",
+            "is a tar archive, packed with zstd",
+            "`tar --zstd -xOf FILE`",
+        ));
+    }
+    for (name, kind, remedy) in archives {
+        for command in [
+            format!("text lowercase {name}"),
+            format!("cat {name} | text lowercase"),
+            format!("score -s {name} -r {name}"),
+        ] {
+            let stderr = stderr_of(dir, &command, 1);
+            assert!(
+                stderr.contains(kind) && stderr.contains(remedy),
+                "{command}: {stderr}"
+            );
+        }
+        // The remedy gives the text.
+        let unpack = remedy.trim_matches('`').replace("FILE", name);
+        assert_eq!(ok(dir, &unpack), TEXT, "{unpack}");
+    }
+    for (prefix, remedy) in [("t", "`tar -xOf FILE`"), ("z", "`tar -xzOf FILE`")] {
+        let command = format!("preprocess -s de -t en --trainpref {prefix} --destdir no");
+        let stderr = stderr_of(dir, &command, 1);
+        assert!(stderr.contains(remedy), "{stderr}");
+        assert!(!dir.join("no").exists());
+    }
+    // Lines that are typed or come in small pieces are text at once.
+    assert_eq!(
+        ok(dir, "(printf 'A'; sleep 0.1; printf 'B\\nC') | text lowercase"),
+        "ab\nc\n"
+    );
+}

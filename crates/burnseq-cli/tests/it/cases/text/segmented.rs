@@ -246,3 +246,222 @@ fn segmenting_marked_text_again_is_told() {
     let pieces = ok(dir.path(), "text subword encode --codes codes in");
     assert_eq!(pieces, "Hu@@ n@@ d\nHu@@ @@@ @ n@@ d\nHu@@ @@@ @ n@@ d\n");
 }
+
+#[test]
+fn a_line_with_a_mark_does_not_make_a_text_of_subwords() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let run = |raw: usize, marked: usize, flags: &str| {
+        for (lang, word) in [("de", "Häuser"), ("en", "houses")] {
+            let text: String = (0..raw).map(|i| format!("{word} und {i} us er\n")).collect();
+            fs::write(dir.join(format!("t.{lang}")), text + &"us@@ er\n".repeat(marked)).unwrap();
+        }
+        let command =
+            format!("preprocess -s de -t en --trainpref t --bpe-size 60 --overwrite --destdir out {flags}");
+        stderr_of(dir, &command, 0)
+    };
+    for raw in [9, 20, 50, 100] {
+        for flags in ["", "--bpe sentencepiece", "--bpe subword_nmt"] {
+            let said = run(raw, 1, flags);
+            assert!(!said.contains("is used as it is"), "{raw} {flags}: {said}");
+            let settings = fs::read_to_string(dir.join("out/text.de.json")).unwrap();
+            assert!(
+                settings.contains("sentencepiece") || settings.contains("subword_nmt"),
+                "{settings}"
+            );
+        }
+    }
+    let said = run(90, 1, "");
+    assert!(
+        said.contains("t.de: some lines carry subword marks (`@@ `), and are segmented as text"),
+        "{said}"
+    );
+    let said = run(50, 10, "--bpe sentencepiece");
+    assert!(
+        said.contains("--bpe sentencepiece has nothing to learn"),
+        "{said}"
+    );
+}
+
+#[test]
+fn one_side_in_subwords_is_refused_and_a_split_in_words_is_noted() {
+    let Some(dir) = cases() else { return };
+    let dir = dir.path();
+    ok(
+        dir,
+        "for w in bpe spm; do cp corpus/$w.de $w.de; cp corpus/words.en $w.en; done; \
+         cp corpus/words.de turned.de; cp corpus/bpe.en turned.en",
+    );
+    for (prefix, with, without) in [
+        ("bpe", "bpe.de", "bpe.en"),
+        ("spm", "spm.de", "spm.en"),
+        ("turned", "turned.en", "turned.de"),
+    ] {
+        for flags in ["", "--bpe sentencepiece", "--bpe subword_nmt"] {
+            let command = format!("preprocess -s de -t en --trainpref {prefix} --destdir no {flags}");
+            let said = stderr_of(dir, &command, 2);
+            assert!(
+                said.contains(&format!("{with} carries subword marks"))
+                    && said.contains(&format!("but {without} carries none"))
+                    && said.contains("--bpe none takes both as they are"),
+                "{said}"
+            );
+            assert!(!dir.join("no").exists());
+        }
+    }
+    let quiet = stderr_of(
+        dir,
+        "preprocess -s de -t en --trainpref bpe --bpe none --destdir none",
+        0,
+    );
+    assert!(!quiet.contains("marks"), "{quiet}");
+
+    let mixed = "preprocess -s de -t en --trainpref corpus/bpe --validpref corpus/words";
+    let said = stderr_of(dir, &format!("{mixed} --destdir mixed"), 0);
+    for lang in ["de", "en"] {
+        assert!(
+            said.contains(&format!(
+                "corpus/words.{lang} carries no subword marks, unlike corpus/bpe.{lang} (`@@ `)"
+            )),
+            "{said}"
+        );
+    }
+    let quiet = stderr_of(dir, &format!("{mixed} --bpe none --destdir quiet"), 0);
+    assert!(!quiet.contains("marks"), "{quiet}");
+    let same = "preprocess -s de -t en --trainpref corpus/bpe --validpref corpus/bpe --destdir same";
+    assert!(!stderr_of(dir, same, 0).contains("carries no"));
+}
+
+#[test]
+fn advice_about_a_model_of_segmented_text_fits_the_command() {
+    let Some(dir) = cases() else { return };
+    let dir = dir.path();
+    ok(
+        dir,
+        "preprocess -s de -t en --trainpref corpus/bpe --validpref corpus/bpe --destdir db --log-format none",
+    );
+    ok(
+        dir,
+        "train db --arch transformer_tiny --cpu --no-progress-bar --max-tokens 1000 --max-update 1 --save-dir model 2>&1; \
+         head -1 corpus/bpe.de > one",
+    );
+    let options = "--path model/checkpoint_best --cpu --beam 1 --max-len-b 3";
+    // Languages that are those of the model say nothing new; others are refused.
+    let plain = ok(dir, &format!("generate {options} --input one"));
+    assert_eq!(
+        ok(dir, &format!("generate {options} --input one -s de -t en")),
+        plain
+    );
+    assert_eq!(ok(dir, &format!("generate {options} --input one -t en")), plain);
+    ok(dir, &format!("interactive {options} --input one -s de -t en"));
+    for (binary, languages, flag) in [
+        ("generate", "-s fr -t en", "--source-lang is fr"),
+        ("generate", "-s de -t fr", "--target-lang is fr"),
+        ("interactive", "-s en -t de", "--source-lang is en"),
+    ] {
+        let said = stderr_of(dir, &format!("{binary} {options} --input one {languages}"), 2);
+        assert!(
+            said.contains(&format!(
+                "{flag}, but model/checkpoint_best translates from de to en\nhint: "
+            )),
+            "{said}"
+        );
+    }
+    let said = stderr_of(dir, &format!("generate db {options} --input one"), 0);
+    assert!(
+        said.contains("the dataset db is not translated: --input one is"),
+        "{said}"
+    );
+
+    let like = "preprocess --like model/checkpoint_best --trainpref corpus/words --destdir words";
+    let said = stderr_of(dir, like, 0);
+    assert!(
+        said.contains("segment this text in the same way") && !said.contains("--like CHECKPOINT"),
+        "{said}"
+    );
+    let other = "preprocess -s de -t en --srcdict db/dict.de.txt --tgtdict db/dict.en.txt --testpref corpus/words --destdir w";
+    assert!(stderr_of(dir, other, 0).contains("`--like CHECKPOINT` does so"));
+
+    ok(
+        dir,
+        "preprocess -s de -t en --trainpref corpus/words --validpref corpus/words --bpe none --destdir dw --log-format none",
+    );
+    let said = stderr_of(dir, "validate dw --path model/checkpoint_best --cpu", 1);
+    assert!(
+        said.contains("`preprocess --like CHECKPOINT`") && said.contains("`generate --input`"),
+        "{said}"
+    );
+    // A file that is no model is named as it was given.
+    for command in [
+        "preprocess -s de -t en --trainpref corpus/words --destdir no --bpe-codes corpus/words.de",
+        "generate --path model/checkpoint_best --cpu --input one --bpe subword_nmt --bpe-codes corpus/words.de",
+    ] {
+        let said = stderr_of(dir, command, 1);
+        assert!(
+            said.contains("error: corpus/words.de:1: expected a merge"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_told_where_it_stays_and_goes_where_text_is_segmented() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let text = "ein Hund\nzwei Hunde\n".repeat(5);
+    for lang in ["de", "en"] {
+        fs::write(dir.join(format!("plain.{lang}")), &text).unwrap();
+        fs::write(dir.join(format!("marked.{lang}")), format!("\u{feff}{text}")).unwrap();
+    }
+    let run = |prefix: &str, flags: &str, out: &str| {
+        let command =
+            format!("preprocess -s de -t en --trainpref {prefix} --dataset-impl raw --destdir {out} {flags}");
+        stderr_of(dir, &command, 0)
+    };
+    assert!(!run("plain", "--bpe none", "words").contains("byte order mark"));
+    let said = run("marked", "--bpe none", "kept");
+    for lang in ["de", "en"] {
+        let note =
+            format!("marked.{lang} begins with a byte order mark, which becomes part of its first word");
+        assert_eq!(said.matches(&note).count(), 1, "{said}");
+    }
+    // What the hint says is done.
+    let sed = said.split('`').nth(1).unwrap().replace("FILE", "marked.*");
+    run("plain", "--bpe subword_nmt --bpe-size 5", "codes");
+    let codes = "--bpe-codes codes/bpe.codes";
+    let segmented = run("marked", codes, "segmented");
+    assert!(!segmented.contains("byte order mark"), "{segmented}");
+    run("plain", codes, "segmented-plain");
+    ok(dir, &sed);
+    assert!(!run("marked", "--bpe none", "removed").contains("byte order mark"));
+    for name in ["dict.de.txt", "train.de-en.de", "train.de-en.en"] {
+        assert_same(
+            dir,
+            &format!("segmented/{name}"),
+            &format!("segmented-plain/{name}"),
+        );
+        assert_same(dir, &format!("removed/{name}"), &format!("words/{name}"));
+    }
+}
+
+#[test]
+fn carriage_returns_that_end_no_line_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::write(dir.join("mac"), "ein Hund\rzwei\rdrei\n").unwrap();
+    fs::write(dir.join("dos"), "ein Hund\r\nzwei\r\n").unwrap();
+    ok(dir, "for l in de en; do cp mac mac.$l; done");
+    for command in [
+        "text tokenize -l de mac",
+        "text lowercase < mac",
+        "text clean mac out -s de -t en",
+    ] {
+        let said = stderr_of(dir, command, 0);
+        assert!(
+            said.contains(": 2 carriage returns without a line feed end no line here")
+                && said.contains("tr '\\r' '\\n'"),
+            "{command}: {said}"
+        );
+    }
+    assert_eq!(stderr_of(dir, "text tokenize -l de dos", 0), "");
+}
