@@ -17,6 +17,8 @@
 # A part that fails is reported, and the others run nevertheless.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# shellcheck source=scripts/cuda-toolkit.sh
+source scripts/cuda-toolkit.sh
 
 fail() {
     printf 'verify-cuda: %s\n' "$1" >&2
@@ -57,16 +59,7 @@ case "$device" in cpu) kind=cpu ;; *) kind=cuda ;; esac
 # The kernels are compiled while they are first used, by NVRTC with the headers of a toolkit. pip's packages of PyTorch bring both.
 if [ "$kind" = cuda ]; then
     packages="$("$python" -c 'import importlib.util as u; print(list(u.find_spec("nvidia").submodule_search_locations)[0])' 2>/dev/null || true)"
-    for folder in "$packages"/*/lib /usr/local/cuda/lib64; do
-        [ ! -d "$folder" ] || LD_LIBRARY_PATH="$folder${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-    done
-    export LD_LIBRARY_PATH
-    for folder in "${CUDA_PATH:-}" /usr/local/cuda "$packages"/*; do
-        if [ -f "$folder/include/cuda_fp16.h" ]; then
-            export CUDA_PATH="$folder"
-            break
-        fi
-    done
+    cuda_toolkit "$packages" "$out/toolkit"
     nvidia-smi >"$out/nvidia-smi.txt" 2>&1
 fi
 

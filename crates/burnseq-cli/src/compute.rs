@@ -17,8 +17,8 @@ pub struct ComputeArgs {
     /// Short for `--device cpu`
     #[arg(long)]
     pub cpu: bool,
-    /// Number format of the computation: fp32, bf16, fp16; parameters stay in fp32 [default: fp32 on the processor,
-    /// bf16 on a GPU that has it]
+    /// Number format of the computation: fp32, tf32 (a GPU's matrix products with 11 bits), bf16, fp16; parameters stay in
+    /// fp32 [default: fp32 on the processor, bf16 on a GPU that has it]
     #[arg(long, value_name = "NAME")]
     pub precision: Option<Precision>,
     /// Short for `--precision bf16`
@@ -46,6 +46,11 @@ impl ComputeArgs {
     pub fn open(&self) -> Result<Compute> {
         let device = parse_device(self.device_name()).map_err(|error| usage(anyhow!(error)))?;
         let precision = self.precision_on(&device);
+        if device == Device::flex() && precision == Precision::Tf32 {
+            return Err(usage(anyhow!(
+                "--precision tf32: only GPUs have TF32\nhint: on the processor use --precision fp32"
+            )));
+        }
         if device != Device::flex() && !supports(&device, precision) {
             return Err(usage(anyhow!(
                 "--precision {precision}: this GPU does not compute in it; use --precision fp32"
@@ -111,7 +116,7 @@ impl ComputeArgs {
 /// Whether a GPU computes in `precision`.
 fn supports(device: &Device, precision: Precision) -> bool {
     device.supports_dtype(match precision {
-        Precision::Fp32 => DType::F32,
+        Precision::Fp32 | Precision::Tf32 => DType::F32,
         Precision::Bf16 => DType::BF16,
         Precision::Fp16 => DType::F16,
     })
@@ -154,7 +159,9 @@ mod tests {
             assert!(parse(flags).is_err(), "{flags}");
         }
         let error = parse("--precision int8").unwrap_err().to_string();
-        assert!(error.contains("fp32, bf16, fp16"), "{error}");
+        assert!(error.contains("fp32, tf32, bf16, fp16"), "{error}");
+        let error = parse("--cpu --precision tf32").unwrap().open().unwrap_err();
+        assert_eq!(crate::exit::code(&error), 2);
         let error = parse("--device gpu").unwrap().open().unwrap_err();
         assert_eq!(crate::exit::code(&error), 2);
     }

@@ -20,6 +20,9 @@ pub enum Precision {
     /// `f32` throughout.
     #[default]
     Fp32,
+    /// `f32`, with the operands of matrix products rounded to TF32, 11 bits of precision, on tensor cores. Only GPUs
+    /// have it.
+    Tf32,
     /// bfloat16: the range of `f32` with 8 bits of precision.
     Bf16,
     /// IEEE half precision: 11 bits of precision, numbers up to 65,504; training needs its loss scaled.
@@ -28,22 +31,33 @@ pub enum Precision {
 
 impl Precision {
     /// Every precision, by the names [`FromStr`] takes.
-    pub const ALL: [Self; 3] = [Self::Fp32, Self::Bf16, Self::Fp16];
+    pub const ALL: [Self; 4] = [Self::Fp32, Self::Tf32, Self::Bf16, Self::Fp16];
+
+    /// Type of what passes between the layers on this device.
+    pub(crate) fn activations_on(self, device: &Device) -> DType {
+        let on_processor = device.clone().without_autodiff() == Device::flex();
+        match self {
+            Self::Fp16 => DType::F16,
+            Self::Bf16 if !on_processor => DType::BF16,
+            Self::Bf16 | Self::Fp32 | Self::Tf32 => DType::F32,
+        }
+    }
 }
 
 impl fmt::Display for Precision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Fp32 => "fp32",
+            Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
             Self::Fp16 => "fp16",
         })
     }
 }
 
-/// The name is none of `fp32`, `bf16`, `fp16`.
+/// The name is none of `fp32`, `tf32`, `bf16`, `fp16`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown precision `{0}`; choose one of: fp32, bf16, fp16")]
+#[error("unknown precision `{0}`; choose one of: fp32, tf32, bf16, fp16")]
 pub struct UnknownPrecision(String);
 
 impl FromStr for Precision {
@@ -72,7 +86,7 @@ impl Compute {
     pub fn is_imitated(&self) -> bool {
         self.on_processor()
             && match self.precision {
-                Precision::Fp32 => false,
+                Precision::Fp32 | Precision::Tf32 => false,
                 Precision::Bf16 => !ops::bf16_is_fast(),
                 Precision::Fp16 => true,
             }
@@ -80,11 +94,7 @@ impl Compute {
 
     /// Type of what passes between the layers.
     pub(crate) fn activations(&self) -> DType {
-        match self.precision {
-            Precision::Fp16 => DType::F16,
-            Precision::Bf16 if !self.on_processor() => DType::BF16,
-            Precision::Bf16 | Precision::Fp32 => DType::F32,
-        }
+        self.precision.activations_on(&self.device)
     }
 
     fn on_processor(&self) -> bool {
@@ -117,6 +127,9 @@ mod tests {
             assert_eq!(precision.to_string().parse(), Ok(precision));
         }
         let error = "fp8".parse::<Precision>().unwrap_err().to_string();
-        assert_eq!(error, "unknown precision `fp8`; choose one of: fp32, bf16, fp16");
+        assert_eq!(
+            error,
+            "unknown precision `fp8`; choose one of: fp32, tf32, bf16, fp16"
+        );
     }
 }

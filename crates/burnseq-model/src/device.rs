@@ -77,15 +77,68 @@ pub enum CudaUnavailable {
         /// Newest version the driver supports, `major.minor`.
         driver: String,
     },
+    /// The driver lacks a function by which kernels are timed.
+    #[error(
+        "cannot use CUDA: the driver supports CUDA {driver} and has no {function}; update it to version 570 (CUDA 12.8) or \
+         later, or use `--device cpu`"
+    )]
+    DriverWithoutTimer {
+        /// Newest version the driver supports, `major.minor`.
+        driver: String,
+        /// Name of the function.
+        function: &'static str,
+    },
     /// The headers that kernels include are not where Burn looks for them.
     #[error(
-        "cannot use CUDA: the header {header} was not found; install the CUDA toolkit and set \
+        "cannot use CUDA: the header {header} was not found; install the CUDA toolkit{package} and set \
          CUDA_PATH to its folder, or use `--device cpu`",
         header = header.display()
     )]
     NoHeaders {
         /// The first header looked for.
         header: PathBuf,
+        /// What else brings it, in brackets; empty where nothing does.
+        package: &'static str,
+    },
+    /// The headers belong to another CUDA than the run-time compiler.
+    #[error(
+        "cannot use CUDA: the headers in {folder} are of CUDA {headers} but NVRTC is of CUDA {nvrtc}; set CUDA_PATH to a \
+         toolkit of CUDA {nvrtc}, or put the NVRTC of CUDA {headers} on the search path (LD_LIBRARY_PATH)",
+        folder = folder.display()
+    )]
+    OtherHeaders {
+        /// Where the headers are.
+        folder: PathBuf,
+        /// Major version of the headers.
+        headers: i32,
+        /// Major version of NVRTC.
+        nvrtc: i32,
+    },
+    /// The device is older than what CUDA's current compilers make code for.
+    #[error(
+        "cannot use `cuda:{index}`: {name} has compute capability {capability}, and burnseq needs 7.0 or later; use \
+         `--device cpu`"
+    )]
+    OldDevice {
+        /// Index asked for, 0-based.
+        index: usize,
+        /// What the driver calls it.
+        name: String,
+        /// `major.minor`.
+        capability: String,
+    },
+    /// The device has too little memory for any model.
+    #[error(
+        "cannot use `cuda:{index}`: {name} has {mib} MiB of memory, and burnseq needs at least {LEAST_MIB}; use \
+         `--device cpu`"
+    )]
+    SmallDevice {
+        /// Index asked for, 0-based.
+        index: usize,
+        /// What the driver calls it.
+        name: String,
+        /// Its memory.
+        mib: usize,
     },
     /// The library by which several devices share their gradients cannot be loaded.
     #[error(
@@ -97,6 +150,10 @@ pub enum CudaUnavailable {
         library: &'static str,
     },
 }
+
+/// Memory in MiB that a GPU has at least: context, compiled kernels and CubeCL's pools take more than one GiB before the
+/// first batch.
+const LEAST_MIB: usize = 3072;
 
 /// What `--device` can name.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -246,7 +303,7 @@ mod cuda {
     use cudarc::nccl::sys as nccl_sys;
     use cudarc::nvrtc::sys as nvrtc_sys;
 
-    use super::CudaUnavailable;
+    use super::{CudaUnavailable, LEAST_MIB};
 
     const DRIVER_LIBRARY: &str = if cfg!(windows) {
         "nvcuda.dll"
@@ -258,6 +315,9 @@ mod cuda {
     } else {
         "libnvrtc.so"
     };
+
+    /// Since CUDA 12.8.
+    const TIMER: &str = "cuEventElapsedTime_v2";
 
     const NCCL_LIBRARY: &str = if cfg!(windows) { "nccl.dll" } else { "libnccl.so" };
 
@@ -293,10 +353,11 @@ mod cuda {
                 library: NVRTC_LIBRARY,
             });
         }
-        check_versions()?;
-        check_headers(install::cuda_path())?;
+        let nvrtc = check_versions()?;
+        check_headers(install::cuda_path(), nvrtc)?;
 
         let device = driver::device::get(ordinal).map_err(|error| refused("cuDeviceGet", error))?;
+        check_device(index, device)?;
         // A device in use by another process, or full, refuses here. Burn takes the same context
         // again, so this one is not given back.
         // SAFETY: `device` comes from the driver, which was initialised above.
@@ -314,14 +375,51 @@ mod cuda {
         Some(format!("{name}, {} MiB", bytes >> 20))
     }
 
-    /// A driver loads code of its own CUDA version and older ones only.
-    fn check_versions() -> Result<(), CudaUnavailable> {
+    /// Compute capability and memory.
+    fn check_device(index: usize, device: driver_sys::CUdevice) -> Result<(), CudaUnavailable> {
+        use driver_sys::CUdevice_attribute::{
+            CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR as MAJOR,
+            CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR as MINOR,
+        };
+        let name = driver::device::get_name(device).unwrap_or_default();
+        // SAFETY: `device` comes from the driver.
+        let attribute = |attribute| unsafe { driver::device::get_attribute(device, attribute) };
+        let [major, minor] = [attribute(MAJOR), attribute(MINOR)]
+            .map(|value| value.map_err(|error| refused("cuDeviceGetAttribute", error)));
+        let (major, minor) = (major?, minor?);
+        if major < 7 {
+            return Err(CudaUnavailable::OldDevice {
+                index,
+                name,
+                capability: format!("{major}.{minor}"),
+            });
+        }
+        // SAFETY: as above.
+        let bytes = unsafe { driver::device::total_mem(device) };
+        let mib = bytes.map_err(|error| refused("cuDeviceTotalMem", error))? >> 20;
+        if mib < LEAST_MIB {
+            return Err(CudaUnavailable::SmallDevice { index, name, mib });
+        }
+        Ok(())
+    }
+
+    /// A driver loads code of its own CUDA version and older ones only; and it must have the timer that the choice between
+    /// kernels uses. The version of NVRTC, `(major, minor)`.
+    fn check_versions() -> Result<(i32, i32), CudaUnavailable> {
         let mut driver = 0;
         // SAFETY: the driver is loaded, and writes one integer that outlives the call.
         unsafe { driver_sys::cuDriverGetVersion(&raw mut driver) }
             .result()
             .map_err(|error| refused("cuDriverGetVersion", error))?;
         let driver = (driver / 1000, driver % 1000 / 10); // 12080 is 12.8
+        // SAFETY: only whether the symbol is there is asked; it is never called as this type.
+        let timer = unsafe { driver_sys::culib().get::<unsafe extern "C" fn()>(TIMER.as_bytes()) };
+        if timer.is_err() {
+            return Err(CudaUnavailable::DriverWithoutTimer {
+                driver: format!("{}.{}", driver.0, driver.1),
+                function: TIMER,
+            });
+        }
 
         let mut nvrtc = (0, 0);
         // SAFETY: NVRTC is loaded, and writes two integers that outlive the call.
@@ -332,21 +430,44 @@ mod cuda {
                 driver: format!("{}.{}", driver.0, driver.1),
             });
         }
-        Ok(())
+        Ok(nvrtc)
     }
 
-    /// Kernels in half precision include `cuda_fp16.h`; a toolkit that has it has the others.
-    pub(super) fn check_headers(toolkit: Option<PathBuf>) -> Result<(), CudaUnavailable> {
-        let header = Path::new("include").join("cuda_fp16.h");
-        let Some(toolkit) = toolkit else {
-            return Err(CudaUnavailable::NoHeaders { header });
-        };
-        let header = toolkit.join(header);
-        if header.is_file() {
-            Ok(())
-        } else {
-            Err(CudaUnavailable::NoHeaders { header })
+    /// What kernels include, `nvrtc` being the version of the compiler: numbers in half precision, and tiles of tensor cores,
+    /// whose header includes another, which pip has in a package of its own.
+    pub(super) fn check_headers(toolkit: Option<PathBuf>, nvrtc: (i32, i32)) -> Result<(), CudaUnavailable> {
+        let include = toolkit.as_deref().unwrap_or(Path::new("")).join("include");
+        for (header, package) in [
+            ("cuda_fp16.h", ""),
+            (
+                "crt/mma.h",
+                " (with pip: nvidia-cuda-nvcc-cu12 for CUDA 12, nvidia-cuda-crt for CUDA 13)",
+            ),
+        ] {
+            let header = include.join(header);
+            if !header.is_file() {
+                return Err(CudaUnavailable::NoHeaders { header, package });
+            }
         }
+        match headers_version(&include) {
+            Some(headers) if headers != nvrtc.0 => Err(CudaUnavailable::OtherHeaders {
+                folder: include,
+                headers,
+                nvrtc: nvrtc.0,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Major version of the CUDA that headers belong to, where they say so: 12080 is 12.8.
+    fn headers_version(include: &Path) -> Option<i32> {
+        let text = std::fs::read_to_string(include.join("cuda_runtime_api.h")).ok()?;
+        let mut words = text
+            .lines()
+            .find(|line| line.starts_with("#define CUDART_VERSION"))?
+            .split_whitespace();
+        let version: i32 = words.nth(2)?.parse().ok()?;
+        Some(version / 1000)
     }
 
     fn refused(call: &'static str, error: DriverError) -> CudaUnavailable {
@@ -430,13 +551,35 @@ mod tests {
     #[cfg(feature = "cuda")]
     #[test]
     fn a_toolkit_without_headers_is_named() {
-        let error =
-            cuda::check_headers(Some(PathBuf::from("/nowhere/cuda"))).expect_err("the folder does not exist");
+        let nowhere = Some(PathBuf::from("/nowhere/cuda"));
+        let error = cuda::check_headers(nowhere, (12, 8)).expect_err("the folder does not exist");
         assert!(
             error.to_string().contains("/nowhere/cuda/include/cuda_fp16.h"),
             "{error}"
         );
-        let error = cuda::check_headers(None).expect_err("no toolkit");
+        let error = cuda::check_headers(None, (12, 8)).expect_err("no toolkit");
         assert!(error.to_string().contains("include/cuda_fp16.h"), "{error}");
+
+        let toolkit = std::env::temp_dir().join(format!("burnseq-headers-{}", std::process::id()));
+        let include = toolkit.join("include");
+        std::fs::create_dir_all(include.join("crt")).unwrap();
+        std::fs::write(include.join("cuda_fp16.h"), "").unwrap();
+        let check = |nvrtc| cuda::check_headers(Some(toolkit.clone()), nvrtc);
+        let error = check((12, 8)).expect_err("no tiles").to_string();
+        assert!(
+            error.contains("crt/mma.h") && error.contains("nvidia-cuda-nvcc-cu12"),
+            "{error}"
+        );
+        std::fs::write(include.join("crt/mma.h"), "").unwrap();
+        assert_eq!(check((12, 8)), Ok(()));
+        std::fs::write(
+            include.join("cuda_runtime_api.h"),
+            "#define CUDART_VERSION  12090\n",
+        )
+        .unwrap();
+        assert_eq!(check((12, 8)), Ok(()));
+        let error = check((13, 0)).expect_err("other headers").to_string();
+        assert!(error.contains("of CUDA 12 but NVRTC is of CUDA 13"), "{error}");
+        std::fs::remove_dir_all(&toolkit).unwrap();
     }
 }

@@ -42,6 +42,7 @@ impl Deviation {
 fn tolerance(precision: Precision) -> f64 {
     match precision {
         Precision::Fp32 => 1e-4,
+        Precision::Tf32 => 2e-3,
         Precision::Bf16 => 2e-2,
         Precision::Fp16 => 5e-3,
     }

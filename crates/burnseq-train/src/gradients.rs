@@ -363,6 +363,7 @@ impl Accumulated {
             found: Vec<usize>,
             known: Vec<f64>,
             computed: Vec<Tensor<1>>,
+            many: Vec<ops::AnyTensor>,
         }
         impl ModuleVisitor for Visitor<'_> {
             fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -370,6 +371,8 @@ impl Accumulated {
                     self.found.push(self.index);
                     if grad.dtype() == DType::F32 && grad.device() == Device::flex() {
                         self.known.push(square_sum(grad));
+                    } else if ops::takes_many(&grad) {
+                        self.many.push(grad.into_dispatch());
                     } else {
                         self.computed.push(ops::sum_of_squares(grad));
                     }
@@ -383,8 +386,12 @@ impl Accumulated {
             found: Vec::new(),
             known: Vec::new(),
             computed: Vec::new(),
+            many: Vec::new(),
         };
         model.visit(&mut squares);
+        if !squares.many.is_empty() {
+            squares.computed.push(ops::sums_of_squares(squares.many));
+        }
         let sums = if squares.computed.is_empty() {
             Sums::Known(squares.known)
         } else {

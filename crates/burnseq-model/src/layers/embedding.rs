@@ -12,9 +12,9 @@ use crate::{Precision, init::Init, ops};
 pub struct Embedding {
     /// `[types, d_model]`
     pub weight: Param<Tensor<2>>,
-    /// The same laid out for projecting few rows.
+    /// The same in the form that decoding reads.
     #[module(skip)]
-    columns: Option<Tensor<2>>,
+    laid_out: Option<Tensor<2>>,
     #[module(skip)]
     precision: Precision,
 }
@@ -24,7 +24,7 @@ impl Embedding {
     pub(crate) fn new(types: usize, width: usize, pad: usize, init: &mut Init) -> Self {
         Self {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), Some(pad)),
-            columns: None,
+            laid_out: None,
             precision: init.precision(),
         }
     }
@@ -33,16 +33,15 @@ impl Embedding {
     pub(crate) fn projection(types: usize, width: usize, init: &mut Init) -> Self {
         Self {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), None),
-            columns: None,
+            laid_out: None,
             precision: init.precision(),
         }
     }
 
-    /// Lays out a copy of the table for projecting few rows: see [`ops::in_columns`]. The weight must not change any more.
+    /// Makes a copy of the table in the form that decoding reads: see [`ops::laid_out_for_decoding`]. The weight must not
+    /// change any more.
     pub(crate) fn lay_out_for_decoding(&mut self) {
-        if self.precision == Precision::Fp32 {
-            self.columns = Some(ops::in_columns(self.weight.val()));
-        }
+        self.laid_out = Some(ops::laid_out_for_decoding(self.weight.val(), self.precision));
     }
 
     /// `[batch, len]` to `[batch, len, d_model]`.
@@ -52,7 +51,7 @@ impl Embedding {
 
     /// Logits of every type: `[batch, len, d_model]` to `[batch, len, types]`.
     pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
-        let weight = self.columns.clone().unwrap_or_else(|| self.weight.val());
+        let weight = self.laid_out.clone().unwrap_or_else(|| self.weight.val());
         ops::linear(x, weight, None, self.precision)
     }
 }

@@ -53,11 +53,17 @@ impl Linear {
         }
     }
 
-    /// Lays the weight out for products of few rows: see [`ops::in_columns`].
+    /// Brings the parameters into the form that decoding reads: see [`ops::laid_out_for_decoding`].
     pub(crate) fn lay_out_for_decoding(&mut self) {
-        if self.precision == Precision::Fp32 {
-            self.weight = self.weight.clone().map(ops::in_columns);
-        }
+        let precision = self.precision;
+        self.weight = self
+            .weight
+            .clone()
+            .map(|weight| ops::laid_out_for_decoding(weight, precision));
+        self.bias = self.bias.clone().map(|bias| {
+            let dtype = precision.activations_on(&bias.device());
+            ops::as_type(bias, dtype)
+        });
     }
 
     /// The map as operations take it.

@@ -89,7 +89,7 @@ fn weighted(probabilities: Tensor<4>, values: Tensor<4>, drop: Option<Mask>) -> 
         Some(mask) => super::dropout(probabilities, mask),
         None => probabilities,
     };
-    probabilities.matmul(values)
+    super::product(probabilities, values)
 }
 
 pub(super) fn attention_probabilities(
@@ -115,7 +115,7 @@ fn probabilities(
     causal: bool,
 ) -> Tensor<4> {
     let [_, _, _, head_dim] = queries.dims();
-    let scores = queries.matmul(keys.transpose()); // [batch, heads, query_len, key_len]
+    let scores = super::product(queries, keys.transpose()); // [batch, heads, query_len, key_len]
     super::masked_softmax(scores, is_pad, causal, (head_dim as f64).powf(-0.5))
 }
 

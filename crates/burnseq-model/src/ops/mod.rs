@@ -31,6 +31,47 @@ pub(crate) fn bf16_is_fast() -> bool {
     cpu::bf16::is_fast()
 }
 
+/// A tensor of any rank, without autodiff.
+pub type AnyTensor = burn::backend::DispatchTensor;
+
+/// Whether a tensor is where [`sums_of_squares`] and [`adam_steps_on_device`] take many at once.
+pub fn takes_many<const D: usize>(tensor: &Tensor<D>) -> bool {
+    #[cfg(feature = "gpu")]
+    return gpu::takes(tensor);
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = tensor;
+        false
+    }
+}
+
+/// [`sum_of_squares`] of many tensors of one type, which [`takes_many`] allows: `[tensors]` in `f32`.
+pub fn sums_of_squares(tensors: Vec<AnyTensor>) -> Tensor<1> {
+    #[cfg(feature = "gpu")]
+    return gpu::sums_of_squares(tensors);
+    #[cfg(not(feature = "gpu"))]
+    unreachable!("no device of this build takes {} tensors at once", tensors.len())
+}
+
+/// [`adam_step_on_device`] of many parameters, which [`takes_many`] allows: given and found are parameters, first and
+/// second moments, and the gradients come last.
+pub fn adam_steps_on_device(
+    tensors: [Vec<AnyTensor>; 4],
+    step: &AdamStep,
+    factor: Tensor<1>,
+) -> [Vec<AnyTensor>; 3] {
+    #[cfg(feature = "gpu")]
+    return gpu::adam_steps(tensors, step, factor);
+    #[cfg(not(feature = "gpu"))]
+    {
+        let _ = (step, factor);
+        unreachable!(
+            "no device of this build takes {} parameters at once",
+            tensors[0].len()
+        )
+    }
+}
+
 /// `x` in numbers of another type.
 pub(crate) fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
     if x.dtype() == dtype { x } else { x.cast(dtype) }
@@ -43,6 +84,10 @@ pub(crate) fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
 /// - `weight`: `[out, in]`, `bias`: `[out]`
 /// - result: `[batch, len, out]`
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, precision: Precision) -> Tensor<3> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        return on_gpu(x, weight, bias, false, precision);
+    }
     if !cpu::takes(&x) {
         return composed::linear(x, weight, bias);
     }
@@ -61,6 +106,10 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>, precisio
 
 /// `max(x Wᵀ + b, 0)`, with the shapes of [`linear`].
 pub fn linear_relu(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, precision: Precision) -> Tensor<3> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        return on_gpu(x, weight, Some(bias), true, precision);
+    }
     if !cpu::takes(&x) {
         return activation::relu(composed::linear(x, weight, Some(bias)));
     }
@@ -74,10 +123,43 @@ pub fn linear_relu(x: Tensor<3>, weight: Tensor<2>, bias: Tensor<1>, precision: 
     apply!(op, x, weight, bias)
 }
 
-/// A weight `[out, in]` laid out in memory column by column, as products of few rows read it fastest: the same tensor to
-/// everything else. On other devices than the processor, and in another type than `f32`, it stays as it is.
-pub fn in_columns(weight: Tensor<2>) -> Tensor<2> {
-    if !cpu::takes(&weight) || weight.is_autodiff() {
+/// The matrix product of `[.., m, k]` and `[.., k, n]`, whose other dimensions are the same.
+fn product<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&a) {
+        return apply!(gpu::Product, a, b);
+    }
+    a.matmul(b)
+}
+
+/// [`linear`] or [`linear_relu`] by the GPU's node.
+#[cfg(feature = "gpu")]
+fn on_gpu(
+    x: Tensor<3>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    relu: bool,
+    precision: Precision,
+) -> Tensor<3> {
+    let [batch, len, input] = x.dims();
+    let [output, _] = weight.dims();
+    let x = x.reshape([batch * len, input]);
+    let op = gpu::Linear { relu, precision };
+    let y: Tensor<2> = match bias {
+        Some(bias) => apply!(op, x, weight, bias),
+        None => apply!(op, x, weight),
+    };
+    y.reshape([batch, len, output])
+}
+
+/// A weight `[out, in]` as the steps of decoding read it fastest. On the processor, and in `f32`, it lies in memory column by
+/// column: the same tensor to everything else. On other devices it has the type of the activations.
+pub fn laid_out_for_decoding(weight: Tensor<2>, precision: Precision) -> Tensor<2> {
+    if !cpu::takes(&weight) {
+        let dtype = precision.activations_on(&weight.device());
+        return as_type(weight, dtype);
+    }
+    if precision != Precision::Fp32 || weight.is_autodiff() {
         return weight;
     }
     let device = weight.device();
@@ -86,6 +168,10 @@ pub fn in_columns(weight: Tensor<2>) -> Tensor<2> {
 
 /// Layer normalisation over the last dimension.
 pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        return apply!(gpu::LayerNorm, x, weight, bias);
+    }
     if !cpu::takes(&x) {
         return composed::layer_norm(x, weight, bias);
     }
@@ -211,7 +297,7 @@ pub fn self_attention(
     let [q, k, v] = projections;
     #[cfg(feature = "gpu")]
     if gpu::takes(&x) {
-        let op = gpu::SelfAttention(gpu::Attention::new(heads, is_pad, causal, dropout));
+        let op = gpu::SelfAttention(gpu::Attention::new(heads, is_pad, causal, dropout, q.precision));
         return apply!(op, x, q.weight, k.weight, v.weight, q.bias, k.bias, v.bias);
     }
     let (keys, values) = (k.apply(x.clone()), v.apply(x.clone()));
@@ -235,7 +321,7 @@ pub fn cross_attention(
     let [k, v] = projections;
     #[cfg(feature = "gpu")]
     if gpu::takes(&queries) {
-        let op = gpu::CrossAttention(gpu::Attention::new(heads, is_pad, false, dropout));
+        let op = gpu::CrossAttention(gpu::Attention::new(heads, is_pad, false, dropout, k.precision));
         return apply!(op, queries, memory, k.weight, v.weight, k.bias, v.bias);
     }
     let (keys, values) = (k.apply(memory.clone()), v.apply(memory));

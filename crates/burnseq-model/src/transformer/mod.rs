@@ -49,8 +49,8 @@ pub struct HiddenStates {
 }
 
 impl Transformer {
-    /// The same model with its weights laid out in memory as decoding on the processor reads them fastest; the table of
-    /// the output projection is there twice. Results are the same bits. It is not meant to be trained.
+    /// The same model with its weights in the form and type that decoding reads fastest; the table of the output projection
+    /// is there twice. Results are the same bits. It is not meant to be trained.
     #[must_use]
     pub fn laid_out_for_decoding(mut self) -> Self {
         for layer in &mut self.encoder.layers {

@@ -2,11 +2,13 @@
 //! arithmetic.
 
 use burn::{module::Module, tensor::Tensor};
-use burnseq_model::ops::{AdamStep, adam_step, adam_step_on_device};
+use burnseq_model::ops::{
+    AdamStep, AnyTensor, adam_step, adam_step_on_device, adam_steps_on_device, takes_many,
+};
 use serde::{Deserialize, Serialize};
 
 use super::OptimizerState;
-use super::states::{Rule, States};
+use super::states::{Many, Rule, States};
 use crate::error::ConfigProblems;
 use crate::{Accumulated, Result};
 
@@ -99,6 +101,25 @@ impl Rule<2> for AdamStep {
         let [param, exp_avg, exp_avg_sq] =
             adam_step_on_device(param, grad, exp_avg, exp_avg_sq, self, factor);
         (param, [exp_avg, exp_avg_sq])
+    }
+
+    fn takes_many<const D: usize>(&self, param: &Tensor<D>) -> bool {
+        takes_many(param)
+    }
+
+    fn apply_to_many(
+        &self,
+        Many {
+            params,
+            grads,
+            states,
+        }: Many<2>,
+        factor: Tensor<1>,
+    ) -> (Vec<AnyTensor>, [Vec<AnyTensor>; 2]) {
+        let [exp_avgs, exp_avg_sqs] = states;
+        let [params, exp_avgs, exp_avg_sqs] =
+            adam_steps_on_device([params, exp_avgs, exp_avg_sqs, grads], self, factor);
+        (params, [exp_avgs, exp_avg_sqs])
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
     optim::GradientsParams,
-    tensor::{Tensor, TensorData, container::TensorContainer},
+    tensor::{Device, GradientCheckpointingStrategy, Tensor, TensorData, container::TensorContainer},
 };
 use burnseq_model::named_parameters;
+use burnseq_model::ops::AnyTensor;
 
 use super::OptimizerState;
 use crate::{Accumulated, Error, Result};
@@ -40,6 +41,23 @@ pub trait Rule<const N: usize> {
         });
         (new_param.mask_where(skip, param), kept)
     }
+
+    /// Whether [`apply_to_many`](Self::apply_to_many) is faster for parameters that lie where this one does.
+    fn takes_many<const D: usize>(&self, _param: &Tensor<D>) -> bool {
+        false
+    }
+
+    /// [`apply_unless_nan`](Self::apply_unless_nan) to many parameters at once.
+    fn apply_to_many(&self, _given: Many<N>, _factor: Tensor<1>) -> (Vec<AnyTensor>, [Vec<AnyTensor>; N]) {
+        unreachable!("this rule takes one parameter after the other")
+    }
+}
+
+/// Parameters of any ranks with their gradients and states, all off the tape.
+pub struct Many<const N: usize> {
+    pub(super) params: Vec<AnyTensor>,
+    pub(super) grads: Vec<AnyTensor>,
+    pub(super) states: [Vec<AnyTensor>; N],
 }
 
 /// The states of all parameters, and how many steps were taken.
@@ -128,11 +146,113 @@ impl<const N: usize> States<N> {
         }
         self.step += 1;
         let (grads, factor, on_device) = grads.into_parts();
+        let rule = rule(if on_device.is_some() { 1.0 } else { factor });
+        if let Some(factor) = &on_device
+            && takes_many(&model, &rule)
+        {
+            return self.step_of_many(model, grads, &rule, factor.clone());
+        }
         model.map(&mut Update {
             grads,
             values: &mut self.values,
-            rule: rule(if on_device.is_some() { 1.0 } else { factor }),
+            rule,
             on_device,
+        })
+    }
+
+    /// [`step`](Self::step) with few operations for all parameters. These leave the model while they are computed, so that
+    /// their memory can be reused.
+    fn step_of_many<M: Module, R: Rule<N>>(
+        &mut self,
+        model: M,
+        grads: GradientsParams,
+        rule: &R,
+        factor: Tensor<1>,
+    ) -> M {
+        /// What a parameter needs of the way it was.
+        struct Kept {
+            strategy: Option<GradientCheckpointingStrategy>,
+            require_grad: bool,
+        }
+        struct Take<'a, const N: usize> {
+            grads: GradientsParams,
+            values: &'a mut [TensorContainer<ParamId>; N],
+            many: Many<N>,
+            kept: HashMap<ParamId, Kept>,
+        }
+        impl<const N: usize> ModuleMapper for Take<'_, N> {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                let Some(grad) = self.grads.remove::<D>(param.id) else {
+                    return param;
+                };
+                let (id, value, _) = param.consume();
+                let (device, shape) = (value.device(), value.shape());
+                let kept = Kept {
+                    strategy: value.gradient_checkpointing_strategy(),
+                    require_grad: value.is_require_grad(),
+                };
+                self.many.params.push(value.inner().into_dispatch());
+                self.many.grads.push(grad.into_dispatch());
+                for (taken, states) in self.many.states.iter_mut().zip(&mut *self.values) {
+                    let state: Tensor<D> = states.remove(&id).expect("the optimiser was made for this model");
+                    taken.push(state.into_dispatch());
+                }
+                let require_grad = kept.require_grad;
+                self.kept.insert(id, kept);
+                let absent = |_: &Device, _| unreachable!("the parameter is being changed");
+                Param::uninitialized(id, absent, device, require_grad, shape)
+            }
+        }
+        struct Give<'a, const N: usize> {
+            params: std::vec::IntoIter<AnyTensor>,
+            states: [std::vec::IntoIter<AnyTensor>; N],
+            values: &'a mut [TensorContainer<ParamId>; N],
+            kept: HashMap<ParamId, Kept>,
+        }
+        impl<const N: usize> ModuleMapper for Give<'_, N> {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                let id = param.id;
+                let Some(Kept {
+                    strategy,
+                    require_grad,
+                }) = self.kept.remove(&id)
+                else {
+                    return param;
+                };
+                let next = |tensors: &mut std::vec::IntoIter<AnyTensor>| {
+                    Tensor::<D>::from_dispatch(tensors.next().expect("as many as were given"))
+                };
+                for (states, found) in self.values.iter_mut().zip(&mut self.states) {
+                    states.register(id, next(found));
+                }
+                let value = next(&mut self.params);
+                let value = match strategy {
+                    Some(strategy) => Tensor::from_inner(value)
+                        .with_gradient_checkpointing_strategy(strategy)
+                        .set_require_grad(require_grad),
+                    None => value,
+                };
+                Param::initialized(id, value)
+            }
+        }
+        let mut take = Take {
+            grads,
+            values: &mut self.values,
+            many: Many {
+                params: Vec::new(),
+                grads: Vec::new(),
+                states: std::array::from_fn(|_| Vec::new()),
+            },
+            kept: HashMap::new(),
+        };
+        let model = model.map(&mut take);
+        let Take { many, kept, .. } = take;
+        let (params, states) = rule.apply_to_many(many, factor);
+        model.map(&mut Give {
+            params: params.into_iter(),
+            states: states.map(Vec::into_iter),
+            values: &mut self.values,
+            kept,
         })
     }
 
@@ -206,6 +326,21 @@ impl<const N: usize> States<N> {
     }
 }
 
+/// Whether `rule` takes many parameters of this model at once, which are all on one device.
+fn takes_many<M: Module, const N: usize, R: Rule<N>>(model: &M, rule: &R) -> bool {
+    struct First<'a, R, const N: usize>(&'a R, Option<bool>);
+    impl<R: Rule<N>, const N: usize> ModuleVisitor for First<'_, R, N> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.1.is_none() {
+                self.1 = Some(self.0.takes_many(&param.val()));
+            }
+        }
+    }
+    let mut first = First::<R, N>(rule, None);
+    model.visit(&mut first);
+    first.1.unwrap_or(false)
+}
+
 /// The state as finite `f32` of the parameter's shape.
 fn checked(name: &str, shape: &[usize], data: TensorData) -> Result<TensorData> {
     if data.shape().to_vec() != shape {
@@ -228,8 +363,6 @@ fn refuse<T>(problem: String) -> Result<T> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use burn::tensor::Device;
-
     use super::*;
 
     /// Two parameters for the tests of the optimisers.

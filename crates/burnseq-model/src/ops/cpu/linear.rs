@@ -24,7 +24,7 @@ impl LinearOp {
         match self.precision {
             Precision::Bf16 => bf16::matmul(c, a, b, accumulate),
             // Tensors of half precision are no business of these kernels: here nothing is rounded to it.
-            Precision::Fp32 | Precision::Fp16 => matmul::matmul(c, a, b, accumulate),
+            Precision::Fp32 | Precision::Tf32 | Precision::Fp16 => matmul::matmul(c, a, b, accumulate),
         }
     }
 
@@ -53,7 +53,7 @@ impl LinearOp {
         Values::new(y, shape)
     }
 
-    /// The map by a weight that lies [in columns](super::super::in_columns), or nothing where the weight lies otherwise or
+    /// The map by a weight that lies [column by column](super::super::laid_out_for_decoding), or nothing where the weight lies otherwise or
     /// autodiff takes part.
     pub fn in_columns(
         &self,

@@ -34,7 +34,12 @@ pub(in super::super) fn adam_step<const D: usize>(
         .map(|tensor: FloatTensor<Gpu>| burn_tensor::Tensor::from_primitive::<Gpu>(tensor))
 }
 
-/// See [`Kernels::adam`]; `numbers` are `beta1`, `1 - beta1`, `beta2`, `1 - beta2`, `eps`, `decay` and `step_size`.
+/// What the kernels take of `beta1`, `beta2`, `eps`, `decay` and `step_size`: with `1 - beta` behind each `beta`.
+pub(super) fn numbers([beta1, beta2, eps, decay, step_size]: [f64; 5]) -> [f32; 7] {
+    [beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, step_size].map(|number| number as f32)
+}
+
+/// See [`Kernels::adam`] and [`numbers`].
 pub(super) fn launch(
     [param, exp_avg, exp_avg_sq]: [CubeTensor; 3],
     grad: CubeTensor,
@@ -71,7 +76,7 @@ pub(super) fn launch(
 }
 
 /// The same tensor in memory that nobody else reads, so that a kernel may write to it.
-fn own(tensor: CubeTensor) -> CubeTensor {
+pub(super) fn own(tensor: CubeTensor) -> CubeTensor {
     let tensor = into_contiguous(tensor);
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }

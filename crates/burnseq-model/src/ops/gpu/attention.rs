@@ -6,8 +6,11 @@ use burn::{
     tensor::{Bool, DType, Tensor},
 };
 
-use super::{Gpu, Kernels, ONE_DEVICE, dropout::masked, float_primitive};
+use super::{
+    Gpu, Kernels, ONE_DEVICE, column_sums, dropout::masked, float_primitive, product, wide_product, with_bias,
+};
 use crate::{
+    Precision,
     dropout::Mask,
     ops::{as_type, node::Operation},
 };
@@ -20,28 +23,41 @@ pub(in super::super) struct Attention {
     is_pad: BoolTensor<Gpu>,
     causal: bool,
     dropout: Option<Mask>,
+    /// Whether products in `f32` may be rounded.
+    precision: Precision,
 }
 
 impl Attention {
     /// `is_pad` is `[batch, key_len]`.
-    pub fn new(heads: usize, is_pad: Tensor<2, Bool>, causal: bool, dropout: Option<Mask>) -> Self {
+    pub fn new(
+        heads: usize,
+        is_pad: Tensor<2, Bool>,
+        causal: bool,
+        dropout: Option<Mask>,
+        precision: Precision,
+    ) -> Self {
         let is_pad = is_pad.without_autodiff().try_into_primitive::<Gpu>();
         Self {
             heads,
             is_pad: is_pad.expect(ONE_DEVICE),
             causal,
             dropout,
+            precision,
         }
+    }
+
+    fn product<const D: usize>(&self, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+        product(a, b, self.precision)
     }
 
     /// What heads of queries find, `[batch, len, d_model]`, and the operands of the way back.
     fn attend(&self, [queries, keys, values]: [Tensor<4>; 3]) -> (Tensor<3>, Attended) {
-        let scores = queries.clone().matmul(keys.clone().transpose()); // [batch, heads, query_len, key_len]
+        let scores = self.product(queries.clone(), keys.clone().transpose()); // [batch, heads, query_len, key_len]
         let scale = scale(&queries);
         let probabilities =
             Gpu::masked_softmax(float_primitive(scores), self.is_pad.clone(), self.causal, scale);
         let probabilities = tensor(probabilities);
-        let found = self.dropped(probabilities.clone()).matmul(values.clone());
+        let found = self.product(self.dropped(probabilities.clone()), values.clone());
         let saved = Attended {
             queries,
             keys,
@@ -60,11 +76,9 @@ impl Attention {
             probabilities,
         } = saved;
         let [grad] = split(grad, self.heads);
-        let of_values = self
-            .dropped(probabilities.clone())
-            .transpose()
-            .matmul(grad.clone());
-        let of_probabilities = self.dropped(grad.matmul(values.transpose()));
+        let dropped = self.dropped(probabilities.clone());
+        let of_values = self.product(dropped.transpose(), grad.clone());
+        let of_probabilities = self.dropped(self.product(grad, values.transpose()));
         let of_scores = tensor::<4>(Gpu::masked_softmax_gradient(
             float_primitive(probabilities),
             float_primitive(of_probabilities),
@@ -72,8 +86,8 @@ impl Attention {
             self.causal,
             scale(&queries),
         ));
-        let of_keys = of_scores.clone().transpose().matmul(queries);
-        [of_scores.matmul(keys), of_keys, of_values]
+        let of_keys = self.product(of_scores.clone().transpose(), queries);
+        [self.product(of_scores, keys), of_keys, of_values]
     }
 
     fn dropped(&self, probabilities: Tensor<4>) -> Tensor<4> {
@@ -111,20 +125,17 @@ impl Projected {
         x: Tensor<3>,
         weights: [Tensor<2>; P],
         biases: [Tensor<1>; P],
-        heads: usize,
+        attention: &Attention,
     ) -> ([Tensor<4>; P], Self) {
         let [batch, len, input] = x.dims();
         let param_dtype = weights[0].dtype();
         let weight = as_type(Tensor::cat(weights.to_vec(), 0), x.dtype());
-        let bias = as_type(Tensor::cat(biases.to_vec(), 0), x.dtype());
-        let y = x
-            .clone()
-            .reshape([batch * len, input])
-            .matmul(weight.clone().transpose())
-            + bias.unsqueeze();
+        let bias = Tensor::cat(biases.to_vec(), 0);
+        let rows = x.clone().reshape([batch * len, input]);
+        let y = with_bias(attention.product(rows, weight.clone().transpose()), bias, false);
         let [_, output] = y.dims();
         (
-            split(y.reshape([batch, len, output]), heads),
+            split(y.reshape([batch, len, output]), attention.heads),
             Self {
                 x,
                 weight,
@@ -138,23 +149,22 @@ impl Projected {
         self,
         grads: [Tensor<4>; P],
         needed: bool,
+        attention: &Attention,
     ) -> (Option<Tensor<3>>, [Tensor<2>; P], [Tensor<1>; P]) {
         let [batch, len, input] = self.x.dims();
         let [outputs, _] = self.weight.dims();
         let output = outputs / P;
         let grad = merge(grads).reshape([batch * len, outputs]);
-        let of_weight = grad
-            .clone()
-            .transpose()
-            .matmul(self.x.reshape([batch * len, input]));
+        let rows = self.x.reshape([batch * len, input]);
+        let of_weight = wide_product(grad.clone().transpose(), rows, attention.precision);
         let of_weight = as_type(of_weight, self.param_dtype);
-        let of_bias = as_type(grad.clone().sum_dim(0), self.param_dtype);
-        let of_x = needed.then(|| grad.matmul(self.weight).reshape([batch, len, input]));
+        let of_bias = as_type(column_sums(grad.clone()), self.param_dtype);
+        let of_x = needed.then(|| attention.product(grad, self.weight).reshape([batch, len, input]));
         let part = |part: usize| part * output..(part + 1) * output;
         (
             of_x,
             std::array::from_fn(|number| of_weight.clone().slice([part(number), 0..input])),
-            std::array::from_fn(|number| of_bias.clone().slice([0..1, part(number)]).reshape([output])),
+            std::array::from_fn(|number| of_bias.clone().slice([part(number)])),
         )
     }
 }
@@ -170,7 +180,7 @@ impl Operation<Gpu, 7> for SelfAttention {
         let [x, wq, wk, wv, bq, bk, bv] = inputs;
         let weights = [wq, wk, wv].map(tensor);
         let biases = [bq, bk, bv].map(tensor);
-        let (heads, projected) = Projected::new(tensor(x), weights, biases, self.0.heads);
+        let (heads, projected) = Projected::new(tensor(x), weights, biases, &self.0);
         let (found, attended) = self.0.attend(heads);
         (float_primitive(found), (projected, attended))
     }
@@ -182,7 +192,7 @@ impl Operation<Gpu, 7> for SelfAttention {
         needed: [bool; 7],
     ) -> [Option<FloatTensor<Gpu>>; 7] {
         let grads = self.0.attend_backward(attended, tensor(grad));
-        let (of_x, weights, biases) = projected.backward(grads, needed[0]);
+        let (of_x, weights, biases) = projected.backward(grads, needed[0], &self.0);
         let ([wq, wk, wv], [bq, bk, bv]) = (weights.map(some), biases.map(some));
         [of_x.map(float_primitive), wq, wk, wv, bq, bk, bv]
     }
@@ -200,7 +210,7 @@ impl Operation<Gpu, 6> for CrossAttention {
         let [queries, memory, wk, wv, bk, bv] = inputs;
         let weights = [wk, wv].map(tensor);
         let biases = [bk, bv].map(tensor);
-        let ([keys, values], projected) = Projected::new(tensor(memory), weights, biases, self.0.heads);
+        let ([keys, values], projected) = Projected::new(tensor(memory), weights, biases, &self.0);
         let [queries] = split(tensor(queries), self.0.heads);
         let (found, attended) = self.0.attend([queries, keys, values]);
         (float_primitive(found), (projected, attended))
@@ -213,7 +223,7 @@ impl Operation<Gpu, 6> for CrossAttention {
         needed: [bool; 6],
     ) -> [Option<FloatTensor<Gpu>>; 6] {
         let [of_queries, of_keys, of_values] = self.0.attend_backward(attended, tensor(grad));
-        let (of_memory, weights, biases) = projected.backward([of_keys, of_values], needed[1]);
+        let (of_memory, weights, biases) = projected.backward([of_keys, of_values], needed[1], &self.0);
         let ([wk, wv], [bk, bv]) = (weights.map(some), biases.map(some));
         let of_queries = needed[0].then(|| float_primitive(merge([of_queries])));
         [of_queries, of_memory.map(float_primitive), wk, wv, bk, bv]

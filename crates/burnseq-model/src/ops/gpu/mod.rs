@@ -5,12 +5,17 @@
 //! Sums are added in a fixed order: results do not change from run to run.
 
 mod adam;
+mod affine;
 mod attention;
 mod dropout;
 mod embedding;
 mod heads;
+mod layer_norm;
+mod linear;
 mod loss;
+mod many;
 mod norm;
+mod product;
 mod reduce;
 mod softmax;
 #[cfg(test)]
@@ -32,12 +37,18 @@ use burn_cubecl::{
     tensor::CubeTensor,
 };
 
+use crate::Precision;
+
 pub(super) use self::{
     adam::adam_step,
     attention::{Attention, CrossAttention, SelfAttention},
     dropout::{Dropout, DropoutAdd},
     embedding::Embedding,
+    layer_norm::LayerNorm,
+    linear::Linear,
     loss::LabelSmoothedNll,
+    many::{adam_steps, sums_of_squares},
+    product::Product,
     softmax::MaskedSoftmax,
 };
 
@@ -56,6 +67,28 @@ pub(super) fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     Tensor::from_primitive::<Gpu>(Gpu::sum_of_squares(float_primitive(x)))
 }
 
+/// The product of `a` and `b`, which are without autodiff.
+fn product<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
+    let exact = precision != Precision::Tf32;
+    Tensor::from_primitive::<Gpu>(Gpu::product(float_primitive(a), float_primitive(b), exact, false))
+}
+
+/// [`product`] in `f32`.
+fn wide_product<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
+    let exact = precision != Precision::Tf32;
+    Tensor::from_primitive::<Gpu>(Gpu::product(float_primitive(a), float_primitive(b), exact, true))
+}
+
+/// `y` `[.., width]` with `bias` `[width]` added, cut off below zero where `relu` says so.
+fn with_bias<const D: usize>(y: Tensor<D>, bias: Tensor<1>, relu: bool) -> Tensor<D> {
+    Tensor::from_primitive::<Gpu>(Gpu::with_bias(float_primitive(y), float_primitive(bias), relu))
+}
+
+/// Sums of the columns of `x`, in `f32`.
+fn column_sums(x: Tensor<2>) -> Tensor<1> {
+    Tensor::from_primitive::<Gpu>(Gpu::column_sums(float_primitive(x)))
+}
+
 /// What a tensor without autodiff is to the backend.
 fn float_primitive<const D: usize>(tensor: Tensor<D>) -> FloatTensor<Gpu> {
     tensor.try_into_primitive::<Gpu>().expect(ONE_DEVICE)
@@ -72,6 +105,47 @@ fn int_primitive<const D: usize>(tensor: Tensor<D, Int>) -> IntTensor<Gpu> {
 /// The kernels, as Burn calls them.
 #[backend_extension(Cube, Fusion)]
 pub(crate) trait Kernels: Backend {
+    /// The matrix product of `[.., m, k]` and `[.., k, n]`, in their type or, where it is to be `wide`, in `f32`. In `f32` and
+    /// unless `exact`, operands may be rounded to TF32.
+    #[fusion(meta = |a: &TensorSpec, b: &TensorSpec, _, wide: &bool| {
+        let dtype = if *wide { DType::F32 } else { a.dtype };
+        TensorSpec::new(product::shape(&a.shape, &b.shape), dtype)
+    })]
+    fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, exact: bool, wide: bool) -> FloatTensor<Self>;
+
+    /// `y` with `bias` added to its last dimension, cut off below zero where `relu` says so.
+    #[fusion(dtype = y, shape = y)]
+    fn with_bias(y: FloatTensor<Self>, bias: FloatTensor<Self>, relu: bool) -> FloatTensor<Self>;
+
+    /// `grad` without the elements whose `y` was cut off.
+    #[fusion(dtype = grad, shape = grad)]
+    fn relu_gradient(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// Sums of the columns of `x` `[rows, width]`: `[width]` in `f32`.
+    #[fusion(meta = |x: &TensorSpec| TensorSpec::new(Shape::new([x.shape[1]]), DType::F32))]
+    fn column_sums(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `x` normalised over its last dimension, and mean and reciprocal deviation of every row, `[rows, 2]` in `f32`.
+    #[fusion(meta = |x: &TensorSpec, _, _| {
+        let moments = TensorSpec::new(Shape::new([layer_norm::rows(&x.shape), 2]), DType::F32);
+        (x.clone(), moments)
+    })]
+    fn layer_norm(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Gradients of `x`, weight and bias, given what [`layer_norm`](Self::layer_norm) found of the rows.
+    #[fusion(meta = |x: &TensorSpec, weight: &TensorSpec, _, _| (x.clone(), weight.clone(), weight.clone()))]
+    #[allow(clippy::type_complexity)]
+    fn layer_norm_gradient(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
     /// `x`, with elements zeroed and scaled by the hash of `low`, `high` and their number; see [`dropout`].
     #[fusion(dtype = x, shape = x)]
     fn masked(x: FloatTensor<Self>, low: u32, high: u32, threshold: u32, scale: f32) -> FloatTensor<Self>;
@@ -153,6 +227,27 @@ pub(crate) trait Kernels: Backend {
     #[fusion(meta = |_: &TensorSpec| TensorSpec::new(Shape::new([1]), DType::F32))]
     fn sum_of_squares(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// Sums of squares of tensors of one type: `[MANY]` in `f32`.
+    #[fusion(meta = |_: &many::ManyMetadata| TensorSpec::new(Shape::new([many::MANY]), DType::F32))]
+    fn sums_of_squares(#[extension_type] tensors: many::Many<Self>) -> FloatTensor<Self>;
+
+    /// [`adam`](Self::adam) of the first `count` of many parameters, whose gradients have one type.
+    #[fusion(meta = |params, exp_avgs, exp_avg_sqs, _, _, _, _, _, _, _, _| (params.clone(), exp_avgs.clone(), exp_avg_sqs.clone()))]
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn adam_of_many(
+        #[extension_type] params: many::Many<Self>,
+        #[extension_type] exp_avgs: many::Many<Self>,
+        #[extension_type] exp_avg_sqs: many::Many<Self>,
+        #[extension_type] grads: many::Many<Self>,
+        factor: FloatTensor<Self>,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        decay: f64,
+        step_size: f64,
+        count: usize,
+    ) -> (many::Many<Self>, many::Many<Self>, many::Many<Self>);
+
     /// New parameter, first and second moment after an update of Adam, written over the old ones where nothing else needs
     /// them; `factor` is `[1]`. See [`super::adam_step_on_device`].
     #[fusion(meta = |param, exp_avg, exp_avg_sq, _, _, _, _, _, _, _| (param.clone(), exp_avg.clone(), exp_avg_sq.clone()))]
@@ -172,6 +267,35 @@ pub(crate) trait Kernels: Backend {
 }
 
 impl Kernels for CubeBackend {
+    fn product(a: CubeTensor, b: CubeTensor, exact: bool, wide: bool) -> CubeTensor {
+        product::launch(a, b, exact, wide)
+    }
+
+    fn with_bias(y: CubeTensor, bias: CubeTensor, relu: bool) -> CubeTensor {
+        affine::launch_bias(y, bias, relu)
+    }
+
+    fn relu_gradient(y: CubeTensor, grad: CubeTensor) -> CubeTensor {
+        affine::launch_relu_gradient(y, grad)
+    }
+
+    fn column_sums(x: CubeTensor) -> CubeTensor {
+        affine::launch_column_sums(x)
+    }
+
+    fn layer_norm(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (CubeTensor, CubeTensor) {
+        layer_norm::launch(x, weight, bias)
+    }
+
+    fn layer_norm_gradient(
+        x: CubeTensor,
+        weight: CubeTensor,
+        moments: CubeTensor,
+        grad: CubeTensor,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        layer_norm::launch_gradient(x, weight, moments, grad)
+    }
+
     fn masked(x: CubeTensor, low: u32, high: u32, threshold: u32, scale: f32) -> CubeTensor {
         dropout::launch(None, x, [low, high, threshold], scale)
     }
@@ -249,13 +373,31 @@ impl Kernels for CubeBackend {
         decay: f64,
         step_size: f64,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        let numbers = [beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, step_size];
-        adam::launch(
-            [param, exp_avg, exp_avg_sq],
-            grad,
-            factor,
-            numbers.map(|number| number as f32),
-        )
+        let numbers = adam::numbers([beta1, beta2, eps, decay, step_size]);
+        adam::launch([param, exp_avg, exp_avg_sq], grad, factor, numbers)
+    }
+
+    fn sums_of_squares(tensors: many::Many<Self>) -> CubeTensor {
+        many::launch_squares(tensors)
+    }
+
+    fn adam_of_many(
+        params: many::Many<Self>,
+        exp_avgs: many::Many<Self>,
+        exp_avg_sqs: many::Many<Self>,
+        grads: many::Many<Self>,
+        factor: CubeTensor,
+        beta1: f64,
+        beta2: f64,
+        eps: f64,
+        decay: f64,
+        step_size: f64,
+        count: usize,
+    ) -> (many::Many<Self>, many::Many<Self>, many::Many<Self>) {
+        let numbers = adam::numbers([beta1, beta2, eps, decay, step_size]);
+        let [params, exp_avgs, exp_avg_sqs] =
+            many::launch_adam([params, exp_avgs, exp_avg_sqs], grads, factor, numbers, count);
+        (params, exp_avgs, exp_avg_sqs)
     }
 }
 

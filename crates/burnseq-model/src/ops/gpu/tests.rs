@@ -1,5 +1,7 @@
 //! The kernels beside the operations of the processor, wherever there is a GPU or a software renderer.
 
+use std::sync::{Mutex, PoisonError};
+
 #[cfg(feature = "wgpu")]
 use burn::tensor::DeviceType;
 use burn::tensor::{Bool, DType, Device, Distribution, Int, Tensor, TensorData};
@@ -26,6 +28,9 @@ fn gpu() -> Option<Device> {
 
 /// Numbers that are the same on every device.
 fn numbers<const D: usize>(shape: [usize; D], seed: u64) -> TensorData {
+    // The generator is one for all threads.
+    static DRAWING: Mutex<()> = Mutex::new(());
+    let _alone = DRAWING.lock().unwrap_or_else(PoisonError::into_inner);
     let host = Device::flex();
     host.seed(seed);
     Tensor::<D>::random(shape, Distribution::Normal(0.0, 2.0), &host).into_data()
@@ -392,5 +397,115 @@ fn sixteen_bits_are_taken_and_given_back() {
         };
         let (found, expected) = (sum(&gpu, dtype), sum(&Device::flex(), DType::F32));
         assert!((found - expected).abs() < 1e-2 * expected, "{found}, {expected}");
+    }
+}
+
+#[test]
+fn layer_norm_is_that_of_the_processor() {
+    // Fewer columns than units, more, and rows of more than one cube's gradients.
+    for [rows, width] in [[5, 7], [3, 130], [150, 64], [1, 512]] {
+        let inputs = || {
+            let [x, weight, bias] = [[rows, width], [1, width], [1, width]];
+            [numbers(x, 1), numbers(weight, 2), numbers(bias, 3)]
+        };
+        let norm = |[x, weight, bias]: [Tensor<2>; 3]| {
+            let x = x.reshape([1, rows, width]);
+            ops::layer_norm(x, weight.reshape([width]), bias.reshape([width]))
+        };
+        compare(inputs(), norm);
+        for dtype in half_formats() {
+            // Parameters stay in `f32`.
+            compare_in(dtype, inputs(), |inputs| {
+                let [x, weight, bias] = inputs;
+                let [weight, bias] = [weight, bias].map(|tensor| ops::as_type(tensor, DType::F32));
+                norm([x, weight, bias])
+            });
+        }
+    }
+}
+
+#[test]
+fn affine_maps_are_those_of_the_processor() {
+    for [rows, input, output] in [[5, 7, 3], [40, 64, 32], [1, 16, 8], [33, 20, 50]] {
+        for relu in [false, true] {
+            let inputs = || {
+                let (weight, bias) = (numbers([output, input], 2), numbers([1, output], 3));
+                [numbers([rows, input], 1), weight, bias]
+            };
+            let map = |[x, weight, bias]: [Tensor<2>; 3]| {
+                let (x, bias) = (x.reshape([1, rows, input]), bias.reshape([output]));
+                match relu {
+                    true => ops::linear_relu(x, weight, bias, Precision::Fp32),
+                    false => ops::linear(x, weight, Some(bias), Precision::Fp32),
+                }
+            };
+            compare(inputs(), map);
+            for dtype in half_formats() {
+                compare_in(dtype, inputs(), map);
+            }
+        }
+    }
+}
+
+/// Sizes of more tensors than a kernel takes, some of more elements than it has units.
+const SIZES: [usize; 35] = {
+    let mut sizes = [0; 35];
+    let mut n = 0;
+    while n < 35 {
+        sizes[n] = [1, 7, 256, 20_000][n % 4] + n;
+        n += 1;
+    }
+    sizes
+};
+
+#[test]
+fn squares_of_many_tensors_are_those_of_each() {
+    let Some(gpu) = gpu() else { return };
+    let tensor = |n: usize| Tensor::<1>::from_data(numbers([SIZES[n]], n as u64), &gpu);
+    let together = ops::sums_of_squares((0..SIZES.len()).map(|n| tensor(n).into_dispatch()).collect());
+    let together: Vec<f32> = together.into_data().try_to_vec().unwrap();
+    for (n, found) in together.into_iter().enumerate() {
+        let expected = tensor(n)
+            .into_data()
+            .iter::<f32>()
+            .map(|x| f64::from(x).powi(2))
+            .sum::<f64>() as f32;
+        assert!(
+            (found - expected).abs() < 1e-5 * expected,
+            "{n}: {found}, {expected}"
+        );
+    }
+}
+
+#[test]
+fn many_parameters_take_the_steps_of_each() {
+    let Some(gpu) = gpu() else { return };
+    for factor in [0.25, f32::NAN] {
+        let factor = Tensor::<1>::from_floats([factor], &gpu);
+        let old = |n: usize| {
+            let [param, exp_avg, exp_avg_sq, grad] = [0, 100, 200, 300]
+                .map(|seed| Tensor::<1>::from_data(numbers([SIZES[n]], seed + n as u64), &gpu));
+            [param, exp_avg, exp_avg_sq.abs(), grad]
+        };
+        let mut given = [(); 4].map(|()| Vec::new());
+        // One is still needed when the others have changed.
+        let kept = old(3)[0].clone();
+        for n in 0..SIZES.len() {
+            for (given, tensor) in given.iter_mut().zip(old(n)) {
+                given.push(tensor.into_dispatch());
+            }
+        }
+        given[0][3] = kept.clone().into_dispatch();
+        let found = ops::adam_steps_on_device(given, &STEP, factor.clone());
+        assert_eq!(kept.into_data(), old(3)[0].clone().into_data());
+        for (number, found) in found.into_iter().enumerate() {
+            assert_eq!(found.len(), SIZES.len());
+            for (n, found) in found.into_iter().enumerate() {
+                let [param, exp_avg, exp_avg_sq, grad] = old(n);
+                let alone = ops::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, &STEP, factor.clone());
+                let found = Tensor::<1>::from_dispatch(found).into_data();
+                assert_eq!(found, alone[number].clone().into_data(), "{number} of {n}");
+            }
+        }
     }
 }

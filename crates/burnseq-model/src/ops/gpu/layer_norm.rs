@@ -1,0 +1,280 @@
+//! Layer normalisation: one kernel there, three back.
+
+use burn::{
+    backend::{cubecl::dtype_to_storage_type, tensor::FloatTensor},
+    tensor::{DType, Shape},
+};
+use burn_cubecl::cubecl::{self, CubeCount, CubeDim, prelude::*};
+
+use super::{CubeTensor, Gpu, Kernels, empty, into_contiguous, one_cube_each, reduce::sum_of_units};
+use crate::ops::{LAYER_NORM_EPS, node::Operation};
+
+/// Normalises the last dimension; inputs are `x` and, in `f32`, the weight and bias of its elements.
+#[derive(Debug, Clone)]
+pub(in super::super) struct LayerNorm;
+
+impl Operation<Gpu, 3> for LayerNorm {
+    /// `x`, the weight, and what [`Kernels::layer_norm`] found of every row.
+    type Saved = [FloatTensor<Gpu>; 3];
+
+    fn forward(&self, [x, weight, bias]: [FloatTensor<Gpu>; 3]) -> (FloatTensor<Gpu>, Self::Saved) {
+        let (y, moments) = Gpu::layer_norm(x.clone(), weight.clone(), bias);
+        (y, [x, weight, moments])
+    }
+
+    fn backward(
+        &self,
+        [x, weight, moments]: Self::Saved,
+        grad: FloatTensor<Gpu>,
+        _: [bool; 3],
+    ) -> [Option<FloatTensor<Gpu>>; 3] {
+        let (of_x, of_weight, of_bias) = Gpu::layer_norm_gradient(x, weight, moments, grad);
+        [Some(of_x), Some(of_weight), Some(of_bias)]
+    }
+}
+
+/// Units of a cube.
+const UNITS: usize = 128;
+/// Rows whose gradients of weight and bias a cube adds.
+const ROWS: usize = 64;
+
+/// Rows of a tensor of this shape.
+pub(super) fn rows(shape: &Shape) -> usize {
+    let width = shape[shape.num_dims() - 1];
+    shape.num_elements() / width.max(1)
+}
+
+/// See [`Kernels::layer_norm`].
+pub(super) fn launch(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (CubeTensor, CubeTensor) {
+    let [x, weight, bias] = [x, weight, bias].map(into_contiguous);
+    let shape = x.meta.shape().clone();
+    let (rows, width) = (rows(&shape), weight.meta.num_elements());
+    let out = empty(&x, shape, x.dtype);
+    let moments = empty(&x, Shape::new([rows, 2]), DType::F32);
+    let client = x.client.clone();
+    let (cubes, dim) = one_cube_each(rows, UNITS);
+    let dtype = dtype_to_storage_type(x.dtype);
+    layer_norm_kernel::launch(
+        &client,
+        cubes,
+        dim,
+        x.into_tensor_arg(),
+        weight.into_tensor_arg(),
+        bias.into_tensor_arg(),
+        out.clone().into_tensor_arg(),
+        moments.clone().into_tensor_arg(),
+        width as u32,
+        LAYER_NORM_EPS as f32,
+        dtype,
+    );
+    (out, moments)
+}
+
+/// See [`Kernels::layer_norm_gradient`].
+pub(super) fn launch_gradient(
+    x: CubeTensor,
+    weight: CubeTensor,
+    moments: CubeTensor,
+    grad: CubeTensor,
+) -> (CubeTensor, CubeTensor, CubeTensor) {
+    let [x, weight, moments, grad] = [x, weight, moments, grad].map(into_contiguous);
+    let shape = x.meta.shape().clone();
+    let (rows, width) = (rows(&shape), weight.meta.num_elements());
+    let client = x.client.clone();
+    let dtype = dtype_to_storage_type(x.dtype);
+
+    let of_x = empty(&x, shape, x.dtype);
+    let (cubes, dim) = one_cube_each(rows, UNITS);
+    layer_norm_gradient_kernel::launch(
+        &client,
+        cubes,
+        dim,
+        x.clone().into_tensor_arg(),
+        weight.clone().into_tensor_arg(),
+        moments.clone().into_tensor_arg(),
+        grad.clone().into_tensor_arg(),
+        of_x.clone().into_tensor_arg(),
+        width as u32,
+        dtype,
+    );
+
+    let chunks = rows.div_ceil(ROWS).max(1);
+    let partial = empty(&x, Shape::new([chunks, 2 * width]), DType::F32);
+    let across = width.div_ceil(UNITS) as u32;
+    layer_norm_params_kernel::launch(
+        &client,
+        CubeCount::Static(across, chunks as u32, 1),
+        CubeDim::new_1d(UNITS as u32),
+        x.into_tensor_arg(),
+        moments.into_tensor_arg(),
+        grad.into_tensor_arg(),
+        partial.clone().into_tensor_arg(),
+        width as u32,
+        dtype,
+    );
+    let [of_weight, of_bias] = [(); 2].map(|()| empty(&weight, Shape::new([width]), DType::F32));
+    layer_norm_sums_kernel::launch(
+        &client,
+        CubeCount::Static(across, 1, 1),
+        CubeDim::new_1d(UNITS as u32),
+        partial.into_tensor_arg(),
+        of_weight.clone().into_tensor_arg(),
+        of_bias.clone().into_tensor_arg(),
+        chunks as u32,
+    );
+    (of_x, of_weight, of_bias)
+}
+
+/// A cube takes a row; its mean and the reciprocal of its deviation go to `moments`.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+fn layer_norm_kernel<F: Float>(
+    x: &Tensor<F>,
+    weight: &Tensor<f32>,
+    bias: &Tensor<f32>,
+    out: &mut Tensor<F>,
+    moments: &mut Tensor<f32>,
+    width: u32,
+    eps: f32,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = width as usize;
+    let row = CUBE_POS as usize;
+    let first = row * width;
+    if first >= x.len() {
+        terminate!();
+    }
+    let unit = UNIT_POS as usize;
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(UNITS));
+
+    let mut sum = 0.0f32;
+    let mut column = unit;
+    while column < width {
+        sum += f32::cast_from(x[first + column]);
+        column += UNITS;
+    }
+    let mean = sum_of_units(sum, &mut scratch, UNITS) / f32::cast_from(width as u32);
+    let mut squares = 0.0f32;
+    let mut column = unit;
+    while column < width {
+        let centred = f32::cast_from(x[first + column]) - mean;
+        squares += centred * centred;
+        column += UNITS;
+    }
+    let variance = sum_of_units(squares, &mut scratch, UNITS) / f32::cast_from(width as u32);
+    let scale = 1.0f32 / f32::sqrt(variance + eps);
+    let mut column = unit;
+    while column < width {
+        let normal = (f32::cast_from(x[first + column]) - mean) * scale;
+        out[first + column] = F::cast_from(normal * weight[column] + bias[column]);
+        column += UNITS;
+    }
+    if unit == 0 {
+        moments[2 * row] = mean;
+        moments[2 * row + 1] = scale;
+    }
+}
+
+/// A cube takes a row: `scale (g w - mean(g w) - normal mean(g w normal))`.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+fn layer_norm_gradient_kernel<F: Float>(
+    x: &Tensor<F>,
+    weight: &Tensor<f32>,
+    moments: &Tensor<f32>,
+    grad: &Tensor<F>,
+    of_x: &mut Tensor<F>,
+    width: u32,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = width as usize;
+    let row = CUBE_POS as usize;
+    let first = row * width;
+    if first >= x.len() {
+        terminate!();
+    }
+    let unit = UNIT_POS as usize;
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(UNITS));
+    let mean = moments[2 * row];
+    let scale = moments[2 * row + 1];
+
+    let mut sum = 0.0f32;
+    let mut product = 0.0f32;
+    let mut column = unit;
+    while column < width {
+        let normal = (f32::cast_from(x[first + column]) - mean) * scale;
+        let g = f32::cast_from(grad[first + column]) * weight[column];
+        sum += g;
+        product += g * normal;
+        column += UNITS;
+    }
+    let sum = sum_of_units(sum, &mut scratch, UNITS) / f32::cast_from(width as u32);
+    let product = sum_of_units(product, &mut scratch, UNITS) / f32::cast_from(width as u32);
+    let mut column = unit;
+    while column < width {
+        let normal = (f32::cast_from(x[first + column]) - mean) * scale;
+        let g = f32::cast_from(grad[first + column]) * weight[column];
+        of_x[first + column] = F::cast_from(scale * (g - sum - normal * product));
+        column += UNITS;
+    }
+}
+
+/// A unit takes a column of [`ROWS`] rows: the sums of `g normal` and of `g` go to the halves of a row of `partial`.
+#[cube(launch)]
+fn layer_norm_params_kernel<F: Float>(
+    x: &Tensor<F>,
+    moments: &Tensor<f32>,
+    grad: &Tensor<F>,
+    partial: &mut Tensor<f32>,
+    width: u32,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = width as usize;
+    let column = CUBE_POS_X as usize * UNITS + UNIT_POS as usize;
+    if column >= width {
+        terminate!();
+    }
+    let chunk = CUBE_POS_Y as usize;
+    let rows = x.len() / width;
+    let mut of_weight = 0.0f32;
+    let mut of_bias = 0.0f32;
+    let mut row = chunk * ROWS;
+    let mut end = row + ROWS;
+    if end > rows {
+        end = rows;
+    }
+    while row < end {
+        let g = f32::cast_from(grad[row * width + column]);
+        let normal = (f32::cast_from(x[row * width + column]) - moments[2 * row]) * moments[2 * row + 1];
+        of_weight += g * normal;
+        of_bias += g;
+        row += 1;
+    }
+    partial[2 * chunk * width + column] = of_weight;
+    partial[(2 * chunk + 1) * width + column] = of_bias;
+}
+
+/// A unit adds a column of `partial`.
+#[cube(launch)]
+fn layer_norm_sums_kernel(
+    partial: &Tensor<f32>,
+    of_weight: &mut Tensor<f32>,
+    of_bias: &mut Tensor<f32>,
+    chunks: u32,
+) {
+    let column = CUBE_POS_X as usize * UNITS + UNIT_POS as usize;
+    let width = of_weight.len();
+    if column >= width {
+        terminate!();
+    }
+    let mut weight = 0.0f32;
+    let mut bias = 0.0f32;
+    let mut chunk = 0usize.runtime();
+    while chunk < chunks as usize {
+        weight += partial[2 * chunk * width + column];
+        bias += partial[(2 * chunk + 1) * width + column];
+        chunk += 1;
+    }
+    of_weight[column] = weight;
+    of_bias[column] = bias;
+}
