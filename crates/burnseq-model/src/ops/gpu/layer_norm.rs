@@ -1,4 +1,4 @@
-//! Layer normalisation: one kernel there, three back.
+//! Layer normalisation: one kernel there, two back.
 
 use burn::{
     backend::{cubecl::dtype_to_storage_type, tensor::FloatTensor},
@@ -35,8 +35,10 @@ impl Operation<Gpu, 3> for LayerNorm {
 
 /// Units of a cube.
 const UNITS: usize = 128;
-/// Rows whose gradients of weight and bias a cube adds.
-const ROWS: usize = 64;
+/// Columns whose gradients of weight and bias a cube adds.
+const COLUMNS: usize = 32;
+/// Units that share a column.
+const GROUPS: usize = 16;
 
 /// Rows of a tensor of this shape.
 pub(super) fn rows(shape: &Shape) -> usize {
@@ -98,29 +100,17 @@ pub(super) fn launch_gradient(
         dtype,
     );
 
-    let chunks = rows.div_ceil(ROWS).max(1);
-    let partial = empty(&x, Shape::new([chunks, 2 * width]), DType::F32);
-    let across = width.div_ceil(UNITS) as u32;
+    let [of_weight, of_bias] = [(); 2].map(|()| empty(&weight, Shape::new([width]), DType::F32));
     layer_norm_params_kernel::launch(
         &client,
-        CubeCount::Static(across, chunks as u32, 1),
-        CubeDim::new_1d(UNITS as u32),
+        CubeCount::Static(width.div_ceil(COLUMNS) as u32, 1, 1),
+        CubeDim::new_1d((COLUMNS * GROUPS) as u32),
         x.into_tensor_arg(),
         moments.into_tensor_arg(),
         grad.into_tensor_arg(),
-        partial.clone().into_tensor_arg(),
-        width as u32,
-        dtype,
-    );
-    let [of_weight, of_bias] = [(); 2].map(|()| empty(&weight, Shape::new([width]), DType::F32));
-    layer_norm_sums_kernel::launch(
-        &client,
-        CubeCount::Static(across, 1, 1),
-        CubeDim::new_1d(UNITS as u32),
-        partial.into_tensor_arg(),
         of_weight.clone().into_tensor_arg(),
         of_bias.clone().into_tensor_arg(),
-        chunks as u32,
+        dtype,
     );
     (of_x, of_weight, of_bias)
 }
@@ -219,62 +209,49 @@ fn layer_norm_gradient_kernel<F: Float>(
     }
 }
 
-/// A unit takes a column of [`ROWS`] rows: the sums of `g normal` and of `g` go to the halves of a row of `partial`.
+/// Each of [`GROUPS`] units of a column adds `g normal` and `g` of every so many rows; the first of them adds what all have
+/// found.
 #[cube(launch)]
 fn layer_norm_params_kernel<F: Float>(
     x: &Tensor<F>,
     moments: &Tensor<f32>,
     grad: &Tensor<F>,
-    partial: &mut Tensor<f32>,
-    width: u32,
-    #[define(F)] _dtype: ElemType,
-) {
-    let width = width as usize;
-    let column = CUBE_POS_X as usize * UNITS + UNIT_POS as usize;
-    if column >= width {
-        terminate!();
-    }
-    let chunk = CUBE_POS_Y as usize;
-    let rows = x.len() / width;
-    let mut of_weight = 0.0f32;
-    let mut of_bias = 0.0f32;
-    let mut row = chunk * ROWS;
-    let mut end = row + ROWS;
-    if end > rows {
-        end = rows;
-    }
-    while row < end {
-        let g = f32::cast_from(grad[row * width + column]);
-        let normal = (f32::cast_from(x[row * width + column]) - moments[2 * row]) * moments[2 * row + 1];
-        of_weight += g * normal;
-        of_bias += g;
-        row += 1;
-    }
-    partial[2 * chunk * width + column] = of_weight;
-    partial[(2 * chunk + 1) * width + column] = of_bias;
-}
-
-/// A unit adds a column of `partial`.
-#[cube(launch)]
-fn layer_norm_sums_kernel(
-    partial: &Tensor<f32>,
     of_weight: &mut Tensor<f32>,
     of_bias: &mut Tensor<f32>,
-    chunks: u32,
+    #[define(F)] _dtype: ElemType,
 ) {
-    let column = CUBE_POS_X as usize * UNITS + UNIT_POS as usize;
+    let mut weights = Shared::<[f32]>::new_slice(comptime!(COLUMNS * GROUPS));
+    let mut biases = Shared::<[f32]>::new_slice(comptime!(COLUMNS * GROUPS));
+    let unit = UNIT_POS as usize;
+    let group = unit / COLUMNS;
     let width = of_weight.len();
-    if column >= width {
-        terminate!();
-    }
+    let column = CUBE_POS_X as usize * COLUMNS + unit % COLUMNS;
     let mut weight = 0.0f32;
     let mut bias = 0.0f32;
-    let mut chunk = 0usize.runtime();
-    while chunk < chunks as usize {
-        weight += partial[2 * chunk * width + column];
-        bias += partial[(2 * chunk + 1) * width + column];
-        chunk += 1;
+    if column < width {
+        let rows = x.len() / width;
+        let mut row = group;
+        while row < rows {
+            let g = f32::cast_from(grad[row * width + column]);
+            let normal = (f32::cast_from(x[row * width + column]) - moments[2 * row]) * moments[2 * row + 1];
+            weight += g * normal;
+            bias += g;
+            row += GROUPS;
+        }
     }
-    of_weight[column] = weight;
-    of_bias[column] = bias;
+    weights[unit] = weight;
+    biases[unit] = bias;
+    sync_cube();
+    if group == 0 && column < width {
+        let mut weight = 0.0f32;
+        let mut bias = 0.0f32;
+        let mut at = unit;
+        while at < COLUMNS * GROUPS {
+            weight += weights[at];
+            bias += biases[at];
+            at += COLUMNS;
+        }
+        of_weight[column] = weight;
+        of_bias[column] = bias;
+    }
 }

@@ -402,7 +402,7 @@ fn sixteen_bits_are_taken_and_given_back() {
 
 #[test]
 fn layer_norm_is_that_of_the_processor() {
-    // Fewer columns than units, more, and rows of more than one cube's gradients.
+    // Fewer columns than units, and more; fewer rows than share a column's gradients, and more.
     for [rows, width] in [[5, 7], [3, 130], [150, 64], [1, 512]] {
         let inputs = || {
             let [x, weight, bias] = [[rows, width], [1, width], [1, width]];
