@@ -7,7 +7,8 @@ use burn::{
 };
 
 use super::{
-    Gpu, Kernels, ONE_DEVICE, column_sums, dropout::masked, float_primitive, product, wide_product, with_bias,
+    Gpu, Kernels, ONE_DEVICE, column_sums, dropout::masked, float_primitive, product, tensor, wide_product,
+    with_bias,
 };
 use crate::{
     Precision,
@@ -228,10 +229,6 @@ impl Operation<Gpu, 6> for CrossAttention {
         let of_queries = needed[0].then(|| float_primitive(merge([of_queries])));
         [of_queries, of_memory.map(float_primitive), wk, wv, bk, bv]
     }
-}
-
-fn tensor<const D: usize>(primitive: FloatTensor<Gpu>) -> Tensor<D> {
-    Tensor::from_primitive::<Gpu>(primitive)
 }
 
 fn some<const D: usize>(tensor: Tensor<D>) -> Option<FloatTensor<Gpu>> {

@@ -5,14 +5,14 @@ use burn::{
     tensor::{DType, Tensor, activation},
 };
 
-use super::{Gpu, Kernels, column_sums, float_primitive, product, wide_product, with_bias};
+use super::{Gpu, Kernels, column_sums, float_primitive, product, tensor, wide_product, with_bias};
 use crate::{
     Precision,
     ops::{as_type, node::Operation},
 };
 
-/// `x Wᵀ + b`; inputs are `x` `[rows, in]`, the weight `[out, in]` and, if there is one, the bias `[out]`. Parameters are
-/// brought to the type of `x`.
+/// `x Wᵀ + b`; inputs are `x` `[rows, in]`, the weight `[out, in]` and, if there is one, the bias `[out]`. The
+/// product takes the weight in the type of `x`.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Linear {
     /// Cut the result off below zero.
@@ -118,8 +118,4 @@ impl Operation<Gpu, 2> for Linear {
         let [of_x, of_weight, _] = self.backward(saved, grad, [x, weight, false]);
         [of_x, of_weight]
     }
-}
-
-fn tensor<const D: usize>(primitive: FloatTensor<Gpu>) -> Tensor<D> {
-    Tensor::from_primitive::<Gpu>(primitive)
 }

@@ -64,29 +64,34 @@ pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
 
 /// Sum of the squares of `x`, which is on a GPU and without autodiff; see [`super::sum_of_squares`].
 pub(super) fn sum_of_squares<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    Tensor::from_primitive::<Gpu>(Gpu::sum_of_squares(float_primitive(x)))
+    tensor(Gpu::sum_of_squares(float_primitive(x)))
 }
 
 /// The product of `a` and `b`, which are without autodiff.
 fn product<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
     let exact = precision != Precision::Tf32;
-    Tensor::from_primitive::<Gpu>(Gpu::product(float_primitive(a), float_primitive(b), exact, false))
+    tensor(Gpu::product(float_primitive(a), float_primitive(b), exact, false))
 }
 
 /// [`product`] in `f32`.
 fn wide_product<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
     let exact = precision != Precision::Tf32;
-    Tensor::from_primitive::<Gpu>(Gpu::product(float_primitive(a), float_primitive(b), exact, true))
+    tensor(Gpu::product(float_primitive(a), float_primitive(b), exact, true))
 }
 
 /// `y` `[.., width]` with `bias` `[width]` added, cut off below zero where `relu` says so.
 fn with_bias<const D: usize>(y: Tensor<D>, bias: Tensor<1>, relu: bool) -> Tensor<D> {
-    Tensor::from_primitive::<Gpu>(Gpu::with_bias(float_primitive(y), float_primitive(bias), relu))
+    tensor(Gpu::with_bias(float_primitive(y), float_primitive(bias), relu))
 }
 
 /// Sums of the columns of `x`, in `f32`.
 fn column_sums(x: Tensor<2>) -> Tensor<1> {
-    Tensor::from_primitive::<Gpu>(Gpu::column_sums(float_primitive(x)))
+    tensor(Gpu::column_sums(float_primitive(x)))
+}
+
+/// A tensor of what it is to the backend.
+fn tensor<const D: usize>(primitive: FloatTensor<Gpu>) -> Tensor<D> {
+    Tensor::from_primitive::<Gpu>(primitive)
 }
 
 /// What a tensor without autodiff is to the backend.

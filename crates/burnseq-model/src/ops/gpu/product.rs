@@ -4,7 +4,7 @@
 //! of those that load by tensor maps one asks for a box that the device refuses, which spoils its buffers. In `f32` it
 //! takes tensor cores, whose products have the 11 bits of TF32.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::{
     backend::{cubecl::dtype_to_storage_type, ops::FloatTensorOps, tensor::FloatTensor},
@@ -95,7 +95,7 @@ pub(super) fn launch(a: CubeTensor, b: CubeTensor, exact: bool, wide: bool) -> C
         return out;
     }
     let id = CubeTuneId::new(&client, &a.device);
-    let on_tensor_cores = !(exact && a.dtype == DType::F32) && has_tensor_cores(&client, a.dtype);
+    let on_tensor_cores = !(exact && a.dtype == DType::F32) && has_tensor_cores(&client, &id, a.dtype);
     let (tuner, tunables): (_, Arc<Tunables>) = if on_tensor_cores {
         (&ON_TENSOR_CORES, ON_TENSOR_CORES.init(&id, tensor_core_kernels))
     } else {
@@ -105,8 +105,20 @@ pub(super) fn launch(a: CubeTensor, b: CubeTensor, exact: bool, wide: bool) -> C
     out
 }
 
-/// Whether the device has instructions for tiles of this type, or in `f32` of TF32.
-fn has_tensor_cores(client: &Client, dtype: DType) -> bool {
+/// Whether the device has instructions for tiles of this type, or in `f32` of TF32; looked up once.
+fn has_tensor_cores(client: &Client, id: &CubeTuneId, dtype: DType) -> bool {
+    static KNOWN: Mutex<Vec<(CubeTuneId, DType, bool)>> = Mutex::new(Vec::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known.iter().find(|(device, of, _)| device == id && *of == dtype);
+    if let Some((_, _, has)) = found {
+        return *has;
+    }
+    let has = offers_tiles(client, dtype);
+    known.push((id.clone(), dtype, has));
+    has
+}
+
+fn offers_tiles(client: &Client, dtype: DType) -> bool {
     [TileMatmulKind::Cmma, TileMatmulKind::Mma]
         .into_iter()
         .any(|tile| {
