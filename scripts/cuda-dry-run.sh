@@ -2,7 +2,7 @@
 # A CUDA build without a GPU: every kernel is compiled by NVIDIA's own compiler, and launches are counted instead of run.
 #
 # usage: scripts/cuda-dry-run.sh --bin DIR --stand-in DIR --report FILE.py --packages DIR --out DIR [options]
-#   --bin DIR        the binaries train and generate, built with --features cuda
+#   --bin DIR        the binaries train, generate and preprocess, built with --features cuda
 #   --stand-in DIR   libcuda.so.1 and libnvrtc.so, which stand in for the driver and count
 #   --report FILE    the program that makes tables of what they wrote
 #   --packages DIR   pip's folder `nvidia` with nvidia-cuda-nvrtc-cu12, -runtime-cu12, -nvcc-cu12 and -cccl-cu12
@@ -52,7 +52,12 @@ done
 for value in "$bin" "$stand_in" "$report" "$packages" "$out"; do
     [ -n "$value" ] || fail "--bin, --stand-in, --report, --packages and --out are needed; --help tells what they are"
 done
-[ -f "$stand_in/libcuda.so.1" ] || fail "$stand_in has no libcuda.so.1"
+for program in train generate preprocess; do
+    [ -x "$bin/$program" ] || fail "--bin $bin has no $program"
+done
+[ -f "$stand_in/libcuda.so.1" ] || fail "--stand-in $stand_in has no libcuda.so.1"
+[ -f "$report" ] || fail "--report $report does not exist"
+[ -d "$packages/cuda_nvrtc" ] || [ -d "$packages/cu13" ] || fail "--packages $packages has no cuda_nvrtc or cu13"
 [ ! -e "$out" ] || fail "$out is there already; name another folder"
 mkdir -p "$out"
 out="$(cd "$out" && pwd)"

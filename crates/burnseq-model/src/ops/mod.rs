@@ -485,7 +485,7 @@ pub fn adam_step_on_device<const D: usize>(
 ) -> [Tensor<D>; 3] {
     #[cfg(feature = "gpu")]
     if gpu::takes(&param) {
-        return gpu::adam_step(param, grad, exp_avg, exp_avg_sq, step, factor);
+        return gpu::adam_step([param, exp_avg, exp_avg_sq, grad], step, factor);
     }
     composed::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, step, factor)
 }

@@ -6,7 +6,7 @@ use burn::{
 };
 use burn_cubecl::cubecl::{self, CubeCount, CubeDim, calculate_cube_count_elemwise, prelude::*};
 
-use super::{CubeTensor, adam::own, empty, into_contiguous};
+use super::{CubeTensor, empty, into_contiguous, own};
 
 /// Columns that a cube sums.
 const COLUMNS: usize = 32;

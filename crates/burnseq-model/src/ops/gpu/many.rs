@@ -8,7 +8,7 @@ use burn::{
 use burn_cubecl::cubecl::{self, CubeCount, CubeDim, prelude::*};
 use burn_tensor::{DType, Shape};
 
-use super::{CubeTensor, Gpu, Kernels, adam, empty, into_contiguous, reduce::sum_of_units};
+use super::{CubeTensor, Gpu, Kernels, empty, into_contiguous, own, reduce::sum_of_units};
 use crate::ops::{AdamStep, AnyTensor};
 
 /// Tensors that a kernel takes; four times as many for an update, and Mesa binds no more than 32 buffers.
@@ -75,7 +75,22 @@ pub(in super::super) fn sums_of_squares(tensors: Vec<AnyTensor>) -> burn_tensor:
     burn_tensor::Tensor::cat(sums.collect(), 0).slice(0..tensors.len())
 }
 
-/// [`adam_step`](super::adam_step) of many parameters: new parameters, first and second moments.
+/// See [`crate::ops::adam_step_on_device`]; all tensors are on one GPU, without autodiff.
+pub(in super::super) fn adam_step<const D: usize>(
+    tensors: [burn_tensor::Tensor<D>; 4],
+    step: &AdamStep,
+    factor: burn_tensor::Tensor<1>,
+) -> [burn_tensor::Tensor<D>; 3] {
+    adam_steps(tensors.map(|tensor| vec![tensor.into_dispatch()]), step, factor)
+        .map(|mut found| burn_tensor::Tensor::from_dispatch(found.pop().expect("one was given")))
+}
+
+/// What the kernel takes of `beta1`, `beta2`, `eps`, `decay` and `step_size`: with `1 - beta` behind each `beta`.
+pub(super) fn numbers([beta1, beta2, eps, decay, step_size]: [f64; 5]) -> [f32; 7] {
+    [beta1, 1.0 - beta1, beta2, 1.0 - beta2, eps, decay, step_size].map(|number| number as f32)
+}
+
+/// [`adam_step`] of many parameters: new parameters, first and second moments.
 pub(in super::super) fn adam_steps(
     [params, exp_avgs, exp_avg_sqs, grads]: [Vec<AnyTensor>; 4],
     step: &AdamStep,
@@ -149,7 +164,7 @@ pub(super) fn launch_squares(tensors: Many<super::CubeBackend>) -> CubeTensor {
     out
 }
 
-/// See [`Kernels::adam_of_many`]; `numbers` are those of [`adam::launch`]. Only the first `count` are changed.
+/// See [`Kernels::adam_of_many`] and [`numbers`]. Only the first `count` are changed.
 pub(super) fn launch_adam(
     [params, exp_avgs, exp_avg_sqs]: [Many<super::CubeBackend>; 3],
     grads: Many<super::CubeBackend>,
@@ -158,7 +173,7 @@ pub(super) fn launch_adam(
     count: usize,
 ) -> [Many<super::CubeBackend>; 3] {
     let [params, exp_avgs, exp_avg_sqs] =
-        [params, exp_avgs, exp_avg_sqs].map(|tensors| tensors.into_array().map(adam::own));
+        [params, exp_avgs, exp_avg_sqs].map(|tensors| tensors.into_array().map(own));
     let grads = grads.into_array().map(into_contiguous);
     let factor = into_contiguous(factor);
     let client = factor.client.clone();

@@ -4,7 +4,6 @@
 //!
 //! Sums are added in a fixed order: results do not change from run to run.
 
-mod adam;
 mod affine;
 mod attention;
 mod dropout;
@@ -40,14 +39,13 @@ use burn_cubecl::{
 use crate::Precision;
 
 pub(super) use self::{
-    adam::adam_step,
     attention::{Attention, CrossAttention, SelfAttention},
     dropout::{Dropout, DropoutAdd},
     embedding::Embedding,
     layer_norm::LayerNorm,
     linear::Linear,
     loss::LabelSmoothedNll,
-    many::{adam_steps, sums_of_squares},
+    many::{adam_step, adam_steps, sums_of_squares},
     product::Product,
     softmax::MaskedSoftmax,
 };
@@ -236,7 +234,8 @@ pub(crate) trait Kernels: Backend {
     #[fusion(meta = |_: &many::ManyMetadata| TensorSpec::new(Shape::new([many::MANY]), DType::F32))]
     fn sums_of_squares(#[extension_type] tensors: many::Many<Self>) -> FloatTensor<Self>;
 
-    /// [`adam`](Self::adam) of the first `count` of many parameters, whose gradients have one type.
+    /// New parameters, first and second moments after an update of Adam, written over the old ones where nothing else needs
+    /// them, of the first `count`; gradients have one type, `factor` is `[1]`. See [`super::adam_step_on_device`].
     #[fusion(meta = |params, exp_avgs, exp_avg_sqs, _, _, _, _, _, _, _, _| (params.clone(), exp_avgs.clone(), exp_avg_sqs.clone()))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn adam_of_many(
@@ -252,23 +251,6 @@ pub(crate) trait Kernels: Backend {
         step_size: f64,
         count: usize,
     ) -> (many::Many<Self>, many::Many<Self>, many::Many<Self>);
-
-    /// New parameter, first and second moment after an update of Adam, written over the old ones where nothing else needs
-    /// them; `factor` is `[1]`. See [`super::adam_step_on_device`].
-    #[fusion(meta = |param, exp_avg, exp_avg_sq, _, _, _, _, _, _, _| (param.clone(), exp_avg.clone(), exp_avg_sq.clone()))]
-    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
-    fn adam(
-        param: FloatTensor<Self>,
-        exp_avg: FloatTensor<Self>,
-        exp_avg_sq: FloatTensor<Self>,
-        grad: FloatTensor<Self>,
-        factor: FloatTensor<Self>,
-        beta1: f64,
-        beta2: f64,
-        eps: f64,
-        decay: f64,
-        step_size: f64,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 impl Kernels for CubeBackend {
@@ -366,22 +348,6 @@ impl Kernels for CubeBackend {
         norm::launch(x)
     }
 
-    fn adam(
-        param: CubeTensor,
-        exp_avg: CubeTensor,
-        exp_avg_sq: CubeTensor,
-        grad: CubeTensor,
-        factor: CubeTensor,
-        beta1: f64,
-        beta2: f64,
-        eps: f64,
-        decay: f64,
-        step_size: f64,
-    ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        let numbers = adam::numbers([beta1, beta2, eps, decay, step_size]);
-        adam::launch([param, exp_avg, exp_avg_sq], grad, factor, numbers)
-    }
-
     fn sums_of_squares(tensors: many::Many<Self>) -> CubeTensor {
         many::launch_squares(tensors)
     }
@@ -399,11 +365,17 @@ impl Kernels for CubeBackend {
         step_size: f64,
         count: usize,
     ) -> (many::Many<Self>, many::Many<Self>, many::Many<Self>) {
-        let numbers = adam::numbers([beta1, beta2, eps, decay, step_size]);
+        let numbers = many::numbers([beta1, beta2, eps, decay, step_size]);
         let [params, exp_avgs, exp_avg_sqs] =
             many::launch_adam([params, exp_avgs, exp_avg_sqs], grads, factor, numbers, count);
         (params, exp_avgs, exp_avg_sqs)
     }
+}
+
+/// The same tensor in memory that nobody else reads, so that a kernel may write to it.
+fn own(tensor: CubeTensor) -> CubeTensor {
+    let tensor = into_contiguous(tensor);
+    if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
 /// Uninitialised memory for a result beside `like`.
