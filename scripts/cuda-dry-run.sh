@@ -15,7 +15,9 @@
 #   --data DATA-BIN  what to train on and to translate [default: the corpus in data/, prepared]
 #
 # What it cannot show: whether results are right, races, how long kernels take, what the real choice between kernels is, and
-# what a real launch costs. Of translations only the first steps are real: what comes from the device is zeros.
+# what a real launch costs. Translations are made up: what comes from the device are words of 32 bits, at first those of a
+# token, later those of the end of a sentence. The stand-in is told by CUDA_DRY_RUN_WORDS=TOKEN,COPIES,END; one that does not
+# know the variable gives zeros, with which no sentence ends, and translating fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # shellcheck source=scripts/cuda-toolkit.sh
@@ -30,7 +32,7 @@ bin="" stand_in="" report="" packages="" out="" archs=80,90 precisions=bf16,fp16
 arch=transformer_iwslt_de_en updates=300 max_tokens=4096 data=""
 while [ "$#" -gt 0 ]; do
     case "$1" in
-    -h | --help) sed -n '2,19s/^# \{0,1\}//p' scripts/cuda-dry-run.sh && exit ;;
+    -h | --help) sed -n '2,21s/^# \{0,1\}//p' scripts/cuda-dry-run.sh && exit ;;
     --*) [ "$#" -ge 2 ] || fail "$1 needs a value" ;;
     esac
     case "$1" in
@@ -58,6 +60,9 @@ done
 [ -f "$stand_in/libcuda.so.1" ] || fail "--stand-in $stand_in has no libcuda.so.1"
 [ -f "$report" ] || fail "--report $report does not exist"
 [ -d "$packages/cuda_nvrtc" ] || [ -d "$packages/cu13" ] || fail "--packages $packages has no cuda_nvrtc or cu13"
+ptxas="$packages/cuda_nvcc/bin/ptxas"
+[ -x "$ptxas" ] || ptxas="$packages/cu13/bin/ptxas"
+[ -x "$ptxas" ] || fail "--packages $packages has no ptxas, which comes with nvidia-cuda-nvcc"
 [ ! -e "$out" ] || fail "$out is there already; name another folder"
 mkdir -p "$out"
 out="$(cd "$out" && pwd)"
@@ -83,7 +88,8 @@ dry_run() {
     printf '\n## %s: exit code %s, %s s, %s violations\n\n' "$name" "$code" "$((SECONDS - started))" "$violations"
     [ "$code" -eq 0 ] && [ "$violations" -eq 0 ] || failed=1
     python3 "$report" nvrtc "$folder/run" 2>&1 | head -8
-    sed -n 's/^device bytes/device bytes/p' "$folder/run/summary.txt"
+    python3 "$report" ptxas "$folder/run" --ptxas "$ptxas" 2>&1 | head -20
+    sed -n '/^device bytes/p' "$folder/run/summary.txt"
 }
 
 {
@@ -96,7 +102,8 @@ dry_run() {
                 --max-nonfinite 1000000000 --log-format simple --no-epoch-checkpoints
             python3 "$report" updates "$out/train-$device-$precision/run" --skip 5 2>&1 | head -40
             for beam in 5 1; do
-                CUDA_DRY_RUN_ZEROS=1 dry_run "generate-$device-$precision-beam$beam" "$device" "$bin/generate" "$data" \
+                CUDA_DRY_RUN_ZEROS=1 CUDA_DRY_RUN_WORDS=5,30,2 \
+                    dry_run "generate-$device-$precision-beam$beam" "$device" "$bin/generate" "$data" \
                     --path "$save/checkpoint_last" --device cuda --precision "$precision" --beam "$beam" --quiet
             done
         done

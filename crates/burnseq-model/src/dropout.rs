@@ -169,6 +169,15 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
+    /// Nothing is dropped.
+    #[cfg(feature = "gpu")]
+    pub const ALL: Self = Self {
+        low: 0,
+        high: 0,
+        threshold: 0,
+        scale: 1.0,
+    };
+
     pub fn new(mask: Mask) -> Self {
         Self {
             low: mask.seed as u32,

@@ -21,6 +21,9 @@ pub struct MultiheadAttention {
     pub out_proj: Linear,
     heads: usize,
     attention_dropout: f64,
+    /// Queries, keys and values of a decoding step as one product, where the device takes them so.
+    #[module(skip)]
+    stacked: Option<ops::Affine>,
 }
 
 impl MultiheadAttention {
@@ -41,16 +44,24 @@ impl MultiheadAttention {
             out_proj: Linear::xavier_zero_bias(d_model, d_model, init),
             heads,
             attention_dropout,
+            stacked: None,
         }
     }
 
-    pub(crate) fn linears(&mut self) -> [&mut Linear; 4] {
-        [
+    /// Brings the projections into the form that decoding reads: see [`Linear::lay_out_for_decoding`]. `stepwise` where
+    /// [`attend_cached`](Self::attend_cached) is going to be used.
+    pub(crate) fn lay_out_for_decoding(&mut self, stepwise: bool) {
+        let linears = [
             &mut self.k_proj,
             &mut self.v_proj,
             &mut self.q_proj,
             &mut self.out_proj,
-        ]
+        ];
+        linears.into_iter().for_each(Linear::lay_out_for_decoding);
+        if stepwise {
+            let projections = [&self.q_proj, &self.k_proj, &self.v_proj].map(Linear::affine);
+            self.stacked = ops::stacked_for_decoding(projections);
+        }
     }
 
     /// Keys and values of `memory` `[batch, key_len, key width]`, each `[batch, key_len, d_model]`.
@@ -143,9 +154,14 @@ impl MultiheadAttention {
         layer: usize,
         dropout: &Dropout,
     ) -> Tensor<3> {
+        let mask = self.draw(dropout);
+        if let (Some(projections), None) = (&self.stacked, mask)
+            && let Some(found) = cache.attend_stacked(layer, &x, projections, self.heads)
+        {
+            return self.out_proj.forward(found);
+        }
         let keys_values = self.keys_values(x.clone());
         let queries = self.q_proj.forward(x);
-        let mask = self.draw(dropout);
         let found = cache.attend(layer, queries, keys_values, self.heads, mask);
         self.out_proj.forward(found)
     }

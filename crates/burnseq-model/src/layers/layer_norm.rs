@@ -5,7 +5,7 @@ use burn::{
     tensor::Tensor,
 };
 
-use crate::{init::Init, ops};
+use crate::{Mask, init::Init, ops};
 
 /// Layer normalisation over the last dimension (Ba et al. 2016) with biased variance and epsilon 1e-5.
 #[derive(Module, Debug)]
@@ -22,6 +22,11 @@ impl LayerNorm {
             weight: init.constant_param(width, 1.0),
             bias: init.constant_param(width, 0.0),
         }
+    }
+
+    /// Normalises every vector of `residual` plus `x`, dropped out under `mask`.
+    pub(crate) fn forward_sum(&self, residual: Tensor<3>, x: Tensor<3>, mask: Option<Mask>) -> Tensor<3> {
+        ops::residual_norm(residual, x, mask, self.weight.val(), self.bias.val())
     }
 
     /// Normalises every vector of the last dimension.

@@ -178,6 +178,21 @@ pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3>
     apply!(cpu::LayerNormOp, x, weight, bias)
 }
 
+/// [`layer_norm`] of [`dropout_add`].
+pub fn residual_norm(
+    residual: Tensor<3>,
+    x: Tensor<3>,
+    mask: Option<Mask>,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+) -> Tensor<3> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&x) {
+        return apply!(gpu::ResidualNorm(mask), residual, x, weight, bias);
+    }
+    layer_norm(dropout_add(residual, x, mask), weight, bias)
+}
+
 /// Zeroes what `mask` drops and scales the rest by `1 / (1 - p)`.
 pub fn dropout<const D: usize>(x: Tensor<D>, mask: Mask) -> Tensor<D> {
     if cpu::takes(&x) {
@@ -251,6 +266,10 @@ pub fn step_attention(
     is_pad: Tensor<2, Bool>,
     dropout: Option<Mask>,
 ) -> Tensor<3> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&queries) && !queries.is_autodiff() && dropout.is_none() {
+        return gpu::step_attention(queries, keys, values, heads, is_pad);
+    }
     if !cpu::takes(&queries) {
         return composed::attention(queries, keys, values, heads, Some(is_pad), false, dropout);
     }
@@ -264,7 +283,42 @@ pub fn step_attention(
     apply!(op, queries, keys, values)
 }
 
+/// Projections to queries, keys and values, of one shape and in the form of [`laid_out_for_decoding`], as the one map that
+/// [`attend_past`] takes; `None` where it would not run.
+pub(crate) fn stacked_for_decoding(projections: [Affine; 3]) -> Option<Affine> {
+    #[cfg(feature = "gpu")]
+    if gpu::takes(&projections[0].weight) && !projections[0].weight.is_autodiff() {
+        return Some(gpu::stacked(projections));
+    }
+    let _ = projections;
+    None
+}
+
+/// Takes the keys and values of the one token of each row into its past, and gives what its query finds there.
+///
+/// # Shapes
+/// - `x` and the first result: `[rows, 1, d_model]`
+/// - `projections`: those that [`stacked_for_decoding`] gave
+/// - `past`: `[rows, 2 * heads, capacity, head_dim]`, keys before values, `place` of them written
+/// - second result: `past` with one more
+pub(crate) fn attend_past(
+    x: Tensor<3>,
+    projections: &Affine,
+    past: Tensor<4>,
+    place: usize,
+    heads: usize,
+) -> (Tensor<3>, Tensor<4>) {
+    #[cfg(feature = "gpu")]
+    return gpu::attend_past(x, projections, past, place, heads);
+    #[cfg(not(feature = "gpu"))]
+    unreachable!(
+        "no device of this build takes {x}, {:?}, {past}, {place}, {heads}",
+        projections.precision
+    )
+}
+
 /// An affine map of the last dimension.
+#[derive(Debug, Clone)]
 pub struct Affine {
     /// `[out, in]`
     pub weight: Tensor<2>,

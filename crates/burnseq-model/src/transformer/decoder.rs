@@ -306,7 +306,7 @@ impl Decoder {
         let mut x = self
             .inputs
             .embed_step(prev_output_tokens, state.past.steps(), params, &state.dropout);
-        state.past.begin_step(rows, &x.device());
+        state.past.begin_step(rows);
         for (number, layer) in self.layers.iter().enumerate() {
             x = layer.step(x, number, state);
         }

@@ -24,7 +24,7 @@ pub use state::{DecoderState, EncoderOut};
 
 use crate::{
     Dropout, EncoderDecoder, Stepping, Vocab,
-    layers::{Embedding, Linear},
+    layers::Embedding,
 };
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
@@ -54,20 +54,15 @@ impl Transformer {
     #[must_use]
     pub fn laid_out_for_decoding(mut self) -> Self {
         for layer in &mut self.encoder.layers {
-            let linears = layer.self_attn.linears().into_iter();
-            linears
-                .chain([&mut layer.fc1, &mut layer.fc2])
-                .for_each(Linear::lay_out_for_decoding);
+            layer.self_attn.lay_out_for_decoding(false);
+            layer.fc1.lay_out_for_decoding();
+            layer.fc2.lay_out_for_decoding();
         }
         for layer in &mut self.decoder.layers {
-            let linears = layer
-                .self_attn
-                .linears()
-                .into_iter()
-                .chain(layer.encoder_attn.linears());
-            linears
-                .chain([&mut layer.fc1, &mut layer.fc2])
-                .for_each(Linear::lay_out_for_decoding);
+            layer.self_attn.lay_out_for_decoding(true);
+            layer.encoder_attn.lay_out_for_decoding(false);
+            layer.fc1.lay_out_for_decoding();
+            layer.fc2.lay_out_for_decoding();
         }
         let projection = match (
             &mut self.decoder.output_projection,

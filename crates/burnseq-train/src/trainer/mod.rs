@@ -47,6 +47,7 @@ use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
 use crate::lr_scheduler::LrScheduler;
+use crate::memory_usage::TuningMemory;
 use crate::optim::Optimizer;
 use crate::out_of_memory::DeviceMemory;
 use crate::stop::Interrupt;
@@ -96,6 +97,7 @@ pub struct Trainer<M: EncoderDecoder> {
     devices: Vec<Device>,
     /// The replicas on them, while the run goes on.
     replicas: Option<Replicas>,
+    tuning: TuningMemory,
     data: Arc<LanguagePairDataset>,
     resampling: Option<Arc<Resampling>>,
     dropped: usize,
@@ -200,6 +202,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             runs_ahead: *device != Device::flex(),
             devices: Vec::new(),
             replicas: None,
+            tuning: TuningMemory::default(),
             data: data.train,
             resampling: data.resampling.map(Arc::new),
             dropped,

@@ -144,6 +144,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             // Whatever became of the next update, what is done is counted and, when it is time, saved.
             if let Some(applied) = ahead.take() {
                 let reason = self.finish_update(applied, started, observe)?;
+                self.tuning.give_back(&self.learner.backprop.device);
                 started = Instant::now();
                 if let Some(reason) = reason {
                     return Ok(Some(reason));

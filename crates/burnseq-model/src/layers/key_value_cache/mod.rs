@@ -5,7 +5,7 @@ mod scattered;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::{Mask, Stepping};
+use crate::{Mask, Stepping, ops};
 use contiguous::ContiguousCache;
 use scattered::ScatteredCache;
 
@@ -44,10 +44,10 @@ impl KeyValueCache {
     }
 
     /// Makes place for one more token of each of `rows` rows. Each layer then [attends](Self::attend) once.
-    pub fn begin_step(&mut self, rows: usize, device: &Device) {
+    pub fn begin_step(&mut self, rows: usize) {
         match &mut self.0 {
             Layout::Scattered(cache) => cache.begin_step(rows),
-            Layout::Contiguous(cache) => cache.begin_step(rows, device),
+            Layout::Contiguous(cache) => cache.begin_step(rows),
         }
     }
 
@@ -68,6 +68,21 @@ impl KeyValueCache {
         match &mut self.0 {
             Layout::Scattered(cache) => cache.attend(layer, queries, keys, values, heads, dropout),
             Layout::Contiguous(cache) => cache.attend(layer, queries, keys, values, heads, dropout),
+        }
+    }
+
+    /// [`attend`](Self::attend) where `projections` of [`ops::stacked_for_decoding`] make queries, keys and values of `x`
+    /// `[rows, 1, d_model]` and nothing is dropped; none where the cache is not laid out for it.
+    pub(crate) fn attend_stacked(
+        &mut self,
+        layer: usize,
+        x: &Tensor<3>,
+        projections: &ops::Affine,
+        heads: usize,
+    ) -> Option<Tensor<3>> {
+        match &mut self.0 {
+            Layout::Scattered(_) => None,
+            Layout::Contiguous(cache) => Some(cache.attend_stacked(layer, x.clone(), projections, heads)),
         }
     }
 

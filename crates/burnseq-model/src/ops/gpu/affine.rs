@@ -1,4 +1,4 @@
-//! What surrounds the matrix product of an affine map: bias and ReLU behind it, and their gradients.
+//! What surrounds the matrix product of an affine map: weights before it, bias and ReLU behind it, and their gradients.
 
 use burn::{
     backend::cubecl::dtype_to_storage_type,
@@ -12,6 +12,29 @@ use super::{CubeTensor, empty, into_contiguous, own};
 const COLUMNS: usize = 32;
 /// Units that share a column.
 const GROUPS: usize = 16;
+
+/// See [`super::Kernels::stacked`]; only the first `count` of the weights count.
+pub(super) fn launch_stacked(weights: [CubeTensor; 3], count: usize, dtype: DType) -> CubeTensor {
+    let [a, b, c] = weights.map(into_contiguous);
+    let [rows, width] = a.meta.shape().dims();
+    let out = empty(&a, Shape::new([count * rows, width]), dtype);
+    let client = a.client.clone();
+    let elements = out.meta.num_elements();
+    let dim = CubeDim::new(&client, elements);
+    let cubes = calculate_cube_count_elemwise(&client, elements, dim);
+    let dtypes = [a.dtype, dtype].map(dtype_to_storage_type);
+    stacked_kernel::launch(
+        &client,
+        cubes,
+        dim,
+        a.into_tensor_arg(),
+        b.into_tensor_arg(),
+        c.into_tensor_arg(),
+        out.clone().into_tensor_arg(),
+        dtypes,
+    );
+    out
+}
 
 /// See [`super::Kernels::with_bias`].
 pub(super) fn launch_bias(y: CubeTensor, bias: CubeTensor, relu: bool) -> CubeTensor {
@@ -68,6 +91,28 @@ pub(super) fn launch_column_sums(x: CubeTensor) -> CubeTensor {
         dtype,
     );
     out
+}
+
+#[cube(launch)]
+fn stacked_kernel<W: Float, F: Float>(
+    a: &Tensor<W>,
+    b: &Tensor<W>,
+    c: &Tensor<W>,
+    out: &mut Tensor<F>,
+    #[define(W, F)] _dtypes: [ElemType; 2],
+) {
+    let place = ABSOLUTE_POS;
+    if place >= out.len() {
+        terminate!();
+    }
+    let (part, within) = (place / a.len(), place % a.len());
+    let mut value = a[within];
+    if part == 1 {
+        value = b[within];
+    } else if part == 2 {
+        value = c[within];
+    }
+    out[place] = F::cast_from(value);
 }
 
 /// In `f32`, whatever the types are.

@@ -8,7 +8,6 @@ use burn::{
 
 use super::{
     Gpu, Kernels, ONE_DEVICE, column_sums, dropout::masked, float_primitive, product, tensor, wide_product,
-    with_bias,
 };
 use crate::{
     Precision,
@@ -130,13 +129,12 @@ impl Projected {
     ) -> ([Tensor<4>; P], Self) {
         let [batch, len, input] = x.dims();
         let param_dtype = weights[0].dtype();
-        let weight = as_type(Tensor::cat(weights.to_vec(), 0), x.dtype());
-        let bias = Tensor::cat(biases.to_vec(), 0);
+        let weight = stacked(weights, x.dtype());
         let rows = x.clone().reshape([batch * len, input]);
-        let y = with_bias(attention.product(rows, weight.clone().transpose()), bias, false);
+        let y = attention.product(rows, weight.clone().transpose());
         let [_, output] = y.dims();
         (
-            split(y.reshape([batch, len, output]), attention.heads),
+            split_with_bias(y.reshape([batch, len, output]), biases, attention.heads),
             Self {
                 x,
                 weight,
@@ -248,9 +246,27 @@ fn split<const P: usize>(x: Tensor<3>, heads: usize) -> [Tensor<4>; P] {
     std::array::from_fn(|part| parts.clone().slice(part * batch..(part + 1) * batch))
 }
 
+/// [`split`] with a bias `[heads * head_dim]` added to each part.
+fn split_with_bias<const P: usize>(x: Tensor<3>, biases: [Tensor<1>; P], heads: usize) -> [Tensor<4>; P] {
+    let [batch, _, _] = x.dims();
+    let [a, b, c] = three(biases);
+    let parts: Tensor<4> = tensor(Gpu::split_heads_with_bias(float_primitive(x), a, b, c, P, heads));
+    std::array::from_fn(|part| parts.clone().slice(part * batch..(part + 1) * batch))
+}
+
 /// The other way round of [`split`].
 fn merge<const P: usize>(parts: [Tensor<4>; P]) -> Tensor<3> {
-    // Kernels have a fixed number of inputs; the last stands for those that there are not.
-    let [a, b, c] = std::array::from_fn(|part| float_primitive(parts[part.min(P - 1)].clone()));
+    let [a, b, c] = three(parts);
     tensor(Gpu::merge_heads(a, b, c, P))
+}
+
+/// Weights `[out, in]`, one below the other, in numbers of type `dtype`.
+pub(super) fn stacked<const P: usize>(weights: [Tensor<2>; P], dtype: DType) -> Tensor<2> {
+    let [a, b, c] = three(weights);
+    tensor(Gpu::stacked(a, b, c, P, dtype))
+}
+
+/// Kernels have a fixed number of inputs; the last stands for those that there are not.
+fn three<const P: usize, const D: usize>(tensors: [Tensor<D>; P]) -> [FloatTensor<Gpu>; 3] {
+    std::array::from_fn(|number| float_primitive(tensors[number.min(P - 1)].clone()))
 }

@@ -104,7 +104,7 @@ pub(super) fn launch(base: Option<CubeTensor>, x: CubeTensor, seeds: [u32; 3], s
 
 /// [`Keep::factor`] on a GPU.
 #[cube]
-fn factor(index: u32, low: u32, high: u32, threshold: u32, scale: f32) -> f32 {
+pub(super) fn factor(index: u32, low: u32, high: u32, threshold: u32, scale: f32) -> f32 {
     let mut hash = (index * 0x9E37_79B1u32) ^ low;
     hash = ((hash ^ (hash >> 16u32)) * 0x85EB_CA6Bu32) ^ high;
     hash = (hash ^ (hash >> 13u32)) * 0xC2B2_AE35u32;

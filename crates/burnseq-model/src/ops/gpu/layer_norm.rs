@@ -1,4 +1,4 @@
-//! Layer normalisation: one kernel there, two back.
+//! Layer normalisation, alone and of a residual sum: one kernel there, two back.
 
 use burn::{
     backend::{cubecl::dtype_to_storage_type, tensor::FloatTensor},
@@ -6,8 +6,16 @@ use burn::{
 };
 use burn_cubecl::cubecl::{self, CubeCount, CubeDim, prelude::*};
 
-use super::{CubeTensor, Gpu, Kernels, empty, into_contiguous, one_cube_each, reduce::sum_of_units};
-use crate::ops::{LAYER_NORM_EPS, node::Operation};
+use super::{
+    CubeTensor, Gpu, Kernels,
+    dropout::{factor, masked},
+    empty, into_contiguous, one_cube_each,
+    reduce::sum_of_units,
+};
+use crate::{
+    dropout::{Keep, Mask},
+    ops::{LAYER_NORM_EPS, node::Operation},
+};
 
 /// Normalises the last dimension; inputs are `x` and, in `f32`, the weight and bias of its elements.
 #[derive(Debug, Clone)]
@@ -33,6 +41,42 @@ impl Operation<Gpu, 3> for LayerNorm {
     }
 }
 
+/// Normalises the last dimension of `residual + x * mask`; inputs are `residual`, `x` and, in `f32`, the weight and bias
+/// of the elements.
+#[derive(Debug, Clone)]
+pub(in super::super) struct ResidualNorm(pub Option<Mask>);
+
+impl Operation<Gpu, 4> for ResidualNorm {
+    /// The sum, the weight, and mean and reciprocal deviation of every row.
+    type Saved = [FloatTensor<Gpu>; 3];
+
+    fn forward(&self, [residual, x, weight, bias]: [FloatTensor<Gpu>; 4]) -> (FloatTensor<Gpu>, Self::Saved) {
+        let Keep {
+            low,
+            high,
+            threshold,
+            scale,
+        } = self.0.map_or(Keep::ALL, Keep::new);
+        let (y, sum, moments) =
+            Gpu::masked_sum_norm(residual, x, weight.clone(), bias, low, high, threshold, scale);
+        (y, [sum, weight, moments])
+    }
+
+    fn backward(
+        &self,
+        [sum, weight, moments]: Self::Saved,
+        grad: FloatTensor<Gpu>,
+        needed: [bool; 4],
+    ) -> [Option<FloatTensor<Gpu>>; 4] {
+        let (of_sum, of_weight, of_bias) = Gpu::layer_norm_gradient(sum, weight, moments, grad);
+        let of_x = needed[1].then(|| match self.0 {
+            Some(mask) => masked(of_sum.clone(), mask),
+            None => of_sum.clone(),
+        });
+        [needed[0].then_some(of_sum), of_x, Some(of_weight), Some(of_bias)]
+    }
+}
+
 /// Units of a cube.
 const UNITS: usize = 128;
 /// Columns whose gradients of weight and bias a cube adds.
@@ -44,6 +88,43 @@ const GROUPS: usize = 16;
 pub(super) fn rows(shape: &Shape) -> usize {
     let width = shape[shape.num_dims() - 1];
     shape.num_elements() / width.max(1)
+}
+
+/// See [`Kernels::masked_sum_norm`]; `seeds` are `low`, `high` and `threshold` of [`Keep`].
+pub(super) fn launch_of_sum(
+    [base, x, weight, bias]: [CubeTensor; 4],
+    seeds: [u32; 3],
+    scale: f32,
+) -> (CubeTensor, CubeTensor, CubeTensor) {
+    let [base, x, weight, bias] = [base, x, weight, bias].map(into_contiguous);
+    let shape = x.meta.shape().clone();
+    let (rows, width) = (rows(&shape), weight.meta.num_elements());
+    let [out, sum] = [(); 2].map(|()| empty(&x, shape.clone(), x.dtype));
+    let moments = empty(&x, Shape::new([rows, 2]), DType::F32);
+    let client = x.client.clone();
+    let (cubes, dim) = one_cube_each(rows, UNITS);
+    let dtype = dtype_to_storage_type(x.dtype);
+    let [low, high, threshold] = seeds;
+    norm_of_sum_kernel::launch(
+        &client,
+        cubes,
+        dim,
+        base.into_tensor_arg(),
+        x.into_tensor_arg(),
+        weight.into_tensor_arg(),
+        bias.into_tensor_arg(),
+        sum.clone().into_tensor_arg(),
+        out.clone().into_tensor_arg(),
+        moments.clone().into_tensor_arg(),
+        low,
+        high,
+        threshold,
+        scale,
+        width as u32,
+        LAYER_NORM_EPS as f32,
+        dtype,
+    );
+    (out, sum, moments)
 }
 
 /// See [`Kernels::layer_norm`].
@@ -128,22 +209,84 @@ fn layer_norm_kernel<F: Float>(
     eps: f32,
     #[define(F)] _dtype: ElemType,
 ) {
-    let width = width as usize;
     let row = CUBE_POS as usize;
-    let first = row * width;
-    if first >= x.len() {
+    if row * width as usize >= x.len() {
         terminate!();
     }
-    let unit = UNIT_POS as usize;
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(UNITS));
+    normalise::<F>(
+        x,
+        weight,
+        bias,
+        out,
+        moments,
+        &mut scratch,
+        row,
+        width as usize,
+        eps,
+    );
+}
 
+/// [`layer_norm_kernel`] of `base + x * mask`, which goes to `sum`.
+#[cube(launch)]
+#[allow(clippy::too_many_arguments)]
+fn norm_of_sum_kernel<F: Float>(
+    base: &Tensor<F>,
+    x: &Tensor<F>,
+    weight: &Tensor<f32>,
+    bias: &Tensor<f32>,
+    sum: &mut Tensor<F>,
+    out: &mut Tensor<F>,
+    moments: &mut Tensor<f32>,
+    low: u32,
+    high: u32,
+    threshold: u32,
+    factor_kept: f32,
+    width: u32,
+    eps: f32,
+    #[define(F)] _dtype: ElemType,
+) {
+    let width = width as usize;
+    let row = CUBE_POS as usize;
+    if row * width >= x.len() {
+        terminate!();
+    }
+    // Each unit reads below what it wrote here itself.
+    let mut column = UNIT_POS as usize;
+    while column < width {
+        let place = row * width + column;
+        let factor = factor(place as u32, low, high, threshold, factor_kept);
+        let value = f32::cast_from(base[place]) + f32::cast_from(x[place]) * factor;
+        sum[place] = F::cast_from(value);
+        column += UNITS;
+    }
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(UNITS));
+    normalise::<F>(&*sum, weight, bias, out, moments, &mut scratch, row, width, eps);
+}
+
+/// The units of a cube normalise row `row` of `x` `[rows, width]`.
+#[cube]
+#[allow(clippy::too_many_arguments)]
+fn normalise<F: Float>(
+    x: &Tensor<F>,
+    weight: &Tensor<f32>,
+    bias: &Tensor<f32>,
+    out: &mut Tensor<F>,
+    moments: &mut Tensor<f32>,
+    scratch: &mut [f32],
+    row: usize,
+    width: usize,
+    eps: f32,
+) {
+    let first = row * width;
+    let unit = UNIT_POS as usize;
     let mut sum = 0.0f32;
     let mut column = unit;
     while column < width {
         sum += f32::cast_from(x[first + column]);
         column += UNITS;
     }
-    let mean = sum_of_units(sum, &mut scratch, UNITS) / f32::cast_from(width as u32);
+    let mean = sum_of_units(sum, scratch, UNITS) / f32::cast_from(width as u32);
     let mut squares = 0.0f32;
     let mut column = unit;
     while column < width {
@@ -151,7 +294,7 @@ fn layer_norm_kernel<F: Float>(
         squares += centred * centred;
         column += UNITS;
     }
-    let variance = sum_of_units(squares, &mut scratch, UNITS) / f32::cast_from(width as u32);
+    let variance = sum_of_units(squares, scratch, UNITS) / f32::cast_from(width as u32);
     let scale = 1.0f32 / f32::sqrt(variance + eps);
     let mut column = unit;
     while column < width {

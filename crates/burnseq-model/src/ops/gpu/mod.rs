@@ -1,5 +1,5 @@
 //! Kernels of our own for GPUs, where what Burn offers is slow or takes memory that it need not: dropout without a stored
-//! mask, gradients of embeddings, attention with its projections, the loss, the norm of gradients and Adam. Written in CubeCL, so
+//! mask, gradients of embeddings, attention with its projections, attention in a step of decoding, the loss, the norm of gradients and Adam. Written in CubeCL, so
 //! that CUDA and other GPUs run the same source.
 //!
 //! Sums are added in a fixed order: results do not change from run to run.
@@ -17,6 +17,7 @@ mod norm;
 mod product;
 mod reduce;
 mod softmax;
+mod step;
 #[cfg(test)]
 mod tests;
 
@@ -42,12 +43,13 @@ pub(super) use self::{
     attention::{Attention, CrossAttention, SelfAttention},
     dropout::{Dropout, DropoutAdd},
     embedding::Embedding,
-    layer_norm::LayerNorm,
+    layer_norm::{LayerNorm, ResidualNorm},
     linear::Linear,
     loss::LabelSmoothedNll,
     many::{adam_step, adam_steps, sums_of_squares},
     product::Product,
     softmax::MaskedSoftmax,
+    step::{attend_past, stacked, step_attention},
 };
 
 /// The backend of all GPUs.
@@ -116,6 +118,18 @@ pub(crate) trait Kernels: Backend {
     })]
     fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, exact: bool, wide: bool) -> FloatTensor<Self>;
 
+    /// The first `count` of three weights `[out, in]`, one below the other, in numbers of type `dtype`.
+    #[fusion(meta = |a: &TensorSpec, _, _, count: &usize, dtype: &DType| {
+        TensorSpec::new(Shape::new([*count * a.shape[0], a.shape[1]]), *dtype)
+    })]
+    fn stacked(
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        count: usize,
+        dtype: DType,
+    ) -> FloatTensor<Self>;
+
     /// `y` with `bias` added to its last dimension, cut off below zero where `relu` says so.
     #[fusion(dtype = y, shape = y)]
     fn with_bias(y: FloatTensor<Self>, bias: FloatTensor<Self>, relu: bool) -> FloatTensor<Self>;
@@ -138,6 +152,24 @@ pub(crate) trait Kernels: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// [`layer_norm`](Self::layer_norm) of `base + masked(x)`: the normalised sum, the sum itself, mean and reciprocal
+    /// deviation of every row.
+    #[fusion(meta = |base: &TensorSpec, _, _, _, _, _, _, _| {
+        let moments = TensorSpec::new(Shape::new([layer_norm::rows(&base.shape), 2]), DType::F32);
+        (base.clone(), base.clone(), moments)
+    })]
+    #[allow(clippy::too_many_arguments, clippy::type_complexity)]
+    fn masked_sum_norm(
+        base: FloatTensor<Self>,
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        low: u32,
+        high: u32,
+        threshold: u32,
+        scale: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of `x`, weight and bias, given what [`layer_norm`](Self::layer_norm) found of the rows.
     #[fusion(meta = |x: &TensorSpec, weight: &TensorSpec, _, _| (x.clone(), weight.clone(), weight.clone()))]
@@ -167,6 +199,17 @@ pub(crate) trait Kernels: Backend {
     /// `[batch, len, parts * heads * head_dim]` to `[parts * batch, heads, len, head_dim]`.
     #[fusion(dtype = x, shape = Shape::new([*parts * x[0], *heads, x[1], x[2] / *parts / *heads]))]
     fn split_heads(x: FloatTensor<Self>, parts: usize, heads: usize) -> FloatTensor<Self>;
+
+    /// [`split_heads`](Self::split_heads) with a bias `[heads * head_dim]` added to each of at most three parts.
+    #[fusion(dtype = x, shape = Shape::new([*parts * x[0], *heads, x[1], x[2] / *parts / *heads]))]
+    fn split_heads_with_bias(
+        x: FloatTensor<Self>,
+        a: FloatTensor<Self>,
+        b: FloatTensor<Self>,
+        c: FloatTensor<Self>,
+        parts: usize,
+        heads: usize,
+    ) -> FloatTensor<Self>;
 
     /// The first `count` of three tensors `[batch, heads, len, head_dim]` to `[batch, len, count * heads * head_dim]`.
     #[fusion(dtype = a, shape = Shape::new([a[0], a[2], *count * a[1] * a[3]]))]
@@ -199,6 +242,40 @@ pub(crate) trait Kernels: Backend {
         is_pad: BoolTensor<Self>,
         causal: bool,
         scale: f32,
+    ) -> FloatTensor<Self>;
+
+    /// The heads of one step: of `projected` `[rows, 3 * heads * head_dim]` and its bias, the queries, and `past`
+    /// `[rows, 2 * heads, capacity, head_dim]` with keys, then values, written to `place`.
+    #[fusion(meta = |projected: &TensorSpec, _, past: &TensorSpec, _| {
+        let queries = Shape::new([projected.shape[0], projected.shape[1] / 3]);
+        (TensorSpec::new(queries, projected.dtype), past.clone())
+    })]
+    fn append_step(
+        projected: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        past: FloatTensor<Self>,
+        place: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// What queries `[rows, heads * head_dim]` find in the first `len` places of what [`append_step`](Self::append_step)
+    /// wrote.
+    #[fusion(dtype = queries, shape = queries)]
+    fn attend_past(
+        queries: FloatTensor<Self>,
+        past: FloatTensor<Self>,
+        len: usize,
+        heads: usize,
+    ) -> FloatTensor<Self>;
+
+    /// What queries `[batch, rows, d_model]` find in keys and values `[batch, key_len, d_model]`, without those that are
+    /// padding (`is_pad` `[batch, key_len]`).
+    #[fusion(dtype = queries, shape = queries)]
+    fn attend_source(
+        queries: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        is_pad: BoolTensor<Self>,
+        heads: usize,
     ) -> FloatTensor<Self>;
 
     /// Of every row of `logits` `[tokens, vocab]`: the logarithm of the sum of exponentials, the negative log-likelihood
@@ -258,6 +335,10 @@ impl Kernels for CubeBackend {
         product::launch(a, b, exact, wide)
     }
 
+    fn stacked(a: CubeTensor, b: CubeTensor, c: CubeTensor, count: usize, dtype: DType) -> CubeTensor {
+        affine::launch_stacked([a, b, c], count, dtype)
+    }
+
     fn with_bias(y: CubeTensor, bias: CubeTensor, relu: bool) -> CubeTensor {
         affine::launch_bias(y, bias, relu)
     }
@@ -272,6 +353,19 @@ impl Kernels for CubeBackend {
 
     fn layer_norm(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (CubeTensor, CubeTensor) {
         layer_norm::launch(x, weight, bias)
+    }
+
+    fn masked_sum_norm(
+        base: CubeTensor,
+        x: CubeTensor,
+        weight: CubeTensor,
+        bias: CubeTensor,
+        low: u32,
+        high: u32,
+        threshold: u32,
+        scale: f32,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        layer_norm::launch_of_sum([base, x, weight, bias], [low, high, threshold], scale)
     }
 
     fn layer_norm_gradient(
@@ -299,7 +393,18 @@ impl Kernels for CubeBackend {
     }
 
     fn split_heads(x: CubeTensor, parts: usize, heads: usize) -> CubeTensor {
-        heads::launch_split(x, parts, heads)
+        heads::launch_split(x, None, parts, heads)
+    }
+
+    fn split_heads_with_bias(
+        x: CubeTensor,
+        a: CubeTensor,
+        b: CubeTensor,
+        c: CubeTensor,
+        parts: usize,
+        heads: usize,
+    ) -> CubeTensor {
+        heads::launch_split(x, Some([a, b, c]), parts, heads)
     }
 
     fn merge_heads(a: CubeTensor, b: CubeTensor, c: CubeTensor, count: usize) -> CubeTensor {
@@ -322,6 +427,29 @@ impl Kernels for CubeBackend {
         scale: f32,
     ) -> CubeTensor {
         softmax::launch_gradient(probabilities, grad, is_pad, causal, scale)
+    }
+
+    fn append_step(
+        projected: CubeTensor,
+        bias: CubeTensor,
+        past: CubeTensor,
+        place: usize,
+    ) -> (CubeTensor, CubeTensor) {
+        step::launch_append(projected, bias, past, place)
+    }
+
+    fn attend_past(queries: CubeTensor, past: CubeTensor, len: usize, heads: usize) -> CubeTensor {
+        step::launch_past(queries, past, len, heads)
+    }
+
+    fn attend_source(
+        queries: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        is_pad: CubeTensor,
+        heads: usize,
+    ) -> CubeTensor {
+        step::launch_source(queries, keys, values, is_pad, heads)
     }
 
     fn nll_rows(logits: CubeTensor, target: CubeTensor, pad: u32) -> CubeTensor {

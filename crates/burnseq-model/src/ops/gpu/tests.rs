@@ -425,6 +425,87 @@ fn layer_norm_is_that_of_the_processor() {
 }
 
 #[test]
+fn norms_of_residual_sums_are_those_of_the_processor() {
+    for [rows, width] in [[5, 7], [3, 130], [150, 64]] {
+        for mask in [None, Some(MASK)] {
+            let inputs = || {
+                let [x, row] = [[rows, width], [1, width]];
+                [numbers(x, 1), numbers(x, 2), numbers(row, 3), numbers(row, 4)]
+            };
+            let norm = |[residual, x, weight, bias]: [Tensor<2>; 4]| {
+                let [residual, x] = [residual, x].map(|x| x.reshape([1, rows, width]));
+                let [weight, bias] = [weight, bias].map(|x| ops::as_type(x.reshape([width]), DType::F32));
+                ops::residual_norm(residual, x, mask, weight, bias)
+            };
+            compare(inputs(), norm);
+            for dtype in half_formats() {
+                compare_in(dtype, inputs(), norm);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_query_finds_in_the_source_what_it_finds_on_the_processor() {
+    // Fewer keys than a cube has units, and more; fewer elements than units, and more; a sentence that is all padding.
+    for (key_len, heads, head_dim) in [(3, 2, 4), (128, 1, 160), (300, 4, 8)] {
+        let pads = [0, 2, key_len];
+        let d_model = heads * head_dim;
+        let found = |device: &Device, dtype: DType| {
+            let tensor = |len: usize, seed: u64| {
+                let data = numbers([3, len, d_model], seed).convert_dtype(dtype);
+                Tensor::<3>::from_data(data, (device, dtype))
+            };
+            let is_pad = padding(&pads, key_len, device);
+            let [queries, keys, values] = [tensor(5, 1), tensor(key_len, 2), tensor(key_len, 3)];
+            let found = ops::step_attention(queries, keys, values, heads, is_pad, None);
+            vec![ops::as_type(found, DType::F32).into_data().try_to_vec().unwrap()]
+        };
+        let Some(gpu) = gpu() else { return };
+        let expected = found(&Device::flex(), DType::F32);
+        assert_close(&found(&gpu, DType::F32), &expected, 1e-5);
+        for dtype in half_formats() {
+            assert_close(&found(&gpu, dtype), &expected, 2e-2);
+        }
+    }
+}
+
+#[test]
+fn a_query_finds_in_the_past_what_it_finds_on_the_processor() {
+    let Some(gpu) = gpu() else { return };
+    let (rows, heads, head_dim, steps, capacity) = (3, 2, 6, 140, 160);
+    let d_model = heads * head_dim;
+    let (weights, x) = (
+        numbers([3, d_model, d_model], 1),
+        numbers([rows, steps, d_model], 2),
+    );
+    let projections = |device: &Device| {
+        let weights = Tensor::<3>::from_data(weights.clone(), device);
+        projections([0, 1, 2].map(|part| weights.clone().slice(part..part + 1)))
+    };
+    let x_of = |device: &Device, steps: std::ops::Range<usize>| {
+        Tensor::<3>::from_data(x.clone(), device).slice([0..rows, steps])
+    };
+    let stacked = ops::stacked_for_decoding(projections(&gpu)).expect("a GPU takes them so");
+    let mut past = Tensor::<4>::zeros([rows, 2 * heads, capacity, head_dim], &gpu);
+    for step in 0..steps {
+        let found;
+        (found, past) = ops::attend_past(x_of(&gpu, step..step + 1), &stacked, past, step, heads);
+        if ![0, 1, 127, 128, steps - 1].contains(&step) {
+            continue;
+        }
+        let host = Device::flex();
+        let [q, k, v] = projections(&host);
+        let all = x_of(&host, 0..step + 1);
+        let (keys, values) = (k.apply(all.clone()), v.apply(all));
+        let queries = q.apply(x_of(&host, step..step + 1));
+        let expected = ops::attention(queries, keys, values, heads, None, false, None);
+        let [found, expected] = [found, expected].map(|x| vec![x.into_data().try_to_vec().unwrap()]);
+        assert_close(&found, &expected, 1e-5);
+    }
+}
+
+#[test]
 fn affine_maps_are_those_of_the_processor() {
     for [rows, input, output] in [[5, 7, 3], [40, 64, 32], [1, 16, 8], [33, 20, 50]] {
         for relu in [false, true] {
