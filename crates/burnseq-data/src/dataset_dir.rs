@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 
+use crate::dataset::{LanguagePairDataset, PairOptions};
 use crate::dataset_impl::{DatasetImpl, SentenceFile};
 use crate::error::{Error, Result};
-use crate::pair::{LanguagePairDataset, PairOptions};
 use crate::sentences::Sentences;
 
 /// How often a set can be taken in an epoch: it is opened as often.

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burnseq::burn::tensor::Device;
-use burnseq::model::{ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
 use burnseq::train::checkpoint::{Checkpoint, CheckpointContents, save};
 use burnseq::train::{OptimizerConfig, TaskInfo};
 use libfuzzer_sys::fuzz_target;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
-use burnseq::model::{TransformerConfig, Vocab};
+use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
 use burnseq::text::{Counts, Dictionary, LineReader, TextFiles, TextPipeline, TextSettings};
 use burnseq::train::TaskInfo;
 use burnseq_cli::interactive::{GRAMMAR, InteractiveArgs, answer};
@@ -111,7 +111,7 @@ fn model() -> TranslationModel {
     let pipeline = || TextPipeline::new(settings.clone(), &TextFiles::new()).expect("no file is needed");
     let device = Device::flex();
     TranslationModel {
-        models: vec![config.init(&vocab, 1, &device)],
+        models: vec![config.init(&vocab, 1, &device).into()],
         device,
         task: TaskInfo {
             source_lang: "de".to_owned(),

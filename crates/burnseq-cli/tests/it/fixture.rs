@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use burn::tensor::{Device, TensorData};
-use burnseq::model::{ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
 use burnseq::text::Dictionary;
 use burnseq::train::{TaskInfo, checkpoint};
 use tempfile::TempDir;

@@ -38,7 +38,7 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{Compute, ModelConfig, ModelError, Transformer, Vocab};
+use burnseq_model::{Compute, Model, ModelConfig, ModelError, Vocab};
 use serde::Deserialize;
 
 use self::folder::Staging;
@@ -250,7 +250,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// See [`Self::model_tensors`]; a tensor that is missing, superfluous or of another shape.
-    pub fn model(&self, device: &Device) -> Result<Transformer> {
+    pub fn model(&self, device: &Device) -> Result<Model> {
         self.model_as(&self.meta.model_config, device)
     }
 
@@ -258,8 +258,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// See [`Self::model`].
-    pub fn model_as(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<Transformer> {
-        let ModelConfig::Transformer(config) = config;
+    pub fn model_as(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<Model> {
         let tensors = self.model_tensors()?;
         config
             .load(&self.meta.vocab, &tensors, compute)

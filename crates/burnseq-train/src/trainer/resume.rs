@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::TensorData;
-use burnseq_data::{EpochIterator, EpochState, Resumed};
-use burnseq_model::{EncoderDecoder, load_state_dict};
+use burnseq_data::{Dataset, EpochIterator, EpochState, Resumed};
+use burnseq_model::load_state_dict;
 use burnseq_text::Dictionary;
 
 use super::Trainer;
@@ -28,7 +29,7 @@ const DICTIONARIES: [(&str, &[&str]); 2] = [
     ),
 ];
 
-impl<M: EncoderDecoder> Trainer<M> {
+impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     /// Takes up the checkpoint that the configuration names, if it is there.
     pub(super) fn resume(&mut self) -> Result<()> {
         let config = &self.config.checkpoint;
@@ -165,7 +166,7 @@ impl<M: EncoderDecoder> Trainer<M> {
         if !taken_up.weights_only {
             self.check_same_languages(taken_up)?;
         }
-        let vocab = self.model().vocab();
+        let vocab = self.context.vocab;
         if meta.vocab != vocab {
             return Err(taken_up.other_dictionaries(format!(
                 "it was trained with dictionaries of {} and {} types, the data has {} and {}",

@@ -7,7 +7,7 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
 use burnseq_train::{
     Checkpoint, CheckpointContents, Error, OptimizerConfig, OptimizerState, TaskInfo,
     checkpoint::{FORMAT_VERSION, names, recover, save},

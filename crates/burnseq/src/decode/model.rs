@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab};
+use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, ModelError, Stepwise, Vocab};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::{Checkpoint, TaskInfo};
 use safetensors::{Dtype, SafeTensors};
@@ -17,7 +17,7 @@ use crate::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
 #[derive(Debug, Clone)]
 pub struct TranslationModel {
     /// The network, off autodiff; several are an ensemble, whose probabilities are averaged.
-    pub models: Vec<Transformer>,
+    pub models: Vec<Model>,
     /// Where it computes.
     pub device: Device,
     /// Languages; empty names when a plain weights file does not say.
@@ -120,9 +120,8 @@ impl TranslationModel {
         };
         config.validate(&vocab)?;
         let tensors = read_safetensors(path)?;
-        let ModelConfig::Transformer(transformer) = config;
         let compute = compute.into();
-        let model = transformer.load(&vocab, &tensors, &compute);
+        let model = config.load(&vocab, &tensors, &compute);
         let model = model.map_err(|problem| Error::Weights {
             path: path.to_owned(),
             problem: problem.to_string(),
@@ -167,7 +166,7 @@ impl TranslationModel {
 
     /// Longest source and target that all networks take, in tokens with `</s>`.
     pub fn max_positions(&self) -> (usize, usize) {
-        let limits = self.models.iter().map(Transformer::max_positions);
+        let limits = self.models.iter().map(Model::max_positions);
         limits.fold((usize::MAX, usize::MAX), |(a, b), (c, d)| (a.min(c), b.min(d)))
     }
 
@@ -219,12 +218,8 @@ impl TranslationModel {
 /// # Errors
 /// An override that names no field, or has a value of the wrong type.
 pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<ModelConfig> {
-    let wrong = |error: serde_json::Error| Error::Config(format!("--model-overrides: {error}"));
-    let mut json = serde_json::to_value(config).map_err(wrong)?;
-    for (field, value) in overrides {
-        json[field.as_str()] = value.clone();
-    }
-    serde_json::from_value(json).map_err(wrong)
+    let wrong = |error: ModelError| Error::Config(format!("--model-overrides: {error}"));
+    config.with_fields(overrides).map_err(wrong)
 }
 
 /// How two dictionaries differ, in words; counts do not matter.
@@ -314,9 +309,9 @@ mod tests {
     fn overrides_change_fields_and_unknown_ones_are_refused() {
         let config = ModelConfig::from_arch("transformer").unwrap();
         let overrides = |json: &str| serde_json::from_str::<Map<String, Value>>(json).unwrap();
-        let ModelConfig::Transformer(changed) =
-            overlaid(&config, &overrides(r#"{"encoder_layers": 3, "dropout": 0}"#)).unwrap();
-        assert_eq!((changed.encoder_layers, changed.decoder_layers), (3, 6));
+        let changed = overlaid(&config, &overrides(r#"{"encoder_layers": 3, "dropout": 0}"#)).unwrap();
+        let layers = ["encoder_layers", "decoder_layers"].map(|field| changed.fields()[field].clone());
+        assert_eq!(layers, [3, 6]);
         assert_eq!(overlaid(&config, &Map::new()).unwrap(), config);
         for wrong in [r#"{"encoder_layer": 3}"#, r#"{"encoder_layers": "three"}"#] {
             let error = overlaid(&config, &overrides(wrong)).unwrap_err();

@@ -8,7 +8,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq::convert::{Dictionaries, ImportOptions, from_fairseq, to_fairseq};
 use burnseq::model::{
-    Dropout, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab, load_state_dict, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, ModelConfig, TransformerConfig, Vocab, load_state_dict, state_dict,
 };
 use burnseq::train::{Accumulated, Checkpoint, LossOutput, Optimizer, TrainConfig, TrainingRecord};
 use safetensors::{Dtype, SafeTensors};
@@ -84,18 +84,18 @@ fn import(numerics: &Path, name: &str, with_optimizer: bool, dir: &TempDir) -> C
 }
 
 /// One update on a batch of `golden/numerics/base`, as `config` says.
-fn update(
+fn update<M: EncoderDecoder>(
     numerics: &Path,
     config: &TrainConfig,
-    (model, optimizer): (Transformer, &mut Optimizer),
+    (model, optimizer): (M, &mut Optimizer),
     done: u64,
     batch: u64,
-) -> Transformer {
+) -> M {
     let device = Device::flex().autodiff();
     let batch = tensors(&numerics.join(format!("base/batch{batch}.safetensors")));
     let ids = |name: &str| Tensor::<2, Int>::from_data(batch[name].clone(), &device);
     let logits = model.forward(ids("src_tokens"), ids("prev_output_tokens"), &Dropout::off());
-    let LossOutput { loss, .. } = config.criterion.init().unwrap().forward(logits, ids("target"), 1);
+    let LossOutput { loss, .. } = config.criterion.loss().unwrap().forward(logits, ids("target"), 1);
     let ntokens = batch["target"]
         .as_slice::<i64>()
         .unwrap()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
-use burnseq::model::{TransformerConfig, Vocab};
+use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
 use burnseq::text::{Counts, Dictionary, TextFiles, TextPipeline};
 use burnseq::train::TaskInfo;
 use burnseq::{GenerateOptions, Translator};
@@ -41,7 +41,7 @@ fn model() -> TranslationModel {
     };
     let device = Device::flex();
     TranslationModel {
-        models: vec![config.init(&vocab, 1, &device)],
+        models: vec![config.init(&vocab, 1, &device).into()],
         device,
         task: TaskInfo {
             source_lang: "de".to_owned(),
