@@ -12,8 +12,8 @@ use std::sync::Arc;
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
 use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
+use burnseq::tasks::translation::LanguagePair;
 use burnseq::text::{Counts, Dictionary, LineReader, TextFiles, TextPipeline, TextSettings};
-use burnseq::train::TaskInfo;
 use burnseq_cli::interactive::{GRAMMAR, InteractiveArgs, answer};
 use libfuzzer_sys::fuzz_target;
 
@@ -113,7 +113,7 @@ fn model() -> TranslationModel {
     TranslationModel {
         models: vec![config.init(&vocab, 1, &device).into()],
         device,
-        task: TaskInfo {
+        task: LanguagePair {
             source_lang: "de".to_owned(),
             target_lang: "en".to_owned(),
         },

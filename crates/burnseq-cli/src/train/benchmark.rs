@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset, Mt19937, PairOptions, Sentences};
 use burnseq_model::{ModelConfig, Vocab};
+use burnseq_train::checkpoint::Dictionaries;
 use burnseq_train::{
     Event, Interrupt, LossOnly, Objective, Seq2Seq, StopRule, TaskInfo, TrainContext, TrainData, Trainer,
     peak_device_memory,
@@ -27,7 +28,6 @@ use crate::memory;
 
 /// First id that is no special symbol.
 const FIRST_WORD: u32 = 4;
-const EOS: u32 = 2;
 
 /// Times `updates` updates and prints the result; `auto_max_tokens` asks for the largest batches that fit.
 ///
@@ -52,6 +52,8 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     config.log_interval = 0;
     let options = PairOptions {
         required_seq_len_multiple: config.dataset.seq_len_multiple(&compute.device),
+        pad: vocab.pad as u32,
+        eos: vocab.eos as u32,
         ..PairOptions::default()
     };
     let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;
@@ -83,11 +85,8 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     };
     let context = TrainContext {
         model: request.model.clone(),
-        vocab,
-        task: TaskInfo {
-            source_lang: "src".to_owned(),
-            target_lang: "tgt".to_owned(),
-        },
+        dictionaries: Dictionaries::source_and_target(&vocab),
+        task: TaskInfo::new("translation", [("source_lang", "src"), ("target_lang", "tgt")]),
         task_config: serde_json::Value::Null,
         files: Vec::new(),
         importer: None,
@@ -261,13 +260,13 @@ fn random_pairs(
     options: PairOptions,
 ) -> Result<LanguagePairDataset> {
     let mut rng = Mt19937::new(1);
-    let mut side = |lengths: &[usize], vocab: usize| {
-        let words = vocab as u32 - FIRST_WORD;
+    let mut side = |lengths: &[usize], types: usize| {
+        let words = types as u32 - FIRST_WORD;
         let mut sentence = |length: usize| {
             let mut tokens: Vec<u32> = (1..length)
                 .map(|_| FIRST_WORD + rng.interval(u64::from(words - 1)) as u32)
                 .collect();
-            tokens.push(EOS);
+            tokens.push(vocab.eos as u32);
             tokens
         };
         Sentences::Memory(lengths.iter().map(|&length| sentence(length)).collect())

@@ -26,6 +26,10 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
     /// Fields that shape no weight, so that a run may continue with other values: drop probabilities.
     const FREE_FIELDS: &'static [&'static str];
 
+    /// Tensors with a row for each token of the first dictionary, and of the second one. Those that a model does not have
+    /// are shared with another one.
+    const DICTIONARY_TABLES: [&'static [&'static str]; 2];
+
     /// What the family can do beyond the role of its model.
     const FEATURES: &'static [Feature] = &[];
 

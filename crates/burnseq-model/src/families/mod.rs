@@ -158,6 +158,13 @@ macro_rules! families {
                 }
             }
 
+            /// See [`FamilyConfig::DICTIONARY_TABLES`].
+            pub fn dictionary_tables(&self) -> [&'static [&'static str]; 2] {
+                match self {
+                    $( Self::$family(_) => <$module::$config as FamilyConfig>::DICTIONARY_TABLES, )+
+                }
+            }
+
             /// See [`FamilyConfig::followers`].
             pub fn followers(&self, arch: &str) -> &'static [(&'static str, &'static str)] {
                 match self {

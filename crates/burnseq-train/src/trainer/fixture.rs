@@ -12,7 +12,7 @@ use burnseq_model::{
 };
 
 use super::{Event, TrainConfig, TrainContext, TrainData, Trainer};
-use crate::checkpoint::TaskInfo;
+use crate::checkpoint::{Dictionaries, TaskInfo};
 use crate::criterions::Seq2Seq;
 use crate::error::Result;
 use crate::lr_scheduler::{FixedConfig, LrSchedulerConfig};
@@ -102,11 +102,8 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
     };
     let context = TrainContext {
         model: transformer.clone().into(),
-        vocab,
-        task: TaskInfo {
-            source_lang: "a".to_owned(),
-            target_lang: "b".to_owned(),
-        },
+        dictionaries: Dictionaries::source_and_target(&vocab),
+        task: TaskInfo::new("translation", [("source_lang", "a"), ("target_lang", "b")]),
         task_config: serde_json::Value::Null,
         files: Vec::new(),
         importer: None,

@@ -29,7 +29,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Device;
 use burnseq_data::{BatchSettings, Dataset, EpochIterator, EpochOptions};
-use burnseq_model::{Feature, ModelConfig, Vocab};
+use burnseq_model::{Feature, ModelConfig};
 
 pub use config::{
     CheckpointConfig, DatasetConfig, OptimizationConfig, StartFrom, TrainConfig, ValidationConfig,
@@ -45,7 +45,7 @@ pub use state::TrainState;
 use backprop::{Backprop, Learner};
 use replicas::Replicas;
 
-use crate::checkpoint::{Importer, TaskInfo, lock_for_run};
+use crate::checkpoint::{Dictionaries, Importer, TaskInfo, lock_for_run};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
@@ -69,9 +69,9 @@ pub struct TrainData<D> {
 pub struct TrainContext {
     /// Configuration of the model.
     pub model: ModelConfig,
-    /// The dictionaries that it is built for.
-    pub vocab: Vocab,
-    /// Languages.
+    /// What it reads and writes.
+    pub dictionaries: Dictionaries,
+    /// What it is trained for.
     pub task: TaskInfo,
     /// The task's own configuration; to the trainer it is only something to keep.
     pub task_config: serde_json::Value,
@@ -135,7 +135,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         interrupt: Interrupt,
     ) -> Result<Self> {
         config.validate(&objective.validator.metrics())?;
-        context.model.validate(&context.vocab)?;
+        context.model.validate(&context.dictionaries.vocab())?;
         if config.optimization.checkpoint_activations {
             context.model.require(Feature::RecomputedActivations)?;
         }

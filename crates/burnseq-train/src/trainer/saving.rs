@@ -138,8 +138,8 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let contents = CheckpointContents {
             model_config: &self.context.model,
-            vocab: self.context.vocab,
             task: &self.context.task,
+            dictionaries: &self.context.dictionaries,
             train_state,
             model: &weights,
             raw_model: raw_model.as_deref(),

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::import::tied;
 use super::{Conversion, options, training};
 use crate::error::{Error, Result};
+use crate::tasks::translation::LanguagePair;
 
 /// A parameter in memory.
 type Parameter = (String, Vec<usize>, Vec<f32>);
@@ -41,6 +42,7 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         path: checkpoint.path().to_owned(),
         problem,
     })?;
+    let languages = LanguagePair::of(&meta.task)?;
     let model = checkpoint.model(&Device::flex())?;
     let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
     let parameters: Vec<Parameter> = named_parameters(&model)
@@ -86,7 +88,7 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         cfg: cfg(
             transformer,
             &config,
-            [&meta.task.source_lang, &meta.task.target_lang],
+            [&languages.source_lang, &languages.target_lang],
         ),
         weights: parameters
             .iter()

@@ -15,6 +15,7 @@ use super::dictionaries::DataSide;
 use super::{Conversion, Dictionaries, options, training};
 use crate::decode::read_safetensors;
 use crate::error::{Error, Result};
+use crate::tasks::translation::LanguagePair;
 
 /// How a checkpoint is taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -170,11 +171,11 @@ impl<'a> Contents<'a> {
         });
         let contents = CheckpointContents {
             model_config: self.config,
-            vocab: self.data.vocab,
-            task: &TaskInfo {
+            dictionaries: &self.data.dictionaries,
+            task: &TaskInfo::from(&LanguagePair {
                 source_lang,
                 target_lang,
-            },
+            }),
             train_state,
             model: &self.weights,
             raw_model: None,
@@ -246,7 +247,7 @@ fn build(
     weights: HashMap<String, TensorData>,
     path: &Path,
 ) -> Result<Model> {
-    let sides = [("encoder", data.vocab.src), ("decoder", data.vocab.tgt)];
+    let sides = [("encoder", data.vocab().src), ("decoder", data.vocab().tgt)];
     for ((side, types), dictionary) in sides.into_iter().zip(&data.paths) {
         let table = weights.get(&format!("{side}.embed_tokens.weight"));
         let Some(rows) = table.and_then(|table| table.shape().to_vec().first().copied()) else {
@@ -263,8 +264,8 @@ fn build(
             });
         }
     }
-    config.validate(&data.vocab)?;
-    load_state_dict(config.init(&data.vocab, 0, &Device::flex()), &weights).map_err(|problem| {
+    config.validate(&data.vocab())?;
+    load_state_dict(config.init(&data.vocab(), 0, &Device::flex()), &weights).map_err(|problem| {
         Error::Weights {
             path: path.to_owned(),
             problem: problem.to_string(),

@@ -4,14 +4,15 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, ModelError, Stepwise, Vocab};
+use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, ModelError, Stepwise};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
-use burnseq_train::{Checkpoint, TaskInfo};
+use burnseq_train::Checkpoint;
+use burnseq_train::checkpoint::DictionaryInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
+use crate::tasks::translation::{self, LanguagePair};
 
 /// A trained model, its dictionaries, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct TranslationModel {
     /// Where it computes.
     pub device: Device,
     /// Languages; empty names when a plain weights file does not say.
-    pub task: TaskInfo,
+    pub task: LanguagePair,
     /// Source dictionary.
     pub src_dict: Arc<Dictionary>,
     /// Target dictionary.
@@ -52,10 +53,16 @@ impl TranslationModel {
     ) -> Result<Self> {
         let checkpoint = Checkpoint::open(path.as_ref())?;
         let meta = checkpoint.meta();
-        let dictionary = |name: &str, types: usize| {
-            let path = checkpoint.path().join(name);
-            let dictionary = Dictionary::parse(checkpoint.file(name)?.as_slice(), &path)?;
-            if dictionary.len() == types {
+        let languages = LanguagePair::of(&meta.task)?;
+        let dictionary = |side: &str| {
+            let named = meta.dictionaries.side(side);
+            let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
+                path: checkpoint.path().to_owned(),
+                problem: format!("has no {side} dictionary, which translation needs"),
+            })?;
+            let path = checkpoint.path().join(file);
+            let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
+            if dictionary.len() == *types {
                 return Ok(Arc::new(dictionary));
             }
             Err(Error::Dictionary {
@@ -63,8 +70,7 @@ impl TranslationModel {
                 problem: format!("has {} types, the model was built for {types}", dictionary.len()),
             })
         };
-        let src_dict = dictionary(SRC_DICT_FILE, meta.vocab.src)?;
-        let tgt_dict = dictionary(TGT_DICT_FILE, meta.vocab.tgt)?;
+        let (src_dict, tgt_dict) = (dictionary("source")?, dictionary("target")?);
         let pipeline = |language: &str| -> Result<TextPipeline> {
             let name = TextSettings::file_name(language);
             if !meta.files.contains_key(&name) {
@@ -86,14 +92,14 @@ impl TranslationModel {
             Ok(TextPipeline::new(settings, &files)?)
         };
         let config = overlaid(&meta.model_config, overrides)?;
-        config.validate(&meta.vocab)?;
+        config.validate(&meta.dictionaries.vocab())?;
         let compute = compute.into();
         Ok(Self {
             models: vec![checkpoint.model_as(&config, &compute)?.laid_out_for_decoding()],
             device: compute.device,
-            task: meta.task.clone(),
-            src_text: pipeline(&meta.task.source_lang)?,
-            tgt_text: pipeline(&meta.task.target_lang)?,
+            src_text: pipeline(&languages.source_lang)?,
+            tgt_text: pipeline(&languages.target_lang)?,
+            task: languages,
             src_dict,
             tgt_dict,
         })
@@ -112,12 +118,7 @@ impl TranslationModel {
     ) -> Result<Self> {
         let path = path.as_ref();
         let (src_dict, tgt_dict) = (Arc::clone(data.src_dict()), Arc::clone(data.tgt_dict()));
-        let vocab = Vocab {
-            src: src_dict.len(),
-            tgt: tgt_dict.len(),
-            pad: tgt_dict.pad() as usize,
-            eos: tgt_dict.eos() as usize,
-        };
+        let vocab = translation::dictionaries(&src_dict, &tgt_dict).vocab();
         config.validate(&vocab)?;
         let tensors = read_safetensors(path)?;
         let compute = compute.into();
@@ -126,7 +127,7 @@ impl TranslationModel {
             path: path.to_owned(),
             problem: problem.to_string(),
         })?;
-        let task = TaskInfo {
+        let task = LanguagePair {
             source_lang: data.src_lang().to_owned(),
             target_lang: data.tgt_lang().to_owned(),
         };

@@ -12,6 +12,7 @@ use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, Vocab, load_sta
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
+use burnseq_train::checkpoint::{Dictionaries, SpecialSymbols};
 use burnseq_train::{
     Checkpoint, CriterionConfig, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Objective,
     Observer, Seq2Seq, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord,
@@ -100,6 +101,65 @@ impl TranslationConfig {
     }
 }
 
+/// The languages of a model: what a checkpoint says of its task. A name that is not known is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LanguagePair {
+    /// Source language, the suffix of its files.
+    pub source_lang: String,
+    /// Target language.
+    pub target_lang: String,
+}
+
+/// Name of the task in checkpoints.
+const NAME: &str = "translation";
+
+impl LanguagePair {
+    /// The languages that a checkpoint of `task` translates.
+    ///
+    /// # Errors
+    /// Another task.
+    pub fn of(task: &TaskInfo) -> Result<Self> {
+        if task.name != NAME {
+            return Err(Error::Config(format!(
+                "the model was trained for the task `{}`, not for translation",
+                task.name
+            )));
+        }
+        Ok(Self {
+            source_lang: task.text("source_lang").to_owned(),
+            target_lang: task.text("target_lang").to_owned(),
+        })
+    }
+}
+
+impl From<&LanguagePair> for TaskInfo {
+    fn from(languages: &LanguagePair) -> Self {
+        let fields = [
+            ("source_lang", languages.source_lang.as_str()),
+            ("target_lang", languages.target_lang.as_str()),
+        ];
+        Self::new(NAME, fields)
+    }
+}
+
+/// What a checkpoint says of the dictionaries of sentence pairs, which share the ids of their special symbols.
+pub fn dictionaries(src: &Dictionary, tgt: &Dictionary) -> Dictionaries {
+    Dictionaries {
+        special_symbols: SpecialSymbols {
+            bos: tgt.bos() as usize,
+            pad: tgt.pad() as usize,
+            eos: tgt.eos() as usize,
+            unk: tgt.unk() as usize,
+        },
+        ..Dictionaries::source_and_target(&Vocab {
+            src: src.len(),
+            tgt: tgt.len(),
+            pad: tgt.pad() as usize,
+            eos: tgt.eos() as usize,
+        })
+    }
+}
+
 /// The task on an opened data folder.
 #[derive(Debug, Clone)]
 pub struct TranslationTask {
@@ -132,13 +192,12 @@ impl TranslationTask {
 
     /// Sizes and special ids of the dictionaries.
     pub fn vocab(&self) -> Vocab {
-        let (src, tgt) = (self.dir.src_dict(), self.dir.tgt_dict());
-        Vocab {
-            src: src.len(),
-            tgt: tgt.len(),
-            pad: tgt.pad() as usize,
-            eos: tgt.eos() as usize,
-        }
+        self.dictionaries().vocab()
+    }
+
+    /// The dictionaries of the data.
+    fn dictionaries(&self) -> Dictionaries {
+        dictionaries(self.dir.src_dict(), self.dir.tgt_dict())
     }
 
     /// Opens the sets to learn from and to validate on; `device` says how their batches are padded.
@@ -322,14 +381,14 @@ impl TranslationTask {
     /// # Errors
     /// When a file of the data folder cannot be read.
     pub fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
-        let task = TaskInfo {
+        let languages = LanguagePair {
             source_lang: self.dir.src_lang().to_owned(),
             target_lang: self.dir.tgt_lang().to_owned(),
         };
         Ok(TrainContext {
             model: model.clone(),
-            vocab: self.vocab(),
-            task,
+            dictionaries: self.dictionaries(),
+            task: (&languages).into(),
             task_config: serde_json::to_value(&self.config).expect("plain data is JSON"),
             files: self.files()?,
             importer: Some(Arc::new(FairseqImporter {

@@ -119,9 +119,9 @@ fn the_weights_are_those_of_fairseq_bit_for_bit() {
         assert_eq!(checkpoint.model_tensors().unwrap(), expected);
         let meta = checkpoint.meta();
         assert_eq!(meta.model_config, ModelConfig::Transformer(base()));
-        assert_eq!(meta.vocab, VOCAB);
+        assert_eq!(meta.dictionaries.vocab(), VOCAB);
         assert_eq!(
-            (meta.task.source_lang.as_str(), meta.task.target_lang.as_str()),
+            (meta.task.text("source_lang"), meta.task.text("target_lang")),
             ("de", "en")
         );
         assert!(meta.train_state.is_null() && checkpoint.optimizer_state().unwrap().is_none());
@@ -213,7 +213,7 @@ fn a_checkpoint_survives_the_way_to_fairseq_and_back() {
         assert!(first.file(name).unwrap() == second.file(name).unwrap(), "{name}");
     }
     assert_eq!(first.meta().model_config, second.meta().model_config);
-    assert_eq!(first.meta().vocab, second.meta().vocab);
+    assert_eq!(first.meta().dictionaries, second.meta().dictionaries);
     assert_eq!(first.meta().task, second.meta().task);
     let (first, second): (TrainingRecord, TrainingRecord) = (
         serde_json::from_value(first.meta().train_state.clone()).unwrap(),

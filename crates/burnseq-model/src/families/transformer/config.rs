@@ -210,6 +210,11 @@ impl FamilyConfig for TransformerConfig {
         "decoder_layerdrop",
     ];
 
+    const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
+        &["encoder.embed_tokens.weight"],
+        &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
+    ];
+
     const FEATURES: &'static [Feature] = &[Feature::RecomputedActivations];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
