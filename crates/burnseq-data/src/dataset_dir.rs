@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 
+use crate::dataset::{LanguagePairDataset, PairOptions};
 use crate::dataset_impl::{DatasetImpl, SentenceFile};
 use crate::error::{Error, Result};
-use crate::pair::{LanguagePairDataset, PairOptions};
 use crate::sentences::Sentences;
 
 /// How often a set can be taken in an epoch: it is opened as often.
@@ -207,7 +207,8 @@ impl DatasetDir {
         self.pair_of(&self.path, split).is_some()
     }
 
-    /// Opens a split; without target files it has no target side.
+    /// Opens a split; without target files it has no target side. Special symbols are those of the dictionary, whatever
+    /// `options` say.
     ///
     /// With `combine`, `train1`, `train2`, ... follow `train` as if they were one file.
     ///
@@ -300,6 +301,11 @@ impl DatasetDir {
             });
         }
         let tgt = (!tgt.is_empty()).then(|| Sentences::files(tgt));
+        let options = PairOptions {
+            pad: self.tgt_dict.pad(),
+            eos: self.tgt_dict.eos(),
+            ..options
+        };
         let (src_vocab, tgt_vocab) = (self.src_dict.len(), self.tgt_dict.len());
         LanguagePairDataset::new(Sentences::files(src), tgt, src_vocab, tgt_vocab, options)
     }

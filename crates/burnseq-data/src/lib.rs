@@ -10,7 +10,8 @@
 //! - [`DatasetDir`]: a data folder opened again: languages, splits, dictionaries, subword models.
 //! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's formats.
 //! - [`RawDataset`]: text that becomes ids when it is opened; [`DatasetImpl`] names all formats.
-//! - [`Sentences`], [`LanguagePairDataset`], [`Batch`]: pairs, and the batches padded from them.
+//! - [`Dataset`], [`Batch`]: examples, and the batches padded from them; [`LanguagePairDataset`] and [`PairBatch`] of
+//!   sentence pairs, each side [`Sentences`].
 //! - [`ordered_indices`], [`filter_by_size`], [`batch_by_size`]: which sentences share a batch.
 //! - [`EpochIterator`]: the order of batches in each epoch, resumable at any batch.
 //! - [`prefetch()`]: batches made in the background.
@@ -18,7 +19,7 @@
 //! - [`Mt19937`]: numpy's generator, so that a seed orders the data as it does in fairseq.
 //!
 //! ```
-//! use burnseq_data::{BatchLimits, BatchSettings, LanguagePairDataset, PairOptions, Sentences};
+//! use burnseq_data::{BatchLimits, BatchSettings, Dataset, LanguagePairDataset, PairOptions, Sentences};
 //!
 //! // Ids as a dictionary of ten types gives them; 2 ends a sentence, 1 pads.
 //! let src = Sentences::Memory(vec![vec![4, 5, 2], vec![6, 2]]);
@@ -30,7 +31,7 @@
 //!     skip_too_long: true,
 //!     seed: Some(2),
 //! })?;
-//! let batch = pairs.collate(&plan.batches[0])?;
+//! let batch = pairs.collate(&plan.batches[0], 0)?;
 //! assert_eq!(batch.src_tokens, [4, 5, 2, 1, 6, 2]); // [batch, src_len], left-padded
 //! assert_eq!(batch.prev_output_tokens, [2, 7, 1, 2, 8, 9]); // </s> moved to the front
 //! # Ok::<(), burnseq_data::Error>(())
@@ -38,34 +39,32 @@
 
 mod batching;
 mod binarize;
+mod dataset;
 mod dataset_dir;
 mod dataset_impl;
 mod epoch;
 mod error;
-mod halves;
 mod indexed;
 mod lines;
 mod mt19937;
-mod pair;
 mod parallel;
-mod plan;
 mod prefetch;
 pub mod preprocess;
 mod raw;
-mod resampling;
 mod sentences;
 mod side_writer;
 
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
+pub use dataset::{
+    Batch, BatchPlan, BatchSettings, Dataset, Example, LanguagePairDataset, Padding, PairBatch, PairOptions,
+    PlanStats, Resampling, SideSampler,
+};
 pub use dataset_dir::DatasetDir;
 pub use dataset_impl::{DatasetImpl, SentenceFile};
 pub use epoch::{EpochIterator, EpochOptions, EpochState, Resumed};
 pub use error::{Error, Result};
 pub use indexed::{Dtype, EncodedChunk, IndexedDataset, IndexedWriter, Tokens};
 pub use mt19937::Mt19937;
-pub use pair::{Batch, Example, LanguagePairDataset, PairOptions};
-pub use plan::{BatchPlan, BatchSettings, PlanStats};
 pub use prefetch::{Prefetch, prefetch};
 pub use raw::RawDataset;
-pub use resampling::{Resampling, SideSampler};
 pub use sentences::Sentences;

@@ -67,7 +67,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::pair::{Batch, LanguagePairDataset, PairOptions};
+    use crate::dataset::{Dataset, LanguagePairDataset, PairBatch, PairOptions};
     use crate::sentences::Sentences;
 
     fn pairs(vocab: usize) -> Arc<LanguagePairDataset> {
@@ -76,9 +76,9 @@ mod tests {
         Arc::new(LanguagePairDataset::new(src, None, vocab, 4, options).unwrap())
     }
 
-    fn collate(pairs: &Arc<LanguagePairDataset>) -> impl Fn(&[usize]) -> Result<Batch> + use<> {
+    fn collate(pairs: &Arc<LanguagePairDataset>) -> impl Fn(&[usize]) -> Result<PairBatch> + use<> {
         let pairs = Arc::clone(pairs);
-        move |indices| pairs.collate(indices)
+        move |indices| pairs.collate(indices, 0)
     }
 
     fn batches() -> Vec<Vec<usize>> {
@@ -91,7 +91,7 @@ mod tests {
         let ahead: Vec<_> = prefetch(collate(&dataset), batches(), 3)
             .map(Result::unwrap)
             .collect();
-        let here: Vec<_> = batches().iter().map(|b| dataset.collate(b).unwrap()).collect();
+        let here: Vec<_> = batches().iter().map(|b| dataset.collate(b, 0).unwrap()).collect();
         assert_eq!(ahead, here);
     }
 

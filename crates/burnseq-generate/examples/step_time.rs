@@ -18,7 +18,7 @@ use burnseq_generate::{
     Source,
 };
 use burnseq_model::device::parse_device;
-use burnseq_model::{Dropout, ModelConfig, Stepping, Transformer, Vocab};
+use burnseq_model::{Dropout, Model, ModelConfig, Stepping, Vocab};
 
 /// Steps that are measured, and how many share a line of the table: a multiple of those between two reads.
 const STEPS: usize = 200;
@@ -55,8 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         pad: 1,
         eos: 2,
     };
-    let ModelConfig::Transformer(config) = ModelConfig::from_arch(&arch)?;
-    let model = config.init(&vocab, 1, &device);
+    let model = ModelConfig::from_arch(&arch)?.init(&vocab, 1, &device);
     let start = || {
         let src_tokens = Tensor::<2, Int>::full([batch, SRC_LEN], 7, &device);
         ModelNextToken::new(&model, src_tokens, 1.0, Dropout::off(), stepping)
@@ -146,7 +145,7 @@ fn step_by_step(
 
 /// A model that remembers when each step on its device began.
 struct Timed<'a> {
-    inner: ModelNextToken<'a, Transformer>,
+    inner: ModelNextToken<'a, Model>,
     began: Vec<Instant>,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The parts, from the inside out:
 //! - [`NextToken`] is all that a search knows of a model: log-probabilities of every row's next token, and rows that
-//!   change places. [`ModelNextToken`] gives it to every [`EncoderDecoder`](burnseq_model::EncoderDecoder),
+//!   change places. [`ModelNextToken`] gives it to every [`Stepwise`](burnseq_model::Stepwise) model,
 //!   [`Ensemble`] to several models, [`ShallowFusion`] to models beside a language model.
 //! - [`LogProbs`] holds those of one step on the host, and normalises a row when the search comes to it. A search that
 //!   says which tokens are [`Wanted`] is content with [`SparseLogProbs`], which a GPU chooses itself. Plain beam search
@@ -11,7 +11,8 @@
 //! - A [`Search`] is state: which tokens to feed, what to do with what comes back, whether it is over. [`BatchSearch`]
 //!   is that for all [strategies](search): beam search, with a beam of one greedy search, diverse beams, lexical
 //!   constraints, sampling.
-//! - [`Generator`] takes a batch of [`Source`]s through all of these and returns [`Hypothesis`] lists.
+//! - [`Generator`] takes a batch of [`Source`]s through all of these and returns [`Hypothesis`] lists. It knows no role of
+//!   models; what begins with an encoder-decoder is in `encoder_decoder.rs`.
 //! - [`Scorer`] tells what the same models say to translations that are given, and what they look at: [`Attention`].
 //!
 //! The result of a sentence depends on that sentence alone: not on its batch, its padding or the number of threads.
@@ -34,6 +35,7 @@
 //! ```
 
 mod attention;
+mod encoder_decoder;
 mod ensemble;
 mod error;
 mod fusion;
@@ -54,7 +56,7 @@ pub use attention::Attention;
 pub use ensemble::Ensemble;
 pub use error::GenerateError;
 pub use fusion::ShallowFusion;
-pub use generator::Generator;
+pub use generator::{Generator, Limits};
 pub use hypothesis::Hypothesis;
 pub use log_probs::{LogProbs, Row};
 pub use next_token::{DeviceNextToken, ModelNextToken, NextToken, Predictions};

@@ -1,7 +1,7 @@
 //! What a search knows of a model.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq_model::{Dropout, EncoderDecoder, Stepping};
+use burnseq_model::{Stepping, Stepwise};
 
 use crate::{LogProbs, SparseLogProbs, Wanted, tensor_ops};
 
@@ -71,9 +71,9 @@ impl From<LogProbs> for Predictions {
     }
 }
 
-/// Any encoder-decoder as a [`NextToken`].
+/// Any model that is decoded token by token as a [`NextToken`].
 #[derive(Debug)]
-pub struct ModelNextToken<'a, M: EncoderDecoder> {
+pub struct ModelNextToken<'a, M: Stepwise> {
     model: &'a M,
     state: M::State,
     temperature: f32,
@@ -81,20 +81,19 @@ pub struct ModelNextToken<'a, M: EncoderDecoder> {
     stepping: Stepping,
 }
 
-impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
-    /// Encodes the sources `[batch, src_len]`; one row per sentence. Logits are divided by `temperature`, and `dropout`
-    /// is [off](Dropout::off) unless samples of the model are wanted.
-    pub fn new(
+impl<'a, M: Stepwise> ModelNextToken<'a, M> {
+    /// Continues from `state`, which its role has given the model for this way of `stepping` on `device`. Logits are
+    /// divided by `temperature`.
+    pub fn from_state(
         model: &'a M,
-        src_tokens: Tensor<2, Int>,
+        state: M::State,
         temperature: f64,
-        dropout: Dropout,
+        device: Device,
         stepping: Stepping,
     ) -> Self {
-        let device = src_tokens.device();
         Self {
             model,
-            state: model.start(src_tokens, dropout, stepping),
+            state,
             temperature: temperature as f32,
             device,
             stepping,
@@ -114,7 +113,7 @@ impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
     }
 }
 
-impl<M: EncoderDecoder> NextToken for ModelNextToken<'_, M> {
+impl<M: Stepwise> NextToken for ModelNextToken<'_, M> {
     fn log_probs(&mut self, prev_output_tokens: &[u32]) -> LogProbs {
         let logits = self.step(prev_output_tokens);
         let [_, vocab] = logits.dims();
@@ -147,7 +146,7 @@ impl<M: EncoderDecoder> NextToken for ModelNextToken<'_, M> {
     }
 }
 
-impl<M: EncoderDecoder> DeviceNextToken for ModelNextToken<'_, M> {
+impl<M: Stepwise> DeviceNextToken for ModelNextToken<'_, M> {
     fn device(&self) -> Device {
         self.device.clone()
     }

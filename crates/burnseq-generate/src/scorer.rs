@@ -4,9 +4,9 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{EncoderDecoder, Vocab};
 use rayon::prelude::*;
 
-use crate::generator::{Limits, left_padded};
+use crate::encoder_decoder::left_padded;
 use crate::log_probs::SentenceRows;
-use crate::{Attention, GenerateError, GenerateOptions, Hypothesis, LogProbs, Source};
+use crate::{Attention, GenerateError, GenerateOptions, Hypothesis, Limits, LogProbs, Source};
 
 /// Most logits of one pass (256 MiB), so that a large vocabulary does not fill the memory.
 const MAX_LOGITS: usize = 1 << 26;

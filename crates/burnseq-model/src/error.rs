@@ -21,6 +21,30 @@ pub enum ModelError {
         /// The rule it breaks, with the remedy.
         rule: String,
     },
+    /// A field that the family does not have.
+    #[error("a {family} has no `{field}`")]
+    UnknownField {
+        /// Name of the family.
+        family: &'static str,
+        /// The field.
+        field: String,
+    },
+    /// A field has a value of another type.
+    #[error("{family}: {problem}")]
+    FieldValue {
+        /// Name of the family.
+        family: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The family cannot do what is asked for.
+    #[error("a {family} has no {feature}")]
+    Unsupported {
+        /// Name of the family.
+        family: &'static str,
+        /// What it cannot do.
+        feature: String,
+    },
     /// The configuration describes a far larger model than the weights are of.
     #[error(
         "the model needs {needed} weights, {held} are there\nhint: {}",

@@ -1,12 +1,13 @@
 //! Models of burnseq: batches of token ids in, logits out.
 //!
-//! In order: a [`TransformerConfig`] (chosen by [`ModelConfig::from_arch`], changed by flags) makes a [`Transformer`];
-//! an [`EncoderDecoder`] computes the logits of whole sentences for training and steps through a sentence for decoding;
+//! In order: a [`ModelConfig`] of one of the [`families`] (chosen by [`ModelConfig::from_arch`], changed by flags) makes a
+//! [`Model`], which plays a role: an [`EncoderDecoder`] computes the logits of whole sentences for training, and, being
+//! [`Stepwise`], steps through a sentence for decoding;
 //! [`state_dict`] and [`load_state_dict`] take its weights out and in under fairseq's names and shapes.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use burnseq_model::{Dropout, EncoderDecoder, TransformerConfig, Vocab};
+//! use burnseq_model::{Dropout, EncoderDecoder, FamilyConfig, TransformerConfig, Vocab};
 //!
 //! let device = Device::flex();
 //! let vocab = Vocab { src: 16, tgt: 24, pad: 1, eos: 2 };
@@ -19,29 +20,28 @@
 //! ```
 
 mod compute;
-pub mod config;
 pub mod device;
 mod dropout;
-mod encoder_decoder;
 mod error;
+pub mod families;
 mod init;
 pub mod kernels;
 pub mod layers;
 pub mod ops;
+mod roles;
 #[doc(hidden)]
 pub mod simd;
 mod state_dict;
 mod stepping;
-pub mod transformer;
 mod vocab;
 
 pub use compute::{Compute, Precision, UnknownPrecision};
-pub use config::ModelConfig;
 pub use dropout::{Dropout, DropoutModule, Mask, seed_of};
-pub use encoder_decoder::EncoderDecoder;
 pub use error::ModelError;
+pub use families::transformer::{ActivationFn, Transformer, TransformerConfig};
+pub use families::{FamilyConfig, Feature, Model, ModelConfig, ModelState, Preset};
 pub use init::Init;
+pub use roles::{EncoderDecoder, Stepwise};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};
 pub use stepping::Stepping;
-pub use transformer::{ActivationFn, Transformer, TransformerConfig};
 pub use vocab::Vocab;

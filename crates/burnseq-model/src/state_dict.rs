@@ -11,15 +11,24 @@ use burn::{
 
 use crate::ModelError;
 
+/// Whether a module is named after a variant of an enum, such as the family of a model: names do not tell which.
+fn is_variant(container: &str) -> bool {
+    container.starts_with("Enum:")
+}
+
 /// Name, id and shape of every parameter, in module order; tied parameters once.
 pub fn named_parameters<M: Module>(model: &M) -> Vec<(String, ParamId, Vec<usize>)> {
     struct Names(Vec<String>, Vec<(String, ParamId, Vec<usize>)>);
     impl ModuleVisitor for Names {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.0.push(name.to_owned());
+        fn enter_module(&mut self, name: &str, container: &str) {
+            if !is_variant(container) {
+                self.0.push(name.to_owned());
+            }
         }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.0.pop();
+        fn exit_module(&mut self, _name: &str, container: &str) {
+            if !is_variant(container) {
+                self.0.pop();
+            }
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             self.1
@@ -35,11 +44,15 @@ pub fn named_parameters<M: Module>(model: &M) -> Vec<(String, ParamId, Vec<usize
 pub fn state_dict<M: Module>(model: &M) -> Vec<(String, TensorData)> {
     struct Data(Vec<String>, Vec<(String, TensorData)>);
     impl ModuleVisitor for Data {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.0.push(name.to_owned());
+        fn enter_module(&mut self, name: &str, container: &str) {
+            if !is_variant(container) {
+                self.0.push(name.to_owned());
+            }
         }
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.0.pop();
+        fn exit_module(&mut self, _name: &str, container: &str) {
+            if !is_variant(container) {
+                self.0.pop();
+            }
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             self.1

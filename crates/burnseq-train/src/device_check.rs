@@ -7,10 +7,10 @@ use burn::{
 };
 use burnseq_data::Mt19937;
 use burnseq_model::{
-    Compute, Dropout, EncoderDecoder, Precision, Transformer, TransformerConfig, Vocab, state_dict,
+    Compute, Dropout, EncoderDecoder, Feature, Model, ModelConfig, Precision, Vocab, state_dict,
 };
 
-use crate::criterions::label_smoothed_cross_entropy;
+use crate::losses::label_smoothed_cross_entropy;
 use crate::{Accumulated, OptimizerConfig, Result};
 
 /// Sentences of the batch that is compared; their lengths differ, so that some are padded.
@@ -56,12 +56,13 @@ const GRADIENTS: f64 = 5.0;
 ///
 /// Both start from the same weights and learn from the same batch of random sentences with the same dropout masks. The
 /// update is made from the processor's gradients on both: Adam divides a
-/// gradient by its own size, so that rounding in a tiny one would show in full.
+/// gradient by its own size, so that rounding in a tiny one would show in full. Gradients from recomputed activations are
+/// compared where the family has them.
 ///
 /// # Errors
 /// A configuration that no model can be built from.
 pub fn compare_with_processor(
-    config: &TransformerConfig,
+    config: &ModelConfig,
     vocab: &Vocab,
     compute: &Compute,
     seed: u64,
@@ -93,10 +94,9 @@ pub fn compare_with_processor(
         whole("logits", &found.logits, &expected.logits),
     ];
     let expected_gradients = all(&expected.gradients);
-    for (tensor, gradients) in [
-        ("all gradients", &found.gradients),
-        ("all gradients, activations recomputed", &found.recomputed),
-    ] {
+    let recomputed = found.recomputed.as_ref();
+    let recomputed = recomputed.map(|gradients| ("all gradients, activations recomputed", gradients));
+    for (tensor, gradients) in std::iter::once(("all gradients", &found.gradients)).chain(recomputed) {
         deviations.push(Deviation {
             limit: GRADIENTS * limit,
             ..whole(tensor, &all(gradients), &expected_gradients)
@@ -118,18 +118,18 @@ pub fn compare_with_processor(
 
 /// A model, and what it gives on the batch.
 struct Run {
-    model: Transformer,
+    model: Model,
     logits: Vec<f32>,
     loss: Vec<f32>,
     /// By parameter, in module order.
     gradients: Vec<(String, Vec<f32>)>,
-    /// The same, with `--checkpoint-activations`.
-    recomputed: Vec<(String, Vec<f32>)>,
+    /// The same from recomputed activations, where the family has them.
+    recomputed: Option<Vec<(String, Vec<f32>)>>,
     device: Device,
 }
 
 impl Run {
-    fn new(config: &TransformerConfig, vocab: &Vocab, compute: &Compute, seed: u64) -> Result<Self> {
+    fn new(config: &ModelConfig, vocab: &Vocab, compute: &Compute, seed: u64) -> Result<Self> {
         let model = config.init(vocab, seed, compute).train();
         let device = compute.device.clone().autodiff();
         let [src_tokens, prev_output_tokens, target] = batch(config, vocab, &device);
@@ -151,17 +151,20 @@ impl Run {
             GradientsParams::from_grads(whole.clone().backward(), &model),
         );
 
-        let dropout = Dropout::seeded(seed);
-        let mut recomputed = Accumulated::new();
-        let add = &mut |grads| recomputed.add(&model, grads);
-        let loss = |logits| (loss(logits), ());
-        model.backward_recomputing(src_tokens, prev_output_tokens, &dropout, loss, add);
+        let recomputed = config.has(Feature::RecomputedActivations).then(|| {
+            let dropout = Dropout::seeded(seed);
+            let mut recomputed = Accumulated::new();
+            let add = &mut |grads| recomputed.add(&model, grads);
+            let loss = |logits| (loss(logits), ());
+            model.backward_recomputing(src_tokens, prev_output_tokens, &dropout, loss, add);
+            by_name(recomputed)
+        });
 
         Ok(Self {
             logits: numbers(logits.detach().into_data()),
             loss: numbers(whole.detach().into_data()),
             gradients: by_name(gradients),
-            recomputed: by_name(recomputed),
+            recomputed,
             model,
             device: compute.device.clone().without_autodiff(),
         })
@@ -206,11 +209,10 @@ impl Run {
 
 /// Random sentences: sources, padded on the left, and targets shifted and as they are, padded on the right;
 /// `[SENTENCES, longest]`.
-fn batch(config: &TransformerConfig, vocab: &Vocab, device: &Device) -> [Tensor<2, Int>; 3] {
+fn batch(config: &ModelConfig, vocab: &Vocab, device: &Device) -> [Tensor<2, Int>; 3] {
     let mut random = Mt19937::new(1);
-    let longest = LONGEST
-        .min(config.max_source_positions)
-        .min(config.max_target_positions);
+    let (max_source, max_target) = config.max_positions();
+    let longest = LONGEST.min(max_source).min(max_target);
     let (pad, eos) = (vocab.pad as i64, vocab.eos as i64);
     let first = pad.max(eos) + 1;
     let mut sentence = |types: usize, length: usize| -> Vec<i64> {
@@ -258,6 +260,8 @@ fn relative_error(found: &[f32], expected: &[f32], least: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use burnseq_model::TransformerConfig;
+
     use super::*;
 
     fn deviations(precision: Precision) -> Vec<Deviation> {
@@ -267,7 +271,7 @@ mod tests {
             pad: 1,
             eos: 2,
         };
-        let config = TransformerConfig {
+        let config = ModelConfig::from(TransformerConfig {
             encoder_layers: 2,
             decoder_layers: 2,
             encoder_embed_dim: 32,
@@ -279,7 +283,7 @@ mod tests {
             attention_dropout: 0.1,
             activation_dropout: 0.1,
             ..TransformerConfig::default()
-        };
+        });
         let compute = Compute {
             device: Device::flex(),
             precision,

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use burnseq_model::ModelError;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -64,7 +66,7 @@ pub enum Error {
         /// The file with the weights.
         path: PathBuf,
         /// The tensor, what is wrong with it and the remedy.
-        problem: burnseq_model::ModelError,
+        problem: ModelError,
     },
     /// The state of the optimiser does not fit the model.
     #[error(
@@ -77,7 +79,7 @@ pub enum Error {
     },
     /// The model could not be configured.
     #[error(transparent)]
-    Model(#[from] burnseq_model::ModelError),
+    Model(#[from] ModelError),
     /// The data could not be read or cut into batches.
     #[error(transparent)]
     Data(#[from] burnseq_data::Error),
@@ -121,8 +123,7 @@ pub enum Error {
     },
     /// A sentence does not fit in the memory of its device, even alone.
     #[error(
-        "{sentences} sentence {number} (counted from 0; {src_len} source and {tgt_len} target tokens) does not fit in \
-         the memory of the device\nhint: leave longer ones out with --max-source-positions and --max-target-positions, \
+        "{sentences} sentence {number} (counted from 0; {sizes}) does not fit in the memory of the device\nhint: leave longer ones out with --max-source-positions and --max-target-positions, \
          compute in half precision (--bf16), add --checkpoint-activations, or take a smaller model"
     )]
     SentenceOutOfMemory {
@@ -130,10 +131,8 @@ pub enum Error {
         sentences: String,
         /// Its number in the data, counted from 0.
         number: usize,
-        /// Source tokens.
-        src_len: usize,
-        /// Target tokens.
-        tgt_len: usize,
+        /// Its tokens, in words.
+        sizes: String,
     },
     /// `--max-tokens auto` finds nothing.
     #[error(
@@ -191,9 +190,9 @@ impl Error {
     /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Configs(_) | Self::Model(burnseq_model::ModelError::Config { .. }) => {
-                true
-            }
+            Self::Config(_)
+            | Self::Configs(_)
+            | Self::Model(ModelError::Config { .. } | ModelError::Unsupported { .. }) => true,
             Self::Data(error) => error.is_usage(),
             _ => false,
         }

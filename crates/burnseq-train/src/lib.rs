@@ -2,14 +2,14 @@
 //!
 //! Every part gives the numbers of fairseq. In the order in which an update uses them:
 //!
-//! 1. [`criterions`]: the loss and its gradient's starting point, summed over target tokens;
+//! 1. [`criterions`]: model and batch to a loss, its denominator, and sums for the log; [`losses`] of logits and targets;
 //! 2. [`gradients`]: sum over micro-batches, division by the sample size, global norm, clipping; [`LossScaler`] for half
 //!    precision;
 //! 3. [`lr_scheduler`]: the learning rate of an update, a function of the update number;
 //! 4. [`optim`]: Adam and others, whose state is keyed by parameter names; [`Ema`], a moving average of the weights;
 //! 5. [`checkpoint`]: folders of safetensors and JSON that appear complete or not at all.
 //!
-//! A [`Trainer`] goes through them update after update: it validates ([`validation_loss`], a [`Validator`] for
+//! A [`Trainer`] goes through them update after update: it validates ([`Objective`]: the criterion, and a [`Validator`] for
 //! metrics such as BLEU), saves, resumes, tells its caller what happens ([`Event`], [`log`]) and ends by a [`StopRule`].
 //!
 //! ```
@@ -19,7 +19,7 @@
 //! // Two target tokens, of which the second is padding (id 1), over a vocabulary of four.
 //! let logits = Tensor::<3>::zeros([1, 2, 4], &Device::flex());
 //! let target = Tensor::from_ints([[3, 1]], &Device::flex());
-//! let output = CriterionConfig::default().init()?.forward(logits, target, 1);
+//! let output = CriterionConfig::default().loss()?.forward(logits, target, 1);
 //! assert!((output.loss.into_scalar::<f32>() - 4f32.ln()).abs() < 1e-6);
 //!
 //! let warmup = InverseSqrtConfig { warmup_updates: 4000, warmup_init_lr: None };
@@ -37,6 +37,7 @@ mod error;
 pub mod gradients;
 pub mod log;
 mod loss_scaler;
+pub mod losses;
 pub mod lr_scheduler;
 mod memory_usage;
 pub mod optim;
@@ -47,12 +48,13 @@ mod trainer;
 mod validation;
 
 pub use checkpoint::{Checkpoint, CheckpointContents, CheckpointMeta, Retention, TaskInfo};
-pub use criterions::{Correct, Criterion, CriterionConfig, LossOutput};
+pub use criterions::{Criterion, CriterionConfig, Seq2Seq};
 pub use ema::{Ema, EmaConfig};
 pub use error::{Error, Result};
 pub use gradients::{Accumulated, GradNorm};
-pub use log::{Meters, TrainRecord, UpdateStats, ValidRecord};
+pub use log::{Meters, NamedSums, TrainRecord, UpdateStats, ValidRecord};
 pub use loss_scaler::{LossScaler, LossScalerState, LossScalingConfig};
+pub use losses::{Correct, Loss, LossOutput};
 pub use lr_scheduler::{LrScheduler, LrSchedulerConfig};
 pub use memory_usage::peak_device_memory;
 pub use optim::{Optimizer, OptimizerConfig, OptimizerState};
@@ -64,5 +66,5 @@ pub use trainer::{
     find_max_tokens, find_start, longest_sentences, saved_max_tokens, training_epochs,
 };
 pub use validation::{
-    LossOnly, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError, validation_loss,
+    LossOnly, Objective, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError, validation_sums,
 };

@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData, kind::Basic};
-use burnseq_data::{Batch, PairOptions};
+use burnseq_data::Batch;
 
 use crate::error::{Error, Result};
 
@@ -82,16 +82,16 @@ pub(crate) fn is_intact<M: Module>(model: &M) -> bool {
 
 /// A batch, or a piece of one, and its number within the update.
 #[derive(Debug, Clone)]
-pub(crate) struct Part {
+pub(crate) struct Part<B> {
     /// Counts the batches of the update.
     pub(crate) number: usize,
     /// Which piece of that batch: 1 is the whole, and `2 n` and `2 n + 1` are the halves of `n`.
     pub(crate) piece: u64,
-    pub(crate) batch: Batch,
+    pub(crate) batch: B,
 }
 
-impl Part {
-    pub(crate) fn whole(number: usize, batch: Batch) -> Self {
+impl<B: Batch> Part<B> {
+    pub(crate) fn whole(number: usize, batch: B) -> Self {
         Self {
             number,
             piece: 1,
@@ -100,8 +100,8 @@ impl Part {
     }
 
     /// Both halves; `None` for a single sentence.
-    fn halves(&self, options: &PairOptions) -> Option<[Self; 2]> {
-        let [first, second] = self.batch.halves(options)?;
+    fn halves(&self) -> Option<[Self; 2]> {
+        let [first, second] = self.batch.halves()?;
         let half = |piece, batch| Self {
             number: self.number,
             piece,
@@ -120,8 +120,6 @@ pub struct DeviceMemory {
     device: Device,
     /// What the sentences are, for messages: `training`, or the name of a validation set.
     sentences: String,
-    /// How batches are padded.
-    options: PairOptions,
     /// Places of the smallest batch of several sentences that did not fit.
     too_large: Option<usize>,
     /// What there is to say to the user.
@@ -129,13 +127,12 @@ pub struct DeviceMemory {
 }
 
 impl DeviceMemory {
-    /// Nothing is known yet of `device`, which computes batches padded as `options` say; messages call their sentences
-    /// `sentences`: `training`, or the name of a validation set.
-    pub fn new(device: Device, sentences: &str, options: PairOptions) -> Self {
+    /// Nothing is known yet of `device`; messages call the sentences of its batches `sentences`: `training`, or the name of
+    /// a validation set.
+    pub fn new(device: Device, sentences: &str) -> Self {
         Self {
             device: device.without_autodiff(),
             sentences: sentences.to_owned(),
-            options,
             too_large: None,
             notes: Vec::new(),
         }
@@ -143,7 +140,7 @@ impl DeviceMemory {
 
     /// The same of another device, of which nothing is known.
     pub(crate) fn of(&self, device: &Device) -> Self {
-        Self::new(device.clone(), &self.sentences, self.options.clone())
+        Self::new(device.clone(), &self.sentences)
     }
 
     /// The device, off autodiff.
@@ -166,14 +163,14 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// A single sentence that does not fit.
-    pub fn compute_batch<M: Module, T>(
+    pub fn compute_batch<M: Module, B: Batch, T>(
         &mut self,
         model: &M,
-        batch: Batch,
-        mut compute: impl FnMut(&Batch) -> T,
+        batch: B,
+        mut compute: impl FnMut(&B) -> T,
     ) -> Result<Vec<T>> {
         let mut found = Vec::new();
-        let at_once = |parts: &[Part]| -> Result<Vec<T>, OutOfMemory> {
+        let at_once = |parts: &[Part<B>]| -> Result<Vec<T>, OutOfMemory> {
             Ok(parts.iter().map(|part| compute(&part.batch)).collect())
         };
         self.compute(model, vec![Part::whole(0, batch)], at_once, |pieces| {
@@ -189,11 +186,11 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// A single sentence that does not fit, or a model that was lost in an update that did not fit.
-    pub(crate) fn compute<M: Module, T>(
+    pub(crate) fn compute<M: Module, B: Batch, T>(
         &mut self,
         model: &M,
-        parts: Vec<Part>,
-        mut at_once: impl FnMut(&[Part]) -> Result<T, OutOfMemory>,
+        parts: Vec<Part<B>>,
+        mut at_once: impl FnMut(&[Part<B>]) -> Result<T, OutOfMemory>,
         mut add: impl FnMut(T),
     ) -> Result<()> {
         let parts = self.halved_beforehand(parts);
@@ -210,10 +207,10 @@ impl DeviceMemory {
         Ok(())
     }
 
-    fn one_by_one<T>(
+    fn one_by_one<B: Batch, T>(
         &mut self,
-        parts: Vec<Part>,
-        mut compute: impl FnMut(&[Part]) -> Result<T, OutOfMemory>,
+        parts: Vec<Part<B>>,
+        mut compute: impl FnMut(&[Part<B>]) -> Result<T, OutOfMemory>,
         mut add: impl FnMut(T),
     ) -> Result<()> {
         // Which of several parts did not fit is not known; of one it is.
@@ -235,25 +232,23 @@ impl DeviceMemory {
     }
 
     /// The halves of a part that does not fit, which is remembered.
-    fn halves(&mut self, part: &Part) -> Result<[Part; 2]> {
+    fn halves<B: Batch>(&mut self, part: &Part<B>) -> Result<[Part<B>; 2]> {
         let batch = &part.batch;
-        let Some(halves) = part.halves(&self.options) else {
+        let Some(halves) = part.halves() else {
             return Err(Error::SentenceOutOfMemory {
                 sentences: self.sentences.clone(),
-                number: batch.ids[0],
-                src_len: batch.src_lengths[0],
-                tgt_len: batch.tgt_lengths.first().copied().unwrap_or(0),
+                number: batch.ids()[0],
+                sizes: batch.row_sizes(0),
             });
         };
         if !self.is_too_large(batch) {
             self.too_large = Some(batch.places());
             self.notes.push(format!(
-                "out of memory: a batch of {} {} sentences x {} source x {} target tokens ({} with padding) is computed in \
-                 two halves, and so are later ones of that size",
-                batch.batch,
+                "out of memory: a batch of {} {} sentences x {} ({} with padding) is computed in two halves, and so are \
+                 later ones of that size",
+                batch.nsentences(),
                 self.sentences,
-                batch.src_len,
-                batch.tgt_len,
+                batch.widths(),
                 batch.places()
             ));
         }
@@ -261,16 +256,16 @@ impl DeviceMemory {
     }
 
     /// Whether a batch is as large as one that did not fit.
-    fn is_too_large(&self, batch: &Batch) -> bool {
-        batch.batch > 1 && self.too_large.is_some_and(|places| batch.places() >= places)
+    fn is_too_large(&self, batch: &impl Batch) -> bool {
+        batch.nsentences() > 1 && self.too_large.is_some_and(|places| batch.places() >= places)
     }
 
     /// The parts, those in halves that are as large as one that did not fit.
-    fn halved_beforehand(&self, parts: Vec<Part>) -> Vec<Part> {
+    fn halved_beforehand<B: Batch>(&self, parts: Vec<Part<B>>) -> Vec<Part<B>> {
         let mut fitting = Vec::new();
         let mut left = VecDeque::from(parts);
         while let Some(part) = left.pop_front() {
-            let halves = self.is_too_large(&part.batch).then(|| part.halves(&self.options));
+            let halves = self.is_too_large(&part.batch).then(|| part.halves());
             if let Some([first, second]) = halves.flatten() {
                 left.push_front(second);
                 left.push_front(first);
@@ -292,32 +287,36 @@ pub(crate) fn free(device: &Device) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burnseq_data::{LanguagePairDataset, Sentences};
+    use burnseq_data::{Dataset, LanguagePairDataset, PairBatch, PairOptions, Sentences};
 
     /// Number and piece of each part that was computed, as often as it was, and the notes.
     type Computed = (Vec<(usize, u64)>, Vec<String>);
 
     fn memory() -> DeviceMemory {
-        DeviceMemory::new(Device::flex(), "training", PairOptions::default())
+        DeviceMemory::new(Device::flex(), "training")
     }
 
     /// Batches of sentences of these lengths.
-    fn parts(batches: &[&[usize]]) -> Vec<Part> {
+    fn parts(batches: &[&[usize]]) -> Vec<Part<PairBatch>> {
         let part = |(number, lengths): (usize, &&[usize])| {
             let side = || Sentences::Memory(lengths.iter().map(|&length| vec![2; length]).collect());
             let pairs = LanguagePairDataset::new(side(), Some(side()), 9, 9, PairOptions::default()).unwrap();
             let all: Vec<usize> = (0..lengths.len()).collect();
-            Part::whole(number, pairs.collate(&all).unwrap())
+            Part::whole(number, pairs.collate(&all, 0).unwrap())
         };
         batches.iter().enumerate().map(part).collect()
     }
 
     /// Computes parts on a device that holds `places`; those tried and those computed.
-    fn compute(memory: &mut DeviceMemory, places: usize, parts: Vec<Part>) -> Result<(Computed, usize)> {
+    fn compute(
+        memory: &mut DeviceMemory,
+        places: usize,
+        parts: Vec<Part<PairBatch>>,
+    ) -> Result<(Computed, usize)> {
         #[derive(Module, Debug)]
         struct Nothing {}
         let (mut computed, mut tried) = (Vec::new(), 0);
-        let at_once = |parts: &[Part]| {
+        let at_once = |parts: &[Part<PairBatch>]| {
             tried += 1;
             let needed: usize = parts.iter().map(|part| part.batch.places()).sum();
             assert!(needed <= places, "{}{needed} bytes", MESSAGES[0]);
@@ -378,16 +377,10 @@ mod tests {
     #[test]
     fn a_single_sentence_that_does_not_fit_is_named() {
         let error = compute(&mut memory(), 17, parts(&[&[2, 9, 3]])).unwrap_err();
-        let Error::SentenceOutOfMemory {
-            number,
-            src_len,
-            tgt_len,
-            ..
-        } = error
-        else {
+        let Error::SentenceOutOfMemory { number, sizes, .. } = &error else {
             panic!("{error}")
         };
-        assert_eq!((number, src_len, tgt_len), (1, 9, 9));
+        assert_eq!((*number, sizes.as_str()), (1, "9 source and 9 target tokens"));
         let text = error.to_string();
         assert!(text.contains("training sentence 1") && text.contains("9 source and 9 target tokens"));
     }

@@ -3,38 +3,41 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_data::{Batch, BatchSettings, LanguagePairDataset, prefetch};
-use burnseq_model::{Dropout, EncoderDecoder};
+use burn::module::Module;
+use burnseq_data::{BatchSettings, Dataset, prefetch};
+use burnseq_model::Dropout;
 
-use crate::criterions::Criterion;
-use crate::error::Result;
-use crate::log::{Meters, Tally, UpdateStats};
+use crate::criterions::{Criterion, PassContext};
+use crate::error::{Error, Result};
+use crate::log::{Meters, Tally, UpdateStats, ValidRecord};
 use crate::out_of_memory::{DeviceMemory, OutOfMemory, Part};
-use crate::trainer::DatasetConfig;
+use crate::trainer::{DatasetConfig, Event, Observer};
 
 /// Batches that are made ahead of the device.
 const AHEAD: usize = 4;
 
-/// A named set of pairs to validate on, cut into batches.
-#[derive(Debug, Clone)]
-pub struct ValidSet {
+/// Validation sets are not drawn anew: their batches are those of the data as it is stored.
+const AS_STORED: u32 = 0;
+
+/// A named set of examples to validate on, cut into batches.
+#[derive(Debug)]
+pub struct ValidSet<D> {
     /// Name, such as `valid`.
     pub name: String,
-    /// The pairs.
-    pub dataset: Arc<LanguagePairDataset>,
-    /// Sentence numbers of each batch.
+    /// The examples.
+    pub dataset: Arc<D>,
+    /// Numbers of the examples of each batch.
     pub batches: Vec<Vec<usize>>,
 }
 
-impl ValidSet {
+impl<D: Dataset> ValidSet<D> {
     /// Cuts a set into batches, of which the first `max_steps` are kept.
     ///
     /// # Errors
     /// A sentence that is longer than `max_positions` or does not fit a batch, unless such are left out.
     pub fn new(
         name: String,
-        dataset: Arc<LanguagePairDataset>,
+        dataset: Arc<D>,
         config: &DatasetConfig,
         max_steps: Option<usize>,
         max_positions: (usize, usize),
@@ -82,8 +85,8 @@ pub struct ValidationMetrics {
 /// Error of a [`Validator`].
 pub type ValidatorError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Metrics beside the loss that a task computes, such as BLEU by beam search.
-pub trait Validator<M> {
+/// Metrics beside those of the criterion that a task computes, such as BLEU by beam search.
+pub trait Validator<M, D> {
     /// Names of the metrics.
     fn metrics(&self) -> Vec<&'static str>;
 
@@ -91,53 +94,99 @@ pub trait Validator<M> {
     ///
     /// # Errors
     /// Whatever goes wrong; the run ends with it.
-    fn evaluate(&mut self, model: &M, set: &ValidSet) -> Result<ValidationMetrics, ValidatorError>;
+    fn evaluate(&mut self, model: &M, set: &ValidSet<D>) -> Result<ValidationMetrics, ValidatorError>;
 }
 
-/// No metric beside the loss.
+/// No metric beside those of the criterion.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LossOnly;
 
-impl<M> Validator<M> for LossOnly {
+impl<M, D> Validator<M, D> for LossOnly {
     fn metrics(&self) -> Vec<&'static str> {
         Vec::new()
     }
 
-    fn evaluate(&mut self, _model: &M, _set: &ValidSet) -> Result<ValidationMetrics, ValidatorError> {
+    fn evaluate(&mut self, _model: &M, _set: &ValidSet<D>) -> Result<ValidationMetrics, ValidatorError> {
         Ok(ValidationMetrics::default())
     }
 }
 
-/// Sums of the loss over all sentences of a set; every sentence counts, the last batch too.
+/// What a model is trained for, and judged by.
+pub struct Objective<M, D: Dataset> {
+    /// What is minimised.
+    pub criterion: Arc<dyn Criterion<M, D::Batch>>,
+    /// What is measured beside it.
+    pub validator: Box<dyn Validator<M, D>>,
+}
+
+impl<M: Module, D: Dataset> Objective<M, D> {
+    /// Computes all metrics on a validation set, and tells what there is to tell but the record itself. `model` is off the
+    /// autodiff device, on that of `memory`; `epoch` and `num_updates` say how far its training has come.
+    ///
+    /// # Errors
+    /// When a sentence holds a token that is not in the dictionary, or does not fit in memory; those of the validator.
+    pub fn validate(
+        &mut self,
+        model: &M,
+        set: &ValidSet<D>,
+        memory: &mut DeviceMemory,
+        (epoch, num_updates): (u32, u64),
+        observe: Observer<'_>,
+    ) -> Result<ValidRecord> {
+        observe(Event::Validating { subset: &set.name });
+        let meters = validation_sums(model, &*self.criterion, set, memory)?;
+        for note in memory.take_notes() {
+            observe(Event::Note(&note));
+        }
+        let found = self.validator.evaluate(model, set).map_err(Error::Validator)?;
+        for note in &found.notes {
+            observe(Event::Note(note));
+        }
+        for sample in &found.samples {
+            observe(Event::Sample(sample));
+        }
+        Ok(ValidRecord {
+            epoch,
+            subset: set.name.clone(),
+            num_updates,
+            measures: self.criterion.measures(&meters),
+            meters,
+            metrics: found.values,
+            best: None,
+        })
+    }
+}
+
+/// Sums of the criterion over all examples of a set; every one counts, the last batch too.
 ///
-/// `model` is off the autodiff device, on that of `memory`; `sentence_avg` makes the loss one per sentence. A batch that
-/// does not fit in memory is computed in parts, and noted in `memory`.
+/// `model` is off the autodiff device, on that of `memory`. A batch that does not fit in memory is computed in parts, and
+/// noted in `memory`.
 ///
 /// # Errors
 /// When a sentence holds a token that is not in the dictionary, or does not fit in memory.
-pub fn validation_loss<M: EncoderDecoder>(
+pub fn validation_sums<M: Module, D: Dataset>(
     model: &M,
-    criterion: &Criterion,
-    pad: usize,
-    set: &ValidSet,
+    criterion: &dyn Criterion<M, D::Batch>,
+    set: &ValidSet<D>,
     memory: &mut DeviceMemory,
-    sentence_avg: bool,
 ) -> Result<Meters> {
     let device = memory.device().clone();
-    let at_once = |parts: &[Part]| -> Result<Tally, OutOfMemory> {
+    let dropout = Dropout::off();
+    let pass = PassContext {
+        dropout: &dropout,
+        device: &device,
+    };
+    let at_once = |parts: &[Part<D::Batch>]| -> Result<Tally, OutOfMemory> {
         let mut tally = Tally::default();
         for Part { batch, .. } in parts {
-            let tensors = BatchTensors::new(batch, &device);
-            let logits = model.forward(tensors.src_tokens, tensors.prev_output_tokens, &Dropout::off());
-            let output = criterion.forward(logits, tensors.target, pad);
-            tally.add_batch(batch);
-            tally.add_losses(vec![[output.loss, output.nll_loss]])?;
-            tally.add_correct(output.correct.into_iter().collect())?;
+            let output = criterion.forward(model, batch, pass);
+            tally.add_batch(batch, output.sample_size);
+            tally.add_sums(vec![(output.loss, output.sums)])?;
         }
         Ok(tally)
     };
     let dataset = Arc::clone(&set.dataset);
-    let collate = move |indices: &[usize]| dataset.collate(indices);
+    let collate = move |indices: &[usize]| dataset.collate(indices, AS_STORED);
     let mut batches = prefetch(collate, set.batches.clone(), AHEAD);
     let started = Instant::now();
     let mut tallies = Vec::with_capacity(set.batches.len());
@@ -153,38 +202,7 @@ pub fn validation_loss<M: EncoderDecoder>(
     let seconds = started.elapsed().as_secs_f64() / tallies.len().max(1) as f64;
     let mut meters = Meters::default();
     for stats in tallies {
-        meters.add(&UpdateStats {
-            sample_size: if sentence_avg {
-                stats.nsentences
-            } else {
-                stats.ntokens
-            },
-            seconds,
-            ..stats
-        });
+        meters.add(&UpdateStats { seconds, ..stats });
     }
     Ok(meters)
-}
-
-/// The ids of a batch on a device.
-pub(crate) struct BatchTensors {
-    /// `[batch, src_len]`
-    pub(crate) src_tokens: Tensor<2, Int>,
-    /// `[batch, tgt_len]`
-    pub(crate) prev_output_tokens: Tensor<2, Int>,
-    /// `[batch, tgt_len]`
-    pub(crate) target: Tensor<2, Int>,
-}
-
-impl BatchTensors {
-    pub(crate) fn new(batch: &Batch, device: &Device) -> Self {
-        let tensor = |ids: &[i64], width: usize| {
-            Tensor::<2, Int>::from_data(TensorData::new(ids.to_vec(), [batch.batch, width]), device)
-        };
-        Self {
-            src_tokens: tensor(&batch.src_tokens, batch.src_len),
-            prev_output_tokens: tensor(&batch.prev_output_tokens, batch.tgt_len),
-            target: tensor(&batch.target, batch.tgt_len),
-        }
-    }
 }

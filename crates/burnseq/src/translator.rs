@@ -25,12 +25,12 @@ use crate::error::Result;
 /// # let dict = text::Dictionary::from_counts(&counts, 0, None, 8);
 /// # let vocab = model::Vocab { src: dict.len(), tgt: dict.len(), pad: 1, eos: 2 };
 /// # let config = model::ModelConfig::from_arch("transformer_tiny")?;
-/// # let model::ModelConfig::Transformer(tiny) = &config;
-/// # let weights = model::state_dict(&tiny.init(&vocab, 1, &burnseq::burn::tensor::Device::flex()));
-/// # let task = train::TaskInfo { source_lang: "de".into(), target_lang: "en".into() };
+/// # let weights = model::state_dict(&config.init(&vocab, 1, &burnseq::burn::tensor::Device::flex()));
+/// # let task = train::TaskInfo::new("translation", [("source_lang", "de"), ("target_lang", "en")]);
+/// # let dictionaries = train::checkpoint::Dictionaries::source_and_target(&vocab);
 /// # let dict_file = dict.to_string().into_bytes();
 /// # train::checkpoint::save(dir.path(), &["checkpoint_best"], &train::CheckpointContents {
-/// #     model_config: &config, vocab, task: &task, train_state: Default::default(), model: &weights,
+/// #     model_config: &config, dictionaries: &dictionaries, task: &task, train_state: Default::default(), model: &weights,
 /// #     raw_model: None, optimizer: None,
 /// #     files: &[("dict.src.txt".into(), dict_file.clone()), ("dict.tgt.txt".into(), dict_file)],
 /// # })?;

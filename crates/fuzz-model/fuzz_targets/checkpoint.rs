@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burnseq::burn::tensor::Device;
-use burnseq::model::{ModelConfig, TransformerConfig, Vocab, state_dict};
-use burnseq::train::checkpoint::{Checkpoint, CheckpointContents, save};
+use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::train::checkpoint::{Checkpoint, CheckpointContents, Dictionaries, save};
 use burnseq::train::{OptimizerConfig, TaskInfo};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
@@ -105,11 +105,8 @@ impl Sound {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let contents = CheckpointContents {
             model_config: &ModelConfig::Transformer(config),
-            vocab,
-            task: &TaskInfo {
-                source_lang: "de".to_owned(),
-                target_lang: "en".to_owned(),
-            },
+            dictionaries: &Dictionaries::source_and_target(&vocab),
+            task: &TaskInfo::new("translation", [("source_lang", "de"), ("target_lang", "en")]),
             train_state: json!({"num_updates": 3}),
             model: &weights,
             raw_model: Some(&weights),

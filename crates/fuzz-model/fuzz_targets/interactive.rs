@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
-use burnseq::model::{TransformerConfig, Vocab};
+use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
+use burnseq::tasks::translation::LanguagePair;
 use burnseq::text::{Counts, Dictionary, LineReader, TextFiles, TextPipeline, TextSettings};
-use burnseq::train::TaskInfo;
 use burnseq_cli::interactive::{GRAMMAR, InteractiveArgs, answer};
 use libfuzzer_sys::fuzz_target;
 
@@ -111,9 +111,9 @@ fn model() -> TranslationModel {
     let pipeline = || TextPipeline::new(settings.clone(), &TextFiles::new()).expect("no file is needed");
     let device = Device::flex();
     TranslationModel {
-        models: vec![config.init(&vocab, 1, &device)],
+        models: vec![config.init(&vocab, 1, &device).into()],
         device,
-        task: TaskInfo {
+        task: LanguagePair {
             source_lang: "de".to_owned(),
             target_lang: "en".to_owned(),
         },

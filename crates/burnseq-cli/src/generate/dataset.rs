@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::{Context, Result, anyhow};
 use burnseq::decode::{Decoded, ScoreKeeper, TranslationModel, decode_batches};
-use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, PairOptions};
+use burnseq_data::{BatchLimits, BatchSettings, Dataset, DatasetDir, LanguagePairDataset, PairOptions};
 use burnseq_generate::{Generator, Hypothesis, Scorer, Source};
 use burnseq_text::write_atomically;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use burnseq::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
+use burnseq::tasks::translation::{LanguagePair, SRC_DICT_FILE, TGT_DICT_FILE};
 use burnseq_data::preprocess::PreprocessConfig;
 use burnseq_train::Checkpoint;
 
@@ -15,7 +15,7 @@ use crate::exit::{coded, usage};
 /// A checkpoint that cannot be read; other languages than it translates.
 pub(super) fn apply(path: &Path, config: &mut PreprocessConfig) -> Result<()> {
     let checkpoint = Checkpoint::open(path).map_err(coded)?;
-    let task = &checkpoint.meta().task;
+    let task = LanguagePair::of(&checkpoint.meta().task).map_err(coded)?;
     for (flag, given, saved) in [
         ("--source-lang", &mut config.source_lang, &task.source_lang),
         ("--target-lang", &mut config.target_lang, &task.target_lang),

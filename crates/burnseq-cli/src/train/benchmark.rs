@@ -10,10 +10,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
-use burnseq_data::{LanguagePairDataset, Mt19937, PairOptions, Sentences};
-use burnseq_model::{ModelConfig, TransformerConfig, Vocab};
+use burnseq_data::{Dataset, LanguagePairDataset, Mt19937, PairOptions, Sentences};
+use burnseq_model::{ModelConfig, Vocab};
+use burnseq_train::checkpoint::Dictionaries;
 use burnseq_train::{
-    Event, Interrupt, LossOnly, StopRule, TaskInfo, TrainContext, TrainData, Trainer, peak_device_memory,
+    Event, Interrupt, LossOnly, Objective, Seq2Seq, StopRule, TaskInfo, TrainContext, TrainData, Trainer,
+    peak_device_memory,
 };
 use flate2::read::GzDecoder;
 use serde_json::json;
@@ -26,7 +28,6 @@ use crate::memory;
 
 /// First id that is no special symbol.
 const FIRST_WORD: u32 = 4;
-const EOS: u32 = 2;
 
 /// Times `updates` updates and prints the result; `auto_max_tokens` asks for the largest batches that fit.
 ///
@@ -51,6 +52,8 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     config.log_interval = 0;
     let options = PairOptions {
         required_seq_len_multiple: config.dataset.seq_len_multiple(&compute.device),
+        pad: vocab.pad as u32,
+        eos: vocab.eos as u32,
         ..PairOptions::default()
     };
     let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;
@@ -78,30 +81,31 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     let max_tokens = config.dataset.max_tokens;
     let data = TrainData {
         train: Arc::clone(&pairs),
-        resampling: None,
         valid: Vec::new(),
     };
     let context = TrainContext {
         model: request.model.clone(),
-        task: TaskInfo {
-            source_lang: "src".to_owned(),
-            target_lang: "tgt".to_owned(),
-        },
+        dictionaries: Dictionaries::source_and_target(&vocab),
+        task: TaskInfo::new("translation", [("source_lang", "src"), ("target_lang", "tgt")]),
         task_config: serde_json::Value::Null,
         files: Vec::new(),
         importer: None,
     };
-    let ModelConfig::Transformer(transformer) = &request.model;
-    let model = transformer.init(&vocab, u64::from(config.seed), &compute);
+    let model = request.model.init(&vocab, u64::from(config.seed), &compute);
     let replicas = request
         .compute
         .open_replicas(&compute.device, config.distributed_world_size)?;
+    let criterion = Seq2Seq::new(&config.criterion, vocab.pad, config.optimization.sentence_avg)?;
+    let objective = Objective {
+        criterion: Arc::new(criterion),
+        validator: Box::new(LossOnly),
+    };
     let mut trainer = Trainer::new(
         config,
         context,
         model,
         data,
-        Box::new(LossOnly),
+        objective,
         &compute.device,
         Interrupt::default(),
     )?
@@ -136,7 +140,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
                 start = end;
             }
             // The record sums over the epoch; the difference to the one before is the last update.
-            let (sum, count) = (record.meters.loss, record.meters.sample_size as f64);
+            let (sum, count) = (record.meters.sums.get("loss"), record.meters.sample_size as f64);
             let (sum_before, count_before) = if count > loss.1 { loss } else { (0.0, 0.0) };
             last_loss = (sum - sum_before) / (count - count_before);
             loss = (sum, count);
@@ -144,6 +148,8 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     })?;
     let seconds = (end - start).as_secs_f64();
     let (device_memory, host_memory) = (peak_device_memory(&compute.device), peak_host_memory());
+    let tflops = flops(&request.model, &vocab, &pairs, &batches)
+        .map(|flops| (flops / seconds / 1e12 * 1e3).round() / 1e3);
     let rate = |count: usize, digits: i32| {
         let scale = 10_f64.powi(digits);
         (count as f64 / seconds * scale).round() / scale
@@ -164,7 +170,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
         "updates_per_s": rate(updates, 3),
         "tgt_tokens_per_s": rate(stats.tgt_tokens, 1),
         "src_tgt_tokens_per_s": rate(stats.src_tokens + stats.tgt_tokens, 1),
-        "tflops": (flops(transformer, &vocab, &pairs, &batches) / seconds / 1e12 * 1e3).round() / 1e3,
+        "tflops": tflops,
         "padding": (stats.padding_share() * 1e4).round() / 1e4,
         "last_loss": (last_loss * 1e4).round() / 1e4,
         // The memory of the GPU where there is one, as in the yardstick; with what Burn keeps for reuse.
@@ -202,28 +208,15 @@ fn read_batches(path: &Path, sentences: usize) -> Result<Vec<Vec<usize>>> {
     Ok(batches)
 }
 
-/// Multiplications and additions in the matrix products of forward and backward passes, padding included.
-///
-/// A backward pass has twice the products of a forward pass.
+/// See [`ModelConfig::training_flops`]; `None` where the family does not count them.
 fn flops(
-    config: &TransformerConfig,
+    config: &ModelConfig,
     vocab: &Vocab,
     pairs: &LanguagePairDataset,
     batches: &[Vec<usize>],
-) -> f64 {
-    let (enc, dec) = (config.encoder_embed_dim, config.decoder_embed_dim);
-    let of_batch = |[rows, src_len, tgt_len]: [usize; 3]| {
-        let (src, tgt) = (rows * src_len, rows * tgt_len);
-        // Queries, keys, values, output and feed-forward; scores and weighted sums.
-        let encoder =
-            src * (4 * enc * enc + 2 * enc * config.encoder_ffn_embed_dim) + 2 * src * src_len * enc;
-        let decoder = tgt * (6 * dec * dec + 2 * dec * config.decoder_ffn_embed_dim)
-            + 2 * src * enc * dec
-            + 2 * tgt * (tgt_len + src_len) * dec;
-        let output = tgt * dec * vocab.tgt;
-        3.0 * 2.0 * (config.encoder_layers * encoder + config.decoder_layers * decoder + output) as f64
-    };
-    batches.iter().map(|batch| of_batch(pairs.shape(batch))).sum()
+) -> Option<f64> {
+    let of_batch = |batch: &Vec<usize>| config.training_flops(vocab, pairs.shape(batch));
+    batches.iter().map(of_batch).sum()
 }
 
 /// Sentence lengths of a fairseq mmap `.idx`, compressed or not.
@@ -267,13 +260,13 @@ fn random_pairs(
     options: PairOptions,
 ) -> Result<LanguagePairDataset> {
     let mut rng = Mt19937::new(1);
-    let mut side = |lengths: &[usize], vocab: usize| {
-        let words = vocab as u32 - FIRST_WORD;
+    let mut side = |lengths: &[usize], types: usize| {
+        let words = types as u32 - FIRST_WORD;
         let mut sentence = |length: usize| {
             let mut tokens: Vec<u32> = (1..length)
                 .map(|_| FIRST_WORD + rng.interval(u64::from(words - 1)) as u32)
                 .collect();
-            tokens.push(EOS);
+            tokens.push(vocab.eos as u32);
             tokens
         };
         Sentences::Memory(lengths.iter().map(|&length| sentence(length)).collect())

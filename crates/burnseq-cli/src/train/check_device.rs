@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use anyhow::{Context, Result, bail};
-use burnseq_model::ModelConfig;
 use burnseq_train::device_check::compare_with_processor;
 
 use super::args::BenchmarkArgs;
@@ -20,9 +19,8 @@ pub(super) fn run(args: &BenchmarkArgs, request: &Request) -> Result<()> {
     let vocab = args.vocab();
     request.model.validate(&vocab).map_err(usage)?;
     memory::check_model(&request.model, &vocab, &compute)?;
-    let ModelConfig::Transformer(config) = &request.model;
     let seed = u64::from(request.train.seed);
-    let deviations = compare_with_processor(config, &vocab, &compute, seed).map_err(coded)?;
+    let deviations = compare_with_processor(&request.model, &vocab, &compute, seed).map_err(coded)?;
     let mut out = std::io::stdout().lock();
     for deviation in &deviations {
         writeln!(out, "{:.2e}  {}", deviation.relative_error, deviation.tensor)

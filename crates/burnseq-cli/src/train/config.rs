@@ -87,7 +87,7 @@ impl Request {
             ..
         } = file;
 
-        args.model.overlay(&mut model, arch.or(file_arch.as_deref()));
+        problems.take(args.model.overlay(&mut model, arch.or(file_arch.as_deref())));
         if let Some(seed) = run.seed {
             train.seed = seed;
         }
@@ -178,6 +178,7 @@ fn model_of_start(config: &CheckpointConfig) -> Result<Option<(PathBuf, ModelCon
 mod tests {
     use super::*;
     use burnseq_train::{LossScalingConfig, OptimizationConfig, OptimizerConfig, StopRule};
+    use serde_json::json;
 
     use crate::train::GRAMMAR;
 
@@ -263,10 +264,16 @@ mod tests {
             "--maximize-best-checkpoint-metric",
         ];
         let request = of_words(args).unwrap();
-        let ModelConfig::Transformer(model) = &request.model;
+        let model = request.model.fields();
         // The decoder of the base model follows the encoder.
-        assert_eq!((model.decoder_embed_dim, model.decoder_ffn_embed_dim), (256, 512));
-        assert_eq!((model.activation_dropout, model.decoder_layers), (0.2, 6));
+        assert_eq!(
+            (&model["decoder_embed_dim"], &model["decoder_ffn_embed_dim"]),
+            (&json!(256), &json!(512))
+        );
+        assert_eq!(
+            (&model["activation_dropout"], &model["decoder_layers"]),
+            (&json!(0.2), &json!(6))
+        );
         let OptimizerConfig::Adam(adam) = &request.train.optimizer else {
             panic!("{:?}", request.train.optimizer)
         };
@@ -291,13 +298,20 @@ mod tests {
     #[test]
     fn a_recipe_gives_way_to_flags_and_arch_to_the_model_of_the_recipe() {
         let recipe = request("--recipe iwslt14_de_en").unwrap();
-        let ModelConfig::Transformer(model) = &recipe.model;
-        assert_eq!((model.dropout, model.encoder_ffn_embed_dim), (0.3, 1024));
-        assert!(model.share_decoder_input_output_embed && recipe.task.eval_bleu.is_some());
+        let model = recipe.model.fields();
+        assert_eq!(
+            (&model["dropout"], &model["encoder_ffn_embed_dim"]),
+            (&json!(0.3), &json!(1024))
+        );
+        assert_eq!(model["share_decoder_input_output_embed"], true);
+        assert!(recipe.task.eval_bleu.is_some());
 
         let changed = request("--recipe iwslt14_de_en --dropout 0.2 --lr 1e-3 --max-update 7 other").unwrap();
-        let ModelConfig::Transformer(model) = &changed.model;
-        assert_eq!((model.dropout, model.encoder_ffn_embed_dim), (0.2, 1024));
+        let model = changed.model.fields();
+        assert_eq!(
+            (&model["dropout"], &model["encoder_ffn_embed_dim"]),
+            (&json!(0.2), &json!(1024))
+        );
         assert_eq!(changed.train.optimization.lr, [1e-3]);
         assert_eq!(changed.train.lr_scheduler, recipe.train.lr_scheduler);
         assert_eq!(changed.task.data, std::path::Path::new("other"));

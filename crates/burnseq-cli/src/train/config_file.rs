@@ -136,9 +136,7 @@ impl ConfigFile {
             return preset(arch);
         }
         let preset = preset(self.arch.as_deref().unwrap_or(default_arch))?;
-        let Value::Object(mut fields) = serde_json::to_value(&preset)? else {
-            unreachable!("a model's configuration is a JSON object");
-        };
+        let mut fields = preset.fields();
         fields.extend(self.model.clone());
         section("model", Value::Object(fields))
     }
@@ -273,12 +271,14 @@ mod tests {
                 ..StopRule::default()
             }
         );
-        let ModelConfig::Transformer(model) = file.model(None, "transformer").unwrap();
-        assert_eq!((model.dropout, model.encoder_layers), (0.3, 2));
-        let ModelConfig::Transformer(model) = file.model(Some("transformer"), "transformer").unwrap();
+        let sizes = |arch| {
+            let fields = file.model(arch, "transformer").unwrap().fields();
+            ["dropout", "encoder_layers"].map(|field| fields[field].clone())
+        };
+        assert_eq!(sizes(None), [json!(0.3), json!(2)]);
         assert_eq!(
-            (model.dropout, model.encoder_layers),
-            (0.1, 6),
+            sizes(Some("transformer")),
+            [json!(0.1), json!(6)],
             "--arch replaces the model"
         );
     }

@@ -2,7 +2,7 @@
 //! `--strict-fairseq-defaults`.
 
 use burnseq_model::{Compute, Precision};
-use burnseq_train::criterions::CrossEntropyConfig;
+use burnseq_train::losses::CrossEntropyConfig;
 use burnseq_train::lr_scheduler::{FixedConfig, TriStageConfig};
 use burnseq_train::optim::AdamConfig;
 use burnseq_train::{

@@ -5,13 +5,16 @@
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
-use burnseq_data::LanguagePairDataset;
+use burnseq_data::{Dataset, LanguagePairDataset};
 use burnseq_model::{Compute, ModelConfig, Vocab};
 use burnseq_text::write_atomically;
-use burnseq_train::{FoundMaxTokens, TrainConfig, find_max_tokens, longest_sentences, saved_max_tokens};
+use burnseq_train::{
+    FoundMaxTokens, Seq2Seq, TrainConfig, find_max_tokens, longest_sentences, saved_max_tokens,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -111,9 +114,17 @@ impl Search<'_> {
             return Ok(max_tokens);
         }
         say("note: --max-tokens auto: trying how large batches may be");
-        let ModelConfig::Transformer(transformer) = self.model;
-        let init = || transformer.init(self.vocab, u64::from(config.seed), self.compute);
-        let found = find_max_tokens(init, self.data, config, &self.compute.device)?;
+        let init = || self.model.init(self.vocab, u64::from(config.seed), self.compute);
+        let sentence_avg = config.optimization.sentence_avg;
+        let criterion = Seq2Seq::new(&config.criterion, self.vocab.pad, sentence_avg)?;
+        let found = find_max_tokens(
+            init,
+            Arc::new(criterion),
+            self.data,
+            self.model.max_positions(),
+            config,
+            &self.compute.device,
+        )?;
         known.insert(key, found.max_tokens);
         let kept = match cache.map(|cache| known.write(cache)) {
             Some(Ok(())) => String::new(),
@@ -262,7 +273,7 @@ mod tests {
         let path = folder.path().join("max-tokens.json");
         let side = || Sentences::Memory((0..64).map(|n| [vec![5; n % 7], vec![2]].concat()).collect());
         let data = LanguagePairDataset::new(side(), Some(side()), 9, 9, PairOptions::default()).unwrap();
-        let model = ModelConfig::Transformer(TransformerConfig {
+        let model = ModelConfig::from(TransformerConfig {
             encoder_embed_dim: 4,
             decoder_embed_dim: 4,
             encoder_ffn_embed_dim: 4,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use burn::tensor::{Device, TensorData};
-use burnseq::model::{ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
 use burnseq::text::Dictionary;
 use burnseq::train::{TaskInfo, checkpoint};
 use tempfile::TempDir;
@@ -97,11 +97,8 @@ pub fn save_model(dir: &Path, name: &str, factor: f32) {
     }
     let contents = checkpoint::CheckpointContents {
         model_config: &ModelConfig::Transformer(tiny()),
-        vocab,
-        task: &TaskInfo {
-            source_lang: "de".to_owned(),
-            target_lang: "en".to_owned(),
-        },
+        dictionaries: &checkpoint::Dictionaries::source_and_target(&vocab),
+        task: &TaskInfo::new("translation", [("source_lang", "de"), ("target_lang", "en")]),
         train_state: serde_json::Value::Null,
         model: &weights,
         raw_model: None,

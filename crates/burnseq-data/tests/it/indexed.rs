@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use burnseq_data::{
-    Dtype, EncodedChunk, IndexedDataset, IndexedWriter, LanguagePairDataset, PairOptions, Sentences,
+    Batch, Dataset, Dtype, EncodedChunk, IndexedDataset, IndexedWriter, LanguagePairDataset, PairOptions,
+    Sentences,
 };
 
 use crate::shared::{numbers, shared, shared_json};
@@ -426,7 +427,7 @@ fn batches_equal_those_of_fairseq() {
         let pairs = LanguagePairDataset::new(src, Some(tgt), 504, 504, PairOptions::default()).unwrap();
         let mut indices = ids.clone();
         indices.sort_unstable();
-        let batch = pairs.collate(&indices).unwrap();
+        let batch = pairs.collate(&indices, 0).unwrap();
         let flat = |key: &str| rows(key).flatten().map(|id| id as i64).collect::<Vec<_>>();
         // Rows of equal source length keep the order of `indices`.
 
@@ -436,6 +437,6 @@ fn batches_equal_those_of_fairseq() {
         assert_eq!(batch.prev_output_tokens, flat("prev_output_tokens"));
         assert_eq!(batch.target, flat("target"));
         assert_eq!(batch.ntokens as u64, golden["ntokens"].as_u64().unwrap());
-        assert_eq!(batch.nsentences as u64, golden["nsentences"].as_u64().unwrap());
+        assert_eq!(batch.nsentences() as u64, golden["nsentences"].as_u64().unwrap());
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use burnseq_data::preprocess::{PreprocessConfig, Report, preprocess};
-use burnseq_data::{DatasetDir, DatasetImpl, IndexedDataset, PairOptions};
+use burnseq_data::{Dataset, DatasetDir, DatasetImpl, IndexedDataset, PairOptions};
 
 use crate::corpus::Corpus;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig, Report, TokenizerKind, preprocess};
-use burnseq_data::{DatasetDir, DatasetImpl, PairOptions};
+use burnseq_data::{Dataset, DatasetDir, DatasetImpl, PairOptions};
 use burnseq_text::{Normalization, SubwordSettings, TextSettings, Tokenizer};
 use tempfile::TempDir;
 

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, TensorData};
-use burnseq_data::{BatchLimits, BatchSettings, DatasetDir, LanguagePairDataset, PairOptions};
+use burnseq_data::{BatchLimits, BatchSettings, Dataset, DatasetDir, LanguagePairDataset, PairOptions};
 use burnseq_generate::{GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_metrics::TokenisedBleu;
-use burnseq_model::{EncoderDecoder, Transformer, TransformerConfig, Vocab, load_state_dict};
+use burnseq_model::{
+    EncoderDecoder, FamilyConfig, Stepwise, Transformer, TransformerConfig, Vocab, load_state_dict,
+};
 use burnseq_testing::larger;
 use burnseq_text::{RemoveBpe, UnkStyle};
 

@@ -6,8 +6,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use burnseq_generate::{ConstraintOrder, GenerateError, GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_model::{
-    Compute, Dropout, EncoderDecoder, Precision, Transformer, TransformerConfig, Vocab, load_state_dict,
-    state_dict,
+    Compute, Dropout, EncoderDecoder, FamilyConfig, Precision, Transformer, TransformerConfig, Vocab,
+    load_state_dict, state_dict,
 };
 
 pub const VOCAB: Vocab = Vocab {

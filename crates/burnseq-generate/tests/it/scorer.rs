@@ -1,6 +1,7 @@
 //! Forced scores and attentions: those that fairseq printed, and those of the search.
 
 use burn::tensor::Device;
+use burnseq_data::Dataset;
 use burnseq_generate::{GenerateError, GenerateOptions, Generator, Hypothesis, Scorer, Source};
 
 use super::golden::{Golden, folder};

@@ -8,8 +8,8 @@ use std::{
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{
-    ActivationFn, Dropout, EncoderDecoder, Transformer, TransformerConfig, Vocab, layers::sinusoids,
-    load_state_dict,
+    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, Vocab,
+    layers::sinusoids, load_state_dict,
 };
 use burnseq_testing::largest_difference;
 use safetensors::{Dtype, SafeTensors};

@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_model::{
-    Dropout, DropoutModule, EncoderDecoder, ModelConfig, Stepping, Transformer, TransformerConfig, Vocab,
+    Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig,
+    Vocab,
 };
 
 const VOCAB: Vocab = Vocab {
@@ -15,7 +16,9 @@ const VOCAB: Vocab = Vocab {
 const STEPPINGS: [Stepping; 2] = [Stepping::Processor, Stepping::Device];
 
 fn tiny(change: impl FnOnce(&mut TransformerConfig)) -> Transformer {
-    let ModelConfig::Transformer(mut config) = ModelConfig::from_arch("transformer_tiny").unwrap();
+    let mut presets = TransformerConfig::ARCHS.iter();
+    let (_, preset) = presets.find(|(name, _)| *name == "transformer_tiny").unwrap();
+    let mut config = preset();
     change(&mut config);
     config.init(&VOCAB, 7, &Device::flex())
 }

@@ -273,8 +273,8 @@ fn write(checkpoints: &[Checkpoint], model: &[(String, TensorData)], output: &Pa
     }
     let contents = CheckpointContents {
         model_config: &meta.model_config,
-        vocab: meta.vocab,
         task: &meta.task,
+        dictionaries: &meta.dictionaries,
         train_state,
         model,
         raw_model: None,
@@ -297,13 +297,16 @@ fn is_tensors(name: &str) -> bool {
 fn check_alike(first: &Checkpoint, other: &Checkpoint) -> Result<()> {
     let (ours, theirs) = (first.meta(), other.meta());
     let mut different = compare::differences(&ours.model_config, &theirs.model_config);
-    if ours.vocab != theirs.vocab {
+    let (our_vocab, their_vocab) = (ours.dictionaries.vocab(), theirs.dictionaries.vocab());
+    if our_vocab != their_vocab {
         different.push(format!(
             "dictionaries of {} and {} types there, {} and {} here",
-            ours.vocab.src, ours.vocab.tgt, theirs.vocab.src, theirs.vocab.tgt
+            our_vocab.src, our_vocab.tgt, their_vocab.src, their_vocab.tgt
         ));
     }
-    if ours.task != theirs.task {
+    if ours.task.name != theirs.task.name {
+        different.push("another task".to_owned());
+    } else if ours.task != theirs.task {
         different.push("other languages".to_owned());
     }
     let (ours, theirs) = (text_of(first)?, text_of(other)?);

@@ -3,7 +3,7 @@
 //! ```text
 //! checkpoints/                  the save folder of a run
 //!   checkpoint_last/            a checkpoint
-//!     checkpoint.json           configuration, dictionary sizes, training state, checksums
+//!     checkpoint.json           configurations of model and task, dictionaries, training state, checksums
 //!     model.safetensors         weights under fairseq's names and shapes; PyTorch opens it
 //!     optimizer.safetensors     moments of Adam; only needed to continue
 //!     raw.safetensors           the weights themselves where `model` is their moving average; only needed to continue
@@ -38,8 +38,7 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{Compute, ModelConfig, ModelError, Transformer, Vocab};
-use serde::Deserialize;
+use burnseq_model::{Compute, Model, ModelConfig, ModelError};
 
 use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
@@ -47,7 +46,9 @@ use crate::{Error, OptimizerState, Result};
 pub use folder::recover;
 pub(crate) use folder::{Temporary, lock_for_run, temporary_in};
 pub use importer::{ImportScope, Importer};
-pub use meta::{CheckpointMeta, FORMAT_VERSION, FileInfo, TaskInfo};
+pub use meta::{
+    CheckpointMeta, Dictionaries, DictionaryInfo, FORMAT_VERSION, FileInfo, SpecialSymbols, TaskInfo,
+};
 pub use retention::Retention;
 pub(crate) use retention::Standing;
 
@@ -67,8 +68,8 @@ const DAMAGED: &str = "hint: the checkpoint is damaged; use another one, or copy
 pub struct CheckpointContents<'a> {
     /// The complete model configuration.
     pub model_config: &'a ModelConfig,
-    /// Sizes and special ids of the dictionaries.
-    pub vocab: Vocab,
+    /// What the model reads and writes; their files are among `files`.
+    pub dictionaries: &'a Dictionaries,
     /// What the model was trained for.
     pub task: &'a TaskInfo,
     /// State of the training run; null when there is none.
@@ -127,8 +128,8 @@ pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> R
         format_version: FORMAT_VERSION,
         burnseq_version: env!("CARGO_PKG_VERSION").to_owned(),
         model_config: contents.model_config.clone(),
-        vocab: contents.vocab,
         task: contents.task.clone(),
+        dictionaries: contents.dictionaries.clone(),
         train_state: contents.train_state.clone(),
         files: staging.files().clone(),
     };
@@ -163,8 +164,9 @@ impl Checkpoint {
         let folder = find(path)?;
         let meta_path = folder.join(META_FILE);
         let json = read(&meta_path)?;
-        let meta = parse_meta(&json).map_err(|problem| refusal(&meta_path, problem))?;
-        if let Err(error) = meta.model_config.validate(&meta.vocab) {
+        let meta = meta::parse(&json, |problem| format!("{problem}\n{DAMAGED}"))
+            .map_err(|problem| refusal(&meta_path, problem))?;
+        if let Err(error) = meta.model_config.validate(&meta.dictionaries.vocab()) {
             return Err(refusal(&meta_path, format!("{error}\n{DAMAGED}")));
         }
         let checkpoint = Self { folder, meta };
@@ -250,7 +252,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// See [`Self::model_tensors`]; a tensor that is missing, superfluous or of another shape.
-    pub fn model(&self, device: &Device) -> Result<Transformer> {
+    pub fn model(&self, device: &Device) -> Result<Model> {
         self.model_as(&self.meta.model_config, device)
     }
 
@@ -258,11 +260,10 @@ impl Checkpoint {
     ///
     /// # Errors
     /// See [`Self::model`].
-    pub fn model_as(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<Transformer> {
-        let ModelConfig::Transformer(config) = config;
+    pub fn model_as(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<Model> {
         let tensors = self.model_tensors()?;
         config
-            .load(&self.meta.vocab, &tensors, compute)
+            .load(&self.meta.dictionaries.vocab(), &tensors, compute)
             .map_err(|problem| self.misfit(problem))
     }
 
@@ -334,24 +335,6 @@ impl Checkpoint {
             format!("is missing\n{DAMAGED}"),
         ))
     }
-}
-
-/// Reads `checkpoint.json`; the version comes first, so that an unknown one is named as such.
-fn parse_meta(json: &[u8]) -> Result<CheckpointMeta, String> {
-    #[derive(Deserialize)]
-    struct Version {
-        format_version: u32,
-    }
-    let damaged = |error: serde_json::Error| format!("{error}\n{DAMAGED}");
-    let Version { format_version } = serde_json::from_slice(json).map_err(damaged)?;
-    if format_version != FORMAT_VERSION {
-        return Err(format!(
-            "checkpoint format {format_version} is unknown; burnseq {} reads format {FORMAT_VERSION}\n\
-             hint: use the version of burnseq that wrote it",
-            env!("CARGO_PKG_VERSION")
-        ));
-    }
-    serde_json::from_slice(json).map_err(damaged)
 }
 
 /// The folder meant by `path`.

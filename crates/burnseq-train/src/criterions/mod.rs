@@ -1,56 +1,108 @@
-//! Criterions: logits and target -> loss, summed over the target tokens that are not padding.
+//! Criterions, in fairseq's full sense: model and batch -> loss, sample size, and sums for the log.
 //!
-//! The sums are in nats. The trainer divides the gradient by the sample size of the whole update, and
-//! the logs by the token count and by ln 2.
+//! A criterion is all that the trainer knows of a task. Functions of logits and targets are [`losses`](crate::losses), which
+//! criterions use. A new criterion is a file here; what it sums has names, so that logs and checkpoints need no new field.
 
-mod cross_entropy;
-mod label_smoothed_cross_entropy;
+mod seq2seq;
 
-use burn::tensor::{Int, Tensor};
+use std::fmt::Debug;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Int, Tensor};
+use burnseq_model::Dropout;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::log::{Measure, Meters};
+use crate::losses::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig, Loss};
 
-pub use cross_entropy::{CrossEntropy, CrossEntropyConfig};
-pub use label_smoothed_cross_entropy::{
-    LabelSmoothedCrossEntropy, LabelSmoothedCrossEntropyConfig, label_smoothed_cross_entropy,
-};
+pub use seq2seq::Seq2Seq;
 
-/// Loss of a batch.
+/// The sum that is minimised, among the named sums of every criterion.
+pub const LOSS: &str = "loss";
+
+/// What a model is trained for, on batches of type `B`.
+pub trait Criterion<M: Module, B>: Debug + Send + Sync {
+    /// Forward pass of a batch.
+    fn forward(&self, model: &M, batch: &B, pass: PassContext<'_>) -> CriterionOutput;
+
+    /// Forward and backward pass of a batch: `add` gets the gradients of the loss times `scale`, of some parameters at a
+    /// time. The output is off autodiff.
+    fn backward(
+        &self,
+        model: &M,
+        batch: &B,
+        pass: PassContext<'_>,
+        scale: f64,
+        add: &mut dyn FnMut(GradientsParams),
+    ) -> CriterionOutput {
+        let output = self.forward(model, batch, pass);
+        let loss = scaled(output.loss.clone(), scale);
+        let output = output.without_autodiff();
+        add(GradientsParams::from_grads(loss.backward(), model));
+        output
+    }
+
+    /// [`backward`](Self::backward) with recomputed activations, where the criterion and the model know how; the trainer
+    /// asks only models that have [`Feature::RecomputedActivations`](burnseq_model::Feature::RecomputedActivations).
+    fn backward_recomputing(
+        &self,
+        model: &M,
+        batch: &B,
+        pass: PassContext<'_>,
+        scale: f64,
+        add: &mut dyn FnMut(GradientsParams),
+    ) -> CriterionOutput {
+        self.backward(model, batch, pass, scale, add)
+    }
+
+    /// What the log shows of the sums of some batches, in order.
+    fn measures(&self, meters: &Meters) -> Vec<Measure>;
+}
+
+/// Where and how a pass is computed.
+#[derive(Debug, Clone, Copy)]
+pub struct PassContext<'a> {
+    /// Masks; [off](Dropout::off) in validation.
+    pub dropout: &'a Dropout,
+    /// The device of the model, on autodiff or off it as the model is.
+    pub device: &'a Device,
+}
+
+/// What a criterion finds for a batch.
 #[derive(Debug, Clone)]
-pub struct LossOutput {
-    /// What is minimised, in nats, summed over the target tokens that are not padding; differentiable. `[1]`
+pub struct CriterionOutput {
+    /// What is minimised: a sum, differentiable. `[1]`
     pub loss: Tensor<1>,
-    /// Negative log-likelihood of the same tokens, in nats; carries no gradient. `[1]`
-    pub nll_loss: Tensor<1>,
-    /// How many of these tokens the model ranks first, where that is counted.
-    pub correct: Option<Correct>,
+    /// What the gradient, and the loss in the log, are divided by: tokens, sentences, masked tokens.
+    pub sample_size: usize,
+    /// Further sums, by name; off autodiff.
+    pub sums: BatchSums,
 }
 
-/// Target tokens that the model ranks first, given those before them.
-#[derive(Debug, Clone)]
-pub struct Correct {
-    /// Tokens ranked first. `[1]`
-    pub n_correct: Tensor<1, Int>,
-    /// All tokens that are not padding. `[1]`
-    pub total: Tensor<1, Int>,
-}
-
-impl Correct {
-    /// Counts, off the tape.
-    ///
-    /// # Shapes
-    /// - `logits`: `[batch, tgt_len, vocab]`
-    /// - `target`: `[batch, tgt_len]`
-    fn count(logits: Tensor<3>, target: Tensor<2, Int>, pad: usize) -> Self {
-        let first: Tensor<2, Int> = logits.detach().inner().argmax(2).squeeze_dim(2); // [batch, tgt_len]
-        let counts = target.clone().not_equal_elem(pad as i64).int();
-        let hits = first.equal(target).int() * counts.clone();
+impl CriterionOutput {
+    /// The same without the graph of the loss.
+    pub fn without_autodiff(self) -> Self {
         Self {
-            n_correct: hits.sum(),
-            total: counts.sum(),
+            loss: self.loss.without_autodiff(),
+            ..self
         }
     }
+}
+
+/// Named sums of a batch, beside its loss, on the device.
+#[derive(Debug, Clone, Default)]
+pub struct BatchSums {
+    /// Sums of numbers, each `[1]`.
+    pub values: Vec<(&'static str, Tensor<1>)>,
+    /// Counts, each `[1]`.
+    pub counts: Vec<(&'static str, Tensor<1, Int>)>,
+}
+
+/// The loss times a factor.
+fn scaled(loss: Tensor<1>, scale: f64) -> Tensor<1> {
+    if scale == 1.0 { loss } else { loss * scale }
 }
 
 /// What `--criterion` chooses.
@@ -90,39 +142,16 @@ impl CriterionConfig {
         }
     }
 
-    /// The criterion of this configuration.
+    /// The loss of this configuration.
     ///
     /// # Errors
     /// See [`Self::validate`].
-    pub fn init(&self) -> Result<Criterion> {
+    pub fn loss(&self) -> Result<Loss> {
         self.validate()?;
         Ok(match self {
-            Self::LabelSmoothedCrossEntropy(config) => Criterion::LabelSmoothedCrossEntropy(config.init()),
-            Self::CrossEntropy(config) => Criterion::CrossEntropy(config.init()),
+            Self::LabelSmoothedCrossEntropy(config) => Loss::LabelSmoothedCrossEntropy(config.init()),
+            Self::CrossEntropy(config) => Loss::CrossEntropy(config.init()),
         })
-    }
-}
-
-/// A criterion, ready for use.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Criterion {
-    /// Cross entropy against smoothed targets.
-    LabelSmoothedCrossEntropy(LabelSmoothedCrossEntropy),
-    /// Cross entropy.
-    CrossEntropy(CrossEntropy),
-}
-
-impl Criterion {
-    /// Loss of a batch; target tokens equal to `pad` do not count.
-    ///
-    /// # Shapes
-    /// - `logits`: `[batch, tgt_len, vocab]`
-    /// - `target`: `[batch, tgt_len]`
-    pub fn forward(&self, logits: Tensor<3>, target: Tensor<2, Int>, pad: usize) -> LossOutput {
-        match self {
-            Self::LabelSmoothedCrossEntropy(criterion) => criterion.forward(logits, target, pad),
-            Self::CrossEntropy(criterion) => criterion.forward(logits, target, pad),
-        }
     }
 }
 

@@ -1,23 +1,20 @@
 //! Sums over updates, from which the averages of a log line are made. They are saved with every
 //! checkpoint, so that the averages of a resumed run continue.
 
-use std::f64::consts::LN_2;
-
 use burn::tensor::Tensor;
 use burnseq_data::Batch;
 use serde::{Deserialize, Serialize};
 
-use crate::criterions::Correct;
+use super::NamedSums;
+use crate::criterions::{BatchSums, LOSS};
 use crate::out_of_memory::OutOfMemory;
 use crate::readback::Readback;
 
 /// What one update reports.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct UpdateStats {
-    /// Training loss in nats, summed over what `sample_size` counts.
-    pub loss: f64,
-    /// Negative log-likelihood in nats, summed over the target tokens.
-    pub nll_loss: f64,
+    /// Sums of the criterion, `loss` among them.
+    pub sums: NamedSums,
     /// Target tokens, padding excluded.
     pub ntokens: usize,
     /// Source tokens, padding excluded.
@@ -26,65 +23,77 @@ pub struct UpdateStats {
     pub places: usize,
     /// Sentences.
     pub nsentences: usize,
-    /// Denominator of the gradient: target tokens, or sentences with `--sentence-avg`.
+    /// Denominator of the gradient, as the criterion says.
     pub sample_size: usize,
     /// Global gradient norm before clipping.
     pub gnorm: f64,
     /// Whether the gradient was clipped.
     pub clipped: bool,
-    /// Target tokens that the model ranks first, of `counted` ones.
-    pub n_correct: usize,
-    /// Target tokens for which that was found out; 0 without `--report-accuracy`.
-    pub counted: usize,
     /// Learning rate of the next update.
     pub lr: f64,
     /// Seconds the update took, waiting for its batches included.
     pub seconds: f64,
 }
 
-/// What batches add up to; their losses may still be on the way from the device.
+/// What batches add up to; their sums may still be on the way from the device.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
-    /// Without losses and counts of [`Correct`].
+    /// Without the sums of the criterion.
     stats: UpdateStats,
-    /// `loss` and `nll_loss` of one batch after the other.
-    losses: Vec<Readback>,
-    /// What [`Correct`] counts of one batch after the other.
-    correct: Vec<Readback>,
+    /// Sums of some batches, one after the other.
+    sums: Vec<Reading>,
+}
+
+/// Numbers that are read from a device together, and their names.
+#[derive(Debug)]
+struct Reading {
+    names: Vec<&'static str>,
+    numbers: Readback,
+}
+
+impl Reading {
+    fn iter(&self) -> impl Iterator<Item = (&'static str, f64)> {
+        self.names
+            .iter()
+            .copied()
+            .zip(self.numbers.numbers().iter().copied())
+    }
 }
 
 impl Tally {
-    /// Takes in the size of a batch.
-    pub(crate) fn add_batch(&mut self, batch: &Batch) {
-        self.stats.ntokens += batch.ntokens;
+    /// Takes in the size of a batch; its gradient is divided by `sample_size`.
+    pub(crate) fn add_batch(&mut self, batch: &impl Batch, sample_size: usize) {
+        self.stats.ntokens += batch.ntokens();
         self.stats.src_ntokens += batch.src_ntokens();
         self.stats.places += batch.places();
-        self.stats.nsentences += batch.nsentences;
+        self.stats.nsentences += batch.nsentences();
+        self.stats.sample_size += sample_size;
     }
 
-    /// Takes in `loss` and `nll_loss` of batches, each `[1]`, which are read from their device together.
+    /// Takes in the losses `[1]` and further sums of batches, which are read from their device together.
     ///
     /// # Errors
     /// When a batch did not fit in memory.
-    pub(crate) fn add_losses(&mut self, losses: Vec<[Tensor<1>; 2]>) -> Result<(), OutOfMemory> {
-        if !losses.is_empty() {
-            let losses = Tensor::cat(losses.into_iter().flatten().collect(), 0);
-            self.losses.push(Readback::start(losses)?);
+    pub(crate) fn add_sums(&mut self, sums: Vec<(Tensor<1>, BatchSums)>) -> Result<(), OutOfMemory> {
+        let (mut values, mut counts) = (Vec::new(), Vec::new());
+        for (loss, sums) in sums {
+            values.push((LOSS, loss));
+            values.extend(sums.values);
+            counts.extend(sums.counts);
         }
-        Ok(())
-    }
-
-    /// Takes in how many target tokens of batches are ranked first.
-    ///
-    /// # Errors
-    /// When a batch did not fit in memory.
-    pub(crate) fn add_correct(&mut self, correct: Vec<Correct>) -> Result<(), OutOfMemory> {
-        if !correct.is_empty() {
-            let counts = correct
-                .into_iter()
-                .flat_map(|correct| [correct.n_correct, correct.total]);
-            self.correct
-                .push(Readback::start(Tensor::cat(counts.collect(), 0))?);
+        if !values.is_empty() {
+            let (names, values) = values.into_iter().unzip();
+            self.sums.push(Reading {
+                names,
+                numbers: Readback::start(Tensor::cat(values, 0))?,
+            });
+        }
+        if !counts.is_empty() {
+            let (names, counts) = counts.into_iter().unzip();
+            self.sums.push(Reading {
+                names,
+                numbers: Readback::start(Tensor::cat(counts, 0))?,
+            });
         }
         Ok(())
     }
@@ -95,8 +104,8 @@ impl Tally {
         self.stats.src_ntokens += share.stats.src_ntokens;
         self.stats.places += share.stats.places;
         self.stats.nsentences += share.stats.nsentences;
-        self.losses.extend(share.losses);
-        self.correct.extend(share.correct);
+        self.stats.sample_size += share.stats.sample_size;
+        self.sums.extend(share.sums);
     }
 
     /// What is known without reading from the device.
@@ -106,44 +115,26 @@ impl Tally {
 
     /// The loss; waits for the device.
     pub(crate) fn loss(&self) -> f64 {
-        let losses = self
-            .losses
-            .iter()
-            .flat_map(|losses| losses.numbers().as_chunks().0);
-        losses.map(|[loss, _nll_loss]| loss).sum()
+        let sums = self.sums.iter().flat_map(Reading::iter);
+        sums.filter(|(name, _)| *name == LOSS).map(|(_, loss)| loss).sum()
     }
 
     /// The sums; waits for the device.
     pub(crate) fn read(self) -> UpdateStats {
         let mut stats = self.stats;
-        for [loss, nll_loss] in self
-            .losses
-            .iter()
-            .flat_map(|losses| losses.numbers().as_chunks().0)
-        {
-            stats.loss += loss;
-            stats.nll_loss += nll_loss;
-        }
-        for [n_correct, total] in self
-            .correct
-            .iter()
-            .flat_map(|counts| counts.numbers().as_chunks().0)
-        {
-            stats.n_correct += *n_correct as usize;
-            stats.counted += *total as usize;
+        for (name, value) in self.sums.iter().flat_map(Reading::iter) {
+            stats.sums.add(name, value);
         }
         stats
     }
 }
 
 /// Sums over the updates of an interval or an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Meters {
-    /// Summed loss, nats.
-    pub loss: f64,
-    /// Summed negative log-likelihood, nats.
-    pub nll_loss: f64,
+    /// Sums of the criterion, `loss` among them.
+    #[serde(flatten)]
+    pub sums: NamedSums,
     /// Target tokens.
     pub ntokens: usize,
     /// Source tokens.
@@ -165,12 +156,6 @@ pub struct Meters {
     /// Updates that were skipped because their loss or gradient was not finite; no other sum has them.
     #[serde(default)]
     pub skipped: usize,
-    /// Target tokens that the model ranks first, of `counted` ones.
-    #[serde(default)]
-    pub n_correct: usize,
-    /// Target tokens for which that was found out.
-    #[serde(default)]
-    pub counted: usize,
     /// Learning rate after the last update.
     pub lr: f64,
     /// Seconds spent in updates, skipped ones included.
@@ -180,8 +165,7 @@ pub struct Meters {
 impl Meters {
     /// Takes in one update.
     pub fn add(&mut self, update: &UpdateStats) {
-        self.loss += update.loss;
-        self.nll_loss += update.nll_loss;
+        self.sums.add_all(&update.sums);
         self.ntokens += update.ntokens;
         self.src_ntokens += update.src_ntokens;
         self.places += update.places;
@@ -190,8 +174,6 @@ impl Meters {
         self.updates += 1;
         self.gnorm += update.gnorm;
         self.clipped += usize::from(update.clipped);
-        self.n_correct += update.n_correct;
-        self.counted += update.counted;
         self.lr = update.lr;
         self.seconds += update.seconds;
     }
@@ -207,19 +189,14 @@ impl Meters {
         self.updates == 0
     }
 
-    /// Loss in bits per target token (per sentence with `--sentence-avg`).
-    pub fn loss_bits(&self) -> f64 {
-        ratio(self.loss, self.sample_size as f64) / LN_2
+    /// The sum of that name, divided by the denominators of the gradient.
+    pub fn per_sample(&self, sum: &str) -> f64 {
+        ratio(self.sums.get(sum), self.sample_size as f64)
     }
 
-    /// Negative log-likelihood in bits per target token.
-    pub fn nll_bits(&self) -> f64 {
-        ratio(self.nll_loss, self.ntokens as f64) / LN_2
-    }
-
-    /// Target tokens that the model ranks first, in percent, where they were counted.
-    pub fn accuracy(&self) -> Option<f64> {
-        (self.counted > 0).then(|| 100.0 * ratio(self.n_correct as f64, self.counted as f64))
+    /// The sum of that name per target token.
+    pub fn per_token(&self, sum: &str) -> f64 {
+        ratio(self.sums.get(sum), self.ntokens as f64)
     }
 
     /// Target tokens per second.
@@ -270,8 +247,7 @@ mod tests {
 
     fn update(loss: f64, tokens: usize, gnorm: f64) -> UpdateStats {
         UpdateStats {
-            loss,
-            nll_loss: loss / 2.0,
+            sums: [(LOSS, loss), ("nll_loss", loss / 2.0)].into(),
             ntokens: tokens,
             src_ntokens: tokens,
             places: 5 * tokens / 2,
@@ -279,8 +255,6 @@ mod tests {
             sample_size: tokens,
             gnorm,
             clipped: gnorm > 1.0,
-            n_correct: tokens / 4,
-            counted: tokens,
             lr: 1e-3,
             seconds: 0.5,
         }
@@ -289,17 +263,18 @@ mod tests {
     #[test]
     fn averages_are_weighted_as_in_fairseq() {
         let mut meters = Meters::default();
-        meters.add(&update(8.0 * LN_2, 4, 0.5));
-        meters.add(&update(4.0 * LN_2, 8, 2.0));
-        // 12 bits over 12 tokens.
-        assert!((meters.loss_bits() - 1.0).abs() < 1e-12);
-        assert!((meters.nll_bits() - 0.5).abs() < 1e-12);
+        meters.add(&update(8.0, 4, 0.5));
+        meters.add(&update(4.0, 8, 2.0));
+        // 12 nats over 12 tokens.
+        assert_eq!(
+            (meters.per_sample(LOSS), meters.per_token("nll_loss")),
+            (1.0, 0.5)
+        );
         assert_eq!(
             (meters.wps(), meters.ups(), meters.wpb(), meters.bsz()),
             (12.0, 2.0, 6.0, 3.0)
         );
         assert_eq!((meters.mean_gnorm(), meters.clip_percent()), (1.25, 50.0));
-        assert_eq!(meters.accuracy(), Some(25.0));
         // 24 tokens of both sides on 30 places.
         assert_eq!(meters.padding_percent(), 20.0);
     }
@@ -307,11 +282,14 @@ mod tests {
     #[test]
     fn a_skipped_update_only_costs_time() {
         let mut meters = Meters::default();
-        meters.add(&update(8.0 * LN_2, 4, 0.5));
-        let loss = meters.loss_bits();
+        meters.add(&update(8.0, 4, 0.5));
+        let loss = meters.per_sample(LOSS);
         meters.skip(1.5);
         assert_eq!((meters.skipped, meters.updates), (1, 1));
-        assert_eq!((meters.loss_bits(), meters.wps(), meters.wpb()), (loss, 2.0, 4.0));
+        assert_eq!(
+            (meters.per_sample(LOSS), meters.wps(), meters.wpb()),
+            (loss, 2.0, 4.0)
+        );
     }
 
     #[test]
@@ -319,10 +297,9 @@ mod tests {
         let empty = Meters::default();
         assert!(empty.is_empty());
         assert_eq!(
-            (empty.loss_bits(), empty.wps(), empty.clip_percent()),
+            (empty.per_sample(LOSS), empty.wps(), empty.clip_percent()),
             (0.0, 0.0, 0.0)
         );
-        assert_eq!(empty.accuracy(), None);
     }
 
     #[test]
@@ -331,5 +308,25 @@ mod tests {
         meters.add(&update(0.1 + 0.2, 7, 1.0 / 3.0));
         let json = serde_json::to_string(&meters).unwrap();
         assert_eq!(serde_json::from_str::<Meters>(&json).unwrap(), meters);
+    }
+
+    #[test]
+    fn sums_are_saved_under_their_own_names_beside_the_counts() {
+        let mut meters = Meters::default();
+        meters.add(&update(3.0, 4, 0.5));
+        meters.sums.add("masked", 2.0);
+        let json = serde_json::to_value(&meters).unwrap();
+        assert_eq!(
+            (&json["loss"], &json["nll_loss"], &json["masked"]),
+            (&3.0.into(), &1.5.into(), &2.0.into())
+        );
+        // As format 1 saved them.
+        let old = r#"{"loss": 3.0, "nll_loss": 1.5, "ntokens": 4, "nsentences": 3, "sample_size": 4, "updates": 1,
+            "gnorm": 0.5, "clipped": 0, "n_correct": 1, "counted": 4, "lr": 0.001, "seconds": 0.5}"#;
+        let old: Meters = serde_json::from_str(old).unwrap();
+        assert_eq!(
+            (old.sums.get("n_correct"), old.sums.get("loss"), old.places),
+            (1.0, 3.0, 0)
+        );
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::meters::Meters;
+use super::{Measure, Meters};
 
 /// Progress of training: an interval of updates, or a whole epoch.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct TrainRecord {
     pub num_updates: u64,
     /// Sums over the interval or epoch.
     pub meters: Meters,
+    /// What the criterion measures in them.
+    pub measures: Vec<Measure>,
     /// Seconds spent in updates since the start of training.
     pub train_wall: f64,
     /// Seconds since the start of training, earlier runs included.
@@ -42,16 +44,13 @@ pub struct ValidRecord {
     pub num_updates: u64,
     /// Sums over the validation set; `updates` counts batches.
     pub meters: Meters,
+    /// What the criterion measures in them.
+    pub measures: Vec<Measure>,
     /// Further metrics, such as `bleu`.
     pub metrics: Vec<(String, f64)>,
     /// Name and best value so far of the metric that chooses the best checkpoint; only for the
     /// first validation set.
     pub best: Option<(String, f64)>,
-}
-
-/// Perplexity from bits per token.
-fn perplexity(bits: f64) -> f64 {
-    bits.exp2()
 }
 
 fn round(value: f64, digits: i32) -> f64 {
@@ -79,23 +78,24 @@ fn count(key: &str, value: u64) -> (String, Value) {
 
 /// What training and validation tell first; nothing where nothing was measured, as in an epoch whose updates were all
 /// skipped.
-fn losses(meters: &Meters) -> Fields {
+fn measured(meters: &Meters, measures: &[Measure]) -> Fields {
     if meters.is_empty() {
         return Fields::new();
     }
-    let mut fields = vec![
-        field("loss", meters.loss_bits(), 3),
-        field("nll_loss", meters.nll_bits(), 3),
-        field("ppl", perplexity(meters.nll_bits()), 2),
-    ];
-    fields.extend(meters.accuracy().map(|accuracy| field("accuracy", accuracy, 3)));
-    fields
+    let shown = |measure: &Measure| field(measure.name, measure.value, measure.digits);
+    measures.iter().map(shown).collect()
+}
+
+/// The value of a measure.
+fn value_of(measures: &[Measure], name: &str) -> Option<f64> {
+    let found = measures.iter().find(|measure| measure.name == name);
+    found.map(|measure| measure.value)
 }
 
 impl TrainRecord {
     fn fields(&self) -> Fields {
         let meters = &self.meters;
-        let mut fields = losses(meters);
+        let mut fields = measured(meters, &self.measures);
         fields.extend([
             field("wps", meters.wps(), 1),
             field("ups", meters.ups(), 2),
@@ -178,10 +178,14 @@ impl TrainRecord {
     /// What fits beside a progress bar.
     pub fn short(&self) -> String {
         let meters = &self.meters;
+        let mut line = String::new();
+        for (name, digits) in [("loss", 3), ("ppl", 2)] {
+            if let Some(value) = value_of(&self.measures, name) {
+                line.push_str(&format!("{name} {value:.digits$} "));
+            }
+        }
         format!(
-            "loss {:.3} ppl {:.2} wps {:.0} lr {:.2e} gnorm {:.3}",
-            meters.loss_bits(),
-            perplexity(meters.nll_bits()),
+            "{line}wps {:.0} lr {:.2e} gnorm {:.3}",
             meters.wps(),
             meters.lr,
             meters.mean_gnorm()
@@ -190,24 +194,18 @@ impl TrainRecord {
 }
 
 impl ValidRecord {
-    /// Value of a metric, not rounded: `loss` and `nll_loss` in bits, `ppl`, or one of `metrics`.
+    /// Value of a metric, not rounded: one of `measures`, or one of `metrics`.
     pub fn value(&self, metric: &str) -> Option<f64> {
-        match metric {
-            "loss" => Some(self.meters.loss_bits()),
-            "nll_loss" => Some(self.meters.nll_bits()),
-            "ppl" => Some(perplexity(self.meters.nll_bits())),
-            "accuracy" => self.meters.accuracy(),
-            _ => self
-                .metrics
-                .iter()
-                .find(|(name, _)| name == metric)
-                .map(|(_, value)| *value),
-        }
+        let further = || {
+            let mut metrics = self.metrics.iter();
+            metrics.find(|(name, _)| name == metric).map(|(_, value)| *value)
+        };
+        value_of(&self.measures, metric).or_else(further)
     }
 
     fn fields(&self) -> Fields {
         let meters = &self.meters;
-        let mut fields = losses(meters);
+        let mut fields = measured(meters, &self.measures);
         for (key, value) in &self.metrics {
             fields.push(field(key, *value, 2));
         }
@@ -289,13 +287,10 @@ pub fn format_duration(seconds: f64) -> String {
 mod tests {
     use super::*;
     use crate::log::UpdateStats;
-    use std::f64::consts::LN_2;
 
     fn record() -> TrainRecord {
         let mut meters = Meters::default();
         meters.add(&UpdateStats {
-            loss: 10.9 * LN_2 * 100.0,
-            nll_loss: 2.0 * LN_2 * 100.0,
             ntokens: 100,
             src_ntokens: 150,
             places: 400,
@@ -313,6 +308,11 @@ mod tests {
             updates_per_epoch: 10,
             num_updates: 15,
             meters,
+            measures: vec![
+                Measure::new("loss", 10.9, 3),
+                Measure::new("nll_loss", 2.0, 3),
+                Measure::new("ppl", 4.0, 2),
+            ],
             train_wall: 38.2,
             wall: 40.4,
             loss_scale: None,
@@ -352,6 +352,7 @@ mod tests {
             subset: "valid".to_owned(),
             num_updates: 15,
             meters: record().meters,
+            measures: record().measures,
             metrics: vec![("bleu".to_owned(), 34.567)],
             best: Some(("bleu".to_owned(), 35.0)),
         };
@@ -369,7 +370,7 @@ mod tests {
     #[test]
     fn accuracy_is_shown_where_it_is_counted() {
         let mut counted = record();
-        (counted.meters.n_correct, counted.meters.counted) = (1, 3);
+        counted.measures.push(Measure::new("accuracy", 100.0 / 3.0, 3));
         assert!(
             counted
                 .epoch_line()
@@ -381,6 +382,7 @@ mod tests {
             subset: "valid".to_owned(),
             num_updates: 15,
             meters: counted.meters,
+            measures: counted.measures,
             metrics: Vec::new(),
             best: None,
         };
@@ -450,7 +452,7 @@ mod tests {
     #[test]
     fn a_perplexity_without_bound_is_still_valid_json() {
         let mut endless = record();
-        endless.meters.nll_loss = 1e9;
+        endless.measures[2].value = f64::INFINITY;
         let parsed: Value = serde_json::from_str(&endless.interval_json()).unwrap();
         assert!(parsed["ppl"].is_null());
         assert!(endless.interval_line().contains("ppl=inf"));

@@ -6,9 +6,10 @@ use burn::tensor::Device;
 use burnseq_data::BatchLimits;
 use serde::{Deserialize, Serialize};
 
-use crate::criterions::{CriterionConfig, LabelSmoothedCrossEntropyConfig};
+use crate::criterions::CriterionConfig;
 use crate::ema::EmaConfig;
 use crate::loss_scaler::LossScalingConfig;
+use crate::losses::LabelSmoothedCrossEntropyConfig;
 use crate::lr_scheduler::{InverseSqrtConfig, LrSchedulerConfig};
 use crate::optim::{AdamConfig, OptimizerConfig};
 use crate::stop::StopRule;

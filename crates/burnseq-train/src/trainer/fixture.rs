@@ -7,14 +7,16 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 use burnseq_model::{
-    Dropout, EncoderDecoder, ModelConfig, Stepping, Transformer, TransformerConfig, Vocab, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig, Vocab,
+    state_dict,
 };
 
 use super::{Event, TrainConfig, TrainContext, TrainData, Trainer};
-use crate::checkpoint::TaskInfo;
+use crate::checkpoint::{Dictionaries, TaskInfo};
+use crate::criterions::Seq2Seq;
 use crate::error::Result;
 use crate::lr_scheduler::{FixedConfig, LrSchedulerConfig};
-use crate::validation::LossOnly;
+use crate::validation::{LossOnly, Objective};
 use crate::{Interrupt, StopRule};
 
 /// Token of a source that makes the loss of [`Poisonable`] NaN.
@@ -56,7 +58,7 @@ pub(super) fn trainer<M: EncoderDecoder>(
     config: TrainConfig,
     sentences: Vec<Vec<u32>>,
     model: impl FnOnce(Transformer) -> M,
-) -> Result<Trainer<M>> {
+) -> Result<Trainer<M, LanguagePairDataset>> {
     trainer_with(config, sentences, 0.0, model)
 }
 
@@ -66,7 +68,7 @@ pub(super) fn trainer_with<M: EncoderDecoder>(
     sentences: Vec<Vec<u32>>,
     dropout: f64,
     model: impl FnOnce(Transformer) -> M,
-) -> Result<Trainer<M>> {
+) -> Result<Trainer<M, LanguagePairDataset>> {
     trainer_on(&Device::flex(), config, sentences, dropout, model)
 }
 
@@ -77,7 +79,7 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
     sentences: Vec<Vec<u32>>,
     dropout: f64,
     model: impl FnOnce(Transformer) -> M,
-) -> Result<Trainer<M>> {
+) -> Result<Trainer<M, LanguagePairDataset>> {
     let [src, tgt] = [(); 2].map(|()| Sentences::Memory(sentences.clone()));
     let data = LanguagePairDataset::new(src, Some(tgt), 12, 12, PairOptions::default())?;
     let vocab = Vocab {
@@ -99,28 +101,30 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
         ..TransformerConfig::default()
     };
     let context = TrainContext {
-        model: ModelConfig::Transformer(transformer.clone()),
-        task: TaskInfo {
-            source_lang: "a".to_owned(),
-            target_lang: "b".to_owned(),
-        },
+        model: transformer.clone().into(),
+        dictionaries: Dictionaries::source_and_target(&vocab),
+        task: TaskInfo::new("translation", [("source_lang", "a"), ("target_lang", "b")]),
         task_config: serde_json::Value::Null,
         files: Vec::new(),
         importer: None,
     };
     let data = TrainData {
         train: Arc::new(data),
-        resampling: None,
         valid: Vec::new(),
     };
     let model = model(transformer.init(&vocab, 1, device));
     let replicas = vec![device.clone(); config.distributed_world_size.saturating_sub(1)];
+    let criterion = Seq2Seq::new(&config.criterion, vocab.pad, config.optimization.sentence_avg)?;
+    let objective = Objective {
+        criterion: Arc::new(criterion),
+        validator: Box::new(LossOnly),
+    };
     let trainer = Trainer::new(
         config,
         context,
         model,
         data,
-        Box::new(LossOnly),
+        objective,
         device,
         Interrupt::default(),
     )?;
@@ -128,7 +132,7 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
 }
 
 /// Values of the first parameter, the source embeddings.
-pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M>) -> Vec<f32> {
+pub(super) fn weights<M: EncoderDecoder>(trainer: &Trainer<M, LanguagePairDataset>) -> Vec<f32> {
     let (_, weights) = state_dict(trainer.model()).swap_remove(0);
     weights.try_to_vec().unwrap()
 }
@@ -157,7 +161,7 @@ pub(super) fn assert_moved(before: &[f32], after: &[f32], least: f64) -> f32 {
 }
 
 /// Runs to the end; what it noted.
-pub(super) fn run(trainer: &mut Trainer<Poisonable>) -> Result<Vec<String>> {
+pub(super) fn run(trainer: &mut Trainer<Poisonable, LanguagePairDataset>) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     trainer.run(&mut |event| {
         if let Event::Note(note) = event {
@@ -213,9 +217,23 @@ impl Poisonable {
     }
 }
 
-impl EncoderDecoder for Poisonable {
-    type State = <Transformer as EncoderDecoder>::State;
+impl Stepwise for Poisonable {
+    type State = <Transformer as Stepwise>::State;
 
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut Self::State) -> Tensor<2> {
+        self.inner.step(prev_output_tokens, state)
+    }
+
+    fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]) {
+        self.inner.reorder(state, rows, sentences);
+    }
+
+    fn reorder_rows(&self, state: &mut Self::State, rows: Tensor<1, Int>) {
+        self.inner.reorder_rows(state, rows);
+    }
+}
+
+impl EncoderDecoder for Poisonable {
     fn forward(
         &self,
         src_tokens: Tensor<2, Int>,
@@ -259,18 +277,6 @@ impl EncoderDecoder for Poisonable {
 
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> Self::State {
         self.inner.start(src_tokens, dropout, stepping)
-    }
-
-    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut Self::State) -> Tensor<2> {
-        self.inner.step(prev_output_tokens, state)
-    }
-
-    fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]) {
-        self.inner.reorder(state, rows, sentences);
-    }
-
-    fn reorder_rows(&self, state: &mut Self::State, rows: Tensor<1, Int>) {
-        self.inner.reorder_rows(state, rows);
     }
 
     fn vocab(&self) -> Vocab {

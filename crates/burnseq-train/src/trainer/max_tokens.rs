@@ -4,15 +4,17 @@
 //! of the data. It leaves no trace in a run: weights are drawn from the run's seed, dropout masks are seeded one by one,
 //! and the batches of training are cut anew.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use burn::module::Module;
 use burn::tensor::Device;
-use burnseq_data::LanguagePairDataset;
-use burnseq_model::EncoderDecoder;
+use burnseq_data::Dataset;
 
+use super::backprop::{Backprop, Pass};
 use super::config::TrainConfig;
-use super::replicas::{Backprop, Pass};
 use super::training_epochs;
+use crate::criterions::Criterion;
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::optim::Optimizer;
@@ -42,33 +44,40 @@ pub struct FoundMaxTokens {
 }
 
 /// The longest sentences of `data` that a model of `max_positions` learns from, of either side.
-pub fn longest_sentences(data: &LanguagePairDataset, max_positions: (usize, usize)) -> (usize, usize) {
-    let lengths = (0..data.len()).map(|index| (data.src_len(index), data.tgt_len(index)));
+pub fn longest_sentences(data: &impl Dataset, max_positions: (usize, usize)) -> (usize, usize) {
+    let lengths = (0..data.len()).map(|index| data.sizes(index));
     lengths
-        .filter(|&(src, tgt)| src <= max_positions.0 && tgt <= max_positions.1)
-        .fold((0, 0), |longest, (src, tgt)| {
+        .filter(|&[src, tgt]| src <= max_positions.0 && tgt <= max_positions.1)
+        .fold((0, 0), |longest, [src, tgt]| {
             (longest.0.max(src), longest.1.max(tgt))
         })
 }
 
 /// The largest number of tokens for the batches of `data`, less a margin, with which an update of the model that `init`
-/// makes fits in the memory of `device`, off autodiff.
+/// makes fits in the memory of `device`, off autodiff; sentences longer than `max_positions` are left out.
 ///
 /// # Errors
 /// Settings that make no sense, data that cannot be read, or a device that does not even hold a batch as large as the
 /// longest sentence.
-pub fn find_max_tokens<M: EncoderDecoder>(
+pub fn find_max_tokens<M: Module, D: Dataset>(
     init: impl Fn() -> M,
-    data: &LanguagePairDataset,
+    criterion: Arc<dyn Criterion<M, D::Batch>>,
+    data: &D,
+    max_positions: (usize, usize),
     config: &TrainConfig,
     device: &Device,
 ) -> Result<FoundMaxTokens> {
     let started = Instant::now();
-    let mut trial = Trial::new(init, data, config, device)?;
+    let mut trial = Trial {
+        state: Some(State::new(&init, config)?),
+        init,
+        data,
+        config: config.clone(),
+        backprop: Backprop::new(config, criterion, device),
+        max_positions,
+    };
     let (src, tgt) = longest_sentences(data, trial.max_positions);
-    let longest = src
-        .max(tgt)
-        .next_multiple_of(data.options().required_seq_len_multiple);
+    let longest = src.max(tgt).next_multiple_of(data.seq_len_multiple());
     let rows = config.dataset.batch_size.unwrap_or(usize::MAX).min(data.len());
     let mut tried = 0;
     let found = largest(longest, rows.saturating_mul(longest), |budget| {
@@ -134,24 +143,24 @@ fn largest(
 }
 
 /// Updates on a model that only exists for them.
-struct Trial<'a, M: EncoderDecoder, F> {
+struct Trial<'a, M: Module, D: Dataset, F> {
     init: F,
-    data: &'a LanguagePairDataset,
+    data: &'a D,
     config: TrainConfig,
-    backprop: Backprop,
+    backprop: Backprop<M, D::Batch>,
     max_positions: (usize, usize),
     /// What stays in memory between updates; `None` after an update that did not fit.
     state: Option<State<M>>,
 }
 
-struct State<M: EncoderDecoder> {
+struct State<M> {
     model: M,
     optimizer: Optimizer,
     /// Only there to take memory.
     _ema: Option<Ema<M>>,
 }
 
-impl<M: EncoderDecoder> State<M> {
+impl<M: Module> State<M> {
     fn new(init: impl Fn() -> M, config: &TrainConfig) -> Result<Self> {
         let model = init().train();
         Ok(Self {
@@ -162,19 +171,7 @@ impl<M: EncoderDecoder> State<M> {
     }
 }
 
-impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
-    fn new(init: F, data: &'a LanguagePairDataset, config: &TrainConfig, device: &Device) -> Result<Self> {
-        let state = State::new(&init, config)?;
-        Ok(Self {
-            init,
-            data,
-            config: config.clone(),
-            backprop: Backprop::new(config, state.model.vocab().pad, device)?,
-            max_positions: state.model.max_positions(),
-            state: Some(state),
-        })
-    }
-
+impl<M: Module, D: Dataset, F: Fn() -> M> Trial<'_, M, D, F> {
     /// Whether updates with the largest batches of at most `budget` tokens fit.
     fn fits(&mut self, budget: usize) -> Result<bool> {
         self.config.dataset.max_tokens = Some(budget);
@@ -192,7 +189,7 @@ impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
             Some(state) => state,
             None => State::new(&self.init, &self.config)?,
         };
-        let part = Part::whole(0, self.data.collate(batch)?);
+        let part = Part::whole(0, self.data.collate(batch, 0)?);
         // While the gradients of a second batch are computed, those of the first are kept.
         let accumulates = self.config.optimization.update_freq.iter().any(|&freq| freq > 1);
         let parts = vec![part; 1 + usize::from(accumulates)];
@@ -222,7 +219,7 @@ impl<'a, M: EncoderDecoder, F: Fn() -> M> Trial<'a, M, F> {
 
 /// The batches that need most memory, each once: the one with most target tokens, whose logits are largest; the one with
 /// the largest attention matrices; and the largest altogether. Padding counts.
-fn worst_batches<'a>(data: &LanguagePairDataset, batches: &'a [Vec<usize>]) -> Vec<&'a [usize]> {
+fn worst_batches<'a>(data: &impl Dataset, batches: &'a [Vec<usize>]) -> Vec<&'a [usize]> {
     let needs: [fn([usize; 3]) -> usize; 3] = [
         |[rows, _, tgt]| rows * tgt,
         |[rows, src, tgt]| rows * (src * src + tgt * tgt + src * tgt),
@@ -239,10 +236,11 @@ fn worst_batches<'a>(data: &LanguagePairDataset, batches: &'a [Vec<usize>]) -> V
 
 #[cfg(test)]
 mod tests {
-    use burnseq_data::{PairOptions, Sentences};
-    use burnseq_model::{Transformer, TransformerConfig, Vocab};
+    use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
+    use burnseq_model::{FamilyConfig, Transformer, TransformerConfig, Vocab};
 
     use super::*;
+    use crate::criterions::Seq2Seq;
     use crate::trainer::fixture::{Poisonable, config};
 
     /// What is found on a device that holds `capacity` tokens, and the budgets that are tried.
@@ -334,7 +332,8 @@ mod tests {
         change(&mut config);
         // 300 pairs of 2 to 11 tokens: 3300 tokens at most.
         let data = pairs((0..300).map(|index| (2 + index % 10, 2 + index % 10)));
-        find_max_tokens(init, &data, &config, &device)
+        let criterion = Arc::new(Seq2Seq::new(&config.criterion, vocab.pad, false)?);
+        find_max_tokens(init, criterion, &data, (1024, 1024), &config, &device)
     }
 
     #[test]

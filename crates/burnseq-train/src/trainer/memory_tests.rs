@@ -26,7 +26,7 @@ fn trainer(
     places: usize,
     dropout: f64,
     change: impl FnOnce(&mut TrainConfig),
-) -> Result<Trainer<Poisonable>> {
+) -> Result<Trainer<Poisonable, LanguagePairDataset>> {
     let mut config = config();
     config.dataset.batch_size = Some(4);
     config.dataset.curriculum = u32::MAX;
@@ -44,7 +44,7 @@ fn train(places: usize, change: impl FnOnce(&mut TrainConfig)) -> (Vec<f32>, Met
     let after = weights(&trainer);
     // Farther than the first of at least six updates.
     assert_moved(&before, &after, 2.0 * LR);
-    (after, trainer.state().epoch, notes)
+    (after, trainer.state().epoch.clone(), notes)
 }
 
 fn assert_close(found: &[f32], expected: &[f32]) {
@@ -65,7 +65,8 @@ fn batches_that_do_not_fit_are_learned_from_in_parts() {
         );
         // One for every size that did not fit, and none in later epochs.
         assert!(notes.len() <= 3, "{notes:?}");
-        assert!((part_sums.loss / sums.loss - 1.0).abs() < 1e-5);
+        let loss = |meters: &Meters| meters.sums.get("loss");
+        assert!((loss(&part_sums) / loss(&sums) - 1.0).abs() < 1e-5);
         assert_eq!(
             (
                 part_sums.ntokens,
@@ -112,10 +113,10 @@ fn a_sentence_that_does_not_fit_ends_the_run_by_name() {
         let longest = |config: &mut TrainConfig| config.distributed_world_size = replicas;
         let mut trainer = trainer(17, 0.0, longest).unwrap();
         let error = run(&mut trainer).unwrap_err();
-        let Error::SentenceOutOfMemory { number, src_len, .. } = error else {
+        let Error::SentenceOutOfMemory { number, sizes, .. } = &error else {
             panic!("{error}")
         };
-        assert_eq!((number / 2, src_len), (7, 9));
+        assert_eq!((number / 2, sizes.as_str()), (7, "9 source and 9 target tokens"));
     }
 }
 
@@ -133,16 +134,9 @@ fn validation_batches_that_do_not_fit_are_computed_in_parts() {
             (99, 99),
         )?;
         let learner = &trainer.learner;
-        let mut memory = DeviceMemory::new(learner.backprop.device.clone(), "valid", PairOptions::default());
+        let mut memory = DeviceMemory::new(learner.backprop.device.clone(), "valid");
         let model = trainer.valid_model();
-        let mut meters = crate::validation_loss(
-            &model,
-            &learner.backprop.criterion,
-            learner.backprop.pad,
-            &set,
-            &mut memory,
-            false,
-        )?;
+        let mut meters = crate::validation_sums(&model, &*learner.backprop.criterion, &set, &mut memory)?;
         meters.seconds = 0.0;
         Ok((meters, memory.take_notes()))
     };
@@ -150,8 +144,9 @@ fn validation_batches_that_do_not_fit_are_computed_in_parts() {
     assert!(notes.is_empty());
     let (parts, notes) = valid(40).unwrap();
     assert!(notes[0].contains("4 valid sentences"), "{notes:?}");
-    assert!((parts.loss / whole.loss - 1.0).abs() < 1e-6);
-    assert!((parts.nll_loss / whole.nll_loss - 1.0).abs() < 1e-6);
+    for sum in ["loss", "nll_loss"] {
+        assert!((parts.sums.get(sum) / whole.sums.get(sum) - 1.0).abs() < 1e-6);
+    }
     let sizes = |meters: &Meters| (meters.ntokens, meters.sample_size, meters.updates);
     assert_eq!(sizes(&parts), sizes(&whole));
     let error = valid(17).unwrap_err().to_string();
@@ -169,12 +164,8 @@ fn a_run_with_validation_notes_each_size_once() {
         ..trainer.config().dataset.clone()
     };
     let set = ValidSet::new("valid".to_owned(), Arc::new(pairs), &dataset, None, (99, 99)).unwrap();
-    trainer.valid_memory = vec![DeviceMemory::new(
-        trainer.learner.backprop.device.clone(),
-        "valid",
-        PairOptions::default(),
-    )];
-    trainer.valid = vec![set];
+    let memory = DeviceMemory::new(trainer.learner.backprop.device.clone(), "valid");
+    trainer.valid = vec![(set, memory)];
     let notes = run(&mut trainer).unwrap();
     // Four sentences of five tokens on both sides have 40 places; each of three epochs ends with them.
     let valid = notes.iter().filter(|note| note.contains("4 valid sentences"));

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod ahead_tests;
 mod all_reduce;
+mod backprop;
 mod batches;
 mod config;
 mod event;
@@ -25,9 +26,10 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Instant;
 
+use burn::module::Module;
 use burn::tensor::Device;
-use burnseq_data::{BatchSettings, EpochIterator, EpochOptions, LanguagePairDataset, Resampling};
-use burnseq_model::{EncoderDecoder, ModelConfig};
+use burnseq_data::{BatchSettings, Dataset, EpochIterator, EpochOptions};
+use burnseq_model::{Feature, ModelConfig};
 
 pub use config::{
     CheckpointConfig, DatasetConfig, OptimizationConfig, StartFrom, TrainConfig, ValidationConfig,
@@ -40,9 +42,10 @@ pub use saving::TrainingRecord;
 pub use start::{Start, find_start};
 pub use state::TrainState;
 
-use replicas::{Backprop, Learner, Replicas};
+use backprop::{Backprop, Learner};
+use replicas::Replicas;
 
-use crate::checkpoint::{Importer, TaskInfo, lock_for_run};
+use crate::checkpoint::{Dictionaries, Importer, TaskInfo, lock_for_run};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::loss_scaler::LossScaler;
@@ -51,17 +54,15 @@ use crate::memory_usage::TuningMemory;
 use crate::optim::Optimizer;
 use crate::out_of_memory::DeviceMemory;
 use crate::stop::Interrupt;
-use crate::validation::{ValidSet, Validator};
+use crate::validation::{Objective, ValidSet};
 
 /// What a run learns from and is judged by.
 #[derive(Debug)]
-pub struct TrainData {
-    /// Pairs to learn from.
-    pub train: Arc<LanguagePairDataset>,
-    /// Other subwords for these pairs in every epoch; `None`: as they are stored.
-    pub resampling: Option<Resampling>,
-    /// Pairs to validate on, by name; the first set chooses the best checkpoint.
-    pub valid: Vec<(String, Arc<LanguagePairDataset>)>,
+pub struct TrainData<D> {
+    /// Examples to learn from.
+    pub train: Arc<D>,
+    /// Examples to validate on, by name; the first set chooses the best checkpoint.
+    pub valid: Vec<(String, Arc<D>)>,
 }
 
 /// What a checkpoint carries beside weights and progress, so that it can translate on its own.
@@ -69,7 +70,9 @@ pub struct TrainData {
 pub struct TrainContext {
     /// Configuration of the model.
     pub model: ModelConfig,
-    /// Languages.
+    /// What it reads and writes.
+    pub dictionaries: Dictionaries,
+    /// What it is trained for.
     pub task: TaskInfo,
     /// The task's own configuration; to the trainer it is only something to keep.
     pub task_config: serde_json::Value,
@@ -80,14 +83,14 @@ pub struct TrainContext {
 }
 
 /// A run: a model, what it learns from, and how far it has come.
-pub struct Trainer<M: EncoderDecoder> {
+pub struct Trainer<M, D: Dataset> {
     config: TrainConfig,
     context: TrainContext,
     /// Only away while an update replaces it.
     model: Option<M>,
     /// Moving average of the weights.
     ema: Option<Ema<M>>,
-    learner: Learner,
+    learner: Learner<M, D::Batch>,
     optimizer: Optimizer,
     scheduler: LrScheduler,
     loss_scaler: Option<LossScaler>,
@@ -96,15 +99,13 @@ pub struct Trainer<M: EncoderDecoder> {
     /// Devices of the replicas beside the one of `learner`.
     devices: Vec<Device>,
     /// The replicas on them, while the run goes on.
-    replicas: Option<Replicas>,
+    replicas: Option<Replicas<D::Batch>>,
     tuning: TuningMemory,
-    data: Arc<LanguagePairDataset>,
-    resampling: Option<Arc<Resampling>>,
+    data: Arc<D>,
     dropped: usize,
-    valid: Vec<ValidSet>,
-    /// What is known of the device's memory, for each of `valid`.
-    valid_memory: Vec<DeviceMemory>,
-    validator: Box<dyn Validator<M>>,
+    objective: Objective<M, D>,
+    /// The sets to validate on, each with what is known of the device's memory when it is validated on.
+    valid: Vec<(ValidSet<D>, DeviceMemory)>,
     /// Keeps other runs out of the save folder; `None` where it cannot be locked, and where nothing is saved.
     _save_dir_lock: Option<File>,
     epochs: EpochIterator,
@@ -116,7 +117,7 @@ pub struct Trainer<M: EncoderDecoder> {
     interrupt: Interrupt,
 }
 
-impl<M: EncoderDecoder> Trainer<M> {
+impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     /// Prepares a run: checks the configuration, cuts the data into batches, and takes up the
     /// checkpoint that the configuration names, if it is there.
     ///
@@ -130,28 +131,29 @@ impl<M: EncoderDecoder> Trainer<M> {
         config: TrainConfig,
         context: TrainContext,
         model: M,
-        data: TrainData,
-        validator: Box<dyn Validator<M>>,
+        data: TrainData<D>,
+        objective: Objective<M, D>,
         device: &Device,
         interrupt: Interrupt,
     ) -> Result<Self> {
-        config.validate(&validator.metrics())?;
-        context.model.validate(&model.vocab())?;
-        let max_positions = model.max_positions();
-        let (epochs, dropped) = training_epochs(&data.train, &config, max_positions)?;
+        config.validate(&objective.validator.metrics())?;
+        context.model.validate(&context.dictionaries.vocab())?;
+        if config.optimization.checkpoint_activations {
+            context.model.require(Feature::RecomputedActivations)?;
+        }
+        let max_positions = context.model.max_positions();
+        let (epochs, dropped) = training_epochs(&*data.train, &config, max_positions)?;
         let valid = if config.validation.disable_validation {
             Vec::new()
         } else {
-            let cut = |(name, pairs)| {
+            let cut = |(name, dataset): (String, Arc<D>)| {
+                let memory = DeviceMemory::new(device.clone(), &name);
                 let steps = config.validation.max_valid_steps;
-                ValidSet::new(name, pairs, &config.dataset, steps, max_positions)
+                let set = ValidSet::new(name, dataset, &config.dataset, steps, max_positions)?;
+                Ok((set, memory))
             };
             data.valid.into_iter().map(cut).collect::<Result<_>>()?
         };
-        let memory_for =
-            |set: &ValidSet| DeviceMemory::new(device.clone(), &set.name, set.dataset.options().clone());
-        let valid_memory = valid.iter().map(memory_for).collect();
-        let vocab = model.vocab();
         let model = model.train();
         let state = TrainState {
             num_updates: 0,
@@ -187,8 +189,8 @@ impl<M: EncoderDecoder> Trainer<M> {
         let mut trainer = Self {
             ema: config.ema.clone().map(|ema| Ema::new(ema, model.valid())),
             learner: Learner {
-                backprop: Backprop::new(&config, vocab.pad, device)?,
-                memory: DeviceMemory::new(device.clone(), "training", data.train.options().clone()),
+                backprop: Backprop::new(&config, Arc::clone(&objective.criterion), device),
+                memory: DeviceMemory::new(device.clone(), "training"),
             },
             optimizer: config.optimizer.init(&model)?,
             scheduler: config
@@ -204,15 +206,13 @@ impl<M: EncoderDecoder> Trainer<M> {
             replicas: None,
             tuning: TuningMemory::default(),
             data: data.train,
-            resampling: data.resampling.map(Arc::new),
             dropped,
             model: Some(model),
             started: (Instant::now(), 0.0),
             config,
             context,
+            objective,
             valid,
-            valid_memory,
-            validator,
             _save_dir_lock: save_dir_lock,
             epochs,
             state,
@@ -361,8 +361,8 @@ impl<M: EncoderDecoder> Trainer<M> {
 ///
 /// # Errors
 /// Data that cannot be cut into batches, or nothing to learn from.
-pub fn training_epochs(
-    data: &LanguagePairDataset,
+pub fn training_epochs<D: Dataset>(
+    data: &D,
     config: &TrainConfig,
     max_positions: (usize, usize),
 ) -> Result<(EpochIterator, usize)> {
@@ -370,7 +370,7 @@ pub fn training_epochs(
     let mut dropped = 0;
     for (epoch, shard) in (1..).zip(data.shards()) {
         let plan = data.plan_shard(
-            shard.clone(),
+            shard,
             &BatchSettings {
                 limits: config.dataset.limits(),
                 max_positions,

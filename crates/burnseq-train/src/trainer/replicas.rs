@@ -12,27 +12,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use burn::module::ParamId;
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::module::{Module, ParamId};
+use burn::tensor::Device;
 use burnseq_data::Batch;
-use burnseq_model::{Dropout, EncoderDecoder};
 
 use super::all_reduce::{self, AllReduce};
-use super::config::TrainConfig;
-use super::state::dropout_seed;
-use crate::criterions::Criterion;
-use crate::error::{Error, Result};
+use super::backprop::{Gradients, Learner, Pass};
+use crate::error::Result;
 use crate::gradients::Accumulated;
 use crate::log::Tally;
 use crate::optim::{Optimizer, OptimizerConfig};
-use crate::out_of_memory::{DeviceMemory, OutOfMemory, Part};
-use crate::validation::BatchTensors;
+use crate::out_of_memory::Part;
 
 /// Shares the batches of an update, each in one or more parts, out to replicas: number `r` gets every `replicas`-th of
 /// them, beginning with the `r`-th, as in fairseq. At the end of an epoch there may be none left for some.
-pub(super) fn share_out(batches: &[Vec<Batch>], replicas: usize) -> Vec<Vec<Part>> {
-    let mut shares: Vec<Vec<Part>> = (0..replicas).map(|_| Vec::new()).collect();
+pub(super) fn share_out<B: Batch>(batches: &[Vec<B>], replicas: usize) -> Vec<Vec<Part<B>>> {
+    let mut shares: Vec<Vec<Part<B>>> = (0..replicas).map(|_| Vec::new()).collect();
     let mut number = 0;
     for (position, parts) in batches.iter().enumerate() {
         for batch in parts {
@@ -43,169 +38,10 @@ pub(super) fn share_out(batches: &[Vec<Batch>], replicas: usize) -> Vec<Vec<Part
     shares
 }
 
-/// What all shares of an update have in common.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Pass {
-    /// Seed of the run.
-    pub(super) seed: u32,
-    /// Updates before this one.
-    pub(super) num_updates: u64,
-    /// Factor of the loss.
-    pub(super) loss_scale: f64,
-}
-
-/// Gradients of some batches, and what these add up to.
-#[derive(Debug, Default)]
-pub(super) struct Gradients {
-    pub(super) sum: Accumulated,
-    pub(super) tally: Tally,
-    /// The loss, summed over the batches, `[1]` on the device; `None` without batches.
-    pub(super) loss: Option<Tensor<1>>,
-}
-
-impl Gradients {
-    /// Adds those of other batches.
-    fn add<M: EncoderDecoder>(&mut self, model: &M, other: Self) {
-        self.sum.add_sum(model, other.sum);
-        self.tally.add_share(other.tally);
-        self.loss = [self.loss.take(), other.loss]
-            .into_iter()
-            .flatten()
-            .reduce(|sum, loss| sum + loss);
-    }
-}
-
-/// How batches become gradients.
-#[derive(Debug, Clone)]
-pub(super) struct Backprop {
-    pub(super) criterion: Criterion,
-    /// Id of the padding.
-    pub(super) pad: usize,
-    /// The autodiff side of the device.
-    pub(super) device: Device,
-    /// Compute what happens inside the model's blocks once more for its gradients.
-    checkpoint_activations: bool,
-}
-
-impl Backprop {
-    /// # Errors
-    /// A criterion whose options are out of range.
-    pub(super) fn new(config: &TrainConfig, pad: usize, device: &Device) -> Result<Self> {
-        Ok(Self {
-            criterion: config.criterion.init()?,
-            pad,
-            device: device.clone().autodiff(),
-            checkpoint_activations: config.optimization.checkpoint_activations,
-        })
-    }
-
-    /// Gradients of `parts`, summed and with the factor of the loss, and what they add up to.
-    ///
-    /// # Errors
-    /// When they do not fit in memory together.
-    pub(super) fn at_once<M: EncoderDecoder>(
-        &self,
-        model: &M,
-        parts: &[Part],
-        pass: Pass,
-    ) -> Result<Gradients, OutOfMemory> {
-        let mut gradients = Accumulated::new();
-        let mut tally = Tally::default();
-        let (mut losses, mut correct) = (Vec::new(), Vec::new());
-        for part in parts {
-            let BatchTensors {
-                src_tokens,
-                prev_output_tokens,
-                target,
-            } = BatchTensors::new(&part.batch, &self.device);
-            let dropout = Dropout::seeded(dropout_seed(pass.seed, pass.num_updates, part));
-            let loss = |logits| {
-                let output = self.criterion.forward(logits, target, self.pad);
-                let scaled = if pass.loss_scale == 1.0 {
-                    output.loss.clone()
-                } else {
-                    output.loss.clone() * pass.loss_scale
-                };
-                let sums = [output.loss, output.nll_loss].map(Tensor::without_autodiff);
-                (scaled, (sums, output.correct))
-            };
-            let add = &mut |grads| gradients.add(model, grads);
-            let (sums, count) = if self.checkpoint_activations {
-                model.backward_recomputing(src_tokens, prev_output_tokens, &dropout, loss, add)
-            } else {
-                let (loss, rest) = loss(model.forward(src_tokens, prev_output_tokens, &dropout));
-                add(GradientsParams::from_grads(loss.backward(), model));
-                rest
-            };
-            losses.push(sums);
-            correct.extend(count);
-            tally.add_batch(&part.batch);
-        }
-        let loss = losses
-            .iter()
-            .map(|[loss, _]| loss.clone())
-            .reduce(|sum, loss| sum + loss);
-        // Asked for last and at once: whatever is asked of a device drains its queue of operations.
-        tally.add_losses(losses)?;
-        tally.add_correct(correct)?;
-        gradients.measure_once(model)?;
-        Ok(Gradients {
-            sum: gradients,
-            tally,
-            loss,
-        })
-    }
-}
-
-/// From batches to gradients, on one device.
-#[derive(Debug)]
-pub(super) struct Learner {
-    pub(super) backprop: Backprop,
-    pub(super) memory: DeviceMemory,
-}
-
-impl Learner {
-    /// The same on another device.
-    fn on(&self, device: &Device) -> Self {
-        Self {
-            backprop: Backprop {
-                device: device.clone().autodiff(),
-                ..self.backprop.clone()
-            },
-            memory: self.memory.of(device),
-        }
-    }
-
-    /// Gradients of a share, summed and with the factor of the loss, and what its batches add up to; what does not fit
-    /// in memory is computed in parts.
-    ///
-    /// # Errors
-    /// A single sentence that does not fit, or a model that was lost in an update that did not fit.
-    pub(super) fn gradients<M: EncoderDecoder>(
-        &mut self,
-        model: &M,
-        share: Vec<Part>,
-        pass: Pass,
-    ) -> Result<Gradients> {
-        let Self { backprop, memory } = self;
-        let at_once = |parts: &[Part]| backprop.at_once(model, parts, pass);
-        let mut all: Option<Gradients> = None;
-        memory.compute(model, share, at_once, |gradients| match &mut all {
-            None => all = Some(gradients),
-            Some(all) => all.add(model, gradients),
-        })?;
-        if let Some(all) = &mut all {
-            let measured = all.sum.measure_once(model);
-            measured.map_err(|OutOfMemory| Error::UpdateOutOfMemory)?;
-        }
-        Ok(all.unwrap_or_default())
-    }
-}
-
 /// What a replica is told to do.
-enum Order {
+enum Order<B> {
     /// Compute the gradients of a share, and tell when they are there.
-    Gradients(Vec<Part>, Pass),
+    Gradients(Vec<Part<B>>, Pass),
     /// Replace the gradients of these parameters by their sums over all replicas.
     Sum(Arc<HashSet<ParamId>>),
     /// Apply them, multiplied by a factor.
@@ -222,19 +58,19 @@ struct Done {
 }
 
 /// The replicas beside the trainer's own, and its end of the sums.
-pub(super) struct Replicas {
+pub(super) struct Replicas<B> {
     // Dropped before the workers, so that none of them waits for a sum while it is waited for.
     all_reduce: Box<dyn AllReduce>,
-    workers: Vec<Worker>,
+    workers: Vec<Worker<B>>,
 }
 
-impl Replicas {
+impl<B: Batch> Replicas<B> {
     /// Starts a replica of `model` and `optimizer` on each of `devices`.
     ///
     /// # Errors
     /// When the state of the optimiser cannot be copied.
-    pub(super) fn start<M: EncoderDecoder>(
-        learner: &Learner,
+    pub(super) fn start<M: Module + 'static>(
+        learner: &Learner<M, B>,
         model: &M,
         optimizer: &Optimizer,
         config: &OptimizerConfig,
@@ -267,11 +103,11 @@ impl Replicas {
     ///
     /// # Panics
     /// When a replica panics.
-    pub(super) fn gradients<M: EncoderDecoder>(
+    pub(super) fn gradients<M: Module>(
         &mut self,
-        learner: &mut Learner,
+        learner: &mut Learner<M, B>,
         model: &M,
-        shares: Vec<Vec<Part>>,
+        shares: Vec<Vec<Part<B>>>,
         pass: Pass,
     ) -> Result<Gradients> {
         let mut shares = shares.into_iter();
@@ -306,16 +142,16 @@ impl Replicas {
 }
 
 /// The thread of a replica.
-struct Worker {
+struct Worker<B> {
     /// `None` once dropped, which tells the thread to end.
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<Order<B>>>,
     done: Receiver<Result<Done>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Worker {
-    fn start<M: EncoderDecoder>(
-        learner: Learner,
+impl<B: Batch> Worker<B> {
+    fn start<M: Module + 'static>(
+        learner: Learner<M, B>,
         model: M,
         optimizer: Optimizer,
         all_reduce: Box<dyn AllReduce>,
@@ -331,7 +167,7 @@ impl Worker {
         }
     }
 
-    fn order(&mut self, order: Order) {
+    fn order(&mut self, order: Order<B>) {
         let orders = self.orders.as_ref().expect("it is only taken when dropped");
         if orders.send(order).is_err() {
             self.raise();
@@ -355,7 +191,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl<B> Drop for Worker<B> {
     fn drop(&mut self) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
@@ -366,12 +202,12 @@ impl Drop for Worker {
 }
 
 /// Follows orders until there are no more.
-fn work<M: EncoderDecoder>(
-    mut learner: Learner,
+fn work<M: Module, B: Batch>(
+    mut learner: Learner<M, B>,
     mut model: M,
     mut optimizer: Optimizer,
     mut all_reduce: Box<dyn AllReduce>,
-    orders: Receiver<Order>,
+    orders: Receiver<Order<B>>,
     done: &Sender<Result<Done>>,
 ) {
     let mut gradients = Accumulated::new();
@@ -402,7 +238,7 @@ fn work<M: EncoderDecoder>(
 
 #[cfg(test)]
 mod tests {
-    use burnseq_data::{EpochIterator, EpochOptions, Mt19937};
+    use burnseq_data::{EpochIterator, EpochOptions, Mt19937, PairBatch};
 
     use super::*;
     use crate::trainer::fixture::{
@@ -411,10 +247,10 @@ mod tests {
     use crate::trainer::{Event, TrainConfig};
 
     /// Batches that are told apart by their one sentence.
-    fn batches(ids: impl Iterator<Item = usize>) -> Vec<Vec<Batch>> {
-        let batch = |id| Batch {
+    fn batches(ids: impl Iterator<Item = usize>) -> Vec<Vec<PairBatch>> {
+        let batch = |id| PairBatch {
             ids: vec![id],
-            ..Batch::default()
+            ..PairBatch::default()
         };
         ids.map(|id| vec![batch(id)]).collect()
     }
@@ -454,9 +290,9 @@ mod tests {
     #[test]
     fn the_parts_of_a_batch_stay_together_and_are_numbered_through() {
         let mut batches = batches(0..4);
-        batches[1].push(Batch::default());
+        batches[1].push(PairBatch::default());
         let shares = share_out(&batches, 2);
-        let numbers = |share: &[Part]| share.iter().map(|part| part.number).collect::<Vec<_>>();
+        let numbers = |share: &[Part<PairBatch>]| share.iter().map(|part| part.number).collect::<Vec<_>>();
         assert_eq!(
             (numbers(&shares[0]), numbers(&shares[1])),
             (vec![0, 3], vec![1, 2, 4])

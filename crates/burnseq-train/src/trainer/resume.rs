@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::TensorData;
-use burnseq_data::{EpochIterator, EpochState, Resumed};
-use burnseq_model::{EncoderDecoder, load_state_dict};
+use burnseq_data::{Dataset, EpochIterator, EpochState, Resumed};
+use burnseq_model::load_state_dict;
 use burnseq_text::Dictionary;
 
 use super::Trainer;
@@ -19,16 +20,7 @@ use crate::ema::Ema;
 use crate::error::{Error, Result};
 use crate::log::Meters;
 
-/// Files of a checkpoint with the dictionaries, and the tables with a row for each of their tokens.
-const DICTIONARIES: [(&str, &[&str]); 2] = [
-    ("dict.src.txt", &["encoder.embed_tokens.weight"]),
-    (
-        "dict.tgt.txt",
-        &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
-    ),
-];
-
-impl<M: EncoderDecoder> Trainer<M> {
+impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     /// Takes up the checkpoint that the configuration names, if it is there.
     pub(super) fn resume(&mut self) -> Result<()> {
         let config = &self.config.checkpoint;
@@ -163,13 +155,13 @@ impl<M: EncoderDecoder> Trainer<M> {
             return Ok(());
         }
         if !taken_up.weights_only {
-            self.check_same_languages(taken_up)?;
+            self.check_same_task(taken_up)?;
         }
-        let vocab = self.model().vocab();
-        if meta.vocab != vocab {
+        let (there, vocab) = (meta.dictionaries.vocab(), self.context.dictionaries.vocab());
+        if there != vocab {
             return Err(taken_up.other_dictionaries(format!(
                 "it was trained with dictionaries of {} and {} types, the data has {} and {}",
-                meta.vocab.src, meta.vocab.tgt, vocab.src, vocab.tgt
+                there.src, there.tgt, vocab.src, vocab.tgt
             )));
         }
         for (name, content) in self.dictionary_files() {
@@ -182,20 +174,30 @@ impl<M: EncoderDecoder> Trainer<M> {
         Ok(())
     }
 
-    /// Refuses to go on with a run on other languages. A name that is empty is not known.
-    fn check_same_languages(&self, taken_up: &TakenUp) -> Result<()> {
+    /// Refuses to go on with a run of another task, or on other languages. A name that is empty is not known.
+    fn check_same_task(&self, taken_up: &TakenUp) -> Result<()> {
         let (there, here) = (&taken_up.checkpoint.meta().task, &self.context.task);
-        let differ = |there: &str, here: &str| !there.is_empty() && !here.is_empty() && there != here;
-        if !differ(&there.source_lang, &here.source_lang) && !differ(&there.target_lang, &here.target_lang) {
+        if there.name != here.name {
+            return Err(taken_up.refuse(format!(
+                "it was trained for the task {}, this run is for {}\nhint: {} to start anew",
+                there.name,
+                here.name,
+                self.without(&taken_up.path)
+            )));
+        }
+        let of_both = |side| [there.text(side), here.text(side)];
+        let [source, target] = ["source_lang", "target_lang"].map(of_both);
+        let differ = |[there, here]: [&str; 2]| !there.is_empty() && !here.is_empty() && there != here;
+        if !differ(source) && !differ(target) {
             return Ok(());
         }
         Err(taken_up.refuse(format!(
             "it translates from {} to {}, this run from {} to {}\n\
              hint: {} to start anew, and with --finetune-from-model {} from its weights",
-            there.source_lang,
-            there.target_lang,
-            here.source_lang,
-            here.target_lang,
+            source[0],
+            target[0],
+            source[1],
+            target[1],
             self.without(&taken_up.path),
             taken_up.path.display()
         )))
@@ -225,7 +227,9 @@ impl<M: EncoderDecoder> Trainer<M> {
         tensors: &mut HashMap<String, TensorData>,
     ) -> Result<Vec<String>> {
         let mut notes = Vec::new();
-        for (file, tables) in DICTIONARIES {
+        let sides = self.context.dictionaries.sides.iter();
+        for (side, tables) in sides.zip(self.context.model.dictionary_tables()) {
+            let file = side.file.as_str();
             let here = self.dictionary_files().find(|(name, _)| *name == file);
             let Some((_, here)) = here else { continue };
             let there = checkpoint.file(file)?;
@@ -469,7 +473,8 @@ mod tests {
     fn a_run_on_other_languages_is_not_gone_on_with() {
         let dir = tempfile::tempdir().unwrap();
         trained(dir.path(), |meta| {
-            meta["task"] = serde_json::json!({ "source_lang": "b", "target_lang": "a" });
+            meta["task"] =
+                serde_json::json!({ "type": "translation", "source_lang": "b", "target_lang": "a" });
         });
         let resumed = |save_dir: &Path| {
             let mut config = saving_to(save_dir);
@@ -495,7 +500,7 @@ mod tests {
         // Without names, nothing is known to differ.
         let path = dir.path().join("checkpoint_last").join(checkpoint::META_FILE);
         let mut meta: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        meta["task"] = serde_json::json!({ "source_lang": "", "target_lang": "" });
+        meta["task"] = serde_json::json!({ "type": "translation", "source_lang": "", "target_lang": "" });
         std::fs::write(&path, meta.to_string()).unwrap();
         assert_eq!(resumed(&other).unwrap().state().num_updates, 3);
     }

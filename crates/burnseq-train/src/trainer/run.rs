@@ -3,24 +3,24 @@
 
 use std::time::Instant;
 
-use burnseq_model::EncoderDecoder;
+use burn::module::Module;
+use burnseq_data::Dataset;
 
 use super::Trainer;
 use super::batches::EpochBatches;
 use super::event::Event;
-use super::replicas::{Backprop, Replicas};
+use super::replicas::Replicas;
 use super::update::Applied;
 use crate::error::{Error, Result};
-use crate::log::{Meters, TrainRecord, ValidRecord};
+use crate::log::{Meters, TrainRecord};
 use crate::loss_scaler::LossScaler;
 use crate::memory_usage::peak_device_memory;
 use crate::stop::StopReason;
-use crate::validation::validation_loss;
 
 /// Takes what a run tells.
 pub type Observer<'a> = &'a mut dyn FnMut(Event<'_>);
 
-impl<M: EncoderDecoder> Trainer<M> {
+impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     /// Trains until a stop rule applies or an interrupt is requested; gives the reason.
     ///
     /// # Errors
@@ -119,12 +119,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     /// Trains on what is left of the epoch; gives a reason when the run ends in it.
     fn train_epoch(&mut self, observe: Observer<'_>) -> Result<Option<StopReason>> {
         let per_update = self.per_update();
-        let mut source = EpochBatches::new(
-            &self.data,
-            self.resampling.as_ref(),
-            &self.epochs,
-            &self.config.dataset,
-        );
+        let mut source = EpochBatches::new(&self.data, &self.epochs, &self.config.dataset);
         let mut started = Instant::now();
         let mut ahead: Option<Applied> = None;
         loop {
@@ -196,7 +191,7 @@ impl<M: EncoderDecoder> Trainer<M> {
         if end_of_epoch {
             observe(Event::Epoch(&TrainRecord {
                 device_memory: peak_device_memory(&self.learner.backprop.device),
-                ..self.record(self.state.epoch)
+                ..self.record(&self.state.epoch)
             }));
         }
         self.validate_and_save(end_of_epoch, skipped.is_none(), observe)
@@ -204,10 +199,10 @@ impl<M: EncoderDecoder> Trainer<M> {
 
     /// After an update that was applied: its progress, and a log line when it is time.
     fn log_update(&mut self, observe: Observer<'_>) {
-        observe(Event::Update(&self.record(self.state.epoch)));
+        observe(Event::Update(&self.record(&self.state.epoch)));
         let interval = self.config.log_interval;
         if interval > 0 && self.state.num_updates.is_multiple_of(interval) {
-            observe(Event::Interval(&self.record(self.state.interval)));
+            observe(Event::Interval(&self.record(&self.state.interval)));
             self.state.interval = Meters::default();
         }
     }
@@ -267,30 +262,9 @@ impl<M: EncoderDecoder> Trainer<M> {
         let mut watched = f64::NAN;
         let metric = self.config.validation.best_checkpoint_metric.clone();
         for number in 0..self.valid.len() {
-            let set = &self.valid[number];
-            observe(Event::Validating { subset: &set.name });
-            let sentence_avg = self.config.optimization.sentence_avg;
-            let Backprop { criterion, pad, .. } = &self.learner.backprop;
-            let memory = &mut self.valid_memory[number];
-            let meters = validation_loss(&model, criterion, *pad, set, memory, sentence_avg)?;
-            for note in memory.take_notes() {
-                observe(Event::Note(&note));
-            }
-            let found = self.validator.evaluate(&model, set).map_err(Error::Validator)?;
-            for note in &found.notes {
-                observe(Event::Note(note));
-            }
-            for sample in &found.samples {
-                observe(Event::Sample(sample));
-            }
-            let mut record = ValidRecord {
-                epoch: self.epochs.epoch(),
-                subset: set.name.clone(),
-                num_updates: self.state.num_updates,
-                meters,
-                metrics: found.values,
-                best: None,
-            };
+            let position = (self.epochs.epoch(), self.state.num_updates);
+            let (set, memory) = &mut self.valid[number];
+            let mut record = self.objective.validate(&model, set, memory, position, observe)?;
             if number == 0 {
                 watched = record
                     .value(&metric)
@@ -305,7 +279,7 @@ impl<M: EncoderDecoder> Trainer<M> {
     }
 
     /// A log record with the averages of `meters`.
-    fn record(&self, meters: Meters) -> TrainRecord {
+    fn record(&self, meters: &Meters) -> TrainRecord {
         let epoch = self.epochs.epoch();
         let per_update = self.config.batches_per_update(epoch);
         let updates_per_epoch = self.updates_in(epoch);
@@ -321,7 +295,8 @@ impl<M: EncoderDecoder> Trainer<M> {
             epoch_updates,
             updates_per_epoch,
             num_updates: self.state.num_updates,
-            meters,
+            measures: self.objective.criterion.measures(meters),
+            meters: meters.clone(),
             loss_scale: self.loss_scaler.as_ref().map(LossScaler::loss_scale),
             device_memory: None,
             train_wall: self.state.train_wall,

@@ -2,8 +2,10 @@
 
 use std::time::Instant;
 
+use burn::module::Module;
 use burn::tensor::TensorData;
-use burnseq_model::{EncoderDecoder, state_dict};
+use burnseq_data::Dataset;
+use burnseq_model::state_dict;
 use serde::{Deserialize, Serialize};
 
 use super::Trainer;
@@ -28,7 +30,7 @@ pub struct TrainingRecord {
     pub state: TrainState,
 }
 
-impl<M: EncoderDecoder> Trainer<M> {
+impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     /// Writes the checkpoints that are due, and removes those that are no longer to be kept.
     ///
     /// With `only_last` nothing but `checkpoint_last` is due: the run was interrupted.
@@ -136,8 +138,8 @@ impl<M: EncoderDecoder> Trainer<M> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let contents = CheckpointContents {
             model_config: &self.context.model,
-            vocab: model.vocab(),
             task: &self.context.task,
+            dictionaries: &self.context.dictionaries,
             train_state,
             model: &weights,
             raw_model: raw_model.as_deref(),

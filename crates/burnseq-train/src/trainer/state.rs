@@ -44,7 +44,7 @@ pub struct TrainState {
 /// Seed of the dropout masks of one batch: depends on the run's seed, the update and the number
 /// of the batch within the update alone, so that a resumed run draws the same masks. The pieces of a batch that does
 /// not fit in memory have masks of their own.
-pub(super) fn dropout_seed(seed: u32, num_updates: u64, part: &Part) -> u64 {
+pub(super) fn dropout_seed<B>(seed: u32, num_updates: u64, part: &Part<B>) -> u64 {
     // The whole is piece 1, so that the number alone counts.
     let micro_batch = part.number as u64 ^ (part.piece - 1).rotate_right(32);
     [u64::from(seed), num_updates, micro_batch]
@@ -61,7 +61,7 @@ pub(super) fn dropout_seed(seed: u32, num_updates: u64, part: &Part) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burnseq_data::Batch;
+    use burnseq_data::PairBatch;
     use std::collections::HashSet;
 
     #[test]
@@ -73,7 +73,7 @@ mod tests {
                     for piece in 1..4 {
                         let part = Part {
                             piece,
-                            ..Part::whole(number, Batch::default())
+                            ..Part::whole(number, PairBatch::default())
                         };
                         seeds.insert(dropout_seed(seed, update, &part));
                     }

@@ -7,11 +7,13 @@
 
 use std::time::Instant;
 
-use burnseq_data::Batch;
-use burnseq_model::EncoderDecoder;
+use burn::module::Module;
+use burnseq_data::{Batch, Dataset};
 
 use super::Trainer;
-use super::replicas::{Gradients, Pass, share_out};
+use super::backprop::{Gradients, Pass};
+use super::replicas::share_out;
+use crate::criterions::LOSS;
 use crate::error::{Error, Result, numbers};
 use crate::gradients::{ClippedOnDevice, GradNorm};
 use crate::log::Tally;
@@ -19,10 +21,10 @@ use crate::loss_scaler::LossScaler;
 use crate::out_of_memory::OutOfMemory;
 
 /// An update whose gradients are computed, or will be once the device comes to it.
-pub(super) struct Computed {
+pub(super) struct Computed<B> {
     gradients: Gradients,
     pass: Pass,
-    batches: Vec<Vec<Batch>>,
+    batches: Vec<Vec<B>>,
 }
 
 /// An update that is applied, or skipped, or will be one of both once the device comes to it.
@@ -31,8 +33,6 @@ pub(super) struct Applied {
     norm: Norm,
     /// Learning rate it was applied with.
     lr: f64,
-    /// Denominator of the gradient.
-    sample_size: usize,
     /// Training sentences, for messages.
     sentences: Vec<usize>,
 }
@@ -49,7 +49,7 @@ fn non_finite_loss(loss: f64) -> String {
     format!("the loss is {loss}")
 }
 
-impl<M: EncoderDecoder> Trainer<M> {
+impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     /// Learning rate of the next update.
     pub(super) fn lr(&self) -> f64 {
         let update = self.state.num_updates - self.state.schedule_start;
@@ -71,7 +71,11 @@ impl<M: EncoderDecoder> Trainer<M> {
     ///
     /// # Errors
     /// When a sentence does not fit in memory.
-    pub(super) fn compute(&mut self, batches: Vec<Vec<Batch>>, ahead: Option<&Applied>) -> Result<Computed> {
+    pub(super) fn compute(
+        &mut self,
+        batches: Vec<Vec<D::Batch>>,
+        ahead: Option<&Applied>,
+    ) -> Result<Computed<D::Batch>> {
         let pass = self.pass(ahead.map_or(0, |_| 1));
         let model = self
             .model
@@ -93,7 +97,10 @@ impl<M: EncoderDecoder> Trainer<M> {
     ///
     /// # Errors
     /// As those of [`Self::compute`].
-    pub(super) fn compute_again_if_needed(&mut self, computed: Computed) -> Result<Computed> {
+    pub(super) fn compute_again_if_needed(
+        &mut self,
+        computed: Computed<D::Batch>,
+    ) -> Result<Computed<D::Batch>> {
         if computed.pass == self.pass(0) {
             return Ok(computed);
         }
@@ -104,18 +111,14 @@ impl<M: EncoderDecoder> Trainer<M> {
     ///
     /// # Errors
     /// When memory runs out.
-    pub(super) fn apply(&mut self, computed: Computed) -> Result<Applied> {
+    pub(super) fn apply(&mut self, computed: Computed<D::Batch>) -> Result<Applied> {
         let Gradients {
             sum: mut gradients,
             tally,
             loss,
         } = computed.gradients;
         let lr = self.lr();
-        let sample_size = if self.config.optimization.sentence_avg {
-            tally.known().nsentences
-        } else {
-            tally.known().ntokens
-        };
+        let sample_size = tally.known().sample_size;
         gradients.scale(1.0 / (sample_size as f64 * computed.pass.loss_scale));
         let clip_norm = self.config.optimization.clip_norm;
         let norm = match loss.filter(|_| self.is_ahead()) {
@@ -149,8 +152,7 @@ impl<M: EncoderDecoder> Trainer<M> {
             tally,
             norm,
             lr,
-            sample_size,
-            sentences: batches.flat_map(|batch| batch.ids.iter().copied()).collect(),
+            sentences: batches.flat_map(|batch| batch.ids().iter().copied()).collect(),
         })
     }
 
@@ -172,9 +174,10 @@ impl<M: EncoderDecoder> Trainer<M> {
             Norm::Known(norm) => norm,
             Norm::OnDevice(clipped) => clipped.norm(self.model()).map_err(|error| {
                 self.optimizer.uncount_step();
-                match stats.loss.is_finite() {
+                let loss = stats.sums.get(LOSS);
+                match loss.is_finite() {
                     true => error.to_string(),
-                    false => non_finite_loss(stats.loss),
+                    false => non_finite_loss(loss),
                 }
             }),
         };
@@ -191,7 +194,6 @@ impl<M: EncoderDecoder> Trainer<M> {
             let model = self.model.as_ref().expect("it was put back after the step");
             ema.step(model, self.state.num_updates);
         }
-        stats.sample_size = applied.sample_size;
         stats.gnorm = f64::from(norm.norm);
         stats.clipped = norm.clipped;
         // What the logs show is the rate of the next update, as in fairseq.
@@ -275,7 +277,7 @@ mod tests {
             config.stop.max_epoch = Some(max_epoch);
             let mut trainer = trainer(config, clean(), |model| model).unwrap();
             trainer.run(&mut |_| ()).unwrap();
-            trainer.state().epoch.loss
+            trainer.state().epoch.sums.get("loss")
         };
         // All sentences are one batch: the first loss is that of the initial weights.
         let (first, last) = (last_loss(1), last_loss(30));
@@ -354,7 +356,7 @@ mod tests {
         );
         assert_eq!((notes.len(), with.num_updates, without.num_updates), (3, 6, 6));
         assert_eq!((with.epoch.skipped, with.epoch.updates), (1, 2));
-        assert_eq!(with.epoch.loss, without.epoch.loss);
+        assert_eq!(with.epoch.sums, without.epoch.sums);
         assert_eq!(with.skipped_in_a_row, 1, "the last batch of the run was skipped");
     }
 

@@ -7,10 +7,10 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
 use burnseq_train::{
     Checkpoint, CheckpointContents, Error, OptimizerConfig, OptimizerState, TaskInfo,
-    checkpoint::{FORMAT_VERSION, names, recover, save},
+    checkpoint::{Dictionaries, FORMAT_VERSION, names, recover, save},
 };
 use serde_json::{Value, json};
 
@@ -67,10 +67,7 @@ impl Sample {
         optimizer.tensors = trained(optimizer.tensors);
         Self {
             config: ModelConfig::Transformer(config()),
-            task: TaskInfo {
-                source_lang: "de".to_owned(),
-                target_lang: "en".to_owned(),
-            },
+            task: TaskInfo::new("translation", [("source_lang", "de"), ("target_lang", "en")]),
             model: trained(state_dict(&model)),
             optimizer,
             files: vec![
@@ -84,7 +81,7 @@ impl Sample {
     fn save(&self, save_dir: &Path, names: &[&str]) -> Result<(), Error> {
         let contents = CheckpointContents {
             model_config: &self.config,
-            vocab: VOCAB,
+            dictionaries: &Dictionaries::source_and_target(&VOCAB),
             task: &self.task,
             train_state: self.train_state.clone(),
             model: &self.model,
@@ -144,7 +141,7 @@ fn everything_that_was_saved_is_read_back_with_the_same_bits() {
     let checkpoint = Checkpoint::open(&path).unwrap();
     let meta = checkpoint.meta();
     assert_eq!(meta.model_config, sample.config);
-    assert_eq!(meta.vocab, VOCAB);
+    assert_eq!(meta.dictionaries, Dictionaries::source_and_target(&VOCAB));
     assert_eq!(meta.task, sample.task);
     assert_eq!(meta.train_state, sample.train_state);
     assert_eq!(meta.format_version, FORMAT_VERSION);

@@ -10,12 +10,12 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    ActivationFn, Dropout, EncoderDecoder, Transformer, TransformerConfig, Vocab, load_state_dict,
-    named_parameters, state_dict,
+    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, Vocab,
+    load_state_dict, named_parameters, state_dict,
 };
 use burnseq_train::{
     Accumulated, CriterionConfig, LossOutput, LrSchedulerConfig, OptimizerConfig,
-    criterions::{LabelSmoothedCrossEntropyConfig, label_smoothed_cross_entropy},
+    losses::{LabelSmoothedCrossEntropyConfig, label_smoothed_cross_entropy},
     lr_scheduler::{CosineConfig, FixedConfig, InverseSqrtConfig, PolynomialDecayConfig, TriStageConfig},
     optim::AdamConfig,
 };
@@ -97,7 +97,7 @@ fn loss(model: &Transformer, batch: &Batch) -> LossOutput {
         label_smoothing: 0.1,
         ..LabelSmoothedCrossEntropyConfig::default()
     };
-    let criterion = CriterionConfig::LabelSmoothedCrossEntropy(config).init().unwrap();
+    let criterion = CriterionConfig::LabelSmoothedCrossEntropy(config).loss().unwrap();
     let logits = model.forward(
         batch.src_tokens.clone(),
         batch.prev_output_tokens.clone(),

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use burnseq_model::Vocab;
 use burnseq_text::Dictionary;
+use burnseq_train::checkpoint;
 
 use crate::error::{Error, Result};
-use crate::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE, TranslationConfig, TranslationTask};
+use crate::tasks::translation::{self, SRC_DICT_FILE, TGT_DICT_FILE, TranslationConfig, TranslationTask};
 
 /// Where the dictionaries are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,11 +31,18 @@ pub(super) struct DataSide {
     /// Files of the source and target dictionary, for messages.
     pub(super) paths: [PathBuf; 2],
     /// Sizes and special ids.
-    pub(super) vocab: Vocab,
+    pub(super) dictionaries: checkpoint::Dictionaries,
     /// Dictionaries, text settings and subword models, under their names in a checkpoint.
     pub(super) files: Vec<(String, Vec<u8>)>,
     /// The folder, opened.
     pub(super) task: Option<TranslationTask>,
+}
+
+impl DataSide {
+    /// What a model has to know of the dictionaries.
+    pub(super) fn vocab(&self) -> Vocab {
+        self.dictionaries.vocab()
+    }
 }
 
 impl Dictionaries {
@@ -65,7 +73,7 @@ fn open_folder(folder: &Path, [source_lang, target_lang]: [Option<String>; 2]) -
     Ok(DataSide {
         langs,
         paths,
-        vocab: task.vocab(),
+        dictionaries: translation::dictionaries(task.dir().src_dict(), task.dir().tgt_dict()),
         files: task.files()?,
         task: Some(task),
     })
@@ -93,12 +101,7 @@ fn open_files(paths: [&PathBuf; 2], langs: [Option<String>; 2]) -> Result<DataSi
     Ok(DataSide {
         langs: [next()?, next()?],
         paths: [paths[0].clone(), paths[1].clone()],
-        vocab: Vocab {
-            src: src.0.len(),
-            tgt: tgt.0.len(),
-            pad: tgt.0.pad() as usize,
-            eos: tgt.0.eos() as usize,
-        },
+        dictionaries: translation::dictionaries(&src.0, &tgt.0),
         files: vec![
             (SRC_DICT_FILE.to_owned(), src.1),
             (TGT_DICT_FILE.to_owned(), tgt.1),

@@ -6,13 +6,14 @@ use std::path::Path;
 use burn::tensor::{Device, TensorData};
 use burnseq_data::EpochState;
 use burnseq_interchange::fairseq::{self, Moments, Progress};
-use burnseq_model::{ModelConfig, named_parameters};
+use burnseq_model::{TransformerConfig, named_parameters};
 use burnseq_train::{Checkpoint, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord};
 use serde_json::{Map, Value, json};
 
 use super::import::tied;
 use super::{Conversion, options, training};
 use crate::error::{Error, Result};
+use crate::tasks::translation::LanguagePair;
 
 /// A parameter in memory.
 type Parameter = (String, Vec<usize>, Vec<f32>);
@@ -37,7 +38,11 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
             })?,
         ),
     };
-    let ModelConfig::Transformer(transformer) = &meta.model_config;
+    let transformer = options::transformer(&meta.model_config).map_err(|problem| Error::Convert {
+        path: checkpoint.path().to_owned(),
+        problem,
+    })?;
+    let languages = LanguagePair::of(&meta.task)?;
     let model = checkpoint.model(&Device::flex())?;
     let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
     let parameters: Vec<Parameter> = named_parameters(&model)
@@ -81,9 +86,9 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
     let tied = tied(transformer);
     let contents = fairseq::Contents {
         cfg: cfg(
-            &meta.model_config,
+            transformer,
             &config,
-            [&meta.task.source_lang, &meta.task.target_lang],
+            [&languages.source_lang, &languages.target_lang],
         ),
         weights: parameters
             .iter()
@@ -180,7 +185,7 @@ fn position(data: &EpochState) -> (u32, usize) {
 }
 
 /// fairseq's configuration: the sections that describe model, task and training.
-fn cfg(model: &ModelConfig, train: &TrainConfig, [source_lang, target_lang]: [&str; 2]) -> Value {
+fn cfg(model: &TransformerConfig, train: &TrainConfig, [source_lang, target_lang]: [&str; 2]) -> Value {
     let section = options::model_section(model);
     let mut cfg = Map::new();
     cfg.insert("_name".to_owned(), Value::Null);

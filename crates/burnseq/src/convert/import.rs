@@ -7,9 +7,7 @@ use burn::tensor::{Device, TensorData};
 use burnseq_data::{EpochState, PairOptions};
 use burnseq_interchange::fairseq::{FairseqCheckpoint, Options, Progress};
 use burnseq_interchange::torch_file::Tensor;
-use burnseq_model::{
-    ModelConfig, Transformer, TransformerConfig, load_state_dict, named_parameters, state_dict,
-};
+use burnseq_model::{Model, ModelConfig, TransformerConfig, load_state_dict, named_parameters, state_dict};
 use burnseq_train::checkpoint::{self, CheckpointContents};
 use burnseq_train::{OptimizerState, TaskInfo, TrainConfig, TrainState, TrainingRecord, training_epochs};
 
@@ -17,6 +15,7 @@ use super::dictionaries::DataSide;
 use super::{Conversion, Dictionaries, options, training};
 use crate::decode::read_safetensors;
 use crate::error::{Error, Result};
+use crate::tasks::translation::LanguagePair;
 
 /// How a checkpoint is taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,11 +68,10 @@ pub fn from_fairseq(
     ];
     let data = dictionaries.open(langs)?;
 
-    let ModelConfig::Transformer(transformer) = &config;
-    let tied = tied(transformer);
+    let tied = tied(options::transformer(&config).map_err(wrong)?);
     let mut notes = Vec::new();
     let weights = untied(file.weights()?, &tied, input)?;
-    let model = build(transformer, &data, weights, input)?;
+    let model = build(&config, &data, weights, input)?;
     let mut contents = Contents::of(&config, &data, &model);
     if import.with_optimizer {
         let names: Vec<&str> = tied.iter().flat_map(|(new, _, old)| [*new, *old]).collect();
@@ -136,8 +134,7 @@ pub fn from_weights(
     output: &Path,
 ) -> Result<Conversion> {
     let data = dictionaries.open([import.source_lang.clone(), import.target_lang.clone()])?;
-    let ModelConfig::Transformer(transformer) = config;
-    let model = build(transformer, &data, read_safetensors(input)?, input)?;
+    let model = build(config, &data, read_safetensors(input)?, input)?;
     Contents::of(config, &data, &model).save(output, Vec::new())
 }
 
@@ -151,7 +148,7 @@ struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    fn of(config: &'a ModelConfig, data: &'a DataSide, model: &Transformer) -> Self {
+    fn of(config: &'a ModelConfig, data: &'a DataSide, model: &Model) -> Self {
         Self {
             config,
             data,
@@ -174,11 +171,11 @@ impl<'a> Contents<'a> {
         });
         let contents = CheckpointContents {
             model_config: self.config,
-            vocab: self.data.vocab,
-            task: &TaskInfo {
+            dictionaries: &self.data.dictionaries,
+            task: &TaskInfo::from(&LanguagePair {
                 source_lang,
                 target_lang,
-            },
+            }),
             train_state,
             model: &self.weights,
             raw_model: None,
@@ -245,12 +242,12 @@ fn untied(weights: Vec<(String, Tensor)>, tied: &[Tied], path: &Path) -> Result<
 
 /// The model with these weights, after a look at the sizes of the dictionaries.
 fn build(
-    config: &TransformerConfig,
+    config: &ModelConfig,
     data: &DataSide,
     weights: HashMap<String, TensorData>,
     path: &Path,
-) -> Result<Transformer> {
-    let sides = [("encoder", data.vocab.src), ("decoder", data.vocab.tgt)];
+) -> Result<Model> {
+    let sides = [("encoder", data.vocab().src), ("decoder", data.vocab().tgt)];
     for ((side, types), dictionary) in sides.into_iter().zip(&data.paths) {
         let table = weights.get(&format!("{side}.embed_tokens.weight"));
         let Some(rows) = table.and_then(|table| table.shape().to_vec().first().copied()) else {
@@ -267,8 +264,8 @@ fn build(
             });
         }
     }
-    config.validate(&data.vocab)?;
-    load_state_dict(config.init(&data.vocab, 0, &Device::flex()), &weights).map_err(|problem| {
+    config.validate(&data.vocab())?;
+    load_state_dict(config.init(&data.vocab(), 0, &Device::flex()), &weights).map_err(|problem| {
         Error::Weights {
             path: path.to_owned(),
             problem: problem.to_string(),
@@ -278,7 +275,7 @@ fn build(
 
 /// Moments under the names of [`OptimizerState`], in the order of the model.
 fn in_module_order(
-    model: &Transformer,
+    model: &Model,
     moments: Vec<(String, [Tensor; 2])>,
     path: &Path,
 ) -> Result<Vec<(String, TensorData)>> {
@@ -305,7 +302,7 @@ fn position(
     config: &TrainConfig,
     progress: &Progress,
     options: &Options,
-    model: &Transformer,
+    model: &Model,
     notes: &mut Vec<String>,
 ) -> Result<EpochState> {
     use burnseq_model::EncoderDecoder;

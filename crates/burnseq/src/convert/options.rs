@@ -1,7 +1,7 @@
 //! The options of fairseq's translation models: what they become here.
 
 use burnseq_interchange::fairseq::Options;
-use burnseq_model::{ModelConfig, TransformerConfig};
+use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig};
 use serde_json::{Map, Value, json};
 
 use super::overlay::overlay;
@@ -141,7 +141,7 @@ pub fn model_config(options: &Options, ignore: &[String], training: bool) -> Res
         .section("model")
         .ok_or("its configuration has no section `model`")?;
     let arch = options.choice("model").unwrap_or("transformer");
-    let ModelConfig::Transformer(preset) = preset(arch, model)?;
+    let preset = preset(arch, model)?;
     let config = overlay(&preset, |name| match model.get(name) {
         None | Some(Value::Null) => None,
         Some(value) => Some(value.clone()),
@@ -151,8 +151,23 @@ pub fn model_config(options: &Options, ignore: &[String], training: bool) -> Res
     Ok(ModelConfig::Transformer(config))
 }
 
+/// The configuration of a Transformer, the one family whose checkpoints are converted.
+///
+/// # Errors
+/// A model of another family, by its name.
+pub(super) fn transformer(config: &ModelConfig) -> Result<&TransformerConfig, String> {
+    match config {
+        ModelConfig::Transformer(config) => Ok(config),
+        #[allow(unreachable_patterns, reason = "there may be only one family")]
+        other => Err(format!(
+            "a {} cannot be converted from or to fairseq yet; only Transformers can",
+            other.family()
+        )),
+    }
+}
+
 /// The preset of a name; any name will do when the options say everything that matters.
-fn preset(arch: &str, model: &Map<String, Value>) -> Result<ModelConfig, String> {
+fn preset(arch: &str, model: &Map<String, Value>) -> Result<TransformerConfig, String> {
     const SIZES: [&str; 8] = [
         "encoder_embed_dim",
         "encoder_ffn_embed_dim",
@@ -163,11 +178,11 @@ fn preset(arch: &str, model: &Map<String, Value>) -> Result<ModelConfig, String>
         "decoder_layers",
         "decoder_attention_heads",
     ];
-    if let Ok(config) = ModelConfig::from_arch(arch) {
-        return Ok(config);
+    if let Some((_, preset)) = TransformerConfig::ARCHS.iter().find(|(name, _)| *name == arch) {
+        return Ok(preset());
     }
     match SIZES.iter().find(|size| !model.contains_key(**size)) {
-        None => Ok(ModelConfig::Transformer(TransformerConfig::default())),
+        None => Ok(TransformerConfig::default()),
         Some(missing) => Err(format!(
             "the architecture `{arch}` is not an encoder-decoder Transformer: its configuration has no `{missing}`"
         )),
@@ -269,8 +284,7 @@ fn is_off(value: &Value) -> bool {
 }
 
 /// The section `model` that fairseq builds the same model from.
-pub(super) fn model_section(config: &ModelConfig) -> Value {
-    let ModelConfig::Transformer(transformer) = config;
+pub(super) fn model_section(transformer: &TransformerConfig) -> Value {
     let mut section = json!({ "_name": "transformer", "arch": "transformer" });
     let fields = serde_json::to_value(transformer).expect("configurations are JSON objects");
     let off = json!({
@@ -401,7 +415,7 @@ mod tests {
                 .contains("`lstm`")
         );
         assert!(preset("transformer_iwslt_de_en", &Map::new()).is_ok());
-        let ModelConfig::Transformer(config) = ModelConfig::from_arch("transformer_tiny").unwrap();
+        let config = preset("transformer_tiny", &Map::new()).unwrap();
         let full = model(serde_json::to_value(config).unwrap());
         assert!(preset("transformer_of_mine", &full).is_ok());
     }

@@ -1,7 +1,7 @@
 //! How a model was trained: fairseq's options and ours.
 
 use burnseq_interchange::fairseq::Options;
-use burnseq_train::criterions::LabelSmoothedCrossEntropyConfig;
+use burnseq_train::losses::LabelSmoothedCrossEntropyConfig;
 use burnseq_train::optim::AdamConfig;
 use burnseq_train::{
     CheckpointConfig, CriterionConfig, DatasetConfig, LrSchedulerConfig, OptimizationConfig, OptimizerConfig,

@@ -4,24 +4,25 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab};
+use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, ModelError, Stepwise};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
-use burnseq_train::{Checkpoint, TaskInfo};
+use burnseq_train::Checkpoint;
+use burnseq_train::checkpoint::DictionaryInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::tasks::translation::{SRC_DICT_FILE, TGT_DICT_FILE};
+use crate::tasks::translation::{self, LanguagePair};
 
 /// A trained model, its dictionaries, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
 pub struct TranslationModel {
     /// The network, off autodiff; several are an ensemble, whose probabilities are averaged.
-    pub models: Vec<Transformer>,
+    pub models: Vec<Model>,
     /// Where it computes.
     pub device: Device,
     /// Languages; empty names when a plain weights file does not say.
-    pub task: TaskInfo,
+    pub task: LanguagePair,
     /// Source dictionary.
     pub src_dict: Arc<Dictionary>,
     /// Target dictionary.
@@ -52,10 +53,16 @@ impl TranslationModel {
     ) -> Result<Self> {
         let checkpoint = Checkpoint::open(path.as_ref())?;
         let meta = checkpoint.meta();
-        let dictionary = |name: &str, types: usize| {
-            let path = checkpoint.path().join(name);
-            let dictionary = Dictionary::parse(checkpoint.file(name)?.as_slice(), &path)?;
-            if dictionary.len() == types {
+        let languages = LanguagePair::of(&meta.task)?;
+        let dictionary = |side: &str| {
+            let named = meta.dictionaries.side(side);
+            let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
+                path: checkpoint.path().to_owned(),
+                problem: format!("has no {side} dictionary, which translation needs"),
+            })?;
+            let path = checkpoint.path().join(file);
+            let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
+            if dictionary.len() == *types {
                 return Ok(Arc::new(dictionary));
             }
             Err(Error::Dictionary {
@@ -63,8 +70,7 @@ impl TranslationModel {
                 problem: format!("has {} types, the model was built for {types}", dictionary.len()),
             })
         };
-        let src_dict = dictionary(SRC_DICT_FILE, meta.vocab.src)?;
-        let tgt_dict = dictionary(TGT_DICT_FILE, meta.vocab.tgt)?;
+        let (src_dict, tgt_dict) = (dictionary("source")?, dictionary("target")?);
         let pipeline = |language: &str| -> Result<TextPipeline> {
             let name = TextSettings::file_name(language);
             if !meta.files.contains_key(&name) {
@@ -86,14 +92,14 @@ impl TranslationModel {
             Ok(TextPipeline::new(settings, &files)?)
         };
         let config = overlaid(&meta.model_config, overrides)?;
-        config.validate(&meta.vocab)?;
+        config.validate(&meta.dictionaries.vocab())?;
         let compute = compute.into();
         Ok(Self {
             models: vec![checkpoint.model_as(&config, &compute)?.laid_out_for_decoding()],
             device: compute.device,
-            task: meta.task.clone(),
-            src_text: pipeline(&meta.task.source_lang)?,
-            tgt_text: pipeline(&meta.task.target_lang)?,
+            src_text: pipeline(&languages.source_lang)?,
+            tgt_text: pipeline(&languages.target_lang)?,
+            task: languages,
             src_dict,
             tgt_dict,
         })
@@ -112,22 +118,16 @@ impl TranslationModel {
     ) -> Result<Self> {
         let path = path.as_ref();
         let (src_dict, tgt_dict) = (Arc::clone(data.src_dict()), Arc::clone(data.tgt_dict()));
-        let vocab = Vocab {
-            src: src_dict.len(),
-            tgt: tgt_dict.len(),
-            pad: tgt_dict.pad() as usize,
-            eos: tgt_dict.eos() as usize,
-        };
+        let vocab = translation::dictionaries(&src_dict, &tgt_dict).vocab();
         config.validate(&vocab)?;
         let tensors = read_safetensors(path)?;
-        let ModelConfig::Transformer(transformer) = config;
         let compute = compute.into();
-        let model = transformer.load(&vocab, &tensors, &compute);
+        let model = config.load(&vocab, &tensors, &compute);
         let model = model.map_err(|problem| Error::Weights {
             path: path.to_owned(),
             problem: problem.to_string(),
         })?;
-        let task = TaskInfo {
+        let task = LanguagePair {
             source_lang: data.src_lang().to_owned(),
             target_lang: data.tgt_lang().to_owned(),
         };
@@ -167,7 +167,7 @@ impl TranslationModel {
 
     /// Longest source and target that all networks take, in tokens with `</s>`.
     pub fn max_positions(&self) -> (usize, usize) {
-        let limits = self.models.iter().map(Transformer::max_positions);
+        let limits = self.models.iter().map(Model::max_positions);
         limits.fold((usize::MAX, usize::MAX), |(a, b), (c, d)| (a.min(c), b.min(d)))
     }
 
@@ -219,12 +219,8 @@ impl TranslationModel {
 /// # Errors
 /// An override that names no field, or has a value of the wrong type.
 pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<ModelConfig> {
-    let wrong = |error: serde_json::Error| Error::Config(format!("--model-overrides: {error}"));
-    let mut json = serde_json::to_value(config).map_err(wrong)?;
-    for (field, value) in overrides {
-        json[field.as_str()] = value.clone();
-    }
-    serde_json::from_value(json).map_err(wrong)
+    let wrong = |error: ModelError| Error::Config(format!("--model-overrides: {error}"));
+    config.with_fields(overrides).map_err(wrong)
 }
 
 /// How two dictionaries differ, in words; counts do not matter.
@@ -314,9 +310,9 @@ mod tests {
     fn overrides_change_fields_and_unknown_ones_are_refused() {
         let config = ModelConfig::from_arch("transformer").unwrap();
         let overrides = |json: &str| serde_json::from_str::<Map<String, Value>>(json).unwrap();
-        let ModelConfig::Transformer(changed) =
-            overlaid(&config, &overrides(r#"{"encoder_layers": 3, "dropout": 0}"#)).unwrap();
-        assert_eq!((changed.encoder_layers, changed.decoder_layers), (3, 6));
+        let changed = overlaid(&config, &overrides(r#"{"encoder_layers": 3, "dropout": 0}"#)).unwrap();
+        let layers = ["encoder_layers", "decoder_layers"].map(|field| changed.fields()[field].clone());
+        assert_eq!(layers, [3, 6]);
         assert_eq!(overlaid(&config, &Map::new()).unwrap(), config);
         for wrong in [r#"{"encoder_layer": 3}"#, r#"{"encoder_layers": "three"}"#] {
             let error = overlaid(&config, &overrides(wrong)).unwrap_err();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use burnseq_data::Batch;
+use burnseq_data::{Dataset, LanguagePairDataset, PairBatch};
 use burnseq_generate::{GenerateError, GenerateOptions, Generator, Source};
 use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
 use burnseq_model::EncoderDecoder;
@@ -147,11 +147,11 @@ impl BleuValidator {
     fn translate<M: EncoderDecoder>(
         &mut self,
         model: &M,
-        set: &ValidSet,
+        set: &ValidSet<LanguagePairDataset>,
         batch: &[usize],
     ) -> Result<Vec<(usize, Vec<u32>)>, ValidatorError> {
         let (generator, device) = (&self.generator, &self.device);
-        let translate = |piece: &Batch| -> Result<Vec<(usize, Vec<u32>)>, GenerateError> {
+        let translate = |piece: &PairBatch| -> Result<Vec<(usize, Vec<u32>)>, GenerateError> {
             let ids: Vec<usize> = batch
                 .iter()
                 .copied()
@@ -169,18 +169,22 @@ impl BleuValidator {
         let memory = self
             .memory
             .entry(set.name.clone())
-            .or_insert_with(|| DeviceMemory::new(device.clone(), &set.name, set.dataset.options().clone()));
-        let pieces = memory.compute_batch(model, set.dataset.collate(batch)?, translate)?;
+            .or_insert_with(|| DeviceMemory::new(device.clone(), &set.name));
+        let pieces = memory.compute_batch(model, set.dataset.collate(batch, 0)?, translate)?;
         Ok(pieces.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
     }
 }
 
-impl<M: EncoderDecoder> Validator<M> for BleuValidator {
+impl<M: EncoderDecoder> Validator<M, LanguagePairDataset> for BleuValidator {
     fn metrics(&self) -> Vec<&'static str> {
         vec!["bleu"]
     }
 
-    fn evaluate(&mut self, model: &M, set: &ValidSet) -> Result<ValidationMetrics, ValidatorError> {
+    fn evaluate(
+        &mut self,
+        model: &M,
+        set: &ValidSet<LanguagePairDataset>,
+    ) -> Result<ValidationMetrics, ValidatorError> {
         let (mut hypotheses, mut references) = (Vec::new(), Vec::new());
         let mut samples = Vec::new();
         // Batches go from short to long sentences; one of middle length is shown.

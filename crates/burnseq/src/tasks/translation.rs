@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
-use burnseq_data::{DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler};
-use burnseq_model::{Compute, EncoderDecoder, ModelConfig, Transformer, Vocab, load_state_dict, state_dict};
+use burnseq_data::{
+    Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
+};
+use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, Vocab, load_state_dict, state_dict};
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
+use burnseq_train::checkpoint::{Dictionaries, SpecialSymbols};
 use burnseq_train::{
-    Checkpoint, CriterionConfig, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Observer,
-    StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord, ValidRecord,
-    ValidSet, Validator, validation_loss,
+    Checkpoint, CriterionConfig, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Objective,
+    Observer, Seq2Seq, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord,
+    ValidSet,
 };
 use serde::{Deserialize, Serialize};
 
@@ -98,6 +101,65 @@ impl TranslationConfig {
     }
 }
 
+/// The languages of a model: what a checkpoint says of its task. A name that is not known is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LanguagePair {
+    /// Source language, the suffix of its files.
+    pub source_lang: String,
+    /// Target language.
+    pub target_lang: String,
+}
+
+/// Name of the task in checkpoints.
+const NAME: &str = "translation";
+
+impl LanguagePair {
+    /// The languages that a checkpoint of `task` translates.
+    ///
+    /// # Errors
+    /// Another task.
+    pub fn of(task: &TaskInfo) -> Result<Self> {
+        if task.name != NAME {
+            return Err(Error::Config(format!(
+                "the model was trained for the task `{}`, not for translation",
+                task.name
+            )));
+        }
+        Ok(Self {
+            source_lang: task.text("source_lang").to_owned(),
+            target_lang: task.text("target_lang").to_owned(),
+        })
+    }
+}
+
+impl From<&LanguagePair> for TaskInfo {
+    fn from(languages: &LanguagePair) -> Self {
+        let fields = [
+            ("source_lang", languages.source_lang.as_str()),
+            ("target_lang", languages.target_lang.as_str()),
+        ];
+        Self::new(NAME, fields)
+    }
+}
+
+/// What a checkpoint says of the dictionaries of sentence pairs, which share the ids of their special symbols.
+pub fn dictionaries(src: &Dictionary, tgt: &Dictionary) -> Dictionaries {
+    Dictionaries {
+        special_symbols: SpecialSymbols {
+            bos: tgt.bos() as usize,
+            pad: tgt.pad() as usize,
+            eos: tgt.eos() as usize,
+            unk: tgt.unk() as usize,
+        },
+        ..Dictionaries::source_and_target(&Vocab {
+            src: src.len(),
+            tgt: tgt.len(),
+            pad: tgt.pad() as usize,
+            eos: tgt.eos() as usize,
+        })
+    }
+}
+
 /// The task on an opened data folder.
 #[derive(Debug, Clone)]
 pub struct TranslationTask {
@@ -130,20 +192,24 @@ impl TranslationTask {
 
     /// Sizes and special ids of the dictionaries.
     pub fn vocab(&self) -> Vocab {
-        let (src, tgt) = (self.dir.src_dict(), self.dir.tgt_dict());
-        Vocab {
-            src: src.len(),
-            tgt: tgt.len(),
-            pad: tgt.pad() as usize,
-            eos: tgt.eos() as usize,
-        }
+        self.dictionaries().vocab()
+    }
+
+    /// The dictionaries of the data.
+    fn dictionaries(&self) -> Dictionaries {
+        dictionaries(self.dir.src_dict(), self.dir.tgt_dict())
     }
 
     /// Opens the sets to learn from and to validate on; `device` says how their batches are padded.
     ///
     /// # Errors
     /// When a split is missing or damaged, or lacks its target side.
-    pub fn data(&self, config: &TrainConfig, model: &ModelConfig, device: &Device) -> Result<TrainData> {
+    pub fn data(
+        &self,
+        config: &TrainConfig,
+        model: &ModelConfig,
+        device: &Device,
+    ) -> Result<TrainData<LanguagePairDataset>> {
         let options = self.pair_options(&config.dataset, model, device);
         let mut valid = Vec::new();
         if !config.validation.disable_validation {
@@ -156,9 +222,12 @@ impl TranslationTask {
         let train = self
             .dir
             .load_train(split, self.config.upsample_primary, options)?;
+        let train = match self.resampling(config, model)? {
+            Some(resampling) => train.with_resampling(resampling),
+            None => train,
+        };
         Ok(TrainData {
             train: self.checked(split, train)?,
-            resampling: self.resampling(config, model)?,
             valid,
         })
     }
@@ -220,7 +289,6 @@ impl TranslationTask {
             ));
             CriterionConfig::default()
         });
-        let criterion = criterion.init()?;
         let sentence_avg = config.is_some_and(|config| config.optimization.sentence_avg);
 
         let translation = TranslationModel::load(path, compute)?;
@@ -230,46 +298,44 @@ impl TranslationTask {
             observe(Event::Note(&note));
         }
         let model = &translation.models[0]; // one path, one model
-        let mut validator: Box<dyn Validator<Transformer>> = match self.bleu(device)? {
-            Some(bleu) => Box::new(bleu),
-            None => Box::new(LossOnly),
-        };
+        let mut objective = self.objective(&criterion, sentence_avg, device)?;
         let options = self.pair_options(dataset, &checkpoint.meta().model_config, device);
+        let position = state.map_or((0, 0), |state| (state.data.epoch, state.num_updates));
         for split in &self.config.valid_subset {
-            observe(Event::Validating { subset: split });
             let pairs = self.checked(split, self.dir.load(split, false, options.clone())?)?;
             let set = ValidSet::new(split.clone(), pairs, dataset, max_steps, model.max_positions())?;
-            let mut memory = DeviceMemory::new(device.clone(), split, options.clone());
-            let meters = validation_loss(
-                model,
-                &criterion,
-                self.vocab().pad,
-                &set,
-                &mut memory,
-                sentence_avg,
-            )?;
-            for note in memory.take_notes() {
-                observe(Event::Note(&note));
-            }
-            let found = validator
-                .evaluate(model, &set)
-                .map_err(burnseq_train::Error::Validator)?;
-            for note in &found.notes {
-                observe(Event::Note(note));
-            }
-            for sample in &found.samples {
-                observe(Event::Sample(sample));
-            }
-            observe(Event::Valid(&ValidRecord {
-                epoch: state.as_ref().map_or(0, |state| state.data.epoch),
-                subset: set.name,
-                num_updates: state.as_ref().map_or(0, |state| state.num_updates),
-                meters,
-                metrics: found.values,
-                best: None,
-            }));
+            let mut memory = DeviceMemory::new(device.clone(), split);
+            let record = objective.validate(model, &set, &mut memory, position, observe)?;
+            observe(Event::Valid(&record));
         }
         Ok(())
+    }
+
+    /// What an encoder-decoder is trained for and judged by.
+    ///
+    /// # Errors
+    /// A loss or a search whose options are out of range; text settings that cannot be read.
+    fn objective<M: EncoderDecoder>(
+        &self,
+        criterion: &CriterionConfig,
+        sentence_avg: bool,
+        device: &Device,
+    ) -> Result<Objective<M, LanguagePairDataset>> {
+        Ok(Objective {
+            criterion: Arc::new(self.criterion(criterion, sentence_avg)?),
+            validator: match self.bleu(device)? {
+                Some(bleu) => Box::new(bleu),
+                None => Box::new(LossOnly),
+            },
+        })
+    }
+
+    /// The criterion with the loss of `config`, for the dictionaries of the data.
+    ///
+    /// # Errors
+    /// A loss whose options are out of range.
+    pub fn criterion(&self, config: &CriterionConfig, sentence_avg: bool) -> Result<Seq2Seq> {
+        Ok(Seq2Seq::new(config, self.vocab().pad, sentence_avg)?)
     }
 
     /// What computes BLEU on validation sets, where it is asked for.
@@ -315,13 +381,14 @@ impl TranslationTask {
     /// # Errors
     /// When a file of the data folder cannot be read.
     pub fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
-        let task = TaskInfo {
+        let languages = LanguagePair {
             source_lang: self.dir.src_lang().to_owned(),
             target_lang: self.dir.tgt_lang().to_owned(),
         };
         Ok(TrainContext {
             model: model.clone(),
-            task,
+            dictionaries: self.dictionaries(),
+            task: (&languages).into(),
             task_config: serde_json::to_value(&self.config).expect("plain data is JSON"),
             files: self.files()?,
             importer: Some(Arc::new(FairseqImporter {
@@ -371,7 +438,7 @@ impl TranslationTask {
         let vocab = self.vocab();
         model.validate(&vocab)?;
         let data = self.data(&config, model, &compute.device)?;
-        if let Some(resampling) = &data.resampling
+        if let Some(resampling) = data.train.resampling()
             && !resampling.changes(&data.train, LOOKED_AT)?
         {
             observe(Event::Note(
@@ -380,29 +447,25 @@ impl TranslationTask {
             ));
         }
         let context = self.context(model)?;
-        let bleu = self.bleu(&compute.device)?;
-        match model {
-            ModelConfig::Transformer(transformer) => {
-                let model = transformer.init(&vocab, u64::from(config.seed), compute);
-                let model = self.with_pretrained_embeddings(model, observe)?;
-                let validator: Box<dyn Validator<_>> = match bleu {
-                    Some(bleu) => Box::new(bleu),
-                    None => Box::new(LossOnly),
-                };
-                let mut trainer = Trainer::new(
-                    config,
-                    context,
-                    model,
-                    data,
-                    validator,
-                    &compute.device,
-                    interrupt,
-                )
-                .map_err(|error| self.with_like_command(error))?
-                .with_replicas(replicas.to_vec());
-                Ok(trainer.run(observe)?)
-            }
-        }
+        let objective = self.objective(
+            &config.criterion,
+            config.optimization.sentence_avg,
+            &compute.device,
+        )?;
+        let model = model.init(&vocab, u64::from(config.seed), compute);
+        let model = self.with_pretrained_embeddings(model, observe)?;
+        let mut trainer = Trainer::new(
+            config,
+            context,
+            model,
+            data,
+            objective,
+            &compute.device,
+            interrupt,
+        )
+        .map_err(|error| self.with_like_command(error))?
+        .with_replicas(replicas.to_vec());
+        Ok(trainer.run(observe)?)
     }
 }
 
@@ -434,7 +497,7 @@ impl TranslationTask {
     }
 
     /// The model with the vectors of the files of initial embeddings.
-    fn with_pretrained_embeddings(&self, model: Transformer, observe: Observer<'_>) -> Result<Transformer> {
+    fn with_pretrained_embeddings(&self, model: Model, observe: Observer<'_>) -> Result<Model> {
         let tables = [
             ("encoder", &self.config.encoder_embed_path, self.dir.src_dict()),
             ("decoder", &self.config.decoder_embed_path, self.dir.tgt_dict()),

@@ -8,7 +8,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq::convert::{Dictionaries, ImportOptions, from_fairseq, to_fairseq};
 use burnseq::model::{
-    Dropout, EncoderDecoder, ModelConfig, Transformer, TransformerConfig, Vocab, load_state_dict, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, ModelConfig, TransformerConfig, Vocab, load_state_dict, state_dict,
 };
 use burnseq::train::{Accumulated, Checkpoint, LossOutput, Optimizer, TrainConfig, TrainingRecord};
 use safetensors::{Dtype, SafeTensors};
@@ -84,18 +84,18 @@ fn import(numerics: &Path, name: &str, with_optimizer: bool, dir: &TempDir) -> C
 }
 
 /// One update on a batch of `golden/numerics/base`, as `config` says.
-fn update(
+fn update<M: EncoderDecoder>(
     numerics: &Path,
     config: &TrainConfig,
-    (model, optimizer): (Transformer, &mut Optimizer),
+    (model, optimizer): (M, &mut Optimizer),
     done: u64,
     batch: u64,
-) -> Transformer {
+) -> M {
     let device = Device::flex().autodiff();
     let batch = tensors(&numerics.join(format!("base/batch{batch}.safetensors")));
     let ids = |name: &str| Tensor::<2, Int>::from_data(batch[name].clone(), &device);
     let logits = model.forward(ids("src_tokens"), ids("prev_output_tokens"), &Dropout::off());
-    let LossOutput { loss, .. } = config.criterion.init().unwrap().forward(logits, ids("target"), 1);
+    let LossOutput { loss, .. } = config.criterion.loss().unwrap().forward(logits, ids("target"), 1);
     let ntokens = batch["target"]
         .as_slice::<i64>()
         .unwrap()
@@ -119,9 +119,9 @@ fn the_weights_are_those_of_fairseq_bit_for_bit() {
         assert_eq!(checkpoint.model_tensors().unwrap(), expected);
         let meta = checkpoint.meta();
         assert_eq!(meta.model_config, ModelConfig::Transformer(base()));
-        assert_eq!(meta.vocab, VOCAB);
+        assert_eq!(meta.dictionaries.vocab(), VOCAB);
         assert_eq!(
-            (meta.task.source_lang.as_str(), meta.task.target_lang.as_str()),
+            (meta.task.text("source_lang"), meta.task.text("target_lang")),
             ("de", "en")
         );
         assert!(meta.train_state.is_null() && checkpoint.optimizer_state().unwrap().is_none());
@@ -213,7 +213,7 @@ fn a_checkpoint_survives_the_way_to_fairseq_and_back() {
         assert!(first.file(name).unwrap() == second.file(name).unwrap(), "{name}");
     }
     assert_eq!(first.meta().model_config, second.meta().model_config);
-    assert_eq!(first.meta().vocab, second.meta().vocab);
+    assert_eq!(first.meta().dictionaries, second.meta().dictionaries);
     assert_eq!(first.meta().task, second.meta().task);
     let (first, second): (TrainingRecord, TrainingRecord) = (
         serde_json::from_value(first.meta().train_state.clone()).unwrap(),

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
-use burnseq::model::{TransformerConfig, Vocab};
+use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
+use burnseq::tasks::translation::LanguagePair;
 use burnseq::text::{Counts, Dictionary, TextFiles, TextPipeline};
-use burnseq::train::TaskInfo;
 use burnseq::{GenerateOptions, Translator};
 
 const CODES: &[u8] = b"#version: 0.2\nH u\nn d</w>\ne i\nei n</w>\n";
@@ -41,9 +41,9 @@ fn model() -> TranslationModel {
     };
     let device = Device::flex();
     TranslationModel {
-        models: vec![config.init(&vocab, 1, &device)],
+        models: vec![config.init(&vocab, 1, &device).into()],
         device,
-        task: TaskInfo {
+        task: LanguagePair {
             source_lang: "de".to_owned(),
             target_lang: "en".to_owned(),
         },

@@ -2,21 +2,22 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use burnseq::tasks::translation::TranslationConfig;
-use burnseq_model::{ActivationFn, ModelConfig, TransformerConfig};
+use burnseq_model::{ActivationFn, ModelConfig, ModelError};
 use clap::Args;
-
-use super::set;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// Architecture; every flag overrides the preset.
-#[derive(Debug, Args)]
+#[derive(Debug, Args, Serialize)]
 #[command(next_help_heading = "Model (overrides the preset of --arch)")]
 pub struct ModelArgs {
     /// Preset: transformer, transformer_iwslt (= transformer_iwslt_de_en), transformer_tiny,
     /// transformer_wmt_en_de, transformer_vaswani_wmt_en_de_big, transformer_vaswani_wmt_en_fr_big,
     /// transformer_wmt_en_de_big, transformer_wmt_en_de_big_t2t [default: transformer_iwslt]
     #[arg(short = 'a', long, value_name = "NAME")]
+    #[serde(skip)]
     pub arch: Option<String>,
     /// Width of the encoder
     #[arg(long, value_name = "N")]
@@ -62,9 +63,11 @@ pub struct ModelArgs {
     pub share_all_embeddings: bool,
     /// Initial source embeddings: text file of `word number number ...`; other words are drawn at random
     #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
     pub encoder_embed_path: Option<PathBuf>,
     /// Initial target embeddings, likewise
     #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
     pub decoder_embed_path: Option<PathBuf>,
     /// Drop probability after embeddings and sub-layers
     #[arg(long, value_name = "P")]
@@ -103,49 +106,34 @@ pub struct ModelArgs {
 
 impl ModelArgs {
     /// Lays the flags other than `--arch` over the model that `arch` has led to.
-    pub(crate) fn overlay(&self, model: &mut ModelConfig, arch: Option<&str>) {
-        let ModelConfig::Transformer(config) = model;
-        self.overlay_transformer(config);
-        // The base model's decoder is as wide as its encoder, as in fairseq; other presets fix both.
-        if matches!(arch, Some("transformer" | "transformer_wmt_en_de")) {
-            if self.encoder_embed_dim.is_some() && self.decoder_embed_dim.is_none() {
-                config.decoder_embed_dim = config.encoder_embed_dim;
-            }
-            if self.encoder_ffn_embed_dim.is_some() && self.decoder_ffn_embed_dim.is_none() {
-                config.decoder_ffn_embed_dim = config.encoder_ffn_embed_dim;
+    ///
+    /// # Errors
+    /// A flag that the family of the model does not have.
+    pub(crate) fn overlay(&self, model: &mut ModelConfig, arch: Option<&str>) -> Result<()> {
+        let mut fields = self.fields();
+        for (field, other) in arch.map_or(&[][..], |arch| model.followers(arch)) {
+            if let (None, Some(value)) = (fields.get(*field), fields.get(*other)) {
+                fields.insert((*field).to_owned(), value.clone());
             }
         }
+        *model = model.with_fields(&fields).map_err(|error| match error {
+            ModelError::UnknownField { family, field } => anyhow!(
+                "--{} does not apply: a {family} has no such option\nhint: leave it out, or choose another --arch",
+                field.replace('_', "-")
+            ),
+            error => error.into(),
+        })?;
+        Ok(())
     }
 
-    fn overlay_transformer(&self, config: &mut TransformerConfig) {
-        set(&mut config.encoder_embed_dim, self.encoder_embed_dim);
-        set(&mut config.encoder_ffn_embed_dim, self.encoder_ffn_embed_dim);
-        set(&mut config.encoder_layers, self.encoder_layers);
-        set(&mut config.encoder_attention_heads, self.encoder_attention_heads);
-        config.encoder_normalize_before |= self.encoder_normalize_before;
-        config.encoder_learned_pos |= self.encoder_learned_pos;
-        set(&mut config.decoder_embed_dim, self.decoder_embed_dim);
-        set(&mut config.decoder_ffn_embed_dim, self.decoder_ffn_embed_dim);
-        set(&mut config.decoder_layers, self.decoder_layers);
-        set(&mut config.decoder_attention_heads, self.decoder_attention_heads);
-        config.decoder_normalize_before |= self.decoder_normalize_before;
-        config.decoder_learned_pos |= self.decoder_learned_pos;
-        config.share_decoder_input_output_embed |= self.share_decoder_input_output_embed;
-        config.share_all_embeddings |= self.share_all_embeddings;
-        set(&mut config.dropout, self.dropout);
-        set(&mut config.attention_dropout, self.attention_dropout);
-        set(&mut config.activation_dropout, self.activation_dropout);
-        set(&mut config.encoder_layerdrop, self.encoder_layerdrop);
-        set(&mut config.decoder_layerdrop, self.decoder_layerdrop);
-        set(
-            &mut config.activation_fn,
-            self.activation_fn.as_deref().and_then(ActivationFn::from_name),
-        );
-        set(&mut config.max_source_positions, self.max_source_positions);
-        set(&mut config.max_target_positions, self.max_target_positions);
-        config.no_token_positional_embeddings |= self.no_token_positional_embeddings;
-        config.no_scale_embedding |= self.no_scale_embedding;
-        config.layernorm_embedding |= self.layernorm_embedding;
+    /// The fields that are given, by their names in configurations.
+    fn fields(&self) -> Map<String, Value> {
+        let mut fields = match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => unreachable!("flags are plain data"),
+        };
+        fields.retain(|_, value| !matches!(value, Value::Null | Value::Bool(false)));
+        fields
     }
 
     /// Lays the files of initial embeddings over the task.
@@ -158,8 +146,7 @@ impl ModelArgs {
                 field.clone_from(flag);
             }
         }
-        let ModelConfig::Transformer(model) = model;
-        if model.share_all_embeddings && task.decoder_embed_path.is_some() {
+        if model.shares_all_embeddings() && task.decoder_embed_path.is_some() {
             bail!(
                 "--decoder-embed-path has no table to fill: --share-all-embeddings uses the encoder's\n\
                  hint: give --encoder-embed-path alone"

@@ -1,7 +1,7 @@
 //! Loss, optimiser, gradient.
 
 use anyhow::Result;
-use burnseq_train::criterions::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig};
+use burnseq_train::losses::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig};
 use burnseq_train::optim::{AdamConfig, NagConfig, SgdConfig};
 use burnseq_train::{CriterionConfig, OptimizationConfig, OptimizerConfig, TrainConfig};
 use clap::Args;

@@ -11,7 +11,7 @@ use super::{LossOutput, label_smoothed_cross_entropy::forward};
 pub struct CrossEntropyConfig {}
 
 impl CrossEntropyConfig {
-    /// The criterion.
+    /// The loss.
     pub fn init(&self) -> CrossEntropy {
         CrossEntropy
     }

@@ -34,7 +34,7 @@ impl LabelSmoothedCrossEntropyConfig {
         )))
     }
 
-    /// The criterion; the configuration is valid.
+    /// The loss; the configuration is valid.
     pub fn init(&self) -> LabelSmoothedCrossEntropy {
         LabelSmoothedCrossEntropy { config: self.clone() }
     }

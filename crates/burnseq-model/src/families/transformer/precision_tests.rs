@@ -7,7 +7,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor};
 
 use super::{ActivationFn, Transformer, TransformerConfig};
-use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Stepping, Vocab, named_parameters, ops};
+use crate::{
+    Compute, Dropout, EncoderDecoder, Init, Precision, Stepping, Stepwise, Vocab, named_parameters, ops,
+};
 
 const VOCAB: Vocab = Vocab {
     src: 40,

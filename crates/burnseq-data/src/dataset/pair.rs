@@ -1,7 +1,9 @@
-//! Sentence pairs and the batches made of them, padded as fairseq pads them.
+//! Sentence pairs, padded to batches as fairseq pads them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::{Dataset, Padding, PairBatch, Resampling};
 use crate::error::{Error, Result};
 use crate::sentences::Sentences;
 
@@ -36,9 +38,13 @@ impl Default for PairOptions {
 }
 
 impl PairOptions {
-    /// Width of a batch whose longest sentence has this many tokens.
-    pub(crate) fn width(&self, longest: usize) -> usize {
-        longest.next_multiple_of(self.required_seq_len_multiple)
+    /// Where batches are padded.
+    fn padding(&self) -> Padding {
+        Padding {
+            left_pad_source: self.left_pad_source,
+            left_pad_target: self.left_pad_target,
+            required_seq_len_multiple: self.required_seq_len_multiple,
+        }
     }
 }
 
@@ -52,6 +58,7 @@ pub struct LanguagePairDataset {
     tgt_vocab: usize,
     options: PairOptions,
     shards: Vec<Range<usize>>,
+    resampling: Option<Arc<Resampling>>,
 }
 
 /// One pair of token ids, each ending with `</s>`.
@@ -63,54 +70,6 @@ pub struct Example {
     pub source: Vec<u32>,
     /// Target tokens.
     pub target: Option<Vec<u32>>,
-}
-
-/// Padded token ids of some pairs, row after row.
-///
-/// # Shapes
-/// - `src_tokens`: `[batch, src_len]`
-/// - `prev_output_tokens`, `target`: `[batch, tgt_len]`; empty without a target side
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Batch {
-    /// Number of the sentence in each row; rows are sorted by source length, longest first.
-    pub ids: Vec<usize>,
-    /// Source tokens.
-    pub src_tokens: Vec<i64>,
-    /// Source tokens of each row without padding.
-    pub src_lengths: Vec<usize>,
-    /// Decoder input: the target with its `</s>` moved to the front.
-    pub prev_output_tokens: Vec<i64>,
-    /// What the decoder is to predict.
-    pub target: Vec<i64>,
-    /// Target tokens of each row without padding; empty without a target side.
-    pub tgt_lengths: Vec<usize>,
-    /// Rows.
-    pub batch: usize,
-    /// Width of the source.
-    pub src_len: usize,
-    /// Width of the target, 0 without a target side.
-    pub tgt_len: usize,
-    /// Target tokens without padding, `</s>` included; source tokens without a target side.
-    pub ntokens: usize,
-    /// Sentences, the same as `batch`.
-    pub nsentences: usize,
-}
-
-impl Batch {
-    /// Source tokens without padding, `</s>` included.
-    pub fn src_ntokens(&self) -> usize {
-        self.src_lengths.iter().sum()
-    }
-
-    /// Places of both sides, padding included.
-    pub fn places(&self) -> usize {
-        self.batch * (self.src_len + self.tgt_len)
-    }
-
-    /// Whether there is no row, as in the filler of a worker whose share is shorter.
-    pub fn is_empty(&self) -> bool {
-        self.batch == 0
-    }
 }
 
 impl LanguagePairDataset {
@@ -153,6 +112,7 @@ impl LanguagePairDataset {
             tgt_vocab,
             options,
             shards: vec![whole],
+            resampling: None,
         })
     }
 
@@ -166,29 +126,25 @@ impl LanguagePairDataset {
             assert!(shard.start == end && shard.end >= end, "shards {shards:?}");
             end = shard.end;
         }
-        assert_eq!(end, self.len(), "shards {shards:?}");
+        assert_eq!(end, self.src.len(), "shards {shards:?}");
         self.shards = shards;
         self
     }
 
-    /// The ranges of pairs that training takes in turn, one each epoch; mostly one range of all pairs.
-    pub fn shards(&self) -> &[Range<usize>] {
-        &self.shards
+    /// The same pairs, with other subwords in every epoch.
+    pub fn with_resampling(mut self, resampling: Resampling) -> Self {
+        self.resampling = Some(Arc::new(resampling));
+        self
+    }
+
+    /// What draws other subwords in every epoch, where there are some.
+    pub fn resampling(&self) -> Option<&Resampling> {
+        self.resampling.as_deref()
     }
 
     /// Other sentences with the options and dictionaries of this dataset.
     pub(crate) fn with_sentences(&self, src: Sentences, tgt: Option<Sentences>) -> Result<Self> {
         Self::new(src, tgt, self.src_vocab, self.tgt_vocab, self.options.clone())
-    }
-
-    /// Number of pairs.
-    pub fn len(&self) -> usize {
-        self.src.len()
-    }
-
-    /// Whether there is no pair.
-    pub fn is_empty(&self) -> bool {
-        self.src.is_empty()
     }
 
     /// The source side.
@@ -242,29 +198,23 @@ impl LanguagePairDataset {
         }
     }
 
-    /// Pads the pairs `indices` to one batch; no pairs give an empty batch.
-    ///
-    /// # Errors
-    /// When a token is not in the dictionary.
-    ///
-    /// # Panics
-    /// When an index is not below [`LanguagePairDataset::len`].
-    pub fn collate(&self, indices: &[usize]) -> Result<Batch> {
+    /// Pads the pairs `indices` to one batch, as they are stored.
+    pub(super) fn collate_stored(&self, indices: &[usize]) -> Result<PairBatch> {
         let mut ids = indices.to_vec();
         ids.sort_by_key(|&index| std::cmp::Reverse(self.src_len(index)));
         let src_lengths: Vec<usize> = ids.iter().map(|&index| self.src_len(index)).collect();
         let left = self.options.left_pad_source;
         let (src_tokens, src_len) =
             self.pad_rows(&self.src, &ids, &src_lengths, left, self.src_vocab, "source")?;
-        let mut batch = Batch {
+        let mut batch = PairBatch {
+            padding: self.options.padding(),
             batch: ids.len(),
-            nsentences: ids.len(),
             ntokens: src_lengths.iter().sum(),
             src_tokens,
             src_lengths,
             src_len,
             ids,
-            ..Batch::default()
+            ..PairBatch::default()
         };
         if let Some(tgt) = &self.tgt {
             let left = self.options.left_pad_target;
@@ -295,7 +245,7 @@ impl LanguagePairDataset {
         vocab: usize,
         name: &str,
     ) -> Result<(Vec<i64>, usize)> {
-        let width = self.options.width(sizes.iter().copied().max().unwrap_or(0));
+        let width = self.options.padding().width(sizes);
         let mut rows = vec![i64::from(self.options.pad); ids.len() * width];
         for ((row, &index), &size) in rows.chunks_exact_mut(width.max(1)).zip(ids).zip(sizes) {
             let start = if left_pad { width - size } else { 0 };
@@ -326,9 +276,44 @@ impl LanguagePairDataset {
     }
 }
 
+impl Dataset for LanguagePairDataset {
+    type Batch = PairBatch;
+
+    fn len(&self) -> usize {
+        self.src.len()
+    }
+
+    fn shards(&self) -> Vec<Range<usize>> {
+        self.shards.clone()
+    }
+
+    fn sizes(&self, index: usize) -> [usize; 2] {
+        [self.src_len(index), self.tgt_len(index)]
+    }
+
+    fn seq_len_multiple(&self) -> usize {
+        self.options.required_seq_len_multiple
+    }
+
+    fn collate(&self, indices: &[usize], epoch: u32) -> Result<PairBatch> {
+        match &self.resampling {
+            Some(resampling) if epoch > 0 => resampling.collate(self, indices, epoch),
+            _ => self.collate_stored(indices),
+        }
+    }
+
+    fn collate_parts(&self, indices: &[usize], epoch: u32) -> Result<Vec<PairBatch>> {
+        match &self.resampling {
+            Some(resampling) if epoch > 0 => resampling.collate_parts(self, indices, epoch),
+            _ => Ok(vec![self.collate_stored(indices)?]),
+        }
+    }
+}
+
 #[cfg(test)]
-pub(crate) mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::dataset::Batch;
 
     /// Three pairs: sources of 2, 3 and 2 tokens, targets of 3, 1 and 2.
     pub(crate) fn dataset(options: PairOptions) -> LanguagePairDataset {
@@ -340,7 +325,7 @@ pub(crate) mod tests {
 
     #[test]
     fn rows_are_sorted_padded_and_shifted_as_in_fairseq() {
-        let batch = dataset(PairOptions::default()).collate(&[0, 1, 2]).unwrap();
+        let batch = dataset(PairOptions::default()).collate(&[0, 1, 2], 0).unwrap();
         assert_eq!(batch.ids, [1, 0, 2]);
         assert_eq!(batch.src_tokens, [5, 6, 2, 1, 4, 2, 1, 7, 2]);
         assert_eq!(batch.target, [2, 1, 1, 8, 9, 2, 4, 2, 1]);
@@ -357,7 +342,7 @@ pub(crate) mod tests {
             required_seq_len_multiple: 4,
             ..PairOptions::default()
         };
-        let batch = dataset(options).collate(&[2, 0]).unwrap();
+        let batch = dataset(options).collate(&[2, 0], 0).unwrap();
         assert_eq!(batch.src_tokens, [7, 2, 1, 1, 4, 2, 1, 1]);
         assert_eq!(batch.target, [1, 1, 4, 2, 1, 8, 9, 2]);
         assert_eq!(batch.prev_output_tokens, [1, 1, 2, 4, 1, 2, 8, 9]);
@@ -370,7 +355,7 @@ pub(crate) mod tests {
             ..PairOptions::default()
         };
         let dataset = dataset(options);
-        let batch = dataset.collate(&[0, 1, 2]).unwrap();
+        let batch = dataset.collate(&[0, 1, 2], 0).unwrap();
         assert_eq!(batch.ids, [0, 1, 2]);
         assert_eq!(batch.src_tokens, [4, 2, 5, 2, 7, 2]);
         assert_eq!(batch.src_lengths, [2, 2, 2]);
@@ -382,16 +367,21 @@ pub(crate) mod tests {
         let src = Sentences::Memory(vec![vec![4, 2]]);
         let options = PairOptions::default();
         let mono = LanguagePairDataset::new(src, None, 10, 10, options).unwrap();
-        let batch = mono.collate(&[0]).unwrap();
+        let batch = mono.collate(&[0], 0).unwrap();
         assert_eq!((batch.ntokens, batch.tgt_len, batch.target.len()), (2, 0, 0));
-        assert!(dataset(PairOptions::default()).collate(&[]).unwrap().is_empty());
+        assert!(
+            dataset(PairOptions::default())
+                .collate(&[], 0)
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_token_outside_the_dictionary_is_named() {
         let src = Sentences::Memory(vec![vec![2], vec![11, 2]]);
         let pairs = LanguagePairDataset::new(src, None, 10, 10, PairOptions::default()).unwrap();
-        let error = pairs.collate(&[0, 1]).unwrap_err().to_string();
+        let error = pairs.collate(&[0, 1], 0).unwrap_err().to_string();
         assert!(
             error.starts_with("sentence 1 of source holds token id 11"),
             "{error}"

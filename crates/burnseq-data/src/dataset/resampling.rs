@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use burnseq_text::{Dictionary, SampleRng, SubwordSampler};
 
+use super::{Dataset, LanguagePairDataset, PairBatch};
 use crate::batching::{BatchLimits, batch_by_size, ordered_indices};
 use crate::error::Result;
-use crate::pair::{Batch, LanguagePairDataset};
 use crate::sentences::Sentences;
 
 /// Draws segmentations of one side of a dataset.
@@ -48,25 +48,28 @@ pub struct Resampling {
 }
 
 impl Resampling {
-    /// [`LanguagePairDataset::collate`] with the segmentations of `epoch`: one batch, or several where it would be
-    /// larger than `--max-tokens`. They are parts of the same update, so that an epoch has the same updates whatever is
-    /// drawn.
-    ///
-    /// # Errors
-    /// When a token is not in the dictionary, or a stored sentence is longer than `--max-tokens`.
-    ///
-    /// # Panics
-    /// When an index is not below [`LanguagePairDataset::len`].
-    pub fn collate(&self, pairs: &LanguagePairDataset, indices: &[usize], epoch: u32) -> Result<Vec<Batch>> {
+    /// The pairs `indices` with the segmentations of `epoch`, as one batch.
+    pub(super) fn collate(
+        &self,
+        pairs: &LanguagePairDataset,
+        indices: &[usize],
+        epoch: u32,
+    ) -> Result<PairBatch> {
         let drawn = self.draw(pairs, indices, epoch)?;
-        let collate = |part: &Vec<usize>| {
-            let mut batch = drawn.collate(part)?;
-            for id in &mut batch.ids {
-                *id = indices[*id];
-            }
-            Ok(batch)
-        };
-        self.parts(&drawn)?.iter().map(collate).collect()
+        let whole: Vec<usize> = (0..drawn.len()).collect();
+        part(&drawn, indices, &whole)
+    }
+
+    /// The same: one batch, or several where it would be larger than [`limits`](Self::limits) allow.
+    pub(super) fn collate_parts(
+        &self,
+        pairs: &LanguagePairDataset,
+        indices: &[usize],
+        epoch: u32,
+    ) -> Result<Vec<PairBatch>> {
+        let drawn = self.draw(pairs, indices, epoch)?;
+        let parts = self.parts(&drawn)?;
+        parts.iter().map(|rows| part(&drawn, indices, rows)).collect()
     }
 
     /// Whether one of the first `count` pairs has another segmentation in the first epoch: none has where the
@@ -126,10 +129,19 @@ impl Resampling {
     }
 }
 
+/// The batch of the pairs `rows` of `drawn`, under the numbers that they have in their dataset.
+fn part(drawn: &LanguagePairDataset, indices: &[usize], rows: &[usize]) -> Result<PairBatch> {
+    let mut batch = drawn.collate_stored(rows)?;
+    for id in &mut batch.ids {
+        *id = indices[*id];
+    }
+    Ok(batch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pair::PairOptions;
+    use crate::dataset::PairOptions;
     use burnseq_text::subword_nmt::{Codes, SubwordNmt};
     use burnseq_text::{Counts, SubwordModel, SubwordSampling};
 
@@ -180,8 +192,9 @@ mod tests {
     }
 
     /// What is drawn, which fits into one batch.
-    fn one(resampling: &Resampling, pairs: &LanguagePairDataset, indices: &[usize], epoch: u32) -> Batch {
-        let [batch] = <[Batch; 1]>::try_from(resampling.collate(pairs, indices, epoch).unwrap()).unwrap();
+    fn one(resampling: &Resampling, pairs: &LanguagePairDataset, indices: &[usize], epoch: u32) -> PairBatch {
+        let [batch] =
+            <[PairBatch; 1]>::try_from(resampling.collate_parts(pairs, indices, epoch).unwrap()).unwrap();
         batch
     }
 
@@ -189,8 +202,8 @@ mod tests {
     fn without_dropout_batches_are_as_stored() {
         let pairs = pairs();
         for indices in [&[0, 1, 2][..], &[2, 0], &[]] {
-            let drawn = resampling(0.0, 99, 99).collate(&pairs, indices, 1).unwrap();
-            assert_eq!(drawn, [pairs.collate(indices).unwrap()]);
+            let drawn = resampling(0.0, 99, 99).collate_parts(&pairs, indices, 1).unwrap();
+            assert_eq!(drawn, [pairs.collate(indices, 0).unwrap()]);
         }
     }
 
@@ -225,7 +238,7 @@ mod tests {
         for limits in [(4, 99), (99, 4)] {
             for epoch in 1..20 {
                 let batch = one(&resampling(1.0, limits.0, limits.1), &pairs, &[1], epoch);
-                assert_eq!(batch, pairs.collate(&[1]).unwrap());
+                assert_eq!(batch, pairs.collate(&[1], 0).unwrap());
             }
         }
         assert!(one(&resampling(1.0, 12, 12), &pairs, &[1], 1).src_len > 4);
@@ -236,12 +249,14 @@ mod tests {
         let pairs = pairs();
         let all = [2, 0, 1, 2, 0, 1];
         assert!(
-            all.len() * pairs.collate(&all).unwrap().src_len <= 24,
+            all.len() * pairs.collate(&all, 0).unwrap().src_len <= 24,
             "stored, it fits"
         );
         let mut most = 0;
         for epoch in 1..20 {
-            let parts = resampling(0.7, 99, 24).collate(&pairs, &all, epoch).unwrap();
+            let parts = resampling(0.7, 99, 24)
+                .collate_parts(&pairs, &all, epoch)
+                .unwrap();
             most = most.max(parts.len());
             let mut ids: Vec<usize> = Vec::new();
             for part in &parts {
@@ -250,7 +265,7 @@ mod tests {
             }
             ids.sort_unstable();
             assert_eq!(ids, [0, 0, 1, 1, 2, 2]);
-            let tokens = |parts: &[Batch]| parts.iter().map(|part| part.ntokens).sum::<usize>();
+            let tokens = |parts: &[PairBatch]| parts.iter().map(|part| part.ntokens).sum::<usize>();
             let whole = one(&resampling(0.7, 99, 1000), &pairs, &all, epoch);
             assert_eq!(tokens(&parts), whole.ntokens, "the same is drawn");
         }

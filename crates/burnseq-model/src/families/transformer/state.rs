@@ -31,7 +31,7 @@ pub struct DecoderState {
 }
 
 impl DecoderState {
-    /// See [`crate::EncoderDecoder::reorder`].
+    /// See [`crate::Stepwise::reorder`].
     pub(super) fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {
         self.past.reorder(rows);
         let [batch, _] = self.is_pad.dims();
@@ -45,7 +45,7 @@ impl DecoderState {
         self.is_pad.inplace(|is_pad| is_pad.select(0, index));
     }
 
-    /// See [`crate::EncoderDecoder::reorder_rows`].
+    /// See [`crate::Stepwise::reorder_rows`].
     pub(super) fn reorder_rows(&mut self, rows: Tensor<1, Int>) {
         self.past.reorder_rows(rows);
     }

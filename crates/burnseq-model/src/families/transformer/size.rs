@@ -1,82 +1,84 @@
-//! A Transformer from the tensors of a file, which need not fit its configuration.
+//! How large a Transformer is, told without making it.
 
-use std::collections::HashMap;
+use super::TransformerConfig;
+use crate::Vocab;
 
-use burn::tensor::TensorData;
-
-use super::{Transformer, TransformerConfig};
-use crate::{Compute, ModelError, Vocab, load_state_dict};
-
-/// A model of so many weights, which take 1 GiB, is made before one looks whether there is a tensor for each, so that
-/// what does not fit is told by name.
-const LARGE: u128 = 1 << 28;
-
-impl TransformerConfig {
-    /// The model with these weights, by fairseq's names. Call [`Self::validate`] first.
-    ///
-    /// # Errors
-    /// See [`load_state_dict`]; also a configuration out of all proportion to the weights, whose model might not fit into
-    /// the memory.
-    pub fn load(
-        &self,
-        vocab: &Vocab,
-        tensors: &HashMap<String, TensorData>,
-        compute: impl Into<Compute>,
-    ) -> Result<Transformer, ModelError> {
-        let held = tensors.values().map(|data| data.num_elements() as u128).sum();
-        let needed = self.num_params(vocab);
-        if needed > LARGE && needed / 2 > held {
-            return Err(ModelError::TooFewWeights { needed, held });
-        }
-        load_state_dict(self.init(vocab, 0, compute), tensors)
-    }
-
-    /// How many numbers a model learns, tied ones once; `u128::MAX` when there are more.
-    pub fn num_params(&self, vocab: &Vocab) -> u128 {
-        let (encoder_width, decoder_width) = (self.encoder_embed_dim, self.decoder_embed_dim);
-        let positions = |learned: bool, longest: usize, width: usize| {
-            let rows = if learned && !self.no_token_positional_embeddings {
-                longest as u128 + vocab.pad as u128 + 1
-            } else {
-                0
-            };
-            product(rows, width)
+/// How many numbers a model learns, tied ones once; `u128::MAX` when there are more.
+pub(super) fn num_params(config: &TransformerConfig, vocab: &Vocab) -> u128 {
+    let (encoder_width, decoder_width) = (config.encoder_embed_dim, config.decoder_embed_dim);
+    let positions = |learned: bool, longest: usize, width: usize| {
+        let rows = if learned && !config.no_token_positional_embeddings {
+            longest as u128 + vocab.pad as u128 + 1
+        } else {
+            0
         };
-        let norm = |is_there: bool, width: usize| if is_there { product(2, width) } else { 0 };
-        let feed_forward = |width, ffn_dim| sum([linear(width, ffn_dim), linear(ffn_dim, width)]);
+        product(rows, width)
+    };
+    let norm = |is_there: bool, width: usize| if is_there { product(2, width) } else { 0 };
+    let feed_forward = |width, ffn_dim| sum([linear(width, ffn_dim), linear(ffn_dim, width)]);
 
-        let encoder_layer = sum([
-            attention(encoder_width, encoder_width),
-            feed_forward(encoder_width, self.encoder_ffn_embed_dim),
-            product(4, encoder_width),
-        ]);
-        let encoder = sum([
-            product(vocab.src as u128, encoder_width),
-            positions(self.encoder_learned_pos, self.max_source_positions, encoder_width),
-            norm(self.layernorm_embedding, encoder_width),
-            product(encoder_layer, self.encoder_layers),
-            norm(self.encoder_normalize_before, encoder_width),
-        ]);
-        let decoder_layer = sum([
-            attention(decoder_width, decoder_width),
-            attention(decoder_width, encoder_width),
-            feed_forward(decoder_width, self.decoder_ffn_embed_dim),
-            product(6, decoder_width),
-        ]);
-        let tables = match (self.share_all_embeddings, self.share_decoder_input_output_embed) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => 2,
-        };
-        let decoder = sum([
-            product(product(tables, vocab.tgt), decoder_width),
-            positions(self.decoder_learned_pos, self.max_target_positions, decoder_width),
-            norm(self.layernorm_embedding, decoder_width),
-            product(decoder_layer, self.decoder_layers),
-            norm(self.decoder_normalize_before, decoder_width),
-        ]);
-        sum([encoder, decoder])
-    }
+    let encoder_layer = sum([
+        attention(encoder_width, encoder_width),
+        feed_forward(encoder_width, config.encoder_ffn_embed_dim),
+        product(4, encoder_width),
+    ]);
+    let encoder = sum([
+        product(vocab.src as u128, encoder_width),
+        positions(
+            config.encoder_learned_pos,
+            config.max_source_positions,
+            encoder_width,
+        ),
+        norm(config.layernorm_embedding, encoder_width),
+        product(encoder_layer, config.encoder_layers),
+        norm(config.encoder_normalize_before, encoder_width),
+    ]);
+    let decoder_layer = sum([
+        attention(decoder_width, decoder_width),
+        attention(decoder_width, encoder_width),
+        feed_forward(decoder_width, config.decoder_ffn_embed_dim),
+        product(6, decoder_width),
+    ]);
+    let tables = match (
+        config.share_all_embeddings,
+        config.share_decoder_input_output_embed,
+    ) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 2,
+    };
+    let decoder = sum([
+        product(product(tables, vocab.tgt), decoder_width),
+        positions(
+            config.decoder_learned_pos,
+            config.max_target_positions,
+            decoder_width,
+        ),
+        norm(config.layernorm_embedding, decoder_width),
+        product(decoder_layer, config.decoder_layers),
+        norm(config.decoder_normalize_before, decoder_width),
+    ]);
+    sum([encoder, decoder])
+}
+
+/// Multiplications and additions in the matrix products of forward and backward passes over a batch of `shape`
+/// `[batch, src_len, tgt_len]`, padding included.
+///
+/// A backward pass has twice the products of a forward pass.
+pub(super) fn training_flops(
+    config: &TransformerConfig,
+    vocab: &Vocab,
+    [rows, src_len, tgt_len]: [usize; 3],
+) -> f64 {
+    let (enc, dec) = (config.encoder_embed_dim, config.decoder_embed_dim);
+    let (src, tgt) = (rows * src_len, rows * tgt_len);
+    // Queries, keys, values, output and feed-forward; scores and weighted sums.
+    let encoder = src * (4 * enc * enc + 2 * enc * config.encoder_ffn_embed_dim) + 2 * src * src_len * enc;
+    let decoder = tgt * (6 * dec * dec + 2 * dec * config.decoder_ffn_embed_dim)
+        + 2 * src * enc * dec
+        + 2 * tgt * (tgt_len + src_len) * dec;
+    let output = tgt * dec * vocab.tgt;
+    3.0 * 2.0 * (config.encoder_layers * encoder + config.decoder_layers * decoder + output) as f64
 }
 
 /// Numbers of an attention whose keys have `key_width`.
@@ -106,7 +108,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::state_dict;
+    use crate::{FamilyConfig, ModelError, state_dict};
 
     const VOCAB: Vocab = Vocab {
         src: 12,

@@ -1,21 +1,18 @@
-//! What training and decoding ask of a model family.
+//! What training and decoding ask of an encoder-decoder.
 
 use burn::{
-    module::Module,
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
 
+use super::Stepwise;
 use crate::{Dropout, Stepping, Vocab};
 
 /// An encoder-decoder that can be trained on whole sentences and decoded token by token.
 ///
 /// # Shapes
 /// `batch` sentences, `src_len` and `tgt_len` tokens, `rows` hypotheses (`batch * beam`), `vocab` target types.
-pub trait EncoderDecoder: Module + 'static {
-    /// Encoded sources and per-layer caches of a batch that is being decoded.
-    type State: Clone + Send;
-
+pub trait EncoderDecoder: Stepwise {
     /// Logits of every target position given the ones before it.
     ///
     /// # Shapes
@@ -29,9 +26,10 @@ pub trait EncoderDecoder: Module + 'static {
         dropout: &Dropout,
     ) -> Tensor<3>;
 
-    /// [`forward`](Self::forward) and the gradients of what `loss` makes of the logits, in little memory: what happens in
-    /// a block is forgotten, and computed once more for its gradients. The gradients are those that the whole graph
-    /// would give, up to the order in which they are added.
+    /// [`forward`](Self::forward), and the gradients of what `loss` computes from the logits. Families with
+    /// [`Feature::RecomputedActivations`](crate::Feature::RecomputedActivations) keep only the input of each block, and
+    /// recompute its activations in the backward pass (Chen et al. 2016); others keep all activations. The gradients are
+    /// the same up to the order in which they are added.
     ///
     /// `loss` gives a scalar and whatever else is wanted of the logits; `add` gets gradients of some parameters at a
     /// time, those of a parameter more than once where it is used more than once, to be summed.
@@ -42,7 +40,11 @@ pub trait EncoderDecoder: Module + 'static {
         dropout: &Dropout,
         loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
         add: &mut dyn FnMut(GradientsParams),
-    ) -> T;
+    ) -> T {
+        let (loss, rest) = loss(self.forward(src_tokens, prev_output_tokens, dropout));
+        add(GradientsParams::from_grads(loss.backward(), self));
+        rest
+    }
 
     /// [`forward`](Self::forward), and how much each target position looks at each source position: the probabilities
     /// of the last cross-attention, averaged over its heads.
@@ -60,23 +62,6 @@ pub trait EncoderDecoder: Module + 'static {
     /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence; `dropout` gives the
     /// masks of the encoder and of every step, which are [off](Dropout::off) unless samples of the model are wanted.
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> Self::State;
-
-    /// Feeds one token per row and gives the logits of the next one.
-    ///
-    /// # Shapes
-    /// - `prev_output_tokens`: `[rows]`
-    /// - result: `[rows, vocab]`
-    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut Self::State) -> Tensor<2>;
-
-    /// Makes new row `r` continue old row `rows[r]`, and new sentence `s` be old sentence `sentences[s]`.
-    ///
-    /// Every sentence keeps the same number of rows: row `r` belongs to sentence `r / (rows.len() / sentences.len())`,
-    /// and `rows[r]` is a row of the same sentence.
-    fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]);
-
-    /// As [`reorder`](Self::reorder) for sentences that all stay, with `rows` `[rows]` on the device. With
-    /// [`Stepping::Device`] the host does not wait for them.
-    fn reorder_rows(&self, state: &mut Self::State, rows: Tensor<1, Int>);
 
     /// The dictionaries the model is built for.
     fn vocab(&self) -> Vocab;

@@ -171,7 +171,7 @@ mod tests {
     use burn::tensor::{Device, Int};
 
     use super::*;
-    use crate::{EncoderDecoder, TransformerConfig, Vocab, named_parameters, ops};
+    use crate::{EncoderDecoder, FamilyConfig, TransformerConfig, Vocab, named_parameters, ops};
 
     const VOCAB: Vocab = Vocab {
         src: 12,

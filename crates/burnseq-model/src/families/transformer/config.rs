@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decoder, Encoder, Transformer};
+use super::{Decoder, Encoder, Transformer, size};
 pub use crate::layers::ActivationFn;
-use crate::{Compute, Init, ModelError, Vocab};
+use crate::{Compute, FamilyConfig, Feature, Init, ModelError, Preset, Vocab};
 
 /// Longest sentence that a model can be made for: sinusoids are computed for every position.
 const MAX_POSITIONS: usize = 1_000_000;
@@ -105,31 +105,6 @@ impl Default for TransformerConfig {
     }
 }
 
-/// A name for `--arch`, and the preset it stands for.
-pub type Arch = (&'static str, fn() -> TransformerConfig);
-
-/// What `--arch` can name.
-pub const ARCHS: &[Arch] = &[
-    ("transformer", TransformerConfig::default),
-    ("transformer_tiny", TransformerConfig::tiny),
-    ("transformer_iwslt", TransformerConfig::iwslt_de_en),
-    ("transformer_iwslt_de_en", TransformerConfig::iwslt_de_en),
-    ("transformer_wmt_en_de", TransformerConfig::default),
-    (
-        "transformer_vaswani_wmt_en_de_big",
-        TransformerConfig::vaswani_wmt_en_de_big,
-    ),
-    (
-        "transformer_vaswani_wmt_en_fr_big",
-        TransformerConfig::vaswani_wmt_en_fr_big,
-    ),
-    ("transformer_wmt_en_de_big", TransformerConfig::wmt_en_de_big),
-    (
-        "transformer_wmt_en_de_big_t2t",
-        TransformerConfig::wmt_en_de_big_t2t,
-    ),
-];
-
 impl TransformerConfig {
     /// The same sizes on both sides.
     fn sized(embed_dim: usize, ffn_embed_dim: usize, attention_heads: usize, layers: usize) -> Self {
@@ -191,11 +166,58 @@ impl TransformerConfig {
         }
     }
 
-    /// Checks ranges and combinations.
-    ///
-    /// # Errors
-    /// The first field that no model can be built from.
-    pub fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
+    pub(super) fn init_from(&self, vocab: &Vocab, mut init: Init) -> Transformer {
+        let encoder = Encoder::new(self, vocab, &mut init);
+        let decoder = Decoder::new(self, vocab, &mut init);
+        Transformer {
+            encoder,
+            decoder,
+            vocab: *vocab,
+            share_all_embeddings: self.share_all_embeddings,
+        }
+    }
+}
+
+impl FamilyConfig for TransformerConfig {
+    type Model = Transformer;
+
+    const ARCHS: &'static [Preset<Self>] = &[
+        ("transformer", TransformerConfig::default),
+        ("transformer_tiny", TransformerConfig::tiny),
+        ("transformer_iwslt", TransformerConfig::iwslt_de_en),
+        ("transformer_iwslt_de_en", TransformerConfig::iwslt_de_en),
+        ("transformer_wmt_en_de", TransformerConfig::default),
+        (
+            "transformer_vaswani_wmt_en_de_big",
+            TransformerConfig::vaswani_wmt_en_de_big,
+        ),
+        (
+            "transformer_vaswani_wmt_en_fr_big",
+            TransformerConfig::vaswani_wmt_en_fr_big,
+        ),
+        ("transformer_wmt_en_de_big", TransformerConfig::wmt_en_de_big),
+        (
+            "transformer_wmt_en_de_big_t2t",
+            TransformerConfig::wmt_en_de_big_t2t,
+        ),
+    ];
+
+    const FREE_FIELDS: &'static [&'static str] = &[
+        "dropout",
+        "attention_dropout",
+        "activation_dropout",
+        "encoder_layerdrop",
+        "decoder_layerdrop",
+    ];
+
+    const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
+        &["encoder.embed_tokens.weight"],
+        &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
+    ];
+
+    const FEATURES: &'static [Feature] = &[Feature::RecomputedActivations];
+
+    fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
         let sizes = [
             ("encoder-embed-dim", self.encoder_embed_dim),
             ("encoder-ffn-embed-dim", self.encoder_ffn_embed_dim),
@@ -316,8 +338,19 @@ impl TransformerConfig {
         Ok(())
     }
 
-    /// Bytes of a model in float32, tables of sinusoids included; saturates.
-    pub fn num_bytes(&self, vocab: &Vocab) -> u128 {
+    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Transformer {
+        self.init_from(vocab, Init::new(seed, &compute.into()))
+    }
+
+    fn max_positions(&self) -> (usize, usize) {
+        (self.max_source_positions, self.max_target_positions)
+    }
+
+    fn num_params(&self, vocab: &Vocab) -> u128 {
+        size::num_params(self, vocab)
+    }
+
+    fn num_bytes(&self, vocab: &Vocab) -> u128 {
         let sinusoids = |learned: bool, positions: usize, width: usize| {
             if learned || self.no_token_positional_embeddings {
                 0
@@ -341,19 +374,22 @@ impl TransformerConfig {
         values.saturating_mul(4)
     }
 
-    /// A model with fresh weights, drawn from `seed` as fairseq distributes them. Call [`Self::validate`] first.
-    pub fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Transformer {
-        self.init_from(vocab, Init::new(seed, &compute.into()))
+    fn training_flops(&self, vocab: &Vocab, shape: [usize; 3]) -> Option<f64> {
+        Some(size::training_flops(self, vocab, shape))
     }
 
-    pub(super) fn init_from(&self, vocab: &Vocab, mut init: Init) -> Transformer {
-        let encoder = Encoder::new(self, vocab, &mut init);
-        let decoder = Decoder::new(self, vocab, &mut init);
-        Transformer {
-            encoder,
-            decoder,
-            vocab: *vocab,
-            share_all_embeddings: self.share_all_embeddings,
+    fn shares_all_embeddings(&self) -> bool {
+        self.share_all_embeddings
+    }
+
+    /// The base model's decoder is as wide as its encoder, as in fairseq; other presets fix both.
+    fn followers(arch: &str) -> &'static [(&'static str, &'static str)] {
+        match arch {
+            "transformer" | "transformer_wmt_en_de" => &[
+                ("decoder_embed_dim", "encoder_embed_dim"),
+                ("decoder_ffn_embed_dim", "encoder_ffn_embed_dim"),
+            ],
+            _ => &[],
         }
     }
 }

@@ -4,10 +4,10 @@ mod config;
 mod decoder;
 mod encoder;
 mod inputs;
-mod load;
 #[cfg(test)]
 mod precision_tests;
 mod recomputation;
+mod size;
 mod state;
 
 use burn::{
@@ -16,14 +16,14 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-pub use config::{ARCHS, ActivationFn, Arch, TransformerConfig};
+pub use config::{ActivationFn, TransformerConfig};
 pub use decoder::{Decoder, DecoderLayer};
 pub use encoder::{Encoder, EncoderLayer};
 pub use inputs::Inputs;
 pub use state::{DecoderState, EncoderOut};
 
 use crate::{
-    Dropout, EncoderDecoder, Stepping, Vocab,
+    Dropout, EncoderDecoder, Stepping, Stepwise, Vocab,
     layers::Embedding,
 };
 
@@ -49,32 +49,6 @@ pub struct HiddenStates {
 }
 
 impl Transformer {
-    /// The same model with its weights in the form and type that decoding reads fastest; the table of the output projection
-    /// is there twice. Results are the same bits. It is not meant to be trained.
-    #[must_use]
-    pub fn laid_out_for_decoding(mut self) -> Self {
-        for layer in &mut self.encoder.layers {
-            layer.self_attn.lay_out_for_decoding(false);
-            layer.fc1.lay_out_for_decoding();
-            layer.fc2.lay_out_for_decoding();
-        }
-        for layer in &mut self.decoder.layers {
-            layer.self_attn.lay_out_for_decoding(true);
-            layer.encoder_attn.lay_out_for_decoding(false);
-            layer.fc1.lay_out_for_decoding();
-            layer.fc2.lay_out_for_decoding();
-        }
-        let projection = match (
-            &mut self.decoder.output_projection,
-            &mut self.decoder.embed_tokens,
-        ) {
-            (Some(table), _) | (None, Some(table)) => table,
-            (None, None) => &mut self.encoder.embed_tokens,
-        };
-        projection.lay_out_for_decoding();
-        self
-    }
-
     /// Encodes `src_tokens` `[batch, src_len]`.
     pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> EncoderOut {
         self.encoder.forward(src_tokens, dropout, &mut |_| ())
@@ -122,9 +96,48 @@ impl Transformer {
     }
 }
 
-impl EncoderDecoder for Transformer {
+impl Stepwise for Transformer {
     type State = DecoderState;
 
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut DecoderState) -> Tensor<2> {
+        let features = self.decoder.step(prev_output_tokens, state, self.tgt_embedding()); // [rows, 1, d_model]
+        self.project(features).squeeze_dim(1)
+    }
+
+    fn reorder(&self, state: &mut DecoderState, rows: &[usize], sentences: &[usize]) {
+        state.reorder(rows, sentences);
+    }
+
+    fn reorder_rows(&self, state: &mut DecoderState, rows: Tensor<1, Int>) {
+        state.reorder_rows(rows);
+    }
+
+    /// The table of the output projection is there twice then.
+    fn laid_out_for_decoding(mut self) -> Self {
+        for layer in &mut self.encoder.layers {
+            layer.self_attn.lay_out_for_decoding(false);
+            layer.fc1.lay_out_for_decoding();
+            layer.fc2.lay_out_for_decoding();
+        }
+        for layer in &mut self.decoder.layers {
+            layer.self_attn.lay_out_for_decoding(true);
+            layer.encoder_attn.lay_out_for_decoding(false);
+            layer.fc1.lay_out_for_decoding();
+            layer.fc2.lay_out_for_decoding();
+        }
+        let projection = match (
+            &mut self.decoder.output_projection,
+            &mut self.decoder.embed_tokens,
+        ) {
+            (Some(table), _) | (None, Some(table)) => table,
+            (None, None) => &mut self.encoder.embed_tokens,
+        };
+        projection.lay_out_for_decoding();
+        self
+    }
+}
+
+impl EncoderDecoder for Transformer {
     fn forward(
         &self,
         src_tokens: Tensor<2, Int>,
@@ -167,19 +180,6 @@ impl EncoderDecoder for Transformer {
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> DecoderState {
         let encoder_out = self.encode(src_tokens, &dropout);
         self.decoder.start(encoder_out, dropout, stepping)
-    }
-
-    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut DecoderState) -> Tensor<2> {
-        let features = self.decoder.step(prev_output_tokens, state, self.tgt_embedding()); // [rows, 1, d_model]
-        self.project(features).squeeze_dim(1)
-    }
-
-    fn reorder(&self, state: &mut DecoderState, rows: &[usize], sentences: &[usize]) {
-        state.reorder(rows, sentences);
-    }
-
-    fn reorder_rows(&self, state: &mut DecoderState, rows: Tensor<1, Int>) {
-        state.reorder_rows(rows);
     }
 
     fn vocab(&self) -> Vocab {

@@ -1,0 +1,107 @@
+//! What a model family provides beside its model.
+
+use std::collections::HashMap;
+use std::fmt::{self, Debug};
+
+use burn::{module::Module, tensor::TensorData};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Compute, ModelError, Vocab, load_state_dict};
+
+/// A name for `--arch`, and the configuration that it stands for.
+pub type Preset<C> = (&'static str, fn() -> C);
+
+/// A model of more weights than this (1 GiB) is not built before the number of given weights is compared; smaller ones
+/// are, so that a mismatch is reported by parameter name.
+const LARGE: u128 = 1 << 28;
+
+/// The configuration of a model family: plain data with a default for each field, without unknown fields.
+pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned + 'static {
+    /// The model.
+    type Model: Module;
+
+    /// What `--arch` can name.
+    const ARCHS: &'static [Preset<Self>];
+
+    /// Fields that shape no weight, so that a run may continue with other values: drop probabilities.
+    const FREE_FIELDS: &'static [&'static str];
+
+    /// Tensors with a row for each token of the first dictionary, and of the second one. Those that a model does not have
+    /// are shared with another one.
+    const DICTIONARY_TABLES: [&'static [&'static str]; 2];
+
+    /// What the family can do beyond the role of its model.
+    const FEATURES: &'static [Feature] = &[];
+
+    /// Checks ranges and combinations.
+    ///
+    /// # Errors
+    /// The first field that no model can be built from.
+    fn validate(&self, vocab: &Vocab) -> Result<(), ModelError>;
+
+    /// A model with fresh weights, drawn from `seed` as fairseq distributes them. Call [`Self::validate`] first.
+    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Self::Model;
+
+    /// Longest source and target in tokens, the end of sentence included.
+    fn max_positions(&self) -> (usize, usize);
+
+    /// How many numbers a model learns, tied ones once; `u128::MAX` when there are more.
+    fn num_params(&self, vocab: &Vocab) -> u128;
+
+    /// Bytes of a model in float32, tables that are not learned included; saturates.
+    fn num_bytes(&self, vocab: &Vocab) -> u128 {
+        self.num_params(vocab).saturating_mul(4)
+    }
+
+    /// Multiplications and additions in the matrix products of a forward and a backward pass over a batch of `shape`
+    /// `[batch, src_len, tgt_len]`, padding included; `None` where they are not counted.
+    #[expect(unused_variables, reason = "families without matrix products do not count")]
+    fn training_flops(&self, vocab: &Vocab, shape: [usize; 3]) -> Option<f64> {
+        None
+    }
+
+    /// Whether source, target and output share one table of embeddings.
+    fn shares_all_embeddings(&self) -> bool {
+        false
+    }
+
+    /// Fields of the preset `arch` that take the value of another field where only that one is given: (field, other).
+    #[expect(unused_variables, reason = "most presets fix all fields")]
+    fn followers(arch: &str) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The model with these weights, by fairseq's names. Call [`Self::validate`] first.
+    ///
+    /// # Errors
+    /// See [`load_state_dict`]; also a configuration out of all proportion to the weights, whose model might not fit into
+    /// the memory.
+    fn load(
+        &self,
+        vocab: &Vocab,
+        tensors: &HashMap<String, TensorData>,
+        compute: impl Into<Compute>,
+    ) -> Result<Self::Model, ModelError> {
+        let held = tensors.values().map(|data| data.num_elements() as u128).sum();
+        let needed = self.num_params(vocab);
+        if needed > LARGE && needed / 2 > held {
+            return Err(ModelError::TooFewWeights { needed, held });
+        }
+        load_state_dict(self.init(vocab, 0, compute), tensors)
+    }
+}
+
+/// What some families can do, and others refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// [`EncoderDecoder::backward_recomputing`](crate::EncoderDecoder::backward_recomputing) in less memory.
+    RecomputedActivations,
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RecomputedActivations => "recomputed activations (`checkpoint_activations`)",
+        })
+    }
+}
