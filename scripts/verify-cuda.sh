@@ -2,7 +2,7 @@
 # All that is to be measured on a GPU, in one run: exactness, speed beside PyTorch, and the BLEU of a short training.
 #
 # usage: scripts/verify-cuda.sh --bin DIR --data DATA-BIN --yardstick FILE.py --lengths SRC.idx TGT.idx --out DIR [options]
-#   --bin DIR             the binaries train, generate and average-checkpoints, built with --features cuda
+#   --bin DIR             the binaries train, generate and burnseq, built with --features cuda
 #   --data DATA-BIN       IWSLT14 as `examples/iwslt14/prepare.sh` makes it
 #   --yardstick FILE.py   the PyTorch program that scripts/bench.sh takes
 #   --lengths SRC TGT     whose sentence lengths make the batches of the comparison
@@ -166,7 +166,7 @@ if wanted train; then
         END { for (i = 1; i <= 5; i++) { k = int(n * i / 5); if (k) printf "memory after %s s: process %s MiB, GPU %s MiB\n", time[k] - time[1], host[k], device[k] } }' \
         "$out/memory.txt" | tee -a "$out/summary.txt"
     [ ! -d "$checkpoints" ] ||
-        part average "$bin/average-checkpoints" --inputs "$checkpoints" --num-epoch-checkpoints 5 --output "$checkpoints/average"
+        part average "$bin/burnseq" average --inputs "$checkpoints" --num-epoch-checkpoints 5 --output "$checkpoints/average"
     for checkpoint in checkpoint_best average; do
         for beam in 1 5; do
             [ -d "$checkpoints/$checkpoint" ] || continue

@@ -85,19 +85,19 @@ orig="$work/orig/$src-$tgt"
 [ -d "$orig" ] || fail "$archive holds no folder $src-$tgt"
 
 tokenize() { # LANG
-    "$bin/text" tokenize -l "$1" ${prefixes:+--nonbreaking-prefixes "$prefixes/nonbreaking_prefix.$1"}
+    "$bin/burnseq" text tokenize -l "$1" ${prefixes:+--nonbreaking-prefixes "$prefixes/nonbreaking_prefix.$1"}
 }
 
 say "training text: extract, tokenise, clean, lower-case"
 for lang in $src $tgt; do
-    "$bin/text" extract "$orig/train.tags.$src-$tgt.$lang" | tokenize "$lang" >"$work/tok.$lang"
+    "$bin/burnseq" text extract "$orig/train.tags.$src-$tgt.$lang" | tokenize "$lang" >"$work/tok.$lang"
 done
-"$bin/text" clean -s $src -t $tgt --min 1 --max 175 --ratio 1.5 "$work/tok" "$work/clean"
+"$bin/burnseq" text clean -s $src -t $tgt --min 1 --max 175 --ratio 1.5 "$work/tok" "$work/clean"
 for lang in $src $tgt; do
-    "$bin/text" lowercase "$work/clean.$lang" -o "$work/lower.$lang"
+    "$bin/burnseq" text lowercase "$work/clean.$lang" -o "$work/lower.$lang"
 done
 mkdir "$work/text"
-"$bin/text" split -s $src -t $tgt --every 23 "$work/lower" "$work/text/train" "$work/text/valid"
+"$bin/burnseq" text split -s $src -t $tgt --every 23 "$work/lower" "$work/text/train" "$work/text/valid"
 
 say "test text"
 for lang in $src $tgt; do
@@ -105,7 +105,7 @@ for lang in $src $tgt; do
     for set in TED.dev2010 TEDX.dev2012 TED.tst2010 TED.tst2011 TED.tst2012; do
         files+=("$orig/IWSLT14.$set.$src-$tgt.$lang.xml")
     done
-    "$bin/text" extract "${files[@]}" | tokenize "$lang" | "$bin/text" lowercase -o "$work/text/test.$lang"
+    "$bin/burnseq" text extract "${files[@]}" | tokenize "$lang" | "$bin/burnseq" text lowercase -o "$work/text/test.$lang"
 done
 
 say "subwords and dataset"

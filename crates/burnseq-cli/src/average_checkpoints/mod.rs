@@ -1,4 +1,4 @@
-//! `average-checkpoints`: the mean of the weights of several checkpoints.
+//! `burnseq average`: the mean of the weights of several checkpoints.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ const DEFAULT_COUNT: usize = 5;
 /// further with --finetune-from-model.
 #[derive(Debug, Parser)]
 #[command(
-    name = "average-checkpoints",
+    name = "average",
     version,
     max_term_width = 110,
     args_override_self = true
@@ -86,7 +86,7 @@ impl AverageArgs {
     }
 }
 
-/// Runs `average-checkpoints`; tells on stderr which checkpoints were taken.
+/// Runs `burnseq average`; tells on stderr which checkpoints were taken.
 ///
 /// # Errors
 /// Wrong usage; checkpoints that are missing, damaged or do not belong together; an output that exists.
@@ -108,7 +108,7 @@ mod tests {
     use clap::CommandFactory;
 
     fn args(flags: &str) -> clap::error::Result<AverageArgs> {
-        AverageArgs::try_parse_from(std::iter::once("average-checkpoints").chain(flags.split_whitespace()))
+        AverageArgs::try_parse_from(std::iter::once("average").chain(flags.split_whitespace()))
     }
 
     #[test]

@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use burnseq_cli::{exit, generate};
-
 fn main() -> ExitCode {
-    let args = generate::GRAMMAR.parse();
-    exit::run("generate", || generate::run(&args?))
+    burnseq_cli::commands::run_alone("generate")
 }

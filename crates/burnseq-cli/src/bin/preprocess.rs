@@ -1,10 +1,7 @@
-//! `preprocess`: from parallel text to a binarised dataset.
+//! `preprocess`: from parallel text to a binarised dataset. See `preprocess --help`.
 
 use std::process::ExitCode;
 
-use burnseq_cli::{exit, preprocess};
-
 fn main() -> ExitCode {
-    let args = preprocess::GRAMMAR.parse();
-    exit::run("preprocess", || preprocess::run(args?))
+    burnseq_cli::commands::run_alone("preprocess")
 }

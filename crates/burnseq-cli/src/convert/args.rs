@@ -1,4 +1,4 @@
-//! The flags of `convert`.
+//! The flags of `burnseq convert`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `convert`: checkpoints between fairseq and burnseq.
+//! `burnseq convert`: checkpoints between fairseq and burnseq.
 
 mod args;
 
@@ -20,7 +20,7 @@ use crate::output;
 /// Folder of the data when none is named.
 const DEFAULT_DATA: &str = "data-bin";
 
-/// Runs `convert`: one line on stdout says what was written, notes go to stderr.
+/// Runs `burnseq convert`: one line on stdout says what was written, notes go to stderr.
 ///
 /// # Errors
 /// Wrong usage; a checkpoint that cannot be read or converted; an output that exists or cannot be written.
@@ -85,7 +85,7 @@ fn report(args: &ConvertArgs, conversion: &Conversion) -> Result<()> {
     });
     for note in conversion.notes.iter().chain(&adam) {
         // Nobody is left to tell when stderr itself is closed.
-        let _ = writeln!(std::io::stderr(), "convert: note: {note}");
+        let _ = writeln!(std::io::stderr(), "note: {note}");
     }
     let state = match conversion.num_updates {
         Some(updates) => format!(", the state of Adam after update {updates}"),

@@ -1,4 +1,4 @@
-//! The flags that `generate` and `interactive` share, with fairseq's names and meanings.
+//! The flags that `generate` and `burnseq interactive` share, with fairseq's names and meanings.
 
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ pub struct DecodingArgs {
     #[arg(long, help_heading = "Batches")]
     pub truncate_source: bool,
     /// Most sentences in a batch; 0: no limit [default: 256 in `generate`, fewer with a large --beam, --buffer-size in
-    /// `interactive`, unless --max-tokens is given]
+    /// `burnseq interactive`, unless --max-tokens is given]
     #[arg(
         long,
         visible_alias = "max-sentences",

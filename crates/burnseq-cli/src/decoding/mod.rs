@@ -1,4 +1,4 @@
-//! What `generate` and `interactive` share: flags, models, and the lines that are printed.
+//! What `generate` and `burnseq interactive` share: flags, models, and the lines that are printed.
 
 mod args;
 pub(crate) mod format;

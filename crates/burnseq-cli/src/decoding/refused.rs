@@ -89,8 +89,8 @@ pub(crate) const REFUSED: &[Refused] = &[
 
 const ONE_FOLDER: &str = "leave it out; a checkpoint is one folder";
 const ONE_PROCESS: &str = "divide the work among processes with --num-shards and --shard-id of `generate`";
-const SAMPLED: &str = "draw segmentations first: `text subword encode --unigram-alpha ALPHA`";
-const SCORE: &str = "score the D- lines with `score`, which has all settings of sacreBLEU";
+const SAMPLED: &str = "draw segmentations first: `burnseq text subword encode --unigram-alpha ALPHA`";
+const SCORE: &str = "score the D- lines with `burnseq score`, which has all settings of sacreBLEU";
 const SYMBOLS: &str = "leave it out; the dictionary says which ids its special symbols have";
 
 /// Flags of training that fairseq's parsers of decoding and validation take as well.
@@ -157,7 +157,7 @@ pub(crate) const OF_VALIDATION: &[Harmless] = &[
     value("valid-subset", OF_VALIDATE),
 ];
 
-const OF_VALIDATE: &str = "it is an option of `validate`";
+const OF_VALIDATE: &str = "it is an option of `burnseq validate`";
 
 /// Flags whose value may be left out, and the values that they take from the next word.
 pub(crate) const OPTIONAL_VALUES: &[(&str, &[&str])] = &[

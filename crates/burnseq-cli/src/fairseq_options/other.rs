@@ -100,7 +100,7 @@ const VALIDATE_OWN: &[FairseqOption] = &[
 pub(super) const AVERAGE_CHECKPOINTS: Tool = Tool {
     fairseq: "scripts/average_checkpoints.py",
     binary: Ok(Binary {
-        name: "average-checkpoints",
+        name: "average",
         grammar: Grammar::PLAIN,
         command: AverageArgs::command,
         required: "--inputs checkpoints --output average",

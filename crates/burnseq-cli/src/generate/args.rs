@@ -60,7 +60,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "N", help_heading = "Input")]
     pub shard_id: Option<usize>,
 
-    /// What it shares with `interactive`.
+    /// What it shares with `burnseq interactive`.
     #[command(flatten)]
     pub decoding: DecodingArgs,
 
@@ -181,7 +181,7 @@ impl GenerateArgs {
             self.check_text(&mut problems);
         } else if self.decoding.constraints.is_some() {
             problems.say(
-                "--constraints reads constraints from lines of text\nhint: use `interactive`, or give --input",
+                "--constraints reads constraints from lines of text\nhint: use `burnseq interactive`, or give --input",
             );
         }
         problems.into_result()
@@ -214,7 +214,7 @@ impl GenerateArgs {
         ];
         for (flag, _) in lines_only.iter().filter(|(_, given)| *given) {
             problems.say(format!(
-                "{flag} has no place with --input, which gives one line of text for each line\nhint: use `interactive`"
+                "{flag} has no place with --input, which gives one line of text for each line\nhint: use `burnseq interactive`"
             ));
         }
     }

@@ -125,7 +125,7 @@ fn check(args: &GenerateArgs, model: &TranslationModel, dataset: &LanguagePairDa
         if let Some(id) = (0..src.len()).find(unknown) {
             return Err(usage(anyhow!(
                 "--replace-unk needs the words of the source, and this dataset keeps ids only: sentence {id} holds a \
-                 word that is not in the dictionary\nhint: translate the text itself with --input or `interactive`, or \
+                 word that is not in the dictionary\nhint: translate the text itself with --input or `burnseq interactive`, or \
                  a dataset made with --dataset-impl raw"
             )));
         }

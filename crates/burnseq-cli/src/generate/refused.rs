@@ -6,7 +6,7 @@ use crate::grammar::{
 };
 
 /// Flags of fairseq-interactive that have no meaning here.
-const INTERACTIVE: &[Refused] = &[("buffer-size", "use `interactive`, or leave it out")];
+const INTERACTIVE: &[Refused] = &[("buffer-size", "use `burnseq interactive`, or leave it out")];
 
 /// The command line of `generate`.
 pub const GRAMMAR: Grammar = Grammar {

@@ -62,15 +62,7 @@ impl Grammar {
         optional_values: &[],
     };
 
-    /// Reads the command line of this process; `--help` ends it. Notes go to stderr.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the flags, as wrong usage.
-    pub fn parse<A: Flags>(&self) -> Result<A> {
-        self.parse_words(std::env::args_os())
-    }
-
-    /// Reads a command line as [`parse`](Self::parse) does.
+    /// Reads a command line whose first word is the name of the program; `--help` ends the process. Notes go to stderr.
     ///
     /// # Errors
     /// Everything that is wrong with the flags, as wrong usage.

@@ -1,4 +1,4 @@
-//! The flags of `interactive`, with fairseq's names and meanings.
+//! The flags of `burnseq interactive`, with fairseq's names and meanings.
 
 use std::path::PathBuf;
 
@@ -78,7 +78,7 @@ const GENERATE: &[Refused] = &[
 const DATASET: &str = "it is about a dataset";
 const ON_DATASET: &str = "it goes with a dataset; use `generate`";
 
-/// The command line of `interactive`.
+/// The command line of `burnseq interactive`.
 pub const GRAMMAR: Grammar = Grammar {
     harmless: &[
         COMMON_HARMLESS,

@@ -1,4 +1,4 @@
-//! `interactive`: lines of text come in, groups of lines about their translations go out.
+//! `burnseq interactive`: lines of text come in, groups of lines about their translations go out.
 
 mod args;
 mod input;
@@ -21,7 +21,7 @@ use crate::exit::{is_broken_pipe, usage};
 use input::Input;
 use session::Session;
 
-/// Runs `interactive`.
+/// Runs `burnseq interactive`.
 ///
 /// # Errors
 /// Wrong usage; a checkpoint that cannot be used; input that cannot be read, output that cannot be written.

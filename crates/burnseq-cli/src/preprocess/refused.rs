@@ -14,7 +14,7 @@ const HARMLESS: &[Harmless] = &[
 ];
 
 /// Precision.
-const TEXT: &str = "it is an option of `train`, `generate`, `interactive` and `validate`";
+const TEXT: &str = "it is an option of `train`, `generate`, `burnseq interactive` and `burnseq validate`";
 
 /// Flags that are refused: those of earlier versions of fairseq.
 const REFUSED: &[Refused] = &[

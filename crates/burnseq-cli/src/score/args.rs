@@ -1,5 +1,6 @@
-//! The flags of `score`: those of fairseq-score, and those of sacreBLEU.
+//! The flags of `burnseq score`: those of fairseq-score, and those of sacreBLEU.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,8 +13,8 @@ use crate::grammar::Grammar;
 
 /// Score translations against references.
 ///
-/// `score -s SYS -r REF` gives BLEU on white-space tokens as fairseq-score prints it. With --sacrebleu, with -m or
-/// with the references as arguments (`score REF -i SYS`), text is scored as sacreBLEU scores it.
+/// `burnseq score -s SYS -r REF` gives BLEU on white-space tokens as fairseq-score prints it. With --sacrebleu, with -m or
+/// with the references as arguments (`burnseq score REF -i SYS`), text is scored as sacreBLEU scores it.
 #[derive(Debug, Parser)]
 #[command(name = "score", version, max_term_width = 110, args_override_self = true)]
 pub struct ScoreArgs {
@@ -223,12 +224,12 @@ pub enum Format {
     Json,
 }
 
-/// Reads the command line; `--help` ends the process, as usual.
+/// Reads a command line whose first word is the name of the program; `--help` ends the process, as usual.
 ///
 /// # Errors
 /// Options of sacreBLEU that are refused, and everything else that is wrong with the flags, as wrong usage.
-pub fn parse() -> Result<ScoreArgs> {
-    let args: ScoreArgs = Grammar::PLAIN.parse_words(spelled(std::env::args_os())?)?;
+pub fn parse(words: Vec<OsString>) -> Result<ScoreArgs> {
+    let args: ScoreArgs = Grammar::PLAIN.parse_words(spelled(words)?)?;
     Ok(args.settled())
 }
 

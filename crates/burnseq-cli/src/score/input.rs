@@ -104,7 +104,7 @@ impl Inputs {
         let system = self.systems.iter().find(|side| side.holds_pieces());
         let reference = self.references.iter().find(|side| side.holds_pieces());
         let remedy =
-            "score text: the D- lines of `generate` and `interactive`, or H- lines with --remove-bpe";
+            "score text: the D- lines of `generate` and `burnseq interactive`, or H- lines with --remove-bpe";
         match (system, reference) {
             (Some(system), None) => Some(format!(
                 "{} holds subwords (`@@ ` or `\u{2581}`), {} holds words; {remedy}",

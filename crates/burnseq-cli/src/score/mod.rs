@@ -1,4 +1,4 @@
-//! The command line of `score`: fairseq-score's BLEU on tokens, and sacreBLEU's metrics on text.
+//! The command line of `burnseq score`: fairseq-score's BLEU on tokens, and sacreBLEU's metrics on text.
 
 mod args;
 mod evaluate;
@@ -23,7 +23,7 @@ use request::{Request, SacrebleuRequest};
 /// So many lines that end in a lone full stop are told of, as in sacreBLEU.
 const TOKENISED_LINES: usize = 100;
 
-/// Runs `score`: scores go to stdout, notes to stderr.
+/// Runs `burnseq score`: scores go to stdout, notes to stderr.
 ///
 /// # Errors
 /// Wrong flags (marked as wrong usage); files that cannot be read or do not belong together.

@@ -1,4 +1,4 @@
-//! What the flags of `score` ask for; ranges and combinations are checked before any file is opened.
+//! What the flags of `burnseq score` ask for; ranges and combinations are checked before any file is opened.
 
 use std::path::Path;
 

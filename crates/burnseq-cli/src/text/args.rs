@@ -1,4 +1,4 @@
-//! The subcommands of `text` and their flags.
+//! The subcommands of `burnseq text` and their flags.
 
 use std::path::PathBuf;
 
@@ -79,7 +79,7 @@ pub struct LanguageArgs {
     pub stream: StreamArgs,
 }
 
-/// `text tokenize`.
+/// `burnseq text tokenize`.
 #[derive(Debug, Args)]
 pub struct TokenizeArgs {
     /// Language of the text, such as `de`
@@ -117,7 +117,7 @@ pub struct PairArgs {
     pub overwrite: bool,
 }
 
-/// `text clean`.
+/// `burnseq text clean`.
 #[derive(Debug, Args)]
 pub struct CleanArgs {
     /// Read PREFIX.LANG of both languages
@@ -140,7 +140,7 @@ pub struct CleanArgs {
     pub ratio: f64,
 }
 
-/// `text split`.
+/// `burnseq text split`.
 #[derive(Debug, Args)]
 pub struct SplitArgs {
     /// Read PREFIX.LANG of both languages
@@ -160,7 +160,7 @@ pub struct SplitArgs {
     pub every: u64,
 }
 
-/// `text extract`.
+/// `burnseq text extract`.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
     /// Files named train.tags.* or *.xml; their text is put one after the other
@@ -174,7 +174,7 @@ pub struct ExtractArgs {
     pub overwrite: bool,
 }
 
-/// `text subword`.
+/// `burnseq text subword`.
 #[derive(Debug, Subcommand)]
 pub enum SubwordCommand {
     /// Split the words of text
@@ -195,7 +195,7 @@ pub struct ModelArgs {
     pub model: Option<PathBuf>,
 }
 
-/// `text subword encode`.
+/// `burnseq text subword encode`.
 #[derive(Debug, Args)]
 pub struct EncodeArgs {
     /// The model
@@ -221,7 +221,7 @@ pub struct EncodeArgs {
     pub stream: StreamArgs,
 }
 
-/// `text subword decode`.
+/// `burnseq text subword decode`.
 #[derive(Debug, Args)]
 pub struct DecodeArgs {
     /// The model

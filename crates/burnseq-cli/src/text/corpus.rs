@@ -91,7 +91,7 @@ fn note(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// `text clean`.
+/// `burnseq text clean`.
 ///
 /// # Errors
 /// Limits that make no sense, files that cannot be read, written or replaced, or of unequal length.
@@ -121,7 +121,7 @@ pub(super) fn clean(args: &CleanArgs) -> Result<()> {
     Ok(())
 }
 
-/// `text split`.
+/// `burnseq text split`.
 ///
 /// # Errors
 /// As [`clean`].
@@ -158,7 +158,7 @@ pub(super) fn split(args: &SplitArgs) -> Result<()> {
     Ok(())
 }
 
-/// `text extract`.
+/// `burnseq text extract`.
 ///
 /// # Errors
 /// A file whose name tells no kind, or files that cannot be read, written or replaced.

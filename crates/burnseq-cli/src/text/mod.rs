@@ -1,4 +1,4 @@
-//! The command line of `text`: Moses' tools, corpora, subwords.
+//! The command line of `burnseq text`: Moses' tools, corpora, subwords.
 
 mod args;
 mod corpus;

@@ -1,4 +1,4 @@
-//! `text subword`: an existing model applied to text, and undone.
+//! `burnseq text subword`: an existing model applied to text, and undone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,7 +12,7 @@ use super::stream::map_lines;
 use crate::decoding::format::note;
 use crate::exit::usage;
 
-/// Runs `text subword`.
+/// Runs `burnseq text subword`.
 ///
 /// # Errors
 /// Models that cannot be read or sampled from, text that cannot be read or written.

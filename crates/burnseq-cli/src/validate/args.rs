@@ -1,4 +1,4 @@
-//! The flags of `validate`, with fairseq's names and meanings.
+//! The flags of `burnseq validate`, with fairseq's names and meanings.
 
 use std::path::PathBuf;
 
@@ -175,7 +175,7 @@ const REFUSED: &[Refused] = &[
 
 const ONE_PROCESS: &str = "leave it out; one process validates on the whole dataset";
 
-/// The command line of `validate`.
+/// The command line of `burnseq validate`.
 pub const GRAMMAR: Grammar = Grammar {
     harmless: &[
         COMMON_HARMLESS,

@@ -1,4 +1,4 @@
-//! `validate`: loss, perplexity and BLEU of a saved model on parts of a dataset.
+//! `burnseq validate`: loss, perplexity and BLEU of a saved model on parts of a dataset.
 
 mod args;
 
@@ -13,7 +13,7 @@ pub use args::{GRAMMAR, LogFormat, Request, ValidateArgs};
 use crate::decoding::format;
 use crate::exit::{coded, usage};
 
-/// Runs `validate`: one line for each part of the dataset on stdout.
+/// Runs `burnseq validate`: one line for each part of the dataset on stdout.
 ///
 /// # Errors
 /// Wrong usage; data or a checkpoint that cannot be used.

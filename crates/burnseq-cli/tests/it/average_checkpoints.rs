@@ -1,4 +1,4 @@
-//! `average-checkpoints` from end to end.
+//! `burnseq average` from end to end.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use burnseq_train::Checkpoint;
 
 use crate::toy::{Toy, assert_moved, logged, refused, stderr, succeed};
 
-const AVERAGE: &str = env!("CARGO_BIN_EXE_average-checkpoints");
+const AVERAGE: &str = "average";
 
 fn tensors(path: &Path) -> HashMap<String, TensorData> {
     Checkpoint::open(path).unwrap().model_tensors().unwrap()
@@ -52,11 +52,11 @@ fn the_average_is_the_mean_of_the_weights_and_translates() {
         }
     }
 
-    let validate = env!("CARGO_BIN_EXE_validate");
+    let validate = "validate";
     let output = succeed(toy.tool(validate, "data-bin --path latest --cpu --log-format json"));
     let loss = logged(&output, "valid_loss");
     assert!(loss[0] < losses[0] - 0.2, "{loss:?} after {losses:?}");
-    let generate = env!("CARGO_BIN_EXE_generate");
+    let generate = "generate";
     let output = succeed(toy.tool(
         generate,
         "data-bin --path latest --gen-subset valid --cpu --quiet",
@@ -105,13 +105,13 @@ fn text_settings_that_differ_in_names_of_files_alone_are_equal() {
     }
     let preprocess = |flags: &str| {
         let flags = format!("-s xx -t yy --trainpref train --validpref train {flags}");
-        succeed(toy.tool(env!("CARGO_BIN_EXE_preprocess"), &flags))
+        succeed(toy.tool("preprocess", &flags))
     };
     let train = |data: &str, name: &str| {
         let flags = format!(
             "{data} --save-dir {name} --arch transformer_tiny --cpu --max-update 1 --no-epoch-checkpoints --max-tokens 99"
         );
-        succeed(toy.tool(env!("CARGO_BIN_EXE_train"), &flags));
+        succeed(toy.tool("train", &flags));
     };
     preprocess("--bpe subword_nmt --bpe-size 3 --destdir one");
     std::fs::copy(

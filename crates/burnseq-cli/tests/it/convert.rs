@@ -8,6 +8,7 @@ use burnseq_data::{Dtype, IndexedWriter};
 use burnseq_text::Dictionary;
 use tempfile::TempDir;
 
+use crate::fixture::tool;
 use crate::toy::assert_moved;
 
 /// A data folder of made-up sentences; `types` counts the special symbols.
@@ -38,15 +39,7 @@ fn data(dir: &Path, name: &str, types: u32) -> PathBuf {
 }
 
 fn run(dir: &Path, binary: &str, flags: &str) -> Output {
-    let path = match binary {
-        "convert" => env!("CARGO_BIN_EXE_convert"),
-        "generate" => env!("CARGO_BIN_EXE_generate"),
-        "train" => env!("CARGO_BIN_EXE_train"),
-        "validate" => env!("CARGO_BIN_EXE_validate"),
-        other => panic!("no binary {other}"),
-    };
-    let mut command = Command::new(path);
-    command
+    tool(binary)
         .current_dir(dir)
         .args(flags.split_whitespace())
         .output()

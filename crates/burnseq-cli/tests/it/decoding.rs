@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use super::fixture::{assert_fails, folder, lines_of, run, save_model, stdout};
+use super::fixture::{assert_fails, folder, lines_of, run, save_model, stdout, tool};
 
 fn generate(dir: &Path, flags: &[&str]) -> Output {
-    run(env!("CARGO_BIN_EXE_generate"), dir, flags, b"")
+    run("generate", dir, flags, b"")
 }
 
 /// What `generate` prints with these flags, the shortest hypotheses allowed to be long enough to tell runs apart.
@@ -302,7 +302,7 @@ fn unknown_tokens_become_words_of_the_source() {
     let flags = "--input - --tokenized --replace-unk --unkpen=-99 --max-len-b 3";
     let flags: Vec<&str> = flags.split(' ').collect();
     let output = run(
-        env!("CARGO_BIN_EXE_generate"),
+        "generate",
         dir.path(),
         &flags,
         "Otto Otto\n".as_bytes(),
@@ -314,7 +314,7 @@ fn unknown_tokens_become_words_of_the_source() {
     let dicts = "-s de -t en --srcdict data-bin/dict.de.txt --tgtdict data-bin/dict.en.txt --testpref test";
     let preprocess = |flags: &str| {
         let flags = format!("{dicts} {flags}");
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_preprocess"));
+        let mut command = tool("preprocess");
         let output = command
             .current_dir(dir.path())
             .args(flags.split(' '))
@@ -394,7 +394,7 @@ fn subwords_and_tokenizer_may_be_named_on_the_command_line() {
             .split(' ')
             .chain(flags.split_whitespace())
             .collect();
-        run(env!("CARGO_BIN_EXE_generate"), dir.path(), &flags, text)
+        run("generate", dir.path(), &flags, text)
     };
     let carried = stdout(&translate(""));
     assert_eq!(
@@ -414,7 +414,7 @@ fn subwords_and_tokenizer_may_be_named_on_the_command_line() {
     let source = |flags: &str| {
         let flags: Vec<&str> = ["--max-len-b", "9"].into_iter().chain(flags.split(' ')).collect();
         let text = "Hund,Mann 3\n".as_bytes();
-        let out = stdout(&run(env!("CARGO_BIN_EXE_interactive"), dir.path(), &flags, text));
+        let out = stdout(&run("interactive", dir.path(), &flags, text));
         lines_of(&out, 'S')[&0][0].clone()
     };
     let bpe = format!("--bpe subword_nmt --bpe-codes data-bin/{codes}");
@@ -438,7 +438,7 @@ fn translations_of_lines_hold_their_constraints() {
     let translate = |order, max_len, text: &str| {
         let flags = ["--input", "-", "--max-len-b", max_len, order];
         run(
-            env!("CARGO_BIN_EXE_generate"),
+            "generate",
             dir.path(),
             &flags,
             text.as_bytes(),

@@ -36,7 +36,7 @@ pub fn folder() -> TempDir {
             fs::write(dir.path().join(format!("data/{split}.{lang}")), text(n, side)).unwrap();
         }
     }
-    let preprocess = Command::new(env!("CARGO_BIN_EXE_preprocess"))
+    let preprocess = tool("preprocess")
         .current_dir(dir.path())
         .args(["-s", "de", "-t", "en", "--bpe", "subword_nmt", "--bpe-size", "20"])
         .output()
@@ -143,9 +143,23 @@ pub fn lines_of(out: &str, kind: char) -> BTreeMap<usize, Vec<String>> {
     lines
 }
 
-/// Runs a binary on the processor, in `dir`, with `stdin`.
+/// A command: a binary of its own, or one of `burnseq`'s.
+pub fn tool(name: &str) -> Command {
+    match name {
+        "preprocess" => Command::new(env!("CARGO_BIN_EXE_preprocess")),
+        "train" => Command::new(env!("CARGO_BIN_EXE_train")),
+        "generate" => Command::new(env!("CARGO_BIN_EXE_generate")),
+        name => {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_burnseq"));
+            command.arg(name);
+            command
+        }
+    }
+}
+
+/// Runs a command on the processor, in `dir`, with `stdin`.
 pub fn run(binary: &str, dir: &Path, flags: &[&str], stdin: &[u8]) -> Output {
-    let mut command = Command::new(binary);
+    let mut command = tool(binary);
     command.current_dir(dir).arg("--cpu").args(flags);
     command
         .stdin(Stdio::piped())

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use super::fixture::{assert_fails, folder, lines_of, run, save_model, stdout, tiny};
+use super::fixture::{assert_fails, folder, lines_of, run, save_model, stdout, tiny, tool};
 
 fn generate(dir: &Path, flags: &str) -> Output {
     generate_from_stdin(dir, flags, b"")
@@ -15,7 +15,7 @@ fn generate(dir: &Path, flags: &str) -> Output {
 
 fn generate_from_stdin(dir: &Path, flags: &str, stdin: &[u8]) -> Output {
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    run(env!("CARGO_BIN_EXE_generate"), dir, &flags, stdin)
+    run("generate", dir, &flags, stdin)
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn wrong_usage_ends_with_two() {
     ] {
         assert_fails(&generate(dir.path(), flags), 2, expected);
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_generate"))
+    let output = tool("generate")
         .args(["--device", "quantum"])
         .output()
         .unwrap();
@@ -303,7 +303,7 @@ fn a_set_without_target_side_is_translated_without_scores() {
 fn the_three_commands_follow_one_another() {
     let dir = folder();
     fs::remove_dir_all(dir.path().join("checkpoints")).unwrap();
-    let train = Command::new(env!("CARGO_BIN_EXE_train"))
+    let train = tool("train")
         .current_dir(dir.path())
         .args("--cpu --arch transformer_tiny --max-update 4 --max-tokens 300 --log-format none".split(' '))
         .args([

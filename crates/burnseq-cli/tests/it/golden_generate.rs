@@ -9,7 +9,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::fixture::{lines_of, run, stdout};
+use super::fixture::{lines_of, run, stdout, tool};
 
 /// Runs that are not to be reproduced. Those of 0.12.2 are an earlier release's diverse beam search, which fairseq has
 /// since replaced; with several slots in a group fairseq lets hypotheses go on behind their `</s>`, and burnseq-generate's
@@ -58,7 +58,7 @@ fn convert(folder: &Path, dir: &Path, name: &str) -> String {
     fs::write(dir.join(&file), bytes).unwrap();
     let data = folder.join("data-bin").display().to_string();
     flags.extend([&file, name, "--data", &data]);
-    let mut convert = Command::new(env!("CARGO_BIN_EXE_convert"));
+    let mut convert = tool("convert");
     let output = convert.current_dir(dir).args(flags).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {stderr}");
@@ -92,7 +92,7 @@ fn every_run_is_reproduced_from_its_command_line() {
             *flag = flag.replace("model_b.pt", &model_b).replace("model.pt", &model);
         }
         let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-        let found = stdout(&run(env!("CARGO_BIN_EXE_generate"), dir.path(), &flags, b""));
+        let found = stdout(&run("generate", dir.path(), &flags, b""));
         let stored = String::from_utf8(unzip(&folder.join(format!("{name}.txt.gz")))).unwrap();
         compare(&name, &found, &stored);
     }

@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use super::fixture::{assert_fails, folder, lines_of, run, stdout};
+use super::fixture::{assert_fails, folder, lines_of, run, stdout, tool};
 
 fn interactive(dir: &Path, flags: &str, stdin: &[u8]) -> Output {
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    run(env!("CARGO_BIN_EXE_interactive"), dir, &flags, stdin)
+    run("interactive", dir, &flags, stdin)
 }
 
 /// The kinds of the lines of each group, in order.
@@ -39,7 +39,7 @@ fn every_line_gives_the_group_that_generate_gives_for_its_sentence() {
     assert_eq!(kinds(&out), vec!["SWHDPAHDPA"; 21]);
     let generate = "data-bin --beam 3 --nbest 2 --max-len-b 8 --remove-bpe --print-alignment";
     let generate: Vec<&str> = generate.split(' ').collect();
-    let expected = stdout(&run(env!("CARGO_BIN_EXE_generate"), dir.path(), &generate, b""));
+    let expected = stdout(&run("generate", dir.path(), &generate, b""));
     // Lines that change places would be noticed.
     let scores: BTreeSet<Vec<String>> = lines_of(&out, 'P').into_values().collect();
     assert!(scores.len() > 10, "{scores:?}");
@@ -163,7 +163,7 @@ fn bytes_drawn_at_random_give_as_many_groups_as_there_are_lines() {
 #[test]
 fn lines_are_answered_when_no_more_come() {
     let dir = folder();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_interactive"))
+    let mut child = tool("interactive")
         .current_dir(dir.path())
         .args(["--cpu", "--max-len-b", "4", "--buffer-size", "100"])
         .stdin(Stdio::piped())

@@ -5,12 +5,13 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::fixture::tool;
 use crate::toy::{Toy, refused, succeed};
 
 #[test]
 fn the_benchmark_prints_one_line_with_the_fields_of_the_yardstick() {
     let toy = Toy::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    let mut command = tool("train");
     let lengths = ["xx", "yy"].map(|lang| toy.data.join(format!("train.xx-yy.{lang}.idx")));
     command
         .current_dir(toy.dir.path())
@@ -50,7 +51,7 @@ fn the_benchmark_takes_the_batches_of_a_file_in_their_order() {
     let toy = Toy::new();
     let benchmark = |batches: &str| {
         fs::write(toy.dir.path().join("batches"), batches).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        let mut command = tool("train");
         let lengths = ["xx", "yy"].map(|lang| toy.data.join(format!("train.xx-yy.{lang}.idx")));
         let flags = "--benchmark 2 --benchmark-warmup 1 --benchmark-batches batches --cpu --arch transformer_tiny --lengths";
         command
@@ -88,7 +89,7 @@ fn the_benchmark_measures_updates_that_learn() {
              --arch transformer_tiny --dropout 0 --lr 1e-2 --warmup-updates 5 \
              --lengths data-bin/train.xx-yy.xx.idx data-bin/train.xx-yy.yy.idx"
         );
-        let output = succeed(toy.tool(env!("CARGO_BIN_EXE_train"), &flags));
+        let output = succeed(toy.tool("train", &flags));
         let line: Value = serde_json::from_slice(&output.stdout).unwrap();
         line["last_loss"].as_f64().unwrap()
     };
@@ -100,7 +101,7 @@ fn the_benchmark_measures_updates_that_learn() {
 fn the_device_is_compared_with_the_processor() {
     let toy = Toy::new();
     let check = |flags: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        let mut command = tool("train");
         command
             .current_dir(toy.dir.path())
             .args("--check-device --cpu --arch transformer_tiny --src-vocab 40 --tgt-vocab 48".split(' '))

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::fixture::tool;
+
 /// A folder with a small corpus below `data/`, as in a fresh clone.
 fn corpus() -> TempDir {
     let dir = TempDir::new().unwrap();
@@ -32,7 +34,7 @@ fn corpus() -> TempDir {
 }
 
 fn preprocess(folder: &Path, flags: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_preprocess"));
+    let mut command = tool("preprocess");
     command.current_dir(folder).args(flags).output().unwrap()
 }
 

@@ -9,12 +9,14 @@ use burnseq_testing::shared;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::fixture::tool;
+
 fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 fn score(folder: &Path, flags: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_score"));
+    let mut command = tool("score");
     command
         .current_dir(folder)
         .args(flags.split_whitespace())
@@ -287,7 +289,7 @@ fn sentences_are_scored_with_effective_order() {
 #[test]
 fn translations_may_come_from_standard_input() {
     let dir = folder();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_score"));
+    let mut command = tool("score");
     command.current_dir(dir.path()).args(["-r", "ref"]);
     let mut child = command
         .stdin(Stdio::piped())

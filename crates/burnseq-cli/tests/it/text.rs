@@ -7,9 +7,11 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use crate::fixture::tool;
+
 /// Runs `text` in a folder with some input.
 fn text(folder: &Path, flags: &str, input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_text"))
+    let mut child = tool("text")
         .current_dir(folder)
         .args(flags.split_whitespace())
         .stdin(Stdio::piped())
@@ -122,7 +124,7 @@ fn damaged_text_is_named_and_leaves_nothing() {
 #[test]
 fn a_reader_that_stops_early_is_no_error() {
     let dir = TempDir::new().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_text"))
+    let mut child = tool("text")
         .current_dir(dir.path())
         .args(["lowercase", "--unbuffered"])
         .stdin(Stdio::piped())
@@ -329,7 +331,7 @@ fn the_iwslt14_recipe_prepares_a_local_archive() {
             .current_dir(dir.path())
             .env(
                 "BURNSEQ_BIN",
-                Path::new(env!("CARGO_BIN_EXE_text")).parent().unwrap(),
+                Path::new(env!("CARGO_BIN_EXE_burnseq")).parent().unwrap(),
             )
             .output()
             .unwrap()

@@ -11,6 +11,8 @@ use burnseq_train::Checkpoint;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::fixture::tool;
+
 /// Types of the toy languages, special symbols included.
 const TYPES: u32 = 24;
 
@@ -79,7 +81,7 @@ impl Toy {
 
     /// `train` on the toy data with a tiny model, saving to `name`.
     pub fn command(&self, name: &str, flags: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        let mut command = tool("train");
         command
             .current_dir(self.dir.path())
             .arg(&self.data)
@@ -95,9 +97,9 @@ impl Toy {
         self.command(name, flags).output().unwrap()
     }
 
-    /// Another binary in the same folder.
+    /// Another command in the same folder.
     pub fn tool(&self, binary: &str, flags: &str) -> Output {
-        let mut command = Command::new(binary);
+        let mut command = tool(binary);
         command
             .current_dir(self.dir.path())
             .args(flags.split_whitespace());

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Map, Value};
 
+use crate::fixture::tool;
 use crate::toy::{Toy, assert_moved, logged, refused, resumed, stderr, succeed, toy_data};
 
 /// JSON log lines without what depends on the clock, by kind and number of updates.
@@ -302,7 +303,7 @@ fn wrong_usage_ends_with_code_2() {
     );
     assert!(!toy.save_dir("unused").exists(), "nothing is left behind");
 
-    let mut unknown = Command::new(env!("CARGO_BIN_EXE_train"));
+    let mut unknown = tool("train");
     let output = unknown
         .arg(&toy.data)
         .args(["--arch", "transformer_iwslt_de"])
@@ -322,7 +323,7 @@ fn wrong_usage_ends_with_code_2() {
 #[test]
 fn a_device_that_is_not_there_is_wrong_usage() {
     let toy = Toy::new();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+    let mut command = tool("train");
     let output = command
         .arg(&toy.data)
         .args(["--device", "cuda"])
@@ -335,7 +336,7 @@ fn a_device_that_is_not_there_is_wrong_usage() {
 fn unusable_data_ends_with_code_1() {
     let toy = Toy::new();
     let run = |data: &Path, flags: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_train"));
+        let mut command = tool("train");
         command
             .current_dir(toy.dir.path())
             .arg(data)

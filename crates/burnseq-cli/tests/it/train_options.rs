@@ -309,7 +309,7 @@ fn a_checkpoint_says_how_to_train_it_again() {
                  --lr-scheduler fixed --max-tokens 100 --clip-norm 0.7 --seed 5 --eval-bleu --truncate-source";
     let first = succeed(toy.run("first", flags));
     let again = toy.tool(
-        env!("CARGO_BIN_EXE_train"),
+        "train",
         "--config first/checkpoint_last --save-dir again --cpu --log-format json",
     );
     let again = succeed(again);
@@ -324,7 +324,7 @@ fn a_checkpoint_says_how_to_train_it_again() {
     assert_moved(&run.join("checkpoint1"), &run.join("checkpoint_last"), 1e-3);
     // Flags win over the file.
     let longer = toy.tool(
-        env!("CARGO_BIN_EXE_train"),
+        "train",
         "--config first/checkpoint_last/checkpoint.json --save-dir longer --cpu --log-format json --max-epoch 3",
     );
     assert_eq!(updates(&succeed(longer)).len(), 3);
@@ -354,7 +354,7 @@ fn a_configuration_that_cannot_be_used_is_wrong_usage() {
     );
     fs::write(toy.dir.path().join("my.json"), r#"{"arch": "transformer_tinny"}"#).unwrap();
     let output = toy.tool(
-        env!("CARGO_BIN_EXE_train"),
+        "train",
         "data-bin --save-dir run --config my.json",
     );
     refused(
@@ -441,7 +441,7 @@ fn text_is_learnt_from_as_the_ids_it_stands_for() {
 
     let validate = |flags: &str| {
         let flags = format!("{flags} --path text/checkpoint_last -s xx -t yy --cpu --log-format json");
-        toy.tool(env!("CARGO_BIN_EXE_validate"), &flags)
+        toy.tool("validate", &flags)
     };
     let loss = |flags: &str| logged(&succeed(validate(flags)), "valid_loss");
     let of_text = loss("raw --dataset-impl raw");
@@ -476,12 +476,12 @@ fn bpe_dropout_changes_what_is_learned_from_and_resumes_exactly() {
     }
     let preprocess =
         "-s xx -t yy --trainpref train --validpref valid --destdir bin --bpe subword_nmt --bpe-size 40";
-    succeed(toy.tool(env!("CARGO_BIN_EXE_preprocess"), preprocess));
+    succeed(toy.tool("preprocess", preprocess));
     let train = |name: &str, flags: &str| {
         let flags = format!(
             "bin --save-dir {name} --arch transformer_tiny --cpu --log-format json --max-tokens 400 --dropout 0.1 {flags}"
         );
-        succeed(toy.tool(env!("CARGO_BIN_EXE_train"), &flags))
+        succeed(toy.tool("train", &flags))
     };
     let tokens = |output| logged(output, "train_wpb");
     let plain = train("plain", "--max-epoch 3");

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use burnseq_cli::fairseq_options::{Binary, TOOLS};
 
+use crate::fixture::tool;
 use super::{ok, stderr_of};
 use crate::fixture;
 use crate::toy::Toy;
@@ -83,8 +84,7 @@ fn no_value_of_a_flag_makes_a_binary_panic_before_it_begins() {
 
 /// Runs a binary to its end, which is not far.
 fn run(dir: &Path, binary: &str, words: &[&str]) -> (Option<i32>, String) {
-    let path = Path::new(env!("CARGO_BIN_EXE_train")).with_file_name(binary);
-    let mut child = Command::new(path)
+    let mut child = tool(binary)
         .current_dir(dir)
         .args(words)
         .stdin(Stdio::null())
@@ -125,7 +125,7 @@ fn a_thousand_million_of_anything_ends_in_a_result_or_an_error() {
             "validate" => format!("data-bin {model}"),
             "preprocess" => "-s de -t en --trainpref data/valid --bpe none --destdir binarised --overwrite".to_owned(),
             "score" => "data/valid.en -i data/valid.de".to_owned(),
-            "average-checkpoints" => {
+            "average" => {
                 "--inputs checkpoints/checkpoint_best --output average --overwrite".to_owned()
             }
             other => panic!("{other} needs a command"),
@@ -285,7 +285,7 @@ fn bounds_of_the_other_binaries_are_named() {
             "--path names no checkpoint\nhint: name one",
         ),
         (
-            "interactive --cpu --path ::".to_owned(),
+            "burnseq interactive --cpu --path ::".to_owned(),
             "--path names no checkpoint\nhint: name one",
         ),
         (
@@ -301,7 +301,7 @@ fn bounds_of_the_other_binaries_are_named() {
             "--workers must be at least 1 and at most 1024",
         ),
         (
-            format!("text lowercase data/train.de --workers {MANY}"),
+            format!("burnseq text lowercase data/train.de --workers {MANY}"),
             "--workers must be at least 1 and at most 1024",
         ),
     ] {
@@ -350,7 +350,7 @@ fn negative_values_and_missing_files_get_the_right_advice() {
             "hint: make a dataset with `preprocess ",
         ),
         (
-            "validate absent --cpu".to_owned(),
+            "burnseq validate absent --cpu".to_owned(),
             1,
             "hint: make a dataset with `preprocess ",
         ),
@@ -365,19 +365,19 @@ fn references_behind_translations_are_found() {
     let dir = fixture::folder();
     let dir = dir.path();
     ok(dir, "generate data-bin --cpu --beam 1 --max-len-b 5 > out");
-    let expected = ok(dir, "score data/test.en --gen-output out");
-    assert_eq!(ok(dir, "score --gen-output out data/test.en"), expected);
-    let note = stderr_of(dir, "score --gen-output out data/test.en", 0);
+    let expected = ok(dir, "burnseq score data/test.en --gen-output out");
+    assert_eq!(ok(dir, "burnseq score --gen-output out data/test.en"), expected);
+    let note = stderr_of(dir, "burnseq score --gen-output out data/test.en", 0);
     assert!(
         note.contains("data/test.en, the last file behind --gen-output, is taken for them"),
         "{note}"
     );
     // Two outputs of a decoder have their own references.
-    ok(dir, "score --gen-output out out -m bleu");
+    ok(dir, "burnseq score --gen-output out out -m bleu");
 
-    let expected = ok(dir, "score data/test.en -i data/test.de");
-    assert_eq!(ok(dir, "score -i data/test.de data/test.en"), expected);
-    let alone = stderr_of(dir, "score -i data/test.de", 2);
+    let expected = ok(dir, "burnseq score data/test.en -i data/test.de");
+    assert_eq!(ok(dir, "burnseq score -i data/test.de data/test.en"), expected);
+    let alone = stderr_of(dir, "burnseq score -i data/test.de", 2);
     assert!(
         alone.contains("there is no reference\nhint: give it with -r FILE"),
         "{alone}"

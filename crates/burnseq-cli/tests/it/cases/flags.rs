@@ -340,7 +340,7 @@ fn a_fresh_optimiser_leaves_the_run_in_its_epoch_whoever_wrote_the_checkpoint() 
     ] {
         let ours = format!("{name}/checkpoint_last");
         let file = format!("{name}.pt");
-        succeed(toy.tool(env!("CARGO_BIN_EXE_convert"), &format!("{ours} {file}")));
+        succeed(toy.tool("convert", &format!("{ours} {file}")));
         let continued = |from: &str, save_dir: &str, flags: &str| {
             let flags = format!("{TRAIN} --max-epoch 3 --restore-file {from} --reset-optimizer {flags}");
             succeed(toy.run(save_dir, &flags))

@@ -11,7 +11,7 @@ use crate::toy::Toy;
 
 /// A command that writes a file, without the name of the file and the flag that replaces it.
 const TRANSLATE: &str = "generate --cpu --input data/test.de --beam 1 --max-len-b 3 --output";
-const LOWERCASE: &str = "text lowercase data/test.de -o";
+const LOWERCASE: &str = "burnseq text lowercase data/test.de -o";
 
 /// A data folder with a model, as `fixture` makes it.
 fn folder() -> tempfile::TempDir {
@@ -48,7 +48,7 @@ fn no_binary_replaces_a_file_without_being_asked() {
     ok(dir, &format!("{results} --overwrite --nbest 1"));
     assert_eq!(read("results/generate-test.txt"), first);
 
-    let averaged = "average-checkpoints --inputs checkpoints/checkpoint_best --output";
+    let averaged = "burnseq average --inputs checkpoints/checkpoint_best --output";
     ok(dir, &format!("{averaged} average"));
     let refused = stderr_of(dir, &format!("{averaged} average"), 1);
     assert!(
@@ -57,7 +57,7 @@ fn no_binary_replaces_a_file_without_being_asked() {
     );
     ok(dir, &format!("{averaged} average --overwrite"));
 
-    let converted = "convert average model.pt";
+    let converted = "burnseq convert average model.pt";
     ok(dir, converted);
     let refused = stderr_of(dir, converted, 1);
     assert!(
@@ -171,11 +171,11 @@ fn standard_output_on_a_full_disk_is_an_error() {
     for command in [
         "generate data-bin --cpu --beam 1 --max-len-b 3",
         "generate --input data/test.de --cpu --beam 1 --max-len-b 3",
-        "interactive --input data/test.de --cpu --beam 1 --max-len-b 3",
-        "validate data-bin --cpu",
-        "score data/test.de -i data/test.de",
-        "text lowercase data/test.de",
-        "convert checkpoints/checkpoint_best converted.pt",
+        "burnseq interactive --input data/test.de --cpu --beam 1 --max-len-b 3",
+        "burnseq validate data-bin --cpu",
+        "burnseq score data/test.de -i data/test.de",
+        "burnseq text lowercase data/test.de",
+        "burnseq convert checkpoints/checkpoint_best converted.pt",
         "preprocess -s de -t en --trainpref data/train --destdir other",
     ] {
         let full = stderr_of(dir, &format!("{command} > /dev/full"), 1);
@@ -263,7 +263,7 @@ fn weights_that_are_not_finite_are_neither_saved_nor_averaged() {
         format!("{broken} {good}"),
         broken.to_owned(),
     ] {
-        let average = format!("average-checkpoints --inputs {inputs} --output average");
+        let average = format!("burnseq average --inputs {inputs} --output average");
         let said = stderr_of(dir.path(), &average, 1);
         assert!(
             said.contains("checkpoint_nan/model.safetensors: weight `") && said.contains("not finite"),
@@ -308,14 +308,14 @@ fn what_a_killed_writer_of_checkpoints_left_is_removed_by_the_next_one() {
         fs::write(left.join("model.safetensors"), "half").unwrap();
         left
     };
-    ok(dir, "convert checkpoints/checkpoint_best model.pt");
+    ok(dir, "burnseq convert checkpoints/checkpoint_best model.pt");
     // The lock is what a process that still writes holds.
     let living = leave(".writing-living");
     let lock = fs::File::open(&living).unwrap();
     lock.lock().unwrap();
     for command in [
-        "average-checkpoints --inputs checkpoints/checkpoint_best --output checkpoints/average",
-        "convert model.pt checkpoints/converted",
+        "burnseq average --inputs checkpoints/checkpoint_best --output checkpoints/average",
+        "burnseq convert model.pt checkpoints/converted",
         "train data-bin --arch transformer_tiny --cpu --max-tokens 300 --max-update 1 --save-dir checkpoints",
     ] {
         let dead = leave(".writing-dead");
@@ -323,6 +323,6 @@ fn what_a_killed_writer_of_checkpoints_left_is_removed_by_the_next_one() {
         assert!(!dead.exists() && living.exists(), "{command}");
     }
     drop(lock);
-    ok(dir, "convert model.pt checkpoints/converted --overwrite");
+    ok(dir, "burnseq convert model.pt checkpoints/converted --overwrite");
     assert!(!living.exists());
 }

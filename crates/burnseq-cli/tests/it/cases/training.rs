@@ -131,7 +131,7 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
     let toy = Toy::new();
     let flags = "--max-tokens 100 --lr 1e-3 --warmup-updates 4";
     succeed(toy.run("run", &format!("{flags} --max-epoch 1")));
-    let convert = env!("CARGO_BIN_EXE_convert");
+    let convert = "convert";
     fs::create_dir(toy.save_dir("fairseq")).unwrap();
     succeed(toy.tool(convert, "run/checkpoint_last fairseq/checkpoint_last.pt"));
 
@@ -169,7 +169,7 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
     assert!(said.contains("in epoch 2"), "{said}");
 
     // By name, with and without its optimiser; without --arch, which is that of the file.
-    let train = env!("CARGO_BIN_EXE_train");
+    let train = "train";
     let file = "fairseq/checkpoint_last.pt";
     for (number, (flags, expected)) in [
         (format!("--restore-file {file}"), "resuming after update"),
@@ -221,7 +221,7 @@ fn weights_alone_begin_a_run_and_convert_says_what_it_leaves_out() {
     let toy = Toy::new();
     let flags = "--max-tokens 256 --max-epoch 1";
     succeed(toy.run("run", flags));
-    let convert = env!("CARGO_BIN_EXE_convert");
+    let convert = "convert";
     succeed(toy.tool(convert, "run/checkpoint_last run.pt"));
     let left_out = "run.pt has the state of Adam, which is left out; --with-optimizer takes it over";
     let said = |flags: &str| stderr(&succeed(toy.tool(convert, flags)));
@@ -461,7 +461,7 @@ fn s09_a_line_that_is_too_long_leaves_its_place_empty() {
     );
 
     // The same lines one by one.
-    let interactive = "interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
+    let interactive = "burnseq interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
     let out = ok(dir, interactive);
     assert_eq!(out.matches("\nH-").count(), 4, "{out}");
     assert!(out.contains("H-2\t-inf\t\n"), "{out}");
@@ -500,7 +500,7 @@ fn text_that_is_segmented_in_another_way_is_noticed() {
     // Words for a model of pieces.
     for command in [
         "generate --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input corpus/words.de",
-        "interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input corpus/words.de --buffer-size 30",
+        "burnseq interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input corpus/words.de --buffer-size 30",
     ] {
         let said = stderr_of(dir, command, 0);
         assert!(said.contains("source tokens are unknown to the model"), "{said}");

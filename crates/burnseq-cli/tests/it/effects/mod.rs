@@ -11,10 +11,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use burnseq_cli::{
-    average_checkpoints, convert, generate, interactive, preprocess, score, text, train, validate,
-};
-use clap::CommandFactory;
+use burnseq_cli::commands::COMMANDS;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -258,7 +255,7 @@ fn every_option_of_preprocess_acts() {
 
 #[test]
 fn every_option_of_the_other_binaries_acts() {
-    for binary in ["score", "average-checkpoints", "convert", "text"] {
+    for binary in ["score", "average", "convert", "text", "completions"] {
         check(binary);
     }
 }
@@ -281,26 +278,16 @@ fn options(command: &clap::Command) -> Vec<Vec<String>> {
 #[test]
 fn the_list_holds_every_option_of_every_binary() {
     let rows = rows();
-    for command in [
-        train::TrainArgs::command(),
-        generate::GenerateArgs::command(),
-        interactive::InteractiveArgs::command(),
-        validate::ValidateArgs::command(),
-        preprocess::PreprocessArgs::command(),
-        score::ScoreArgs::command(),
-        average_checkpoints::AverageArgs::command(),
-        convert::ConvertArgs::command(),
-        text::TextArgs::command(),
-    ] {
-        for spellings in options(&command) {
+    for command in COMMANDS {
+        for spellings in options(&(command.flags)()) {
             let listed = rows.iter().any(|row| {
                 let option = row.option.split([' ', '=']).next().unwrap_or_default();
-                row.binary == command.get_name() && spellings.iter().any(|known| known == option)
+                row.binary == command.name && spellings.iter().any(|known| known == option)
             });
             assert!(
                 listed,
                 "{} {spellings:?} is not in options.txt",
-                command.get_name()
+                command.name
             );
         }
     }

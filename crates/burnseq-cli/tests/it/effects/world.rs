@@ -31,7 +31,7 @@ const COMMANDS: [&str; 22] = [
      data-bin/dict.en.txt --bpe-codes data-bin/bpe.codes --destdir longtrain",
     "preprocess -s de -t en --trainpref data/cased --validpref data/cased --bpe subword_nmt --bpe-size 20 --destdir other",
     // Text that was tokenised and segmented elsewhere, as fairseq's data folders hold it.
-    "for s in train valid; do for l in de en; do text tokenize data/dotted$s.$l -l $l | text subword encode --codes \
+    "for s in train valid; do for l in de en; do burnseq text tokenize data/dotted$s.$l -l $l | burnseq text subword encode --codes \
      few/bpe.codes -o data/sub$s.$l || exit 1; done; done",
     "preprocess -s de -t en --trainpref data/subtrain --validpref data/subvalid --bpe none --destdir elsewhere",
     "rm elsewhere/text.de.json elsewhere/text.en.json",
@@ -42,10 +42,10 @@ const COMMANDS: [&str; 22] = [
     "train raw TINY --max-tokens 100 --max-epoch 2 --lr 2e-2 --warmup-updates 2 --save-dir m-raw",
     "train elsewhere TINY --max-tokens 100 --max-epoch 12 --lr 3e-2 --warmup-updates 2 --dropout 0 --save-dir m-elsewhere",
     "cp run/checkpoint_last/model.safetensors w.safetensors; cp run/checkpoint_last/checkpoint.json checkpoint.json",
-    "convert run/checkpoint_last model.pt; cp model.pt nameless",
+    "burnseq convert run/checkpoint_last model.pt; cp model.pt nameless",
     "generate data-bin --path run/checkpoint_last --cpu --max-len-b 12 --beam 2 > decoded",
-    "text subword encode data/test.de --codes data-bin/bpe.codes -o marked",
-    "text subword encode data/test.de --model pieces/spm.model -o marked.spm",
+    "burnseq text subword encode data/test.de --codes data-bin/bpe.codes -o marked",
+    "burnseq text subword encode data/test.de --model pieces/spm.model -o marked.spm",
 ];
 
 /// The folder, made once for all tests.
@@ -243,54 +243,55 @@ fn command(binary: &str, setting: &str) -> String {
         ("generate", "text") => format!("generate --path run/checkpoint_last --cpu {short}"),
         ("generate", _) => format!("generate {data} --path {model}/checkpoint_last --cpu {short}"),
         ("interactive", "joined") => {
-            format!("interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de")
+            format!("burnseq interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de")
         }
         ("interactive", _) => {
-            format!("interactive --path {model}/checkpoint_last --cpu {short} --input data/test.de")
+            format!("burnseq interactive --path {model}/checkpoint_last --cpu {short} --input data/test.de")
         }
-        ("validate", _) => format!("validate {data} --path {model}/checkpoint_last --cpu"),
+        ("validate", _) => format!("burnseq validate {data} --path {model}/checkpoint_last --cpu"),
         ("preprocess", "") => format!("{preprocess} --bpe none --destdir out"),
         ("preprocess", "one-sided") => format!("{preprocess} --only-source --bpe none --destdir out"),
         ("preprocess", "auto") => format!("{preprocess} --destdir out"),
         ("preprocess", "there") => format!("{preprocess} --bpe none --destdir there"),
-        ("score", "") => "score data/test.en --sys data/test.de".to_owned(),
-        ("score", "tokens") => "score -r data/test.en --sys data/test.de".to_owned(),
-        ("score", "tokens-cased") => "score -r data/cased.en --sys data/lowered.en".to_owned(),
-        ("score", "no-reference") => "score --sys data/test.de".to_owned(),
-        ("score", "no-system") => "score data/test.en".to_owned(),
-        ("score", "tabbed") => "score data/tabbed --sys data/test.de".to_owned(),
-        ("score", "cased") => "score data/cased.en --sys data/lowered.en".to_owned(),
-        ("score", "dots") => "score data/dots.en --sys data/dots.en".to_owned(),
-        ("score", "asian") => "score data/asian.en --sys data/asianhyp.en".to_owned(),
-        ("score", "punct") => "score data/punct.en --sys data/puncthyp.en".to_owned(),
-        ("score", "spaced") => "score data/spaced.en --sys data/spacedhyp.en".to_owned(),
-        ("average-checkpoints", "") => "average-checkpoints --inputs run/checkpoint3 --output out".to_owned(),
-        ("average-checkpoints", "there") => {
-            "average-checkpoints --inputs run/checkpoint3 --output there/checkpoint".to_owned()
+        ("score", "") => "burnseq score data/test.en --sys data/test.de".to_owned(),
+        ("score", "tokens") => "burnseq score -r data/test.en --sys data/test.de".to_owned(),
+        ("score", "tokens-cased") => "burnseq score -r data/cased.en --sys data/lowered.en".to_owned(),
+        ("score", "no-reference") => "burnseq score --sys data/test.de".to_owned(),
+        ("score", "no-system") => "burnseq score data/test.en".to_owned(),
+        ("score", "tabbed") => "burnseq score data/tabbed --sys data/test.de".to_owned(),
+        ("score", "cased") => "burnseq score data/cased.en --sys data/lowered.en".to_owned(),
+        ("score", "dots") => "burnseq score data/dots.en --sys data/dots.en".to_owned(),
+        ("score", "asian") => "burnseq score data/asian.en --sys data/asianhyp.en".to_owned(),
+        ("score", "punct") => "burnseq score data/punct.en --sys data/puncthyp.en".to_owned(),
+        ("score", "spaced") => "burnseq score data/spaced.en --sys data/spacedhyp.en".to_owned(),
+        ("completions", "") => "burnseq completions bash".to_owned(),
+        ("average", "") => "burnseq average --inputs run/checkpoint3 --output out".to_owned(),
+        ("average", "there") => {
+            "burnseq average --inputs run/checkpoint3 --output there/checkpoint".to_owned()
         }
-        ("average-checkpoints", "run") => "average-checkpoints --inputs run --output out".to_owned(),
-        ("convert", "") => "convert model.pt out".to_owned(),
-        ("convert", "there") => "convert run/checkpoint_last there/model.pt".to_owned(),
-        ("convert", "nameless") => "convert nameless out".to_owned(),
-        ("convert", "odd") => "convert odd.pt out".to_owned(),
-        ("convert", "weights") => "convert w.safetensors out".to_owned(),
-        ("text", "tokenize") => "text tokenize dashes -l de".to_owned(),
-        ("text", "tokenize-amp") => "text tokenize amp -l de".to_owned(),
-        ("text", "tokenize-abbreviated") => "text tokenize abbreviated -l de".to_owned(),
-        ("text", "tokenize-there") => "text tokenize dashes -l de -o there/text".to_owned(),
-        ("text", "detokenize") => "text detokenize tokens -l de".to_owned(),
-        ("text", "normalize-punctuation") => "text normalize-punctuation quotes -l en".to_owned(),
-        ("text", "clean") => "text clean data/train out -s de -t en".to_owned(),
-        ("text", "clean-uneven") => "text clean data/uneven out -s de -t en".to_owned(),
-        ("text", "clean-there") => "text clean data/train there/clean -s de -t en".to_owned(),
-        ("text", "split") => "text split data/train a b -s de -t en --every 5".to_owned(),
-        ("text", "split-there") => "text split data/train there/clean b -s de -t en --every 5".to_owned(),
-        ("text", "extract") => "text extract data/train.tags.de-en.de".to_owned(),
-        ("text", "extract-there") => "text extract data/train.tags.de-en.de -o there/text".to_owned(),
-        ("text", "encode") => "text subword encode data/test.de".to_owned(),
-        ("text", "encode-unigram") => "text subword encode data/test.de --model unigram.model".to_owned(),
-        ("text", "decode") => "text subword decode marked".to_owned(),
-        ("text", "decode-pieces") => "text subword decode marked.spm".to_owned(),
+        ("average", "run") => "burnseq average --inputs run --output out".to_owned(),
+        ("convert", "") => "burnseq convert model.pt out".to_owned(),
+        ("convert", "there") => "burnseq convert run/checkpoint_last there/model.pt".to_owned(),
+        ("convert", "nameless") => "burnseq convert nameless out".to_owned(),
+        ("convert", "odd") => "burnseq convert odd.pt out".to_owned(),
+        ("convert", "weights") => "burnseq convert w.safetensors out".to_owned(),
+        ("text", "tokenize") => "burnseq text tokenize dashes -l de".to_owned(),
+        ("text", "tokenize-amp") => "burnseq text tokenize amp -l de".to_owned(),
+        ("text", "tokenize-abbreviated") => "burnseq text tokenize abbreviated -l de".to_owned(),
+        ("text", "tokenize-there") => "burnseq text tokenize dashes -l de -o there/text".to_owned(),
+        ("text", "detokenize") => "burnseq text detokenize tokens -l de".to_owned(),
+        ("text", "normalize-punctuation") => "burnseq text normalize-punctuation quotes -l en".to_owned(),
+        ("text", "clean") => "burnseq text clean data/train out -s de -t en".to_owned(),
+        ("text", "clean-uneven") => "burnseq text clean data/uneven out -s de -t en".to_owned(),
+        ("text", "clean-there") => "burnseq text clean data/train there/clean -s de -t en".to_owned(),
+        ("text", "split") => "burnseq text split data/train a b -s de -t en --every 5".to_owned(),
+        ("text", "split-there") => "burnseq text split data/train there/clean b -s de -t en --every 5".to_owned(),
+        ("text", "extract") => "burnseq text extract data/train.tags.de-en.de".to_owned(),
+        ("text", "extract-there") => "burnseq text extract data/train.tags.de-en.de -o there/text".to_owned(),
+        ("text", "encode") => "burnseq text subword encode data/test.de".to_owned(),
+        ("text", "encode-unigram") => "burnseq text subword encode data/test.de --model unigram.model".to_owned(),
+        ("text", "decode") => "burnseq text subword decode marked".to_owned(),
+        ("text", "decode-pieces") => "burnseq text subword decode marked.spm".to_owned(),
         _ => panic!("no command of {binary} is called {setting:?}"),
     }
 }

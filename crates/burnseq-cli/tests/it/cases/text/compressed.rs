@@ -41,8 +41,8 @@ fn s11_compressed_text_is_read() {
         let read = |folder: &str| fs::read(dir.join(folder).join(name)).unwrap();
         assert_eq!(read("d11"), read("plain"), "{name}");
     }
-    assert_eq!(ok(dir, "score s11/zip.de -i s11/zip.de -b"), "100.0\n");
-    assert_eq!(ok(dir, "score s11/zip.de -b < plain.de"), "100.0\n");
+    assert_eq!(ok(dir, "burnseq score s11/zip.de -i s11/zip.de -b"), "100.0\n");
+    assert_eq!(ok(dir, "burnseq score s11/zip.de -b < plain.de"), "100.0\n");
 }
 
 #[test]
@@ -59,12 +59,12 @@ fn every_tool_reads_compressed_text() {
     }
     for (name, expected) in kinds {
         let lower = expected.to_lowercase();
-        assert_eq!(ok(dir, &format!("text lowercase {name}")), lower);
-        assert_eq!(ok(dir, &format!("text lowercase < {name}")), lower);
+        assert_eq!(ok(dir, &format!("burnseq text lowercase {name}")), lower);
+        assert_eq!(ok(dir, &format!("burnseq text lowercase < {name}")), lower);
         assert_eq!(ok(dir, &format!("cat {name} | text lowercase -b")), lower);
         assert_eq!(
-            ok(dir, &format!("score -s {name} -r {name}")),
-            ok(dir, &format!("score -s {name} -r {name}"))
+            ok(dir, &format!("burnseq score -s {name} -r {name}")),
+            ok(dir, &format!("burnseq score -s {name} -r {name}"))
         );
     }
     // Dictionaries, codes and lists.
@@ -94,7 +94,7 @@ fn every_tool_reads_compressed_text() {
     );
     fs::write(dir.join("a.xml"), "<seg id=\"1\"> Ja. </seg>\n").unwrap();
     ok(dir, "gzip a.xml");
-    assert_eq!(ok(dir, "text extract a.xml.gz"), "Ja.\n");
+    assert_eq!(ok(dir, "burnseq text extract a.xml.gz"), "Ja.\n");
     // Corpora whose files have the suffix of their compression.
     for lang in ["de", "en"] {
         fs::write(dir.join(format!("corpus.{lang}")), "a b\nc d\n").unwrap();
@@ -133,10 +133,10 @@ fn files_of_another_kind_are_named_with_their_remedy() {
     ] {
         ok(dir, &format!("cp {name} t.de; cp {name} t.en"));
         for (command, code) in [
-            (format!("text lowercase {name}"), 1),
-            (format!("text lowercase < {name}"), 1),
-            (format!("score -s {name} -r {name}"), 1),
-            (format!("score {name} < plain"), 1),
+            (format!("burnseq text lowercase {name}"), 1),
+            (format!("burnseq text lowercase < {name}"), 1),
+            (format!("burnseq score -s {name} -r {name}"), 1),
+            (format!("burnseq score {name} < plain"), 1),
             ("preprocess -s de -t en --trainpref t --destdir no".to_owned(), 1),
         ] {
             let stderr = stderr_of(dir, &command, code);
@@ -166,7 +166,7 @@ fn no_advice_turns_text_into_garbage() {
     let dir = tempfile::tempdir().unwrap();
     let advice = |bytes: &[u8]| {
         fs::write(dir.path().join("x"), bytes).unwrap();
-        stderr_of(dir.path(), "text lowercase x", 1)
+        stderr_of(dir.path(), "burnseq text lowercase x", 1)
     };
     // A byte of damage in UTF-8 text: to convert it from Latin 1 would spoil all other letters.
     let damaged = advice(b"gr\xc3\xbcn\nbl\xe4u\n");
@@ -185,7 +185,7 @@ fn no_advice_turns_text_into_garbage() {
     assert!(cut.contains("UTF-16"), "{cut}");
     // A part of a packed file is no text.
     ok(dir.path(), "yes | head -1000 | gzip -c | head -c 20 > cut");
-    let stderr = stderr_of(dir.path(), "text lowercase cut", 1);
+    let stderr = stderr_of(dir.path(), "burnseq text lowercase cut", 1);
     assert!(stderr.contains("cannot read cut"), "{stderr}");
 }
 
@@ -219,9 +219,9 @@ fn tar_archives_are_refused_with_their_remedy() {
     }
     for (name, kind, remedy) in archives {
         for command in [
-            format!("text lowercase {name}"),
+            format!("burnseq text lowercase {name}"),
             format!("cat {name} | text lowercase"),
-            format!("score -s {name} -r {name}"),
+            format!("burnseq score -s {name} -r {name}"),
         ] {
             let stderr = stderr_of(dir, &command, 1);
             assert!(

@@ -12,36 +12,36 @@ fn s08_sacrebleus_command_lines_work() {
     assert_eq!(
         ok(
             dir,
-            "score --tokenize none --smooth-method none -b s08/ref < s08/hyp"
+            "burnseq score --tokenize none --smooth-method none -b s08/ref < s08/hyp"
         ),
         "85.5\n"
     );
-    let line = ok(dir, "score -tok none -s none s08/ref < s08/hyp");
+    let line = ok(dir, "burnseq score -tok none -s none s08/ref < s08/hyp");
     assert!(
         line.starts_with("BLEU|nrefs:1|case:mixed|eff:no|tok:none|smooth:none|version:"),
         "{line}"
     );
     assert!(line.contains(" = 85.5 "), "{line}");
     for command in [
-        "score -l en-de -b s08/ref < s08/hyp",
-        "score -q -l en-de -b s08/ref -i s08/hyp",
-        "score -e utf-8 s08/ref -i s08/hyp -b",
-        "score s08/ref -i s08/hyp -b -nc -s exp",
+        "burnseq score -l en-de -b s08/ref < s08/hyp",
+        "burnseq score -q -l en-de -b s08/ref -i s08/hyp",
+        "burnseq score -e utf-8 s08/ref -i s08/hyp -b",
+        "burnseq score s08/ref -i s08/hyp -b -nc -s exp",
     ] {
         assert_eq!(ok(dir, command), "92.7\n", "{command}");
     }
     // fairseq-score's -s still names the translations.
     ok(dir, "cp s08/hyp none");
-    assert!(ok(dir, "score -s none -r s08/ref").starts_with("BLEU4 = "));
+    assert!(ok(dir, "burnseq score -s none -r s08/ref").starts_with("BLEU4 = "));
     for (command, remedy) in [
         (
-            "score -t wmt14 -l en-de < s08/hyp",
+            "burnseq score -t wmt14 -l en-de < s08/hyp",
             "sacrebleu -t SET -l PAIR --echo ref > REF",
         ),
-        ("score -d s08/ref < s08/hyp", "leave it out"),
-        ("score -e latin1 s08/ref < s08/hyp", "iconv -f latin1 -t UTF-8"),
-        ("score -sh s08/ref < s08/hyp", "signatures are printed in full"),
-        ("score -l en-ja s08/ref < s08/hyp", "--tokenize char"),
+        ("burnseq score -d s08/ref < s08/hyp", "leave it out"),
+        ("burnseq score -e latin1 s08/ref < s08/hyp", "iconv -f latin1 -t UTF-8"),
+        ("burnseq score -sh s08/ref < s08/hyp", "signatures are printed in full"),
+        ("burnseq score -l en-ja s08/ref < s08/hyp", "--tokenize char"),
     ] {
         let stderr = stderr_of(dir, command, 2);
         assert!(
@@ -61,14 +61,14 @@ fn several_references_and_systems_come_in_sacrebleus_ways() {
     write("ref2", "the dog goes home .\nthe cat is here .\n");
     let run = |command: &str| ok(dir.path(), command);
     // sacrebleu 2.6.0 ref1 ref2 -i hyp -b; ref1 -i hyp -b
-    assert_eq!(run("score ref1 ref2 -i hyp -b"), "100.0\n");
-    assert_eq!(run("score ref1 -i hyp -b -w 4"), "64.0931\n");
+    assert_eq!(run("burnseq score ref1 ref2 -i hyp -b"), "100.0\n");
+    assert_eq!(run("burnseq score ref1 -i hyp -b -w 4"), "64.0931\n");
     run("gzip -k ref1; paste ref1 ref2 > refs; paste hyp other > systems");
-    assert_eq!(run("score ref1.gz -i hyp -b -w 4"), "64.0931\n");
-    assert_eq!(run("score refs -nr 2 < hyp -b"), "100.0\n");
-    assert_eq!(run("score ref1 -b -w 2 < systems"), "64.09\n59.46\n");
-    assert!(run("score ref1 < systems").contains("System 2"));
-    let stderr = stderr_of(dir.path(), "score refs -nr 3 < hyp", 1);
+    assert_eq!(run("burnseq score ref1.gz -i hyp -b -w 4"), "64.0931\n");
+    assert_eq!(run("burnseq score refs -nr 2 < hyp -b"), "100.0\n");
+    assert_eq!(run("burnseq score ref1 -b -w 2 < systems"), "64.09\n59.46\n");
+    assert!(run("burnseq score ref1 < systems").contains("System 2"));
+    let stderr = stderr_of(dir.path(), "burnseq score refs -nr 3 < hyp", 1);
     assert!(
         stderr.contains("refs:1: --num-refs asks for 3 references"),
         "{stderr}"
@@ -88,7 +88,7 @@ fn line_ends_are_no_characters_for_chrf() {
         "der Hund läuft.\neine Katze\nzwei Wörter \n",
     )
     .unwrap();
-    let chrf = |flags: &str| ok(dir.path(), &format!("score ref -i hyp -m chrf -w 6 -b {flags}"));
+    let chrf = |flags: &str| ok(dir.path(), &format!("burnseq score ref -i hyp -m chrf -w 6 -b {flags}"));
     // sacrebleu 2.6.0 on the same files, with and without --chrf-whitespace.
     assert_eq!(chrf("--chrf-whitespace"), "89.322992\n");
     assert_eq!(chrf("--chrf-whitespace -cw 2"), "88.713283\n");

@@ -78,8 +78,8 @@ fn s03_scores_of_pieces_against_words_are_told() {
     let dir = dir.path();
     for pieces in ["spm", "bpe"] {
         for command in [
-            format!("score --sys corpus/{pieces}.en --ref corpus/words.en"),
-            format!("score corpus/words.en -m bleu chrf ter < corpus/{pieces}.en"),
+            format!("burnseq score --sys corpus/{pieces}.en --ref corpus/words.en"),
+            format!("burnseq score corpus/words.en -m bleu chrf ter < corpus/{pieces}.en"),
         ] {
             let note = stderr_of(dir, &command, 0);
             assert!(
@@ -87,15 +87,15 @@ fn s03_scores_of_pieces_against_words_are_told() {
                 "{command}: {note}"
             );
         }
-        let note = stderr_of(dir, &format!("score corpus/{pieces}.en -i corpus/words.en"), 0);
+        let note = stderr_of(dir, &format!("burnseq score corpus/{pieces}.en -i corpus/words.en"), 0);
         assert!(
             note.contains(&format!("corpus/{pieces}.en holds subwords")),
             "{note}"
         );
     }
     let quiet = [
-        "score --sys corpus/bpe.en --ref corpus/bpe.en",
-        "score -q corpus/words.en < corpus/bpe.en",
+        "burnseq score --sys corpus/bpe.en --ref corpus/bpe.en",
+        "burnseq score -q corpus/words.en < corpus/bpe.en",
     ];
     for command in quiet {
         assert!(
@@ -148,13 +148,13 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         );
         let gz = ok(
             dir,
-            &format!("interactive {options} --input corpus/words.de.gz | grep ^S- | head -4"),
+            &format!("burnseq interactive {options} --input corpus/words.de.gz | grep ^S- | head -4"),
         );
         assert_eq!(
             gz,
             ok(
                 dir,
-                &format!("interactive {options} < corpus/words.de | grep ^S- | head -4")
+                &format!("burnseq interactive {options} < corpus/words.de | grep ^S- | head -4")
             )
         );
         let sources = |input: &str| {
@@ -226,7 +226,7 @@ fn lines_without_a_word_have_empty_translations() {
             empty.iter().all(|&at| lines[at].is_empty()) && !lines[8].is_empty(),
             "{out:?}"
         );
-        let out = ok(dir, &format!("interactive {options} --input blank | grep ^D-"));
+        let out = ok(dir, &format!("burnseq interactive {options} --input blank | grep ^D-"));
         let lines: Vec<&str> = out.lines().collect();
         assert!(empty.iter().all(|&at| lines[at].ends_with("\t0.0\t")), "{out}");
     }
@@ -237,13 +237,13 @@ fn segmenting_marked_text_again_is_told() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("codes"), "#version: 0.2\nH u\n\n").unwrap();
     fs::write(dir.path().join("in"), "Hund\nHu@@ nd\nHu@@ nd\n").unwrap();
-    let note = stderr_of(dir.path(), "text subword encode --codes codes in", 0);
+    let note = stderr_of(dir.path(), "burnseq text subword encode --codes codes in", 0);
     assert_eq!(
         note,
         "note: lines that carry subword marks already are segmented once more\n"
     );
     // The result is that of `subword-nmt apply-bpe`.
-    let pieces = ok(dir.path(), "text subword encode --codes codes in");
+    let pieces = ok(dir.path(), "burnseq text subword encode --codes codes in");
     assert_eq!(pieces, "Hu@@ n@@ d\nHu@@ @@@ @ n@@ d\nHu@@ @@@ @ n@@ d\n");
 }
 
@@ -353,7 +353,7 @@ fn advice_about_a_model_of_segmented_text_fits_the_command() {
         plain
     );
     assert_eq!(ok(dir, &format!("generate {options} --input one -t en")), plain);
-    ok(dir, &format!("interactive {options} --input one -s de -t en"));
+    ok(dir, &format!("burnseq interactive {options} --input one -s de -t en"));
     for (binary, languages, flag) in [
         ("generate", "-s fr -t en", "--source-lang is fr"),
         ("generate", "-s de -t fr", "--target-lang is fr"),
@@ -386,7 +386,7 @@ fn advice_about_a_model_of_segmented_text_fits_the_command() {
         dir,
         "preprocess -s de -t en --trainpref corpus/words --validpref corpus/words --bpe none --destdir dw --log-format none",
     );
-    let said = stderr_of(dir, "validate dw --path model/checkpoint_best --cpu", 1);
+    let said = stderr_of(dir, "burnseq validate dw --path model/checkpoint_best --cpu", 1);
     assert!(
         said.contains("`preprocess --like CHECKPOINT`") && said.contains("`generate --input`"),
         "{said}"
@@ -452,9 +452,9 @@ fn carriage_returns_that_end_no_line_are_told() {
     fs::write(dir.join("dos"), "ein Hund\r\nzwei\r\n").unwrap();
     ok(dir, "for l in de en; do cp mac mac.$l; done");
     for command in [
-        "text tokenize -l de mac",
-        "text lowercase < mac",
-        "text clean mac out -s de -t en",
+        "burnseq text tokenize -l de mac",
+        "burnseq text lowercase < mac",
+        "burnseq text clean mac out -s de -t en",
     ] {
         let said = stderr_of(dir, command, 0);
         assert!(
@@ -463,5 +463,5 @@ fn carriage_returns_that_end_no_line_are_told() {
             "{command}: {said}"
         );
     }
-    assert_eq!(stderr_of(dir, "text tokenize -l de dos", 0), "");
+    assert_eq!(stderr_of(dir, "burnseq text tokenize -l de dos", 0), "");
 }

@@ -41,11 +41,11 @@ fn s10_a_run_of_unknown_characters_takes_linear_time() {
         "preprocess -s de -t en --trainpref corpus/words --bpe subword_nmt --destdir bpe --log-format none",
     );
     for model in ["--model spm/spm.model", "--codes bpe/bpe.codes"] {
-        let (pieces, took) = timed(dir, &format!("text subword encode {model} < long"));
+        let (pieces, took) = timed(dir, &format!("burnseq text subword encode {model} < long"));
         assert!(took < LIMIT, "{model}: {took:?}");
         fs::write(dir.join("pieces"), &pieces).unwrap();
         assert_eq!(
-            ok(dir, &format!("text subword decode {model} pieces")),
+            ok(dir, &format!("burnseq text subword decode {model} pieces")),
             line,
             "{model}"
         );
@@ -65,12 +65,12 @@ fn s10_a_run_of_unknown_characters_takes_linear_time() {
     }
     let (drawn, took) = timed(
         dir,
-        "text subword encode --codes bpe/bpe.codes --bpe-dropout 0.1 < long",
+        "burnseq text subword encode --codes bpe/bpe.codes --bpe-dropout 0.1 < long",
     );
     assert!(took < LIMIT && drawn.len() > line.len(), "{took:?}");
     let (drawn, took) = timed(
         dir,
-        "text subword encode --model spm/spm.model --bpe-dropout 0.1 < long",
+        "burnseq text subword encode --model spm/spm.model --bpe-dropout 0.1 < long",
     );
     assert!(took < LIMIT && drawn.len() > line.len(), "{took:?}");
 }
@@ -108,7 +108,7 @@ fn preprocess_and_decoders_take_such_lines() {
         ok(dir, "cp long lines; echo ein Hund >> lines");
         let (out, took) = timed(dir, &format!("generate {options} --input lines"));
         assert!(took < LIMIT && out.lines().count() == 2, "{kind}: {took:?}");
-        let (out, took) = timed(dir, &format!("interactive {options} --input lines | grep ^D-"));
+        let (out, took) = timed(dir, &format!("burnseq interactive {options} --input lines | grep ^D-"));
         assert!(took < LIMIT && out.lines().count() == 2, "{kind}: {took:?}");
     }
 }
