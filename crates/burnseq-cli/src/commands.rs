@@ -11,7 +11,9 @@ use clap_complete::Shell;
 
 use crate::exit::{self, usage};
 use crate::grammar::{Flags, Grammar};
-use crate::{average_checkpoints, convert, generate, interactive, memory, preprocess, score, text, train, validate};
+use crate::{
+    average_checkpoints, convert, generate, interactive, memory, preprocess, score, text, train, validate,
+};
 
 /// The name of the binary that has all commands.
 const BURNSEQ: &str = "burnseq";
@@ -132,14 +134,16 @@ pub fn run() -> ExitCode {
     let first = words.next();
     let Some(first) = first.map(|word| word.to_string_lossy().into_owned()) else {
         return exit::run(BURNSEQ, || {
-            Err(usage(anyhow!("no command is given\nhint: `burnseq --help` lists them")))
+            Err(usage(anyhow!(
+                "no command is given\nhint: `burnseq --help` lists them"
+            )))
         });
     };
     match first.as_str() {
         "--help" | "-h" => exit::run(BURNSEQ, || print(&help())),
-        "--version" | "-V" => {
-            exit::run(BURNSEQ, || print(&format!("{BURNSEQ} {}\n", env!("CARGO_PKG_VERSION"))))
-        }
+        "--version" | "-V" => exit::run(BURNSEQ, || {
+            print(&format!("{BURNSEQ} {}\n", env!("CARGO_PKG_VERSION")))
+        }),
         "help" => match words.next() {
             None => exit::run(BURNSEQ, || print(&help())),
             Some(name) => run_command(&name.to_string_lossy(), [OsString::from("--help")]),

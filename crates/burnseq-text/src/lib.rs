@@ -33,7 +33,6 @@ mod blank;
 mod dictionary;
 mod error;
 mod file_kind;
-mod hash;
 pub mod iwslt;
 mod lines;
 mod merges;

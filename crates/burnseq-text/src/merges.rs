@@ -7,7 +7,7 @@
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
-use crate::hash::FastMap;
+use rustc_hash::FxHashMap;
 
 /// Pair of symbol ids.
 type Pair = (u32, u32);
@@ -25,9 +25,9 @@ pub(crate) trait Rules {
 pub(crate) struct Merges<R: Rules> {
     rules: R,
     symbols: Vec<Rc<str>>,
-    ids: FastMap<Rc<str>, u32>,
+    ids: FxHashMap<Rc<str>, u32>,
     words: Vec<Word>,
-    pairs: FastMap<Pair, PairState>,
+    pairs: FxHashMap<Pair, PairState>,
     heap: BinaryHeap<Candidate<R::Key>>,
     /// Pairs whose count grew in the current merge.
     grown: Vec<Pair>,
@@ -89,9 +89,9 @@ impl<R: Rules> Merges<R> {
         Self {
             rules,
             symbols: Vec::new(),
-            ids: FastMap::default(),
+            ids: FxHashMap::default(),
             words: Vec::new(),
-            pairs: FastMap::default(),
+            pairs: FxHashMap::default(),
             heap: BinaryHeap::new(),
             grown: Vec::new(),
         }

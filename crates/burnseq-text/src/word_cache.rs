@@ -3,7 +3,7 @@
 use std::hash::Hasher;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::hash::{FastHasher, FastMap};
+use rustc_hash::{FxHashMap, FxHasher};
 
 /// Bytes of words and pieces that are remembered at most, which are some 80,000 words; then the memory starts afresh. The
 /// table takes up to 4 MiB more.
@@ -36,7 +36,7 @@ impl WordCache {
 #[derive(Debug, Default)]
 pub(crate) struct KnownWords {
     /// By the hashes of the words; of two words with the same hash the later one is remembered.
-    entries: FastMap<u64, Entry>,
+    entries: FxHashMap<u64, Entry>,
     /// Each word with its pieces behind it: they are found in one place of the memory.
     text: String,
 }
@@ -81,7 +81,7 @@ impl KnownWords {
 }
 
 fn hash(word: &str) -> u64 {
-    let mut hasher = FastHasher::default();
+    let mut hasher = FxHasher::default();
     hasher.write(word.as_bytes());
     hasher.finish()
 }

@@ -18,12 +18,7 @@ const DEFAULT_COUNT: usize = 5;
 /// The checkpoints must hold the same model with the same dictionaries. The new one translates and can be trained
 /// further with --finetune-from-model.
 #[derive(Debug, Parser)]
-#[command(
-    name = "average",
-    version,
-    max_term_width = 110,
-    args_override_self = true
-)]
+#[command(name = "average", version, max_term_width = 110, args_override_self = true)]
 pub struct AverageArgs {
     /// Checkpoints; or the folder of a run, of which the options below choose some [default: the latest 5 of checkpoint1,
     /// checkpoint2, ..., else of checkpoint_1_500, ...]

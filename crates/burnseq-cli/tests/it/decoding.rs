@@ -301,12 +301,7 @@ fn unknown_tokens_become_words_of_the_source() {
     // Text brings its own words; a dataset has lost them.
     let flags = "--input - --tokenized --replace-unk --unkpen=-99 --max-len-b 3";
     let flags: Vec<&str> = flags.split(' ').collect();
-    let output = run(
-        "generate",
-        dir.path(),
-        &flags,
-        "Otto Otto\n".as_bytes(),
-    );
+    let output = run("generate", dir.path(), &flags, "Otto Otto\n".as_bytes());
     assert_eq!(stdout(&output), "Otto Otto Otto\n");
     for (split, text) in [("test.de", "Otto\n"), ("test.en", "Otto\n")] {
         fs::write(dir.path().join(split), text).unwrap();
@@ -437,12 +432,7 @@ fn translations_of_lines_hold_their_constraints() {
     let dir = folder();
     let translate = |order, max_len, text: &str| {
         let flags = ["--input", "-", "--max-len-b", max_len, order];
-        run(
-            "generate",
-            dir.path(),
-            &flags,
-            text.as_bytes(),
-        )
+        run("generate", dir.path(), &flags, text.as_bytes())
     };
     for order in ["--constraints", "--constraints=unordered"] {
         let text = "Hund Mann 1\tbird\nHund\tdog and\tball\nMann\n";

@@ -244,10 +244,7 @@ fn wrong_usage_ends_with_two() {
     ] {
         assert_fails(&generate(dir.path(), flags), 2, expected);
     }
-    let output = tool("generate")
-        .args(["--device", "quantum"])
-        .output()
-        .unwrap();
+    let output = tool("generate").args(["--device", "quantum"]).output().unwrap();
     assert_fails(&output, 2, "quantum");
 }
 

@@ -353,10 +353,7 @@ fn a_configuration_that_cannot_be_used_is_wrong_usage() {
         &["my.json: unknown field `stopp`", "line 2", "did you mean `stop`?"],
     );
     fs::write(toy.dir.path().join("my.json"), r#"{"arch": "transformer_tinny"}"#).unwrap();
-    let output = toy.tool(
-        "train",
-        "data-bin --save-dir run --config my.json",
-    );
+    let output = toy.tool("train", "data-bin --save-dir run --config my.json");
     refused(
         &output,
         2,

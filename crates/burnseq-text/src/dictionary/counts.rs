@@ -1,13 +1,13 @@
 //! Counting tokens, in as many parts as there are workers.
 
 use crate::dictionary::SPECIAL_SYMBOLS;
-use crate::hash::FastMap;
 use crate::whitespace::tokenize_line;
+use rustc_hash::FxHashMap;
 
 /// How often each token occurs in some lines; each line also counts one `</s>`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    tokens: FastMap<Box<str>, u64>,
+    tokens: FxHashMap<Box<str>, u64>,
     lines: u64,
 }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 pub use counts::Counts;
 
-use crate::hash::FastMap;
 use crate::whitespace::tokenize_line;
+use rustc_hash::FxHashMap;
 
 /// The special symbols, in the order of their ids.
 pub const SPECIAL_SYMBOLS: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
@@ -33,7 +33,7 @@ pub struct Dictionary {
     symbols: Vec<Arc<str>>,
     /// Below zero in no file of our own, but fairseq takes such ones.
     counts: Vec<i64>,
-    index: FastMap<Arc<str>, u32>,
+    index: FxHashMap<Arc<str>, u32>,
 }
 
 impl PartialEq for Dictionary {
@@ -68,7 +68,7 @@ impl Dictionary {
         let mut dictionary = Self {
             symbols: Vec::new(),
             counts: Vec::new(),
-            index: FastMap::default(),
+            index: FxHashMap::default(),
         };
         for symbol in SPECIAL_SYMBOLS {
             dictionary.add_symbol(symbol, 1);

@@ -1,7 +1,7 @@
 //! The characters a SentencePiece vocabulary holds for sure.
 
 use super::BLANK;
-use crate::hash::FastMap;
+use rustc_hash::FxHashMap;
 
 /// Stands for a special piece written out in the text (U+0009, as in `spm_train`).
 pub(super) const SPECIAL: char = '\t';
@@ -9,7 +9,7 @@ pub(super) const SPECIAL: char = '\t';
 /// The most frequent characters that make up at least `coverage` of the text, in that order (ties
 /// by code points). The words are given with their counts and their leading blank.
 pub(super) fn alphabet<'a>(words: impl Iterator<Item = (&'a str, u64)>, coverage: f32) -> Vec<char> {
-    let mut counts: FastMap<u32, u64> = FastMap::default();
+    let mut counts: FxHashMap<u32, u64> = FxHashMap::default();
     let mut total = 0u64;
     for (word, count) in words {
         for c in word.chars().filter(|c| *c != '\0') {

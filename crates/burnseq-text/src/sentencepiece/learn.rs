@@ -7,8 +7,8 @@ use super::pieces::PieceRules;
 use super::proto::{ModelProto, ModelType, NormalizerSpec, Piece, PieceType, TrainerSpec};
 use super::{BLANK, RARE, SPECIAL_PIECES};
 use crate::error::{Error, Result};
-use crate::hash::FastMap;
 use crate::merges::Merges;
+use rustc_hash::FxHashMap;
 
 /// What to learn; the defaults are those of `spm_train`.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,7 +84,7 @@ pub struct Learned {
 #[derive(Debug, Clone)]
 pub struct Learner {
     options: SentencePieceOptions,
-    words: FastMap<Box<str>, u64>,
+    words: FxHashMap<Box<str>, u64>,
     skipped_long: u64,
     skipped_reserved: u64,
 }
@@ -98,7 +98,7 @@ impl Learner {
         options.validate()?;
         Ok(Self {
             options,
-            words: FastMap::default(),
+            words: FxHashMap::default(),
             skipped_long: 0,
             skipped_reserved: 0,
         })
@@ -183,7 +183,7 @@ pub fn learn<'a>(
 
 /// At most `wanted` pieces of more than one character, the first merged first.
 fn learn_pieces(words: &[(String, u64)], alphabet: &[char], wanted: usize, max_length: usize) -> Vec<String> {
-    let symbols: FastMap<u32, String> = alphabet.iter().map(|&c| (u32::from(c), c.to_string())).collect();
+    let symbols: FxHashMap<u32, String> = alphabet.iter().map(|&c| (u32::from(c), c.to_string())).collect();
     let rare = RARE.to_string();
     let symbol = |c: char| symbols.get(&u32::from(c)).unwrap_or(&rare).as_str();
 
@@ -200,7 +200,7 @@ fn learn_pieces(words: &[(String, u64)], alphabet: &[char], wanted: usize, max_l
     }
 
     let mut pieces: Vec<String> = Vec::new();
-    let mut made: FastMap<String, ()> = FastMap::default();
+    let mut made: FxHashMap<String, ()> = FxHashMap::default();
     while pieces.len() < wanted {
         let Some((pair, _)) = merges.best() else { break };
         let (left, right) = merges.symbols_of(pair);

@@ -14,7 +14,7 @@ use super::piece_line::PieceLine;
 use super::proto::{ModelType, PieceType};
 use super::sample::UNKNOWN_PENALTY;
 use super::trie::Trie;
-use crate::hash::FastMap;
+use rustc_hash::FxHashMap;
 
 /// Lines of more bytes are segmented here.
 pub(super) const LONG: usize = 1 << 12;
@@ -24,7 +24,7 @@ pub(super) const LONG: usize = 1 << 12;
 pub(super) struct LongLines {
     model_type: ModelType,
     /// What text is made of, and special pieces.
-    kinds: FastMap<Box<str>, (PieceType, f32)>,
+    kinds: FxHashMap<Box<str>, (PieceType, f32)>,
     /// Symbols that are never split or joined.
     user_defined: Trie<()>,
     /// Unigram models: kind and score of all pieces that text is made of.
@@ -179,7 +179,7 @@ impl LongLines {
             }
             let part = &text[begin..end];
             // The last pair that was seen to make each unused piece.
-            let parts = RefCell::new(FastMap::<&str, usize>::default());
+            let parts = RefCell::new(FxHashMap::<&str, usize>::default());
             let seen = |left: Range<usize>, right: Range<usize>| {
                 let piece = &part[left.start..right.end];
                 if matches!(self.kinds.get(piece), Some((PieceType::Unused, _))) {
@@ -198,7 +198,7 @@ impl LongLines {
         }
     }
 
-    fn push_split(&self, piece: &str, parts: &FastMap<&str, usize>, pieces: &mut PieceLine) {
+    fn push_split(&self, piece: &str, parts: &FxHashMap<&str, usize>, pieces: &mut PieceLine) {
         match self.kinds.get(piece) {
             Some((PieceType::Unused, _)) if parts.contains_key(piece) => {
                 let (left, right) = piece.split_at(parts[piece]);

@@ -9,9 +9,9 @@ use super::proto::{ModelType, PieceType};
 use super::trie::Trie;
 use super::{bpe_dropout, unigram};
 use crate::error::{Error, Result};
-use crate::hash::FastMap;
 use crate::random::SampleRng;
 use crate::sampling::SubwordSampling;
+use rustc_hash::FxHashMap;
 
 /// How much less likely than the rarest piece an unknown character is, as in SentencePiece.
 pub(super) const UNKNOWN_PENALTY: f32 = 10.0;
@@ -22,7 +22,7 @@ pub(crate) struct PieceSampler {
     model: SentencePiece,
     sampling: SubwordSampling,
     /// Scores of the pieces that text is made of.
-    scores: FastMap<Box<str>, f32>,
+    scores: FxHashMap<Box<str>, f32>,
     /// Symbols that are never split or joined.
     user_defined: Arc<Trie<()>>,
     /// Characters of the longest piece.
@@ -56,7 +56,7 @@ impl PieceSampler {
         let mut sampler = Self {
             model: model.clone(),
             sampling,
-            scores: FastMap::default(),
+            scores: FxHashMap::default(),
             user_defined: Arc::new(Trie::new(symbols.map(|entry| (&*entry.piece, ())))),
             longest: 0,
             unknown: f32::INFINITY,

@@ -1,6 +1,6 @@
 //! Strings by their characters, to find all that a text begins with.
 
-use crate::hash::FastMap;
+use rustc_hash::FxHashMap;
 
 /// Node without children at the start.
 const ROOT: u32 = 0;
@@ -8,14 +8,14 @@ const ROOT: u32 = 0;
 /// A set of strings, each with a value.
 #[derive(Debug, Default)]
 pub(super) struct Trie<T> {
-    children: FastMap<(u32, u32), u32>,
+    children: FxHashMap<(u32, u32), u32>,
     values: Vec<Option<T>>,
 }
 
 impl<T: Copy> Trie<T> {
     pub(super) fn new<'a>(strings: impl IntoIterator<Item = (&'a str, T)>) -> Self {
         let mut trie = Self {
-            children: FastMap::default(),
+            children: FxHashMap::default(),
             values: vec![None],
         };
         for (string, value) in strings {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::{Codes, CodesVersion, END_OF_WORD, SEPARATOR, Vocabulary, long_words, parts, words};
 use crate::error::{Error, Result};
-use crate::hash::FastMap;
 use crate::random::SampleRng;
 use crate::remove_bpe::RemoveBpe;
 use crate::word_cache::WordCache;
+use rustc_hash::FxHashMap;
 
 /// A symbol that no merge knows.
 const UNKNOWN: u32 = u32::MAX;
@@ -17,7 +17,7 @@ const UNKNOWN: u32 = u32::MAX;
 const LONG: usize = 128;
 
 /// Rank and id of the result of each pair.
-pub(super) type Pairs = FastMap<(u32, u32), (u32, u32)>;
+pub(super) type Pairs = FxHashMap<(u32, u32), (u32, u32)>;
 
 /// Segments text with the merges of a [`Codes`] file.
 ///
@@ -42,10 +42,10 @@ pub struct SubwordNmt {
 pub(super) struct Tables {
     version: CodesVersion,
     /// Ids of the symbols that take part in merges.
-    ids: FastMap<Box<str>, u32>,
+    ids: FxHashMap<Box<str>, u32>,
     merges: Pairs,
     /// The pair that makes a piece.
-    parts: FastMap<Box<str>, (Box<str>, Box<str>)>,
+    parts: FxHashMap<Box<str>, (Box<str>, Box<str>)>,
     vocabulary: Option<Vocabulary>,
 }
 
@@ -72,13 +72,13 @@ impl SubwordNmt {
     }
 
     fn build(codes: &Codes, vocabulary: Option<Vocabulary>) -> Self {
-        let mut ids: FastMap<Box<str>, u32> = FastMap::default();
+        let mut ids: FxHashMap<Box<str>, u32> = FxHashMap::default();
         let mut id = |symbol: &str| {
             let next = ids.len() as u32;
             *ids.entry(symbol.into()).or_insert(next)
         };
         let mut merges = Pairs::default();
-        let mut parts: FastMap<Box<str>, (Box<str>, Box<str>)> = FastMap::default();
+        let mut parts: FxHashMap<Box<str>, (Box<str>, Box<str>)> = FxHashMap::default();
         // From the last to the first: of merges listed twice the earlier rank counts, and a piece
         // that two pairs make is split into the pair that stands earlier.
         for (rank, (left, right)) in codes.merges.iter().enumerate().rev() {

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use super::codes::initial_symbols;
 use super::{Codes, CodesVersion, parts, words};
 use crate::error::{Error, Result};
-use crate::hash::FastMap;
 use crate::merges::{Merges, Rules};
+use rustc_hash::FxHashMap;
 
 /// How many merges to learn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Default for LearnOptions {
 /// Counts the words of text and learns merges from them; parts counted by several workers merge.
 #[derive(Debug, Clone, Default)]
 pub struct Learner {
-    words: FastMap<Box<str>, u64>,
+    words: FxHashMap<Box<str>, u64>,
 }
 
 impl Learner {
@@ -69,7 +69,7 @@ impl Learner {
         if self.words.is_empty() {
             return Err(Error::EmptyCorpus);
         }
-        let mut alphabet = FastMap::default();
+        let mut alphabet = FxHashMap::default();
         let mut merges = Merges::new(GreatestPair);
         // Any order gives the same codes; a fixed one makes runs alike in time and memory, too.
         let mut words: Vec<_> = self.words.into_iter().collect();

@@ -4,13 +4,13 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::hash::FastMap;
 use crate::lines::LineReader;
+use rustc_hash::FxHashMap;
 
 /// Pieces that need not be split further; those inside words carry `@@`.
 #[derive(Debug, Clone, Default)]
 pub struct Vocabulary {
-    pieces: FastMap<Box<str>, ()>,
+    pieces: FxHashMap<Box<str>, ()>,
 }
 
 impl Vocabulary {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use burnseq_cli::fairseq_options::{Binary, TOOLS};
 
-use crate::fixture::tool;
 use super::{ok, stderr_of};
 use crate::fixture;
+use crate::fixture::tool;
 use crate::toy::Toy;
 
 /// A thousand million: more than any machine has of anything that these flags count.

@@ -461,7 +461,8 @@ fn s09_a_line_that_is_too_long_leaves_its_place_empty() {
     );
 
     // The same lines one by one.
-    let interactive = "burnseq interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
+    let interactive =
+        "burnseq interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
     let out = ok(dir, interactive);
     assert_eq!(out.matches("\nH-").count(), 4, "{out}");
     assert!(out.contains("H-2\t-inf\t\n"), "{out}");

@@ -284,11 +284,7 @@ fn the_list_holds_every_option_of_every_binary() {
                 let option = row.option.split([' ', '=']).next().unwrap_or_default();
                 row.binary == command.name && spellings.iter().any(|known| known == option)
             });
-            assert!(
-                listed,
-                "{} {spellings:?} is not in options.txt",
-                command.name
-            );
+            assert!(listed, "{} {spellings:?} is not in options.txt", command.name);
         }
     }
 }

@@ -243,7 +243,9 @@ fn command(binary: &str, setting: &str) -> String {
         ("generate", "text") => format!("generate --path run/checkpoint_last --cpu {short}"),
         ("generate", _) => format!("generate {data} --path {model}/checkpoint_last --cpu {short}"),
         ("interactive", "joined") => {
-            format!("burnseq interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de")
+            format!(
+                "burnseq interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de"
+            )
         }
         ("interactive", _) => {
             format!("burnseq interactive --path {model}/checkpoint_last --cpu {short} --input data/test.de")
@@ -285,11 +287,15 @@ fn command(binary: &str, setting: &str) -> String {
         ("text", "clean-uneven") => "burnseq text clean data/uneven out -s de -t en".to_owned(),
         ("text", "clean-there") => "burnseq text clean data/train there/clean -s de -t en".to_owned(),
         ("text", "split") => "burnseq text split data/train a b -s de -t en --every 5".to_owned(),
-        ("text", "split-there") => "burnseq text split data/train there/clean b -s de -t en --every 5".to_owned(),
+        ("text", "split-there") => {
+            "burnseq text split data/train there/clean b -s de -t en --every 5".to_owned()
+        }
         ("text", "extract") => "burnseq text extract data/train.tags.de-en.de".to_owned(),
         ("text", "extract-there") => "burnseq text extract data/train.tags.de-en.de -o there/text".to_owned(),
         ("text", "encode") => "burnseq text subword encode data/test.de".to_owned(),
-        ("text", "encode-unigram") => "burnseq text subword encode data/test.de --model unigram.model".to_owned(),
+        ("text", "encode-unigram") => {
+            "burnseq text subword encode data/test.de --model unigram.model".to_owned()
+        }
         ("text", "decode") => "burnseq text subword decode marked".to_owned(),
         ("text", "decode-pieces") => "burnseq text subword decode marked.spm".to_owned(),
         _ => panic!("no command of {binary} is called {setting:?}"),

@@ -32,7 +32,10 @@ fn german_abbreviations_of_several_words_stay_together() {
     let dir = tempfile::tempdir().unwrap();
     let tokenize = |language: &str, line: &str| {
         fs::write(dir.path().join("in"), format!("{line}\n")).unwrap();
-        ok(dir.path(), &format!("burnseq text tokenize --no-escape -l {language} in"))
+        ok(
+            dir.path(),
+            &format!("burnseq text tokenize --no-escape -l {language} in"),
+        )
     };
     assert_eq!(
         tokenize("de", "Hunde, z. B. Dackel, bellen i. d. R. nicht. U. a. sie."),
@@ -73,8 +76,14 @@ fn filters_map_line_to_line() {
     assert!(refused.contains("in is there already"), "{refused}");
     // Blank lines keep their blanks, as in Moses.
     fs::write(dir.path().join("in"), "\n \u{a0}\t\na b.\n").unwrap();
-    assert_eq!(ok(dir.path(), "burnseq text tokenize -l en in"), "\n \u{a0}\t\na b .\n");
-    assert_eq!(ok(dir.path(), "burnseq text detokenize -l en in"), "\n \u{a0}\t\na b.\n");
+    assert_eq!(
+        ok(dir.path(), "burnseq text tokenize -l en in"),
+        "\n \u{a0}\t\na b .\n"
+    );
+    assert_eq!(
+        ok(dir.path(), "burnseq text detokenize -l en in"),
+        "\n \u{a0}\t\na b.\n"
+    );
     // A line of markup is left alone, as detokenizer.perl leaves it.
     fs::write(dir.path().join("in"), "<seg id=\"1\"> a . </seg>\na .\n").unwrap();
     assert_eq!(

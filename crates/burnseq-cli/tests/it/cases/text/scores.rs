@@ -39,8 +39,14 @@ fn s08_sacrebleus_command_lines_work() {
             "sacrebleu -t SET -l PAIR --echo ref > REF",
         ),
         ("burnseq score -d s08/ref < s08/hyp", "leave it out"),
-        ("burnseq score -e latin1 s08/ref < s08/hyp", "iconv -f latin1 -t UTF-8"),
-        ("burnseq score -sh s08/ref < s08/hyp", "signatures are printed in full"),
+        (
+            "burnseq score -e latin1 s08/ref < s08/hyp",
+            "iconv -f latin1 -t UTF-8",
+        ),
+        (
+            "burnseq score -sh s08/ref < s08/hyp",
+            "signatures are printed in full",
+        ),
         ("burnseq score -l en-ja s08/ref < s08/hyp", "--tokenize char"),
     ] {
         let stderr = stderr_of(dir, command, 2);
@@ -88,7 +94,12 @@ fn line_ends_are_no_characters_for_chrf() {
         "der Hund läuft.\neine Katze\nzwei Wörter \n",
     )
     .unwrap();
-    let chrf = |flags: &str| ok(dir.path(), &format!("burnseq score ref -i hyp -m chrf -w 6 -b {flags}"));
+    let chrf = |flags: &str| {
+        ok(
+            dir.path(),
+            &format!("burnseq score ref -i hyp -m chrf -w 6 -b {flags}"),
+        )
+    };
     // sacrebleu 2.6.0 on the same files, with and without --chrf-whitespace.
     assert_eq!(chrf("--chrf-whitespace"), "89.322992\n");
     assert_eq!(chrf("--chrf-whitespace -cw 2"), "88.713283\n");

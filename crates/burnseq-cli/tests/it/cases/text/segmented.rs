@@ -87,7 +87,11 @@ fn s03_scores_of_pieces_against_words_are_told() {
                 "{command}: {note}"
             );
         }
-        let note = stderr_of(dir, &format!("burnseq score corpus/{pieces}.en -i corpus/words.en"), 0);
+        let note = stderr_of(
+            dir,
+            &format!("burnseq score corpus/{pieces}.en -i corpus/words.en"),
+            0,
+        );
         assert!(
             note.contains(&format!("corpus/{pieces}.en holds subwords")),
             "{note}"
@@ -226,7 +230,10 @@ fn lines_without_a_word_have_empty_translations() {
             empty.iter().all(|&at| lines[at].is_empty()) && !lines[8].is_empty(),
             "{out:?}"
         );
-        let out = ok(dir, &format!("burnseq interactive {options} --input blank | grep ^D-"));
+        let out = ok(
+            dir,
+            &format!("burnseq interactive {options} --input blank | grep ^D-"),
+        );
         let lines: Vec<&str> = out.lines().collect();
         assert!(empty.iter().all(|&at| lines[at].ends_with("\t0.0\t")), "{out}");
     }
@@ -353,7 +360,10 @@ fn advice_about_a_model_of_segmented_text_fits_the_command() {
         plain
     );
     assert_eq!(ok(dir, &format!("generate {options} --input one -t en")), plain);
-    ok(dir, &format!("burnseq interactive {options} --input one -s de -t en"));
+    ok(
+        dir,
+        &format!("burnseq interactive {options} --input one -s de -t en"),
+    );
     for (binary, languages, flag) in [
         ("generate", "-s fr -t en", "--source-lang is fr"),
         ("generate", "-s de -t fr", "--target-lang is fr"),

@@ -108,7 +108,10 @@ fn preprocess_and_decoders_take_such_lines() {
         ok(dir, "cp long lines; echo ein Hund >> lines");
         let (out, took) = timed(dir, &format!("generate {options} --input lines"));
         assert!(took < LIMIT && out.lines().count() == 2, "{kind}: {took:?}");
-        let (out, took) = timed(dir, &format!("burnseq interactive {options} --input lines | grep ^D-"));
+        let (out, took) = timed(
+            dir,
+            &format!("burnseq interactive {options} --input lines | grep ^D-"),
+        );
         assert!(took < LIMIT && out.lines().count() == 2, "{kind}: {took:?}");
     }
 }
