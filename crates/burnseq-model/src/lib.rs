@@ -2,7 +2,8 @@
 //!
 //! In order: a [`TransformerConfig`] (chosen by [`ModelConfig::from_arch`], changed by flags) makes a [`Transformer`];
 //! an [`EncoderDecoder`] computes the logits of whole sentences for training and steps through a sentence for decoding;
-//! [`state_dict`] and [`load_state_dict`] take its weights out and in under fairseq's names and shapes.
+//! [`state_dict`] and [`load_state_dict`] take its weights out and in under fairseq's names and shapes. [`families`] holds
+//! LightConv and DynamicConv, LSTM and fconv, in the same roles.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -24,6 +25,7 @@ pub mod device;
 mod dropout;
 mod encoder_decoder;
 mod error;
+pub mod families;
 mod init;
 pub mod kernels;
 pub mod layers;
