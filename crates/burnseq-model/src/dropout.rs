@@ -22,10 +22,30 @@ pub enum DropoutModule {
     TransformerDecoderLayer,
     /// The attention probabilities of either side.
     MultiheadAttention,
+    /// The embeddings of the source, in LightConv and DynamicConv.
+    LightConvEncoder,
+    /// The embeddings of the target, in LightConv and DynamicConv.
+    LightConvDecoder,
+    /// The sub-layers of the encoder of LightConv and DynamicConv.
+    LightConvEncoderLayer,
+    /// The sub-layers of the decoder of LightConv and DynamicConv.
+    LightConvDecoderLayer,
+    /// The filters of LightConv.
+    LightweightConv,
+    /// The filters of DynamicConv.
+    DynamicConv,
+    /// Embeddings and outputs of the encoder of the LSTM.
+    LstmEncoder,
+    /// Embeddings, cells and outputs of the decoder of the LSTM.
+    LstmDecoder,
+    /// Embeddings and inputs of convolutions, in the encoder of fconv.
+    FConvEncoder,
+    /// Embeddings, inputs of convolutions and outputs, in the decoder of fconv.
+    FConvDecoder,
 }
 
 impl DropoutModule {
-    /// All places.
+    /// All places of the Transformer. Other families list theirs beside their configs.
     pub const ALL: [Self; 5] = [
         Self::TransformerEncoder,
         Self::TransformerDecoder,
@@ -42,6 +62,17 @@ impl DropoutModule {
             Self::TransformerEncoderLayer => "TransformerEncoderLayer",
             Self::TransformerDecoderLayer => "TransformerDecoderLayer",
             Self::MultiheadAttention => "MultiheadAttention",
+            Self::LightConvEncoder => "LightConvEncoder",
+            Self::LightConvDecoder => "LightConvDecoder",
+            Self::LightConvEncoderLayer => "LightConvEncoderLayer",
+            Self::LightConvDecoderLayer => "LightConvDecoderLayer",
+            Self::LightweightConv => "LightweightConv1dTBC",
+            // In fairseq's spelling.
+            Self::DynamicConv => "DynamicConv_scripatable",
+            Self::LstmEncoder => "LSTMEncoder",
+            Self::LstmDecoder => "LSTMDecoder",
+            Self::FConvEncoder => "FConvEncoder",
+            Self::FConvDecoder => "FConvDecoder",
         }
     }
 }

@@ -39,7 +39,8 @@ impl Init {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+    /// These values, row-major.
+    pub(crate) fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         Param::from_data(TensorData::new(values, shape), &self.device)
     }
 
@@ -49,10 +50,20 @@ impl Init {
         shape: [usize; D],
         bound: f64,
     ) -> Param<Tensor<D>> {
-        let values = (0..shape.iter().product())
-            .map(|_| ((self.uniform() * 2.0 - 1.0) * bound) as f32)
-            .collect();
+        let values = self.uniform_values(shape.iter().product(), bound);
         self.param(values, shape)
+    }
+
+    /// `count` numbers, uniform on `[-bound, bound)`.
+    pub(crate) fn uniform_values(&mut self, count: usize, bound: f64) -> Vec<f32> {
+        (0..count)
+            .map(|_| ((self.uniform() * 2.0 - 1.0) * bound) as f32)
+            .collect()
+    }
+
+    /// `count` numbers, normal with mean 0 and the given standard deviation.
+    pub(crate) fn normal_values(&mut self, count: usize, std: f64) -> Vec<f32> {
+        (0..count).map(|_| (self.normal() * std) as f32).collect()
     }
 
     /// Normal with mean 0 and the given standard deviation; row `zero_row` is zero.
@@ -62,7 +73,7 @@ impl Init {
         std: f64,
         zero_row: Option<usize>,
     ) -> Param<Tensor<2>> {
-        let mut values: Vec<f32> = (0..rows * width).map(|_| (self.normal() * std) as f32).collect();
+        let mut values = self.normal_values(rows * width, std);
         if let Some(row) = zero_row {
             values[row * width..(row + 1) * width].fill(0.0);
         }

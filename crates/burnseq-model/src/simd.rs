@@ -130,6 +130,29 @@ pub(crate) fn exp(x: f32) -> f32 {
     if inside { y * scale } else { 0.0 }
 }
 
+/// `1 / (1 + e^-x)`.
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    // Beyond 87 the result is 1 in `f32`, and below -87 it is as good as 0.
+    1.0 / (1.0 + exp(-x.clamp(-87.0, 87.0)))
+}
+
+/// `tanh(x)` to about one unit in the last place, without branches.
+#[inline(always)]
+pub(crate) fn tanh(x: f32) -> f32 {
+    let size = x.abs();
+    // Polynomial of Cephes' tanhf (Moshier 1989) for small numbers, where the other form cancels.
+    let z = x * x;
+    let p = -5.704_988_7e-3f32;
+    let p = p.mul_add(z, 2.063_909e-2);
+    let p = p.mul_add(z, -5.373_971_6e-2);
+    let p = p.mul_add(z, 1.333_144_2e-1);
+    let p = p.mul_add(z, -3.333_328e-1);
+    let small = p.mul_add(z * x, x);
+    let large = (1.0 - 2.0 / (exp(2.0 * size.min(40.0)) + 1.0)).copysign(x);
+    if size < 0.625 { small } else { large }
+}
+
 /// Largest value, at least `-f32::MAX`.
 #[inline(always)]
 pub(crate) fn max(x: &[f32]) -> f32 {
@@ -163,6 +186,23 @@ mod tests {
         assert_eq!(exp(-1e30), 0.0);
         assert_eq!(exp(f32::NEG_INFINITY), 0.0);
         assert_eq!(exp(0.0), 1.0);
+    }
+
+    #[test]
+    fn sigmoid_and_tanh_are_exact_to_a_few_units_in_the_last_place() {
+        let (mut sigmoids, mut tanhs) = (0f64, 0f64);
+        for i in -40_000..40_000 {
+            let x = i as f32 * 5e-4;
+            let exact = 1.0 / (1.0 + (-f64::from(x)).exp());
+            sigmoids = burnseq_testing::larger(sigmoids, (f64::from(sigmoid(x)) / exact - 1.0).abs());
+            if i != 0 {
+                let exact = f64::from(x).tanh();
+                tanhs = burnseq_testing::larger(tanhs, (f64::from(tanh(x)) / exact - 1.0).abs());
+            }
+        }
+        assert!(sigmoids < 5e-7 && tanhs < 4e-7, "{sigmoids:e} {tanhs:e}");
+        assert_eq!((sigmoid(1e30), tanh(1e30), tanh(-1e30)), (1.0, 1.0, -1.0));
+        assert!(sigmoid(-1e30) < 1e-30 && tanh(0.0) == 0.0);
     }
 
     #[test]

@@ -6,4 +6,4 @@ mod close;
 mod shared;
 
 pub use close::{Tolerance, assert_close, larger, largest_difference};
-pub use shared::{REQUIRE, SKIPPED, read, shared};
+pub use shared::{GOLDEN, REQUIRE, SKIPPED, golden, read, shared};

@@ -65,6 +65,42 @@ fn load_model(path: &Path, config: &TransformerConfig, vocab: &Vocab) -> Transfo
     load_state_dict(config.init(vocab, 1, &Device::flex()), &tensors.collect()).unwrap()
 }
 
+/// Reads what a run printed.
+pub fn stored(path: &Path) -> Stored {
+    let text = String::from_utf8(unzip(path.to_owned())).unwrap();
+    let mut hypotheses: HashMap<usize, Vec<StoredHypothesis>> = HashMap::new();
+    let mut bleu = f64::NAN;
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let id = || fields[0][2..].parse::<usize>().unwrap();
+        if line.starts_with("H-") {
+            let (score, words) = (fields[1].parse().unwrap(), fields[2].to_owned());
+            hypotheses.entry(id()).or_default().push(StoredHypothesis {
+                words,
+                score,
+                positional: Vec::new(),
+                alignment: Vec::new(),
+            });
+        } else if line.starts_with("P-") {
+            let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
+            last.positional = fields[1].split(' ').map(|score| score.parse().unwrap()).collect();
+        } else if line.starts_with("A-") {
+            let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
+            let pairs = fields[1].split(' ').map(|pair| pair.split_once('-').unwrap());
+            last.alignment = pairs
+                .enumerate()
+                .map(|(place, (source, target))| {
+                    assert_eq!(target.parse(), Ok(place));
+                    source.parse().unwrap()
+                })
+                .collect();
+        } else if let Some((_, rest)) = line.split_once("BLEU4 = ") {
+            bleu = rest.split(',').next().unwrap().parse().unwrap();
+        }
+    }
+    Stored { hypotheses, bleu }
+}
+
 impl Golden {
     pub fn load(folder: PathBuf) -> Self {
         let data = DatasetDir::open(folder.join("data-bin"), Some("de"), Some("en")).unwrap();
@@ -143,38 +179,7 @@ impl Golden {
     }
 
     pub fn stored(&self, name: &str) -> Stored {
-        let text = String::from_utf8(unzip(self.folder.join(format!("{name}.txt.gz")))).unwrap();
-        let mut hypotheses: HashMap<usize, Vec<StoredHypothesis>> = HashMap::new();
-        let mut bleu = f64::NAN;
-        for line in text.lines() {
-            let fields: Vec<&str> = line.split('\t').collect();
-            let id = || fields[0][2..].parse::<usize>().unwrap();
-            if line.starts_with("H-") {
-                let (score, words) = (fields[1].parse().unwrap(), fields[2].to_owned());
-                hypotheses.entry(id()).or_default().push(StoredHypothesis {
-                    words,
-                    score,
-                    positional: Vec::new(),
-                    alignment: Vec::new(),
-                });
-            } else if line.starts_with("P-") {
-                let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
-                last.positional = fields[1].split(' ').map(|score| score.parse().unwrap()).collect();
-            } else if line.starts_with("A-") {
-                let last = hypotheses.get_mut(&id()).unwrap().last_mut().unwrap();
-                let pairs = fields[1].split(' ').map(|pair| pair.split_once('-').unwrap());
-                last.alignment = pairs
-                    .enumerate()
-                    .map(|(place, (source, target))| {
-                        assert_eq!(target.parse(), Ok(place));
-                        source.parse().unwrap()
-                    })
-                    .collect();
-            } else if let Some((_, rest)) = line.split_once("BLEU4 = ") {
-                bleu = rest.split(',').next().unwrap().parse().unwrap();
-            }
-        }
-        Stored { hypotheses, bleu }
+        stored(&self.folder.join(format!("{name}.txt.gz")))
     }
 
     /// Compares with a stored run within the tolerances of its README; prints what was found.

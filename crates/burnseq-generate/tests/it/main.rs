@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
 mod device;
+mod families;
 mod fusion;
 mod golden;
 mod options;

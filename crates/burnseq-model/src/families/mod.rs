@@ -3,28 +3,36 @@
 //! A family is a file or folder here, and a line of [`families!`]. The line adds the family to [`ModelConfig`], which
 //! checkpoints and `--arch` choose from, and to [`Model`], which plays the role of its families.
 
+mod checks;
 mod config;
+mod count;
+mod extras;
 mod family;
+pub mod fconv;
+pub mod lightconv;
+pub mod lstm;
+mod positions;
 pub mod transformer;
 
 use burn::{
     module::Module,
     optim::GradientsParams,
-    tensor::{Int, Tensor, TensorData},
+    tensor::{Bool, Int, Tensor, TensorData},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+pub use extras::{Extra, ExtraValue};
 pub use family::{FamilyConfig, Feature, Preset};
 
 use crate::{Compute, Dropout, EncoderDecoder, ModelError, Stepping, Stepwise, Vocab};
 
 /// Writes [`ModelConfig`], [`Model`] and [`ModelState`] for families of encoder-decoders.
 ///
-/// A line is `Family = module::Config;`: `module::Family` is the model, an [`EncoderDecoder`], and `module::Config` its
-/// [`FamilyConfig`]. The name of the family in files is `Family` in snake case.
+/// A line is `Family = module::{Config, Model};`: `module::Model` is the model, an [`EncoderDecoder`], and `module::Config`
+/// its [`FamilyConfig`]. The name of the family in files is `Family` in snake case.
 macro_rules! families {
-    ($( $(#[$doc:meta])* $family:ident = $module:ident::$config:ident; )+) => {
+    ($( $(#[$doc:meta])* $family:ident = $module:ident::{$config:ident, $model:ident}; )+) => {
         /// The complete configuration of a model, as a checkpoint stores it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", rename_all = "snake_case")]
@@ -35,13 +43,13 @@ macro_rules! families {
         /// A model of any family.
         #[derive(Module, Debug)]
         pub enum Model {
-            $( $(#[$doc])* $family($module::$family), )+
+            $( $(#[$doc])* $family($module::$model), )+
         }
 
         /// The decoding state of a [`Model`].
         #[derive(Debug, Clone)]
         pub enum ModelState {
-            $( $(#[$doc])* $family(<$module::$family as Stepwise>::State), )+
+            $( $(#[$doc])* $family(<$module::$model as Stepwise>::State), )+
         }
 
         $(
@@ -51,8 +59,8 @@ macro_rules! families {
                 }
             }
 
-            impl From<$module::$family> for Model {
-                fn from(model: $module::$family) -> Self {
+            impl From<$module::$model> for Model {
+                fn from(model: $module::$model) -> Self {
                     Self::$family(model)
                 }
             }
@@ -285,5 +293,25 @@ macro_rules! families {
 
 families! {
     /// Encoder-decoder Transformer.
-    Transformer = transformer::TransformerConfig;
+    Transformer = transformer::{TransformerConfig, Transformer};
+    /// LightConv and DynamicConv.
+    Lightconv = lightconv::{LightConvConfig, LightConvModel};
+    /// Long short-term memory with attention.
+    Lstm = lstm::{LstmConfig, LstmModel};
+    /// Fully convolutional encoder-decoder.
+    Fconv = fconv::{FConvConfig, FConvModel};
 }
+
+/// Vectors of the source that the decoder attends to.
+#[derive(Debug, Clone)]
+pub struct EncoderOut {
+    /// `[batch, src_len, width]`
+    pub x: Tensor<3>,
+    /// True at padding, `[batch, src_len]`.
+    pub is_pad: Tensor<2, Bool>,
+}
+
+/// `x` `[batch, len, width]` with zeros at padding, `is_pad` `[batch, len]`.
+fn clear_padding(x: Tensor<3>, is_pad: &Tensor<2, Bool>) -> Tensor<3> {
+    let shape = x.dims();
+    x.mask_fill(is_pad.clone().unsqueeze_dim::<3>(2).expand(shape), 0.0)

@@ -17,6 +17,7 @@ pub struct Embedding {
     laid_out: Option<Tensor<2>>,
     #[module(skip)]
     precision: Precision,
+    frozen: bool,
 }
 
 impl Embedding {
@@ -26,6 +27,37 @@ impl Embedding {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), Some(pad)),
             laid_out: None,
             precision: init.precision(),
+            frozen: false,
+        }
+    }
+
+    /// These values, row-major, with the padding row zero.
+    pub(crate) fn of_values(
+        mut values: Vec<f32>,
+        [types, width]: [usize; 2],
+        pad: usize,
+        init: &Init,
+    ) -> Self {
+        values[pad * width..(pad + 1) * width].fill(0.0);
+        Self {
+            weight: init.param(values, [types, width]),
+            laid_out: None,
+            precision: init.precision(),
+            frozen: false,
+        }
+    }
+
+    /// The same table, whose weight gets no gradient if `frozen`.
+    pub(crate) fn with_frozen(self, frozen: bool) -> Self {
+        Self { frozen, ..self }
+    }
+
+    /// The weight as operations take it.
+    fn table(&self) -> Tensor<2> {
+        if self.frozen {
+            self.weight.val().detach()
+        } else {
+            self.weight.val()
         }
     }
 
@@ -35,6 +67,7 @@ impl Embedding {
             weight: init.normal_param([types, width], (width as f64).powf(-0.5), None),
             laid_out: None,
             precision: init.precision(),
+            frozen: false,
         }
     }
 
@@ -46,12 +79,18 @@ impl Embedding {
 
     /// `[batch, len]` to `[batch, len, d_model]`.
     pub fn forward(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        ops::embedding(self.weight.val(), tokens)
+        ops::embedding(self.table(), tokens)
     }
 
     /// Logits of every type: `[batch, len, d_model]` to `[batch, len, types]`.
     pub fn project(&self, x: Tensor<3>) -> Tensor<3> {
-        let weight = self.laid_out.clone().unwrap_or_else(|| self.weight.val());
+        let weight = self.laid_out.clone().unwrap_or_else(|| self.table());
         ops::linear(x, weight, None, self.precision)
+    }
+
+    /// [`project`](Self::project) with a bias `[types]`.
+    pub(crate) fn project_with_bias(&self, x: Tensor<3>, bias: Tensor<1>) -> Tensor<3> {
+        let weight = self.laid_out.clone().unwrap_or_else(|| self.table());
+        ops::linear(x, weight, Some(bias), self.precision)
     }
 }

@@ -33,6 +33,15 @@ impl Linear {
         }
     }
 
+    /// Weight and bias uniform on ±`bound`.
+    pub(crate) fn uniform_within(bound: f64, input: usize, output: usize, init: &mut Init) -> Self {
+        Self {
+            weight: init.uniform_param([output, input], bound),
+            bias: init.uniform_param([output], bound),
+            precision: init.precision(),
+        }
+    }
+
     /// Weight after Glorot and Bengio 2010 with `gain`, bias as PyTorch's default.
     pub(crate) fn xavier(input: usize, output: usize, gain: f64, init: &mut Init) -> Self {
         let weight = init.uniform_param([output, input], xavier_bound(output, input, gain));

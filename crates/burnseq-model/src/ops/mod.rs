@@ -26,6 +26,15 @@ macro_rules! apply {
     }};
 }
 
+// After the macro, which they use.
+mod depthwise_conv;
+mod glu;
+mod lstm;
+
+pub use depthwise_conv::{DepthwiseConv, dynamic_conv, lightweight_conv, scattered_conv};
+pub use glu::glu;
+pub use lstm::{lstm, lstm_cell};
+
 /// Whether the processor multiplies bfloat16 faster than `f32`.
 pub(crate) fn bf16_is_fast() -> bool {
     cpu::bf16::is_fast()

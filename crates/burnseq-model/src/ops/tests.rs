@@ -188,6 +188,136 @@ fn dropout_into_a_sum_is_dropout_and_then_the_sum() {
 }
 
 #[test]
+fn the_depthwise_convolution_agrees() {
+    let (batch, width) = (3, 48);
+    // Taps on either side, later inputs only, a filter longer than the sentence, and one output of a window.
+    for (in_len, len, heads, kernel_size, padding_left) in [
+        (9, 9, 4, 3, 1),
+        (40, 40, 2, 7, 6),
+        (5, 5, 3, 31, 30),
+        (5, 5, 3, 8, 3),
+        (7, 1, 4, 7, 0),
+    ] {
+        for (softmax, probability) in [(true, 0.0), (false, 0.0), (true, 0.3), (false, 0.3)] {
+            let conv = DepthwiseConv {
+                heads,
+                kernel_size,
+                padding_left,
+                softmax,
+                dropout: (probability > 0.0).then_some(Mask { seed: 9, probability }),
+            };
+            let (x, z) = (random([batch, in_len, width]), random([1]));
+            let filters = random([batch, len, heads * kernel_size]) * 2.0;
+            agree(
+                [&x, &filters, &z],
+                |x: Tensor<3>, f: Tensor<3>, z: Tensor<1>| dynamic_conv(x, f, &conv) + z.unsqueeze(),
+                |x, f, z| depthwise_conv::composed_dynamic_conv(x, f, &conv) + z.unsqueeze(),
+            );
+            let filters = random([heads, kernel_size]) * 2.0;
+            agree(
+                [&x, &filters, &z],
+                |x: Tensor<3>, f: Tensor<2>, z: Tensor<1>| lightweight_conv(x, f, len, &conv) + z.unsqueeze(),
+                |x, f, z| depthwise_conv::composed_lightweight_conv(x, f, len, &conv) + z.unsqueeze(),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_convolution_of_impulses_is_its_filter() {
+    // One channel; an impulse at place 2 of 6 reaches place t by tap 2 - t + padding.
+    let device = Device::flex();
+    let x = Tensor::<3>::from_floats([[[0.0], [0.0], [1.0], [0.0], [0.0], [0.0]]], &device);
+    let filters = Tensor::<2>::from_floats([[2.0, 3.0, 5.0]], &device);
+    for (padding_left, expected) in [
+        (1, [0.0, 5.0, 3.0, 2.0, 0.0, 0.0]),
+        (2, [0.0, 0.0, 5.0, 3.0, 2.0, 0.0]),
+    ] {
+        let conv = DepthwiseConv {
+            heads: 1,
+            kernel_size: 3,
+            padding_left,
+            softmax: false,
+            dropout: None,
+        };
+        let y = lightweight_conv(x.clone(), filters.clone(), 6, &conv).into_data();
+        assert_eq!(y.as_slice::<f32>().unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_convolution_over_a_scattered_past_agrees() {
+    let (width, heads, kernel_size) = (48, 2, 5);
+    // Two rows, then four that come from them, then three of those four.
+    let steps = [2, 4, 3].map(|rows| random([rows, width]));
+    let ancestors = [vec![1, 0, 1], vec![3, 0, 2], vec![0, 1, 2]];
+    for (filter_rows, softmax, probability) in [(3, true, 0.0), (1, false, 0.3), (1, true, 0.0)] {
+        let filters = random([filter_rows, 1, heads * kernel_size]);
+        let conv = DepthwiseConv {
+            heads,
+            kernel_size,
+            padding_left: 0,
+            softmax,
+            dropout: (probability > 0.0).then_some(Mask { seed: 4, probability }),
+        };
+        let ours = scattered_conv(&steps, &ancestors, filters.clone(), &conv);
+        let theirs = depthwise_conv::composed_scattered_conv(&steps, &ancestors, filters, &conv);
+        assert_eq!(ours.dims(), [3, 1, width]);
+        assert!(largest(theirs.clone()) > 0.1);
+        assert!(largest(ours - theirs) < 1e-5);
+    }
+}
+
+#[test]
+fn the_gated_linear_unit_agrees() {
+    for width in [1, 7, 64] {
+        let (x, y, z) = (
+            random([3, 40, 2 * width]) * 4.0,
+            random([3, 40, width]),
+            random([1]),
+        );
+        agree(
+            [&x, &y, &z],
+            |x: Tensor<3>, y: Tensor<3>, z: Tensor<1>| glu(x) + y + z.unsqueeze(),
+            |x, y, z| glu::composed_glu(x) + y + z.unsqueeze(),
+        );
+    }
+}
+
+#[test]
+fn the_lstm_agrees_in_both_directions_and_with_padding_on_either_side() {
+    let device = Device::flex();
+    for (batch, len, hidden) in [(3, 1, 5), (4, 6, 16), (9, 13, 40)] {
+        let gates = random([batch, len, 4 * hidden]) * 2.0;
+        let (weight, z) = (random([4 * hidden, hidden]) * 0.5, random([1]));
+        let pads = (0..batch).flat_map(|row| {
+            (0..len).map(move |t| match row % 3 {
+                0 => false,
+                1 => t < row.min(len - 1),
+                _ => t + row.min(len - 1) >= len,
+            })
+        });
+        let is_pad = TensorData::new(pads.collect::<Vec<bool>>(), [batch, len]);
+        let is_pad = Tensor::<2, Bool>::from_bool(is_pad, &device);
+        for reverse in [false, true] {
+            agree(
+                [&gates, &weight, &z],
+                |g: Tensor<3>, w: Tensor<2>, z: Tensor<1>| {
+                    lstm(g, w, is_pad.clone(), reverse, Precision::Fp32) + z.unsqueeze()
+                },
+                |g, w, z| lstm::composed_lstm(g, w, is_pad.clone(), reverse) + z.unsqueeze(),
+            );
+        }
+        let (gates, cell) = (random([batch, 4 * hidden]) * 2.0, random([batch, hidden]));
+        agree(
+            [&gates, &cell, &z],
+            |g: Tensor<2>, c: Tensor<2>, z: Tensor<1>| (lstm_cell(g, c) + z.unsqueeze()).unsqueeze(),
+            |g, c, z| (lstm::composed_lstm_cell(g, c) + z.unsqueeze()).unsqueeze(),
+        );
+    }
+}
+
+#[test]
 fn the_loss_agrees() {
     let device = Device::flex();
     let logits = random([40, 37]) * 4.0;

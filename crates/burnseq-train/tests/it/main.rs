@@ -2,5 +2,7 @@
 #![expect(clippy::print_stderr, reason = "skipped tests say why")]
 
 mod checkpoint;
+mod copying;
+mod families;
 mod golden;
 mod shared;

@@ -15,7 +15,10 @@ use serde_json::{Map, Value};
 pub struct ModelArgs {
     /// Preset: transformer, transformer_iwslt (= transformer_iwslt_de_en), transformer_tiny,
     /// transformer_wmt_en_de, transformer_vaswani_wmt_en_de_big, transformer_vaswani_wmt_en_fr_big,
-    /// transformer_wmt_en_de_big, transformer_wmt_en_de_big_t2t [default: transformer_iwslt]
+    /// transformer_wmt_en_de_big, transformer_wmt_en_de_big_t2t, lightconv, lightconv_iwslt_de_en, lightconv_wmt_en_de,
+    /// lightconv_wmt_en_de_big, lightconv_wmt_en_fr_big, lightconv_wmt_zh_en_big, lstm, lstm_wiseman_iwslt_de_en,
+    /// lstm_luong_wmt_en_de, fconv, fconv_iwslt_de_en, fconv_wmt_en_ro, fconv_wmt_en_de, fconv_wmt_en_fr
+    /// [default: transformer_iwslt]
     #[arg(short = 'a', long, value_name = "NAME")]
     #[serde(skip)]
     pub arch: Option<String>,

@@ -20,7 +20,7 @@ pub(in super::super) struct LinearOp {
 
 impl LinearOp {
     /// `c = a b`, or `c += a b`.
-    fn multiply(&self, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    pub(super) fn multiply(&self, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
         match self.precision {
             Precision::Bf16 => bf16::matmul(c, a, b, accumulate),
             // Tensors of half precision are no business of these kernels: here nothing is rounded to it.

@@ -8,11 +8,14 @@ mod adam;
 mod attention;
 pub(super) mod bf16;
 mod cached_attention;
+mod depthwise_conv;
 mod dropout;
 mod few_rows;
+mod glu;
 mod layer_norm;
 mod linear;
 mod loss;
+mod lstm;
 mod matmul;
 
 use std::fmt::Debug;
@@ -31,10 +34,13 @@ pub(super) use self::{
     adam::adam_step,
     attention::Attention,
     cached_attention::cached_attention,
+    depthwise_conv::{DepthwiseConvOp, scattered_conv},
     dropout::{DropoutAdd, DropoutOp},
+    glu::GluOp,
     layer_norm::LayerNormOp,
     linear::LinearOp,
     loss::LabelSmoothedNll,
+    lstm::{LstmCellOp, LstmOp},
 };
 
 /// A differentiable operation on `N` tensors, on the processor.

@@ -1,0 +1,82 @@
+//! Rules that the settings of several families share.
+
+use crate::{ModelError, Vocab};
+
+/// Longest sentence that a model can be made for.
+pub(super) const MAX_POSITIONS: usize = 1_000_000;
+/// Widest layers.
+pub(super) const MAX_WIDTH: usize = 1 << 16;
+/// Widest inner layers of feed-forward blocks.
+pub(super) const MAX_INNER_WIDTH: usize = 1 << 18;
+/// Most layers of a side.
+pub(super) const MAX_LAYERS: usize = 1000;
+
+/// An error about `field`, unless the rule holds.
+pub(super) fn check(
+    holds: bool,
+    field: &'static str,
+    value: impl ToString,
+    rule: impl FnOnce() -> String,
+) -> Result<(), ModelError> {
+    if holds {
+        Ok(())
+    } else {
+        Err(ModelError::Config {
+            field,
+            value: value.to_string(),
+            rule: rule(),
+        })
+    }
+}
+
+/// Fields with their value and the most it may be; the least is 1.
+pub(super) fn check_sizes(sizes: &[(&'static str, usize, usize)]) -> Result<(), ModelError> {
+    for &(field, value, most) in sizes {
+        check(value > 0, field, value, || "must be at least 1".into())?;
+        check(value <= most, field, value, || format!("must be at most {most}"))?;
+    }
+    Ok(())
+}
+
+/// Fields that are drop probabilities.
+pub(super) fn check_probabilities(probabilities: &[(&'static str, f64)]) -> Result<(), ModelError> {
+    for &(field, probability) in probabilities {
+        check((0.0..1.0).contains(&probability), field, probability, || {
+            "must be at least 0 and below 1".into()
+        })?;
+    }
+    Ok(())
+}
+
+/// Special symbols are ids of both dictionaries.
+pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
+    for (field, id) in [("pad", vocab.pad), ("eos", vocab.eos)] {
+        check(id < vocab.src.min(vocab.tgt), field, id, || {
+            format!(
+                "must be an id of both dictionaries, which have {} and {} types",
+                vocab.src, vocab.tgt
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// One table for both sides needs one dictionary and one width.
+pub(super) fn check_shared_embeddings(
+    vocab: &Vocab,
+    encoder_width: usize,
+    decoder_width: usize,
+) -> Result<(), ModelError> {
+    let field = "share-all-embeddings";
+    check(vocab.src == vocab.tgt, field, true, || {
+        format!(
+            "needs one dictionary, but the source has {} types and the target {}; preprocess with --joined-dictionary",
+            vocab.src, vocab.tgt
+        )
+    })?;
+    check(encoder_width == decoder_width, field, true, || {
+        format!(
+            "needs --encoder-embed-dim {encoder_width} and --decoder-embed-dim {decoder_width} to be equal"
+        )
+    })
+}

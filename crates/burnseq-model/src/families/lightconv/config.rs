@@ -1,0 +1,597 @@
+//! Settings and presets of LightConv and DynamicConv.
+
+use serde::{Deserialize, Serialize};
+
+use super::{LightConvDecoder, LightConvEncoder, LightConvModel};
+use crate::{
+    Compute, DropoutModule, Init, ModelError, Vocab,
+    families::{
+        Extra, FamilyConfig, Preset,
+        checks::{
+            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
+            check_shared_embeddings, check_sizes, check_vocab,
+        },
+        count::{linear, matrix, sum},
+    },
+    layers::ConvType,
+};
+
+/// Most taps of a filter; attention over the same distance would cost less.
+const MAX_KERNEL_SIZE: usize = 1 << 12;
+
+/// Encoder-decoder of lightweight or dynamic convolutions (Wu et al. 2019).
+///
+/// Field names are fairseq's; the default is its `lightconv`. fairseq's `--adaptive-softmax-cutoff` is not supported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LightConvConfig {
+    /// Width of the encoder, `d_model` in shapes.
+    pub encoder_embed_dim: usize,
+    /// Width of the encoder's convolutions; none: `encoder_embed_dim`.
+    pub encoder_conv_dim: Option<usize>,
+    /// Inner width of the encoder's feed-forward blocks.
+    pub encoder_ffn_embed_dim: usize,
+    /// Encoder layers.
+    pub encoder_layers: usize,
+    /// Heads of the encoder's convolutions; divides their width.
+    pub encoder_attention_heads: usize,
+    /// Normalise before each sub-layer of the encoder instead of after it.
+    pub encoder_normalize_before: bool,
+    /// Learn the encoder's positions instead of using sinusoids.
+    pub encoder_learned_pos: bool,
+    /// Gated linear units before the encoder's convolutions.
+    pub encoder_glu: bool,
+    /// Where the encoder's filters come from.
+    pub encoder_conv_type: ConvType,
+    /// Taps of the filters of each encoder layer; one number stands for all layers.
+    pub encoder_kernel_size_list: Vec<usize>,
+    /// Width of the decoder.
+    pub decoder_embed_dim: usize,
+    /// Width of the decoder's convolutions; none: `decoder_embed_dim`.
+    pub decoder_conv_dim: Option<usize>,
+    /// Inner width of the decoder's feed-forward blocks.
+    pub decoder_ffn_embed_dim: usize,
+    /// Decoder layers.
+    pub decoder_layers: usize,
+    /// Heads of the decoder's convolutions and of its cross-attention; divides both widths.
+    pub decoder_attention_heads: usize,
+    /// Normalise before each sub-layer of the decoder instead of after it.
+    pub decoder_normalize_before: bool,
+    /// Learn the decoder's positions instead of using sinusoids.
+    pub decoder_learned_pos: bool,
+    /// Gated linear units before the decoder's convolutions.
+    pub decoder_glu: bool,
+    /// Where the decoder's filters come from.
+    pub decoder_conv_type: ConvType,
+    /// Taps of the filters of each decoder layer; one number stands for all layers.
+    pub decoder_kernel_size_list: Vec<usize>,
+    /// Use the decoder's embeddings as the output projection.
+    pub share_decoder_input_output_embed: bool,
+    /// Use one table for source, target and output; needs a joined dictionary.
+    pub share_all_embeddings: bool,
+    /// Drop probability after embeddings and after every sub-layer.
+    pub dropout: f64,
+    /// Drop probability of the probabilities of cross-attention.
+    pub attention_dropout: f64,
+    /// Drop probability after the ReLU of the feed-forward blocks.
+    pub relu_dropout: f64,
+    /// Drop probability of the input of the convolution's sub-layer.
+    pub input_dropout: f64,
+    /// Drop probability of the filters' taps (DropConnect).
+    pub weight_dropout: f64,
+    /// Normalise filters by a softmax.
+    pub weight_softmax: bool,
+    /// Leave positions out.
+    pub no_token_positional_embeddings: bool,
+    /// Longest source in tokens, the end of sentence included.
+    pub max_source_positions: usize,
+    /// Longest target in tokens, the end of sentence included.
+    pub max_target_positions: usize,
+    /// In training and scoring with dynamic filters, cut the decoder's filters to the length of the batch *before* their
+    /// softmax, as fairseq does: see [`LightConv`](crate::layers::LightConv). The score of a sentence that is shorter
+    /// than a filter then depends on the longest sentence of its batch, and is not that of stepwise decoding. Only to
+    /// reproduce fairseq's training exactly.
+    pub cut_filters_to_batch: bool,
+}
+
+impl Default for LightConvConfig {
+    fn default() -> Self {
+        Self {
+            encoder_embed_dim: 512,
+            encoder_conv_dim: None,
+            encoder_ffn_embed_dim: 2048,
+            encoder_layers: 7,
+            encoder_attention_heads: 8,
+            encoder_normalize_before: false,
+            encoder_learned_pos: false,
+            encoder_glu: true,
+            encoder_conv_type: ConvType::Dynamic,
+            encoder_kernel_size_list: vec![3, 7, 15, 31, 31, 31, 31],
+            decoder_embed_dim: 512,
+            decoder_conv_dim: None,
+            decoder_ffn_embed_dim: 2048,
+            decoder_layers: 6,
+            decoder_attention_heads: 8,
+            decoder_normalize_before: false,
+            decoder_learned_pos: false,
+            decoder_glu: true,
+            decoder_conv_type: ConvType::Dynamic,
+            decoder_kernel_size_list: vec![3, 7, 15, 31, 31, 31],
+            share_decoder_input_output_embed: false,
+            share_all_embeddings: false,
+            dropout: 0.1,
+            attention_dropout: 0.0,
+            relu_dropout: 0.0,
+            input_dropout: 0.1,
+            weight_dropout: 0.0,
+            weight_softmax: true,
+            no_token_positional_embeddings: false,
+            max_source_positions: 1024,
+            max_target_positions: 1024,
+            cut_filters_to_batch: false,
+        }
+    }
+}
+
+/// Where the family drops values.
+pub const DROPOUT_MODULES: &[DropoutModule] = &[
+    DropoutModule::LightConvEncoder,
+    DropoutModule::LightConvDecoder,
+    DropoutModule::LightConvEncoderLayer,
+    DropoutModule::LightConvDecoderLayer,
+    DropoutModule::LightweightConv,
+    DropoutModule::DynamicConv,
+    DropoutModule::MultiheadAttention,
+];
+
+impl LightConvConfig {
+    /// IWSLT'14 German-English (Wu et al. 2019, section 5): small feed-forward blocks, four heads, no gated linear units.
+    fn iwslt_de_en() -> Self {
+        Self {
+            encoder_ffn_embed_dim: 1024,
+            encoder_attention_heads: 4,
+            encoder_glu: false,
+            decoder_ffn_embed_dim: 1024,
+            decoder_attention_heads: 4,
+            decoder_glu: false,
+            attention_dropout: 0.1,
+            weight_dropout: 0.1,
+            input_dropout: 0.0,
+            ..Self::default()
+        }
+    }
+
+    /// WMT'16 English-German, big (Wu et al. 2019, section 5).
+    fn wmt_en_de_big() -> Self {
+        Self {
+            encoder_embed_dim: 1024,
+            encoder_ffn_embed_dim: 4096,
+            encoder_attention_heads: 16,
+            decoder_embed_dim: 1024,
+            decoder_ffn_embed_dim: 4096,
+            decoder_attention_heads: 16,
+            dropout: 0.3,
+            attention_dropout: 0.1,
+            weight_dropout: 0.1,
+            ..Self::default()
+        }
+    }
+
+    /// WMT'14 English-French, big (Wu et al. 2019, section 5).
+    fn wmt_en_fr_big() -> Self {
+        Self {
+            dropout: 0.1,
+            ..Self::wmt_en_de_big()
+        }
+    }
+
+    /// WMT'17 Chinese-English, big (Wu et al. 2019, section 5).
+    fn wmt_zh_en_big() -> Self {
+        Self {
+            dropout: 0.2,
+            attention_dropout: 0.2,
+            weight_dropout: 0.2,
+            ..Self::wmt_en_de_big()
+        }
+    }
+
+    /// Width of the encoder's convolutions.
+    pub fn encoder_conv_width(&self) -> usize {
+        self.encoder_conv_dim.unwrap_or(self.encoder_embed_dim)
+    }
+
+    /// Width of the decoder's convolutions.
+    pub fn decoder_conv_width(&self) -> usize {
+        self.decoder_conv_dim.unwrap_or(self.decoder_embed_dim)
+    }
+
+    /// Taps of the filters of each encoder layer.
+    pub(super) fn encoder_kernel_sizes(&self) -> Vec<usize> {
+        for_all_layers(&self.encoder_kernel_size_list, self.encoder_layers)
+    }
+
+    /// Taps of the filters of each decoder layer.
+    pub(super) fn decoder_kernel_sizes(&self) -> Vec<usize> {
+        for_all_layers(&self.decoder_kernel_size_list, self.decoder_layers)
+    }
+
+    /// What fairseq's state dict of such a model holds beside its parameters.
+    ///
+    /// Dynamic convolutions have a `conv_bias` there that is never used, and not even initialised.
+    pub fn fairseq_extras(&self) -> Vec<Extra> {
+        let mut extras = vec![
+            Extra::version("encoder.version", 2.0),
+            Extra::version("decoder.version", 2.0),
+        ];
+        for (side, layers, conv_type, width) in [
+            (
+                "encoder",
+                self.encoder_layers,
+                self.encoder_conv_type,
+                self.encoder_conv_width(),
+            ),
+            (
+                "decoder",
+                self.decoder_layers,
+                self.decoder_conv_type,
+                self.decoder_conv_width(),
+            ),
+        ] {
+            if conv_type == ConvType::Dynamic {
+                let name = |layer| format!("{side}.layers.{layer}.conv.conv_bias");
+                extras.extend((0..layers).map(|layer| Extra::zeros(name(layer), &[1, 1, width])));
+            }
+        }
+        let table = if self.share_all_embeddings {
+            extras.push(Extra::same_as(
+                "decoder.embed_tokens.weight",
+                "encoder.embed_tokens.weight",
+            ));
+            "encoder.embed_tokens.weight"
+        } else {
+            "decoder.embed_tokens.weight"
+        };
+        if self.share_all_embeddings || self.share_decoder_input_output_embed {
+            extras.push(Extra::same_as("decoder.output_projection.weight", table));
+        }
+        extras
+    }
+
+}
+
+/// One number for each of `layers` layers.
+fn for_all_layers(list: &[usize], layers: usize) -> Vec<usize> {
+    match list {
+        [one] => vec![*one; layers],
+        list => list.to_vec(),
+    }
+}
+
+impl FamilyConfig for LightConvConfig {
+    type Model = LightConvModel;
+
+    /// What `--arch` can name. All are dynamic, as in fairseq; the lightweight forms differ in `encoder_conv_type` and
+    /// `decoder_conv_type` alone.
+    const ARCHS: &'static [Preset<Self>] = &[
+        ("lightconv", LightConvConfig::default),
+        ("lightconv_iwslt_de_en", LightConvConfig::iwslt_de_en),
+        ("lightconv_wmt_en_de", LightConvConfig::default),
+        ("lightconv_wmt_en_de_big", LightConvConfig::wmt_en_de_big),
+        ("lightconv_wmt_en_fr_big", LightConvConfig::wmt_en_fr_big),
+        ("lightconv_wmt_zh_en_big", LightConvConfig::wmt_zh_en_big),
+    ];
+
+    const FREE_FIELDS: &'static [&'static str] = &["dropout", "attention_dropout", "relu_dropout", "input_dropout", "weight_dropout"];
+
+    const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
+        &["encoder.embed_tokens.weight"],
+        &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
+    ];
+
+    fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
+        check_sizes(&[
+            ("encoder-embed-dim", self.encoder_embed_dim, MAX_WIDTH),
+            ("encoder-conv-dim", self.encoder_conv_width(), MAX_WIDTH),
+            (
+                "encoder-ffn-embed-dim",
+                self.encoder_ffn_embed_dim,
+                MAX_INNER_WIDTH,
+            ),
+            ("encoder-layers", self.encoder_layers, MAX_LAYERS),
+            ("encoder-attention-heads", self.encoder_attention_heads, MAX_WIDTH),
+            ("decoder-embed-dim", self.decoder_embed_dim, MAX_WIDTH),
+            ("decoder-conv-dim", self.decoder_conv_width(), MAX_WIDTH),
+            (
+                "decoder-ffn-embed-dim",
+                self.decoder_ffn_embed_dim,
+                MAX_INNER_WIDTH,
+            ),
+            ("decoder-layers", self.decoder_layers, MAX_LAYERS),
+            ("decoder-attention-heads", self.decoder_attention_heads, MAX_WIDTH),
+            ("max-source-positions", self.max_source_positions, MAX_POSITIONS),
+            ("max-target-positions", self.max_target_positions, MAX_POSITIONS),
+        ])?;
+        check_vocab(vocab)?;
+        for (field, heads, width_field, width) in [
+            (
+                "encoder-attention-heads",
+                self.encoder_attention_heads,
+                "encoder-conv-dim",
+                self.encoder_conv_width(),
+            ),
+            (
+                "decoder-attention-heads",
+                self.decoder_attention_heads,
+                "decoder-conv-dim",
+                self.decoder_conv_width(),
+            ),
+            (
+                "decoder-attention-heads",
+                self.decoder_attention_heads,
+                "decoder-embed-dim",
+                self.decoder_embed_dim,
+            ),
+        ] {
+            check(width % heads == 0, field, heads, || {
+                format!("must divide --{width_field} {width}")
+            })?;
+        }
+        for (field, sizes, layers_field, layers) in [
+            (
+                "encoder-kernel-size-list",
+                &self.encoder_kernel_size_list,
+                "encoder-layers",
+                self.encoder_layers,
+            ),
+            (
+                "decoder-kernel-size-list",
+                &self.decoder_kernel_size_list,
+                "decoder-layers",
+                self.decoder_layers,
+            ),
+        ] {
+            let shown = || format!("{sizes:?}");
+            check(sizes.len() == 1 || sizes.len() == layers, field, shown(), || {
+                format!("must have one number, or one for each of --{layers_field} {layers}")
+            })?;
+            let fits = sizes.iter().all(|size| (1..=MAX_KERNEL_SIZE).contains(size));
+            check(fits, field, shown(), || {
+                format!("numbers must be at least 1 and at most {MAX_KERNEL_SIZE}")
+            })?;
+        }
+        for (field, width, learned) in [
+            (
+                "encoder-embed-dim",
+                self.encoder_embed_dim,
+                self.encoder_learned_pos,
+            ),
+            (
+                "decoder-embed-dim",
+                self.decoder_embed_dim,
+                self.decoder_learned_pos,
+            ),
+        ] {
+            let sinusoids = !learned && !self.no_token_positional_embeddings;
+            check(!sinusoids || width >= 4, field, width, || {
+                "sinusoidal positions need at least 4".into()
+            })?;
+        }
+        check_probabilities(&[
+            ("dropout", self.dropout),
+            ("attention-dropout", self.attention_dropout),
+            ("relu-dropout", self.relu_dropout),
+            ("input-dropout", self.input_dropout),
+            ("weight-dropout", self.weight_dropout),
+        ])?;
+        if self.share_all_embeddings {
+            check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
+        }
+        Ok(())
+    }
+
+    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> LightConvModel {
+        let mut init = Init::new(seed, &compute.into());
+        LightConvModel {
+            encoder: LightConvEncoder::new(self, vocab, &mut init),
+            decoder: LightConvDecoder::new(self, vocab, &mut init),
+            vocab: *vocab,
+            max_source_positions: self.max_source_positions,
+            max_target_positions: self.max_target_positions,
+        }
+    }
+
+    fn max_positions(&self) -> (usize, usize) {
+        (self.max_source_positions, self.max_target_positions)
+    }
+
+    fn num_params(&self, vocab: &Vocab) -> u128 {
+        let filters = |conv_type: ConvType, width: usize, heads: usize, kernel_size: usize| match conv_type {
+            ConvType::Lightweight => matrix(heads, kernel_size),
+            ConvType::Dynamic => matrix(heads.saturating_mul(kernel_size), width),
+        };
+        let conv = |glu: bool, width: usize, conv_dim: usize| {
+            let inner = if glu { conv_dim.saturating_mul(2) } else { conv_dim };
+            linear(width, inner).saturating_add(linear(conv_dim, width))
+        };
+        let feed_forward = |width, ffn_dim| linear(width, ffn_dim).saturating_add(linear(ffn_dim, width));
+        let norms = |count: usize, width: usize| matrix(count.saturating_mul(2), width);
+        let positions = |learned: bool, longest: usize, width: usize| {
+            let learned = learned && !self.no_token_positional_embeddings;
+            let rows = longest.saturating_add(vocab.pad + 1);
+            if learned { matrix(rows, width) } else { 0 }
+        };
+        let (width, memory) = (self.decoder_embed_dim, self.encoder_embed_dim);
+        let encoder_layers = self.encoder_kernel_sizes().into_iter().map(|kernel_size| {
+            let (heads, conv_dim) = (self.encoder_attention_heads, self.encoder_conv_width());
+            sum([
+                filters(self.encoder_conv_type, conv_dim, heads, kernel_size),
+                conv(self.encoder_glu, memory, conv_dim),
+                feed_forward(memory, self.encoder_ffn_embed_dim),
+                norms(2, memory),
+            ])
+        });
+        let decoder_layers = self.decoder_kernel_sizes().into_iter().map(|kernel_size| {
+            let (heads, conv_dim) = (self.decoder_attention_heads, self.decoder_conv_width());
+            sum([
+                filters(self.decoder_conv_type, conv_dim, heads, kernel_size),
+                conv(self.decoder_glu, width, conv_dim),
+                linear(memory, width).saturating_mul(2),
+                linear(width, width).saturating_mul(2),
+                feed_forward(width, self.decoder_ffn_embed_dim),
+                norms(3, width),
+            ])
+        });
+        let tables: usize = match (self.share_all_embeddings, self.share_decoder_input_output_embed) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => 2,
+        };
+        sum([
+            matrix(vocab.src, memory),
+            positions(self.encoder_learned_pos, self.max_source_positions, memory),
+            sum(encoder_layers),
+            norms(usize::from(self.encoder_normalize_before), memory),
+            matrix(vocab.tgt.saturating_mul(tables), width),
+            positions(self.decoder_learned_pos, self.max_target_positions, width),
+            sum(decoder_layers),
+            norms(usize::from(self.decoder_normalize_before), width),
+        ])
+    }
+
+    fn num_bytes(&self, vocab: &Vocab) -> u128 {
+        let sinusoids = |learned: bool, positions: usize, width: usize| {
+            if learned || self.no_token_positional_embeddings {
+                0
+            } else {
+                matrix(positions, width)
+            }
+        };
+        sum([
+            self.num_params(vocab),
+            sinusoids(
+                self.encoder_learned_pos,
+                self.max_source_positions,
+                self.encoder_embed_dim,
+            ),
+            sinusoids(
+                self.decoder_learned_pos,
+                self.max_target_positions,
+                self.decoder_embed_dim,
+            ),
+        ])
+        .saturating_mul(4)
+    }
+
+    fn shares_all_embeddings(&self) -> bool {
+        self.share_all_embeddings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::{module::Module, tensor::Device};
+
+    use super::*;
+
+    const VOCAB: Vocab = Vocab {
+        src: 12,
+        tgt: 14,
+        pad: 1,
+        eos: 2,
+    };
+
+    fn small() -> LightConvConfig {
+        LightConvConfig {
+            encoder_embed_dim: 12,
+            encoder_ffn_embed_dim: 10,
+            encoder_layers: 2,
+            encoder_attention_heads: 3,
+            encoder_kernel_size_list: vec![3, 5],
+            decoder_embed_dim: 8,
+            decoder_ffn_embed_dim: 6,
+            decoder_layers: 3,
+            decoder_attention_heads: 2,
+            decoder_kernel_size_list: vec![4],
+            max_source_positions: 9,
+            max_target_positions: 11,
+            ..LightConvConfig::default()
+        }
+    }
+
+    #[test]
+    fn every_arch_is_valid() {
+        for (_, preset) in ARCHS {
+            preset().validate(&VOCAB).unwrap();
+        }
+    }
+
+    #[test]
+    fn parameters_are_counted_without_a_model() {
+        let learned = LightConvConfig {
+            encoder_conv_dim: Some(6),
+            encoder_conv_type: ConvType::Lightweight,
+            encoder_glu: false,
+            encoder_normalize_before: true,
+            encoder_learned_pos: true,
+            decoder_normalize_before: true,
+            decoder_learned_pos: true,
+            share_decoder_input_output_embed: true,
+            ..small()
+        };
+        let shared = LightConvConfig {
+            decoder_embed_dim: 12,
+            decoder_conv_dim: Some(16),
+            decoder_conv_type: ConvType::Lightweight,
+            share_all_embeddings: true,
+            ..small()
+        };
+        let joined = Vocab { tgt: 12, ..VOCAB };
+        for (config, vocab) in [(small(), VOCAB), (learned, VOCAB), (shared, joined)] {
+            config.validate(&vocab).unwrap();
+            let model = config.init(&vocab, 1, &Device::flex());
+            assert_eq!(
+                config.num_params(&vocab),
+                model.num_params() as u128,
+                "{config:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn kernel_sizes_that_do_not_fit_the_layers_are_refused() {
+        let config = LightConvConfig {
+            encoder_kernel_size_list: vec![3, 7, 15],
+            ..small()
+        };
+        let error = config.validate(&VOCAB).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "encoder-kernel-size-list = [3, 7, 15]: must have one number, or one for each of --encoder-layers 2"
+        );
+        let config = LightConvConfig {
+            decoder_kernel_size_list: vec![0],
+            ..small()
+        };
+        assert!(config.validate(&VOCAB).is_err());
+        let config = LightConvConfig {
+            encoder_conv_dim: Some(8),
+            ..small()
+        };
+        let error = config.validate(&VOCAB).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "encoder-attention-heads = 3: must divide --encoder-conv-dim 8"
+        );
+    }
+
+    #[test]
+    fn a_config_survives_json_and_refuses_unknown_keys() {
+        let json = serde_json::to_string(&LightConvConfig::iwslt_de_en()).unwrap();
+        assert_eq!(
+            serde_json::from_str::<LightConvConfig>(&json).unwrap(),
+            LightConvConfig::iwslt_de_en()
+        );
+        let bad = json.replace("\"encoder_glu\"", "\"encoder_gelu\"");
+        assert!(serde_json::from_str::<LightConvConfig>(&bad).is_err());
+    }
+}

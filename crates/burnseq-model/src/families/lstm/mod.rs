@@ -1,0 +1,138 @@
+//! Encoder-decoder of long short-term memory with attention (Luong et al. 2015; Wiseman and Rush 2016).
+
+mod attention;
+mod config;
+mod decoder;
+mod encoder;
+mod state;
+
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor},
+};
+
+pub use attention::LuongAttention;
+pub use config::{DROPOUT_MODULES, LstmConfig};
+pub use decoder::LstmDecoder;
+pub use encoder::{LstmEncoder, LstmEncoderOut};
+pub use state::LstmState;
+
+use crate::{
+    Dropout, EncoderDecoder, Stepping, Stepwise, Vocab,
+    layers::{Embedding, Linear, Projection},
+};
+
+/// Encoder-decoder of LSTM with fairseq's parameter names, shapes and arithmetic.
+#[derive(Module, Debug)]
+pub struct LstmModel {
+    /// Source tokens to vectors and to the decoder's first state.
+    pub encoder: LstmEncoder,
+    /// Target tokens so far, and the encoder's vectors, to vectors that the output layer reads.
+    pub decoder: LstmDecoder,
+    #[module(skip)]
+    vocab: Vocab,
+    max_source_positions: usize,
+    max_target_positions: usize,
+}
+
+impl LstmModel {
+    /// Encodes `src_tokens` `[batch, src_len]`.
+    pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> LstmEncoderOut {
+        self.encoder.forward(src_tokens, dropout)
+    }
+
+    /// The table that target tokens are looked up in: the encoder's where all embeddings are shared.
+    fn tgt_embedding(&self) -> &Embedding {
+        self.decoder
+            .embed_tokens
+            .as_ref()
+            .unwrap_or(&self.encoder.embed_tokens)
+    }
+}
+
+impl Stepwise for LstmModel {
+    type State = LstmState;
+
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut LstmState) -> Tensor<2> {
+        let logits = self.decoder.step(prev_output_tokens, state, self.tgt_embedding());
+        logits.squeeze_dim(1)
+    }
+
+    fn reorder(&self, state: &mut LstmState, rows: &[usize], sentences: &[usize]) {
+        state.reorder(rows, sentences);
+    }
+
+    fn reorder_rows(&self, state: &mut LstmState, rows: Tensor<1, Int>) {
+        state.select_rows(rows);
+    }
+
+    fn laid_out_for_decoding(mut self) -> Self {
+        let decoder = &mut self.decoder;
+        if let Some(attention) = &mut decoder.attention {
+            let projections = [&mut attention.input_proj, &mut attention.output_proj];
+            projections.into_iter().for_each(Projection::lay_out_for_decoding);
+        }
+        let linears = [&mut decoder.additional_fc, &mut decoder.fc_out];
+        linears
+            .into_iter()
+            .flatten()
+            .for_each(Linear::lay_out_for_decoding);
+        if decoder.fc_out.is_none() {
+            let table = decoder.embed_tokens.as_mut();
+            table
+                .unwrap_or(&mut self.encoder.embed_tokens)
+                .lay_out_for_decoding();
+        }
+        self
+    }
+}
+
+impl EncoderDecoder for LstmModel {
+    fn forward(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let encoder_out = self.encode(src_tokens, dropout);
+        self.decoder.forward(
+            prev_output_tokens,
+            encoder_out,
+            self.tgt_embedding(),
+            dropout,
+            None,
+        )
+    }
+
+    /// Without attention in the decoder, all weights are zero.
+    fn forward_with_attention(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<3>) {
+        let encoder_out = self.encode(src_tokens, dropout);
+        let mut attention = Vec::new();
+        let logits = self.decoder.forward(
+            prev_output_tokens,
+            encoder_out,
+            self.tgt_embedding(),
+            dropout,
+            Some(&mut |weights| attention.push(weights)),
+        );
+        (logits, Tensor::cat(attention, 1))
+    }
+
+    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> LstmState {
+        let encoder_out = self.encode(src_tokens, &dropout);
+        self.decoder.start(encoder_out, dropout)
+    }
+
+    fn vocab(&self) -> Vocab {
+        self.vocab
+    }
+
+    fn max_positions(&self) -> (usize, usize) {
+        (self.max_source_positions, self.max_target_positions)
+    }
+}
