@@ -315,3 +315,4 @@ pub struct EncoderOut {
 fn clear_padding(x: Tensor<3>, is_pad: &Tensor<2, Bool>) -> Tensor<3> {
     let shape = x.dims();
     x.mask_fill(is_pad.clone().unsqueeze_dim::<3>(2).expand(shape), 0.0)
+}

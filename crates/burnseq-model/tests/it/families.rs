@@ -7,8 +7,7 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    FamilyConfig, Stepwise,
-    Compute, Dropout, DropoutModule, EncoderDecoder, Precision, Stepping, Vocab,
+    Compute, Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Precision, Stepping, Stepwise, Vocab,
     families::{
         fconv::{self, FConvConfig},
         lightconv::{self, LightConvConfig},

@@ -121,7 +121,9 @@ fn fconv_presets_equal_fairseq() {
         "fconv",
         <fconv::FConvConfig as FamilyConfig>::ARCHS,
         |config: &FConvConfig, field| {
-            let (name, _) = <fconv::FConvConfig as FamilyConfig>::ARCHS.iter().find(|(_, preset)| preset() == *config)?;
+            let (name, _) = <fconv::FConvConfig as FamilyConfig>::ARCHS
+                .iter()
+                .find(|(_, preset)| preset() == *config)?;
             match field {
                 "encoder_layers" => written(&config.encoder_layers, name, field),
                 "decoder_layers" => written(&config.decoder_layers, name, field),

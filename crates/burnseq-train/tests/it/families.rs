@@ -14,8 +14,7 @@ use burn::{
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    FamilyConfig,
-    Dropout, EncoderDecoder, Stepping, Vocab,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping, Vocab,
     families::{
         Extra, ExtraValue,
         fconv::{FConvConfig, FConvModel},

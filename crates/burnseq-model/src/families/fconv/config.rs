@@ -135,7 +135,6 @@ impl FConvConfig {
         }
         extras
     }
-
 }
 
 impl FamilyConfig for FConvConfig {
@@ -154,7 +153,12 @@ impl FamilyConfig for FConvConfig {
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],
-        &["decoder.embed_tokens.weight", "decoder.fc3.weight_v", "decoder.fc3.weight_g", "decoder.fc3.bias"],
+        &[
+            "decoder.embed_tokens.weight",
+            "decoder.fc3.weight_v",
+            "decoder.fc3.weight_g",
+            "decoder.fc3.bias",
+        ],
     ];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {

@@ -256,7 +256,6 @@ impl LightConvConfig {
         }
         extras
     }
-
 }
 
 /// One number for each of `layers` layers.
@@ -281,7 +280,13 @@ impl FamilyConfig for LightConvConfig {
         ("lightconv_wmt_zh_en_big", LightConvConfig::wmt_zh_en_big),
     ];
 
-    const FREE_FIELDS: &'static [&'static str] = &["dropout", "attention_dropout", "relu_dropout", "input_dropout", "weight_dropout"];
+    const FREE_FIELDS: &'static [&'static str] = &[
+        "dropout",
+        "attention_dropout",
+        "relu_dropout",
+        "input_dropout",
+        "weight_dropout",
+    ];
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],

@@ -152,7 +152,6 @@ impl LstmConfig {
             Vec::new()
         }
     }
-
 }
 
 impl FamilyConfig for LstmConfig {
@@ -165,11 +164,21 @@ impl FamilyConfig for LstmConfig {
         ("lstm_luong_wmt_en_de", LstmConfig::luong_wmt_en_de),
     ];
 
-    const FREE_FIELDS: &'static [&'static str] = &["dropout", "encoder_dropout_in", "encoder_dropout_out", "decoder_dropout_in", "decoder_dropout_out"];
+    const FREE_FIELDS: &'static [&'static str] = &[
+        "dropout",
+        "encoder_dropout_in",
+        "encoder_dropout_out",
+        "decoder_dropout_in",
+        "decoder_dropout_out",
+    ];
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],
-        &["decoder.embed_tokens.weight", "decoder.fc_out.weight", "decoder.fc_out.bias"],
+        &[
+            "decoder.embed_tokens.weight",
+            "decoder.fc_out.weight",
+            "decoder.fc_out.bias",
+        ],
     ];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {

@@ -22,10 +22,7 @@ pub use encoder::{Encoder, EncoderLayer};
 pub use inputs::Inputs;
 pub use state::{DecoderState, EncoderOut};
 
-use crate::{
-    Dropout, EncoderDecoder, Stepping, Stepwise, Vocab,
-    layers::Embedding,
-};
+use crate::{Dropout, EncoderDecoder, Stepping, Stepwise, Vocab, layers::Embedding};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]
