@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use burnseq_data::{Dtype, IndexedWriter};
 use burnseq_text::Dictionary;

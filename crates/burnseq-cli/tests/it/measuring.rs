@@ -1,7 +1,7 @@
 //! `train` measuring instead of training: speed, and a device beside the processor.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 

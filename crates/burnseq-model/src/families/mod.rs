@@ -48,6 +48,7 @@ macro_rules! families {
 
         /// The decoding state of a [`Model`].
         #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "a batch has one of them")]
         pub enum ModelState {
             $( $(#[$doc])* $family(<$module::$model as Stepwise>::State), )+
         }

@@ -3,11 +3,7 @@
 //!
 //! Every item is read as it is found, settings included; the tolerances are those of `golden/families/README.md`.
 
-use std::{
-    collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, fs, path::PathBuf};
 
 use burn::{
     optim::GradientsParams,
@@ -23,7 +19,7 @@ use burnseq_model::{
     },
     named_parameters, state_dict,
 };
-use burnseq_testing::{assert_close, larger, largest_difference};
+use burnseq_testing::{larger, largest_difference};
 use burnseq_train::{
     Accumulated, CriterionConfig, OptimizerConfig,
     losses::{LabelSmoothedCrossEntropyConfig, LossOutput},
