@@ -6,6 +6,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use crate::problems::Problems;
+use crate::spelling::spelled;
 
 /// Wrong usage: flags that contradict each other, a value out of range. Ends with exit code 2.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ struct Usage(anyhow::Error);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&spelled(&self.0.to_string()))
     }
 }
 
@@ -95,6 +96,7 @@ pub fn describe(error: &anyhow::Error) -> String {
     let mut hints: Vec<String> = Vec::new();
     for cause in error.chain() {
         let text = cause.to_string();
+        let text = spelled(&text);
         let mut parts = text.split("\nhint: ");
         let message = parts.next().unwrap_or_default();
         for hint in parts {

@@ -38,6 +38,7 @@ mod output;
 pub mod preprocess;
 pub mod problems;
 pub mod score;
+mod spelling;
 pub mod task;
 pub mod text;
 pub mod train;

@@ -37,13 +37,13 @@ impl BatchLimits {
     /// When there is no limit at all, or one of them is zero.
     pub fn validate(&self) -> Result<()> {
         let problem = if self.max_tokens.is_none() && self.max_sentences.is_none() {
-            "batches need a limit\nhint: give --max-tokens or --batch-size"
+            "batches need a limit\nhint: give 'max_tokens' or 'batch_size'"
         } else if self.max_tokens == Some(0) {
-            "--max-tokens must be at least 1"
+            "'max_tokens' must be at least 1"
         } else if self.max_sentences == Some(0) {
-            "--batch-size must be at least 1"
+            "'batch_size' must be at least 1"
         } else if self.required_batch_size_multiple == 0 {
-            "--required-batch-size-multiple must be at least 1"
+            "'required_batch_size_multiple' must be at least 1"
         } else {
             return Ok(());
         };
@@ -111,7 +111,7 @@ pub fn batch_by_size(
         let tokens = cost(index);
         if tokens > max_tokens {
             return Err(Error::OverMaxTokens {
-                option: "--max-tokens",
+                option: "'max_tokens'",
                 sentence: index,
                 tokens,
                 max_tokens,

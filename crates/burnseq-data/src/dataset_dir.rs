@@ -101,7 +101,7 @@ impl DatasetDir {
                     path: file,
                     problem: format!(
                         "is not the dictionary of {}; folders to learn from in turn share their dictionaries\n\
-                         hint: run `preprocess` with --srcdict and --tgtdict of the first folder",
+                         hint: run `preprocess` with 'srcdict' and 'tgtdict' of the first folder",
                         self.path.display()
                     ),
                 });
@@ -232,7 +232,7 @@ impl DatasetDir {
     ) -> Result<LanguagePairDataset> {
         if !(1..=MAX_UPSAMPLE).contains(&upsample_primary) {
             return Err(Error::Config(format!(
-                "--upsample-primary must be at least 1 and at most {MAX_UPSAMPLE}, got {upsample_primary}"
+                "'upsample_primary' must be at least 1 and at most {MAX_UPSAMPLE}, got {upsample_primary}"
             )));
         }
         let (mut src, mut tgt) = (Vec::new(), Vec::new());
@@ -445,13 +445,13 @@ fn languages(
     let problem = match pairs.len() {
         1 => return Ok(pairs.pop_first().expect("there is one")),
         0 => format!(
-            "the languages cannot be told from the files{}\nhint: give --source-lang and --target-lang",
+            "the languages cannot be told from the files{}\nhint: give 'source_lang' and 'target_lang'",
             known_languages(names)
         ),
         _ => {
             let pairs: Vec<_> = pairs.iter().map(|(a, b)| format!("{a}-{b}")).collect();
             format!(
-                "holds several language pairs: {}\nhint: give --source-lang and --target-lang",
+                "holds several language pairs: {}\nhint: give 'source_lang' and 'target_lang'",
                 pairs.join(", ")
             )
         }

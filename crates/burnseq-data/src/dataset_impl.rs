@@ -109,8 +109,8 @@ impl SentenceFile {
             Some(wanted) if !fits => Err(Error::Index {
                 path: path.to_owned(),
                 problem: format!(
-                    "has the format `{found}`, but --dataset-impl says `{wanted}`\n\
-                     hint: leave out --dataset-impl; the format is told from the files"
+                    "has the format `{found}`, but 'dataset_impl' says `{wanted}`\n\
+                     hint: leave out 'dataset_impl'; the format is told from the files"
                 ),
             }),
             _ => Ok(Self::Indexed(indexed)),

@@ -124,7 +124,7 @@ impl EpochIterator {
         assert!(!shards.is_empty(), "an epoch needs a shard to go through");
         if options.shard_id >= options.num_shards {
             return Err(Error::Config(format!(
-                "--shard-id must be below --num-shards, got {} of {}",
+                "'shard_id' must be below 'num_shards', got {} of {}",
                 options.shard_id, options.num_shards
             )));
         }

@@ -103,7 +103,7 @@ pub enum Error {
     #[error(
         "sentence {sentence} has {tokens} tokens (</s> included), more than {option} {max_tokens}\n\
          hint: raise {option} to at least {tokens}, or skip such sentences \
-         (--skip-invalid-size-inputs-valid-test)"
+         ('skip_invalid_size_inputs_valid_test')"
     )]
     OverMaxTokens {
         /// The option that sets the limit, in the spelling of its flag.
@@ -119,7 +119,7 @@ pub enum Error {
     #[error(
         "{count} sentences are longer than {limit}, the first is sentence {sentence} with {src_len} \
          source and {tgt_len} target tokens\n\
-         hint: take them with {longer}, or skip them with --skip-invalid-size-inputs-valid-test"
+         hint: take them with {longer}, or skip them with 'skip_invalid_size_inputs_valid_test'"
     )]
     TooLong {
         /// How many.
@@ -167,9 +167,9 @@ impl Error {
     #[must_use]
     pub fn of_validation(mut self) -> Self {
         match &mut self {
-            Self::OverMaxTokens { option, .. } => *option = "--max-tokens-valid",
+            Self::OverMaxTokens { option, .. } => *option = "'max_tokens_valid'",
             Self::NothingLeft { reason, .. } => {
-                *reason = reason.replace("--max-tokens ", "--max-tokens-valid ")
+                *reason = reason.replace("'max_tokens' ", "'max_tokens_valid' ")
             }
             _ => {}
         }

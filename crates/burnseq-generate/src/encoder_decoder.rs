@@ -53,7 +53,7 @@ impl Generator {
     ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
         if self.options.lm_weight != 0.0 {
             return Err(GenerateError::Alone {
-                option: "--lm-weight",
+                option: "'lm_weight'",
                 other: "a language model",
             });
         }

@@ -55,7 +55,7 @@ pub enum GenerateError {
     /// A source is longer than the positions of the model reach.
     #[error(
         "sentence {sentence} has {tokens} tokens, the model takes {limit}\nhint: split the line, \
-         or leave such lines out with --skip-invalid-size-inputs-valid-test"
+         or leave such lines out with 'skip_invalid_size_inputs_valid_test'"
     )]
     SourceTooLong {
         /// Number of the sentence in its dataset, 0-based.
@@ -109,7 +109,7 @@ pub enum GenerateError {
     /// No hypothesis of a sentence has a probability.
     #[error(
         "sentence {sentence} got no hypothesis: no token is left that has a finite probability\nhint: the weights or the \
-         --temperature are out of range, or --no-repeat-ngram-size forbids all words before --min-len is reached"
+         'temperature' are out of range, or 'no_repeat_ngram_size' forbids all words before 'min_len' is reached"
     )]
     NoHypothesis {
         /// Number of the sentence in its dataset, 0-based.

@@ -70,7 +70,7 @@ impl Scorer {
         {
             Some(index) => Err(GenerateError::Target {
                 sentence: sources[index].id,
-                problem: "got no finite probability\nhint: the weights or the --temperature are out of range"
+                problem: "got no finite probability\nhint: the weights or the 'temperature' are out of range"
                     .to_owned(),
             }),
             None => Ok(hypotheses),

@@ -112,15 +112,15 @@ impl Source {
         }
         let tokens: usize = self.constraints.iter().map(Vec::len).sum();
         let problem = if options.constraints.is_none() {
-            "nothing says in which order\nhint: give --constraints ordered or --constraints unordered"
+            "nothing says in which order\nhint: give 'constraints' ordered or 'constraints' unordered"
                 .to_owned()
         } else if !self.prefix.is_empty() {
-            "it has a prefix too\nhint: leave --prefix-size or --constraints out".to_owned()
+            "it has a prefix too\nhint: leave 'prefix_size' or 'constraints' out".to_owned()
         } else if self.constraints.iter().any(Vec::is_empty) {
             "one of them is empty".to_owned()
         } else if tokens > max_len {
             format!(
-                "they have {tokens} tokens, a hypothesis at most {max_len}\nhint: raise --max-len-a or --max-len-b, or \
+                "they have {tokens} tokens, a hypothesis at most {max_len}\nhint: raise 'max_len_a' or 'max_len_b', or \
                  give fewer constraints"
             )
         } else {
@@ -193,11 +193,11 @@ mod tests {
                 prefix: vec![5],
                 ..constrained.clone()
             })
-            .contains("--prefix-size")
+            .contains("'prefix_size'")
         );
         let error = constrained
             .check(&VOCAB, 4, 9, &GenerateOptions::default())
             .unwrap_err();
-        assert!(error.to_string().contains("--constraints ordered"), "{error}");
+        assert!(error.to_string().contains("'constraints' ordered"), "{error}");
     }
 }

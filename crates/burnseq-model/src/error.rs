@@ -12,9 +12,9 @@ pub enum ModelError {
         choices: String,
     },
     /// A field has a value that no model can be built from.
-    #[error("{field} = {value}: {rule}")]
+    #[error("'{field}' = {value}: {rule}")]
     Config {
-        /// The offending field, in the spelling of its flag.
+        /// The offending field.
         field: &'static str,
         /// Its value.
         value: String,

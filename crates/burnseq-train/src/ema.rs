@@ -39,12 +39,12 @@ impl EmaConfig {
         let mut problems = ConfigProblems::default();
         if !(0.0..=1.0).contains(&self.decay) {
             problems.say(format!(
-                "--ema-decay must be at least 0 and at most 1, got {}",
+                "'ema_decay' must be at least 0 and at most 1, got {}",
                 self.decay
             ));
         }
         if self.update_freq == 0 {
-            problems.say("--ema-update-freq must be at least 1, got 0");
+            problems.say("'ema_update_freq' must be at least 1, got 0");
         }
         problems.into_result()
     }
@@ -165,14 +165,14 @@ mod tests {
                     decay: 1.1,
                     ..EmaConfig::default()
                 },
-                "--ema-decay",
+                "'ema_decay'",
             ),
             (
                 EmaConfig {
                     update_freq: 0,
                     ..EmaConfig::default()
                 },
-                "--ema-update-freq",
+                "'ema_update_freq'",
             ),
         ] {
             assert!(config.validate().unwrap_err().to_string().contains(name));

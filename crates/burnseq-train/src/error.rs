@@ -20,7 +20,7 @@ pub enum Error {
     /// A gradient is NaN or infinite.
     #[error(
         "the gradient of `{tensor}` is not finite (norm {norm})\n\
-         hint: lower --lr, raise --warmup-updates or clip with --clip-norm; look for broken training pairs"
+         hint: lower 'lr', raise 'warmup_updates' or clip with 'clip_norm'; look for broken training pairs"
     )]
     NonFiniteGradient {
         /// The first such parameter.
@@ -71,7 +71,7 @@ pub enum Error {
     /// The state of the optimiser does not fit the model.
     #[error(
         "the optimiser state {problem}\n\
-         hint: it belongs to another model; give the settings of that run, or --reset-optimizer"
+         hint: it belongs to another model; give the settings of that run, or 'reset_optimizer'"
     )]
     OptimizerState {
         /// The tensor and what is wrong with it.
@@ -105,7 +105,7 @@ pub enum Error {
     #[error(
         "weight `{tensor}` is not finite after update {update}: training has diverged, so that no checkpoint was \
          written; those of earlier updates in {save_dir} are unharmed\n\
-         hint: lower --lr, raise --warmup-updates or clip with --clip-norm"
+         hint: lower 'lr', raise 'warmup_updates' or clip with 'clip_norm'"
     )]
     DivergedWeights {
         /// The first such parameter.
@@ -123,8 +123,8 @@ pub enum Error {
     },
     /// A sentence does not fit in the memory of its device, even alone.
     #[error(
-        "{sentences} sentence {number} (counted from 0; {sizes}) does not fit in the memory of the device\nhint: leave longer ones out with --max-source-positions and --max-target-positions, \
-         compute in half precision (--bf16), add --checkpoint-activations, or take a smaller model"
+        "{sentences} sentence {number} (counted from 0; {sizes}) does not fit in the memory of the device\nhint: leave longer ones out with 'max_source_positions' and 'max_target_positions', \
+         compute in half precision ('bf16'), add 'checkpoint_activations', or take a smaller model"
     )]
     SentenceOutOfMemory {
         /// What it is for: `training`, or the name of a validation set.
@@ -136,9 +136,9 @@ pub enum Error {
     },
     /// `--max-tokens auto` finds nothing.
     #[error(
-        "--max-tokens auto: the memory of the device does not even hold an update with batches of {max_tokens} tokens, \
-         as the longest sentences need\nhint: leave longer ones out with --max-source-positions and \
-         --max-target-positions, compute in half precision (--bf16), add --checkpoint-activations, take a smaller \
+        "'max_tokens' auto: the memory of the device does not even hold an update with batches of {max_tokens} tokens, \
+         as the longest sentences need\nhint: leave longer ones out with 'max_source_positions' and \
+         'max_target_positions', compute in half precision ('bf16'), add 'checkpoint_activations', take a smaller \
          model, or end what else uses the device"
     )]
     NoBatchFits {
@@ -148,7 +148,7 @@ pub enum Error {
     /// The weights were lost in an update for which the memory of their device did not suffice.
     #[error(
         "the memory of the device does not hold the weights, their gradients and the state of the optimiser\n\
-         hint: take a smaller model or another optimiser (--optimizer), or end what else uses the device; checkpoints \
+         hint: take a smaller model or another optimiser ('optimizer'), or end what else uses the device; checkpoints \
          of earlier updates are unharmed"
     )]
     UpdateOutOfMemory,

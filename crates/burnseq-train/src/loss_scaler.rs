@@ -53,37 +53,37 @@ impl LossScalingConfig {
             self.min_loss_scale
         } else {
             problems.say(format!(
-                "--min-loss-scale must be above 0, got {}",
+                "'min_loss_scale' must be above 0, got {}",
                 self.min_loss_scale
             ));
             0.0
         };
         if !(self.fp16_init_scale > smallest && self.fp16_init_scale.is_finite()) {
             problems.say(format!(
-                "--fp16-init-scale must be above --min-loss-scale ({smallest}), got {}",
+                "'fp16_init_scale' must be above 'min_loss_scale' ({smallest}), got {}",
                 self.fp16_init_scale
             ));
         } else if self.fp16_init_scale > MAX_SCALE {
             problems.say(format!(
-                "--fp16-init-scale must be at most {MAX_SCALE:e}, got {}",
+                "'fp16_init_scale' must be at most {MAX_SCALE:e}, got {}",
                 self.fp16_init_scale
             ));
         }
         if !(0.0..=1.0).contains(&self.fp16_scale_tolerance) {
             problems.say(format!(
-                "--fp16-scale-tolerance must be between 0 and 1, got {}",
+                "'fp16_scale_tolerance' must be between 0 and 1, got {}",
                 self.fp16_scale_tolerance
             ));
         }
         if let Some(threshold) = self.threshold_loss_scale
             && !above_zero(threshold)
         {
-            problems.say(format!("--threshold-loss-scale must be above 0, got {threshold}"));
+            problems.say(format!("'threshold_loss_scale' must be above 0, got {threshold}"));
         }
         if self.fp16_scale_window == Some(0) {
-            problems.say("--fp16-scale-window must be at least 1, got 0");
+            problems.say("'fp16_scale_window' must be at least 1, got 0");
         } else if self.fp16_scale_window.is_none() && update_freq.len() > 1 {
-            problems.say("--fp16-scale-window must be given where --update-freq changes from epoch to epoch");
+            problems.say("'fp16_scale_window' must be given where 'update_freq' changes from epoch to epoch");
         }
         problems.into_result()
     }
@@ -184,7 +184,7 @@ impl LossScaler {
             self.state = before;
             return Err(format!(
                 "minimum loss scale reached ({}); the loss is probably exploding\n\
-                 hint: lower --lr, clip with --clip-norm or make batches larger",
+                 hint: lower 'lr', clip with 'clip_norm' or make batches larger",
                 self.config.min_loss_scale
             ));
         }
@@ -321,14 +321,14 @@ mod tests {
             change(&mut config);
             config.validate(update_freq).unwrap_err().to_string()
         };
-        assert!(problem(|c| c.fp16_init_scale = 0.0, &[1]).contains("--fp16-init-scale"));
-        assert!(problem(|c| c.fp16_init_scale = f64::INFINITY, &[1]).contains("--fp16-init-scale"));
-        assert!(problem(|c| c.fp16_scale_window = Some(0), &[1]).contains("--fp16-scale-window"));
-        assert!(problem(|_| (), &[2, 1]).contains("--fp16-scale-window"));
-        assert!(problem(|c| c.fp16_scale_tolerance = 1.5, &[1]).contains("--fp16-scale-tolerance"));
-        assert!(problem(|c| c.min_loss_scale = -1.0, &[1]).contains("--min-loss-scale"));
+        assert!(problem(|c| c.fp16_init_scale = 0.0, &[1]).contains("'fp16_init_scale'"));
+        assert!(problem(|c| c.fp16_init_scale = f64::INFINITY, &[1]).contains("'fp16_init_scale'"));
+        assert!(problem(|c| c.fp16_scale_window = Some(0), &[1]).contains("'fp16_scale_window'"));
+        assert!(problem(|_| (), &[2, 1]).contains("'fp16_scale_window'"));
+        assert!(problem(|c| c.fp16_scale_tolerance = 1.5, &[1]).contains("'fp16_scale_tolerance'"));
+        assert!(problem(|c| c.min_loss_scale = -1.0, &[1]).contains("'min_loss_scale'"));
         assert!(
-            problem(|c| c.threshold_loss_scale = Some(f64::NAN), &[1]).contains("--threshold-loss-scale")
+            problem(|c| c.threshold_loss_scale = Some(f64::NAN), &[1]).contains("'threshold_loss_scale'")
         );
     }
 }

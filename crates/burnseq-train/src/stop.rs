@@ -112,16 +112,16 @@ pub enum StopReason {
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MaxEpoch(epoch) => write!(f, "epoch {epoch} is the last (--max-epoch)"),
-            Self::MaxUpdate(update) => write!(f, "update {update} is the last (--max-update)"),
+            Self::MaxEpoch(epoch) => write!(f, "epoch {epoch} is the last ('max_epoch')"),
+            Self::MaxUpdate(update) => write!(f, "update {update} is the last ('max_update')"),
             Self::Patience(validations) => {
                 write!(
                     f,
-                    "no improvement in the last {validations} validations (--patience)"
+                    "no improvement in the last {validations} validations ('patience')"
                 )
             }
-            Self::TimeHours(hours) => write!(f, "{hours} hours are over (--stop-time-hours)"),
-            Self::MinLr(lr) => write!(f, "the learning rate has reached {lr} (--stop-min-lr)"),
+            Self::TimeHours(hours) => write!(f, "{hours} hours are over ('stop_time_hours')"),
+            Self::MinLr(lr) => write!(f, "the learning rate has reached {lr} ('stop_min_lr')"),
             Self::Interrupted => write!(f, "interrupted"),
         }
     }

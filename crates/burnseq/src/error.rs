@@ -47,7 +47,7 @@ pub enum Error {
     /// A line of raw text is longer than the model takes.
     #[error(
         "line {line} has {tokens} tokens, at most {limit} can be translated\nhint: split the line, or have it cut \
-         with --truncate-source"
+         with 'truncate_source'"
     )]
     LineTooLong {
         /// Number of the line, 1-based.

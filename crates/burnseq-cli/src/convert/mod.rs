@@ -16,6 +16,7 @@ pub use args::{ConvertArgs, Direction, Format};
 use crate::decoding::coded;
 use crate::exit::usage;
 use crate::output;
+use crate::spelling::spelled;
 
 /// Folder of the data when none is named.
 const DEFAULT_DATA: &str = "data-bin";
@@ -85,7 +86,7 @@ fn report(args: &ConvertArgs, conversion: &Conversion) -> Result<()> {
     });
     for note in conversion.notes.iter().chain(&adam) {
         // Nobody is left to tell when stderr itself is closed.
-        let _ = writeln!(std::io::stderr(), "note: {note}");
+        let _ = writeln!(std::io::stderr(), "note: {}", spelled(note));
     }
     let state = match conversion.num_updates {
         Some(updates) => format!(", the state of Adam after update {updates}"),

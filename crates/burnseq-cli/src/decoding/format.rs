@@ -4,10 +4,12 @@ use std::io::Write;
 
 use burnseq_generate::{Attention, Hypothesis};
 
+use crate::spelling::spelled;
+
 /// A line for people, on stderr.
 pub(crate) fn note(line: &str) {
     // Nobody is left to tell when stderr itself is closed.
-    let _ = writeln!(std::io::stderr(), "note: {line}");
+    let _ = writeln!(std::io::stderr(), "note: {}", spelled(line));
 }
 
 /// A number as Python's `str` writes it: the shortest digits that give it back, with an exponent below 1e-4 and from

@@ -9,6 +9,7 @@ use burnseq_data::preprocess::Observer;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::LogFormat;
+use crate::spelling::spelled;
 
 /// Set by Ctrl-C; a second one ends the process at once.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -76,7 +77,7 @@ impl Progress {
 
 fn write_line(text: &str) {
     // Nobody is left to tell when stderr itself is closed.
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", spelled(text));
 }
 
 impl Observer for Progress {

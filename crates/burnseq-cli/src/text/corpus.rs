@@ -13,6 +13,7 @@ use super::output::{Output, PairOutput};
 use super::stream::{lone_returns, note_returns};
 use crate::exit::usage;
 use crate::output::check_free;
+use crate::spelling::spelled;
 
 /// `PREFIX.LANG` of both languages.
 fn sides(prefix: &Path, pair: &PairArgs) -> [PathBuf; 2] {
@@ -88,7 +89,7 @@ fn check_languages(pair: &PairArgs) -> Result<()> {
 /// What was done, for people.
 fn note(line: &str) {
     // Nobody is left to tell when stderr itself is closed.
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", spelled(line));
 }
 
 /// `burnseq text clean`.

@@ -14,6 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::LogFormat;
 use crate::decoding::format::thousands;
+use crate::spelling::spelled;
 
 /// Prints what a run tells.
 pub struct Reporter {
@@ -64,6 +65,7 @@ impl Reporter {
 
     /// A line for people: to stderr, and to the log file unless that holds JSON.
     pub fn say(&mut self, line: &str) {
+        let line = &*spelled(line);
         if self.format != LogFormat::None {
             self.print(line);
         }

@@ -8,6 +8,7 @@ mod decoding;
 #[cfg(unix)]
 mod effects;
 mod fixture;
+mod formats;
 mod generate;
 mod golden_generate;
 mod interactive;

@@ -86,12 +86,12 @@ impl LanguagePairDataset {
     ) -> Result<Self> {
         if options.required_seq_len_multiple == 0 {
             return Err(Error::Config(
-                "--required-seq-len-multiple must be at least 1".to_owned(),
+                "'required_seq_len_multiple' must be at least 1".to_owned(),
             ));
         }
         if options.truncate_source == Some(0) {
             return Err(Error::Config(
-                "--truncate-source must leave at least 1 token".to_owned(),
+                "'truncate_source' must leave at least 1 token".to_owned(),
             ));
         }
         if let Some(tgt) = &tgt

@@ -121,9 +121,9 @@ fn options_for(sizes: impl Iterator<Item = Sizes>, settings: &BatchSettings) -> 
     let (max_src, max_tgt) = settings.max_positions;
     let max_tokens = settings.limits.max_tokens.unwrap_or(usize::MAX);
     let options = [
-        ("--max-source-positions", src, max_src),
-        ("--max-target-positions", tgt, max_tgt),
-        ("--max-tokens", src.max(tgt), max_tokens),
+        ("'max_source_positions'", src, max_src),
+        ("'max_target_positions'", tgt, max_tgt),
+        ("'max_tokens'", src.max(tgt), max_tokens),
     ];
     let short = options.iter().filter(|(_, longest, limit)| longest > limit);
     let words: Vec<String> = short
@@ -185,7 +185,7 @@ mod tests {
         let error = pairs.plan(&settings(100, (2, 3), false)).unwrap_err().to_string();
         assert!(error.contains("sentence 1 with 3 source and 1 target"), "{error}");
         assert!(
-            error.contains("take them with --max-source-positions 3, or skip"),
+            error.contains("take them with 'max_source_positions' 3, or skip"),
             "{error}"
         );
         let error = pairs.plan(&settings(2, (9, 9), false)).unwrap_err().to_string();
@@ -195,7 +195,7 @@ mod tests {
         assert!(matches!(&nothing, Err(Error::NothingLeft { total: 3, .. })));
         let nothing = nothing.unwrap_err().to_string();
         assert!(
-            nothing.ends_with("hint: take them with --max-source-positions 3 --max-target-positions 3"),
+            nothing.ends_with("hint: take them with 'max_source_positions' 3 'max_target_positions' 3"),
             "{nothing}"
         );
     }

@@ -46,7 +46,7 @@ pub(crate) fn check(config: &PreprocessConfig) -> Result<()> {
     if destdir.exists() && !destdir.is_dir() {
         return Err(Error::DataDir {
             path: destdir.clone(),
-            problem: "is a file, not a folder\nhint: choose another --destdir".to_owned(),
+            problem: "is a file, not a folder\nhint: choose another 'destdir'".to_owned(),
         });
     }
     let files = dataset_files(destdir)?;
@@ -61,8 +61,8 @@ pub(crate) fn check(config: &PreprocessConfig) -> Result<()> {
         path: destdir.clone(),
         problem: format!(
             "already holds a dataset ({listed})\n\
-             hint: choose another --destdir, replace the dataset with --overwrite, or add to it \
-             with --srcdict and --tgtdict"
+             hint: choose another 'destdir', replace the dataset with 'overwrite', or add to it \
+             with 'srcdict' and 'tgtdict'"
         ),
     })
 }
@@ -88,7 +88,7 @@ pub(crate) fn check_same(config: &PreprocessConfig, staging: &Path) -> Result<()
             return Err(Error::DataDir {
                 path,
                 problem: "is not what this run would write, so the sets would not go together\n\
-                          hint: choose another --destdir, or replace the dataset with --overwrite"
+                          hint: choose another 'destdir', or replace the dataset with 'overwrite'"
                     .to_owned(),
             });
         }

@@ -39,8 +39,8 @@ impl Marked {
         }
         match marked.any() {
             Some(marks) if config.tokenizer != TokenizerKind::Space => Err(Error::Config(format!(
-                "the text carries subword marks ({}), which --tokenizer would split\n\
-                 hint: leave out --tokenizer, or give text without subwords",
+                "the text carries subword marks ({}), which 'tokenizer' would split\n\
+                 hint: leave out 'tokenizer', or give text without subwords",
                 marks.shown()
             ))),
             _ => Ok(marked),
@@ -139,7 +139,7 @@ pub(super) fn automatic_kind(
             if given_files(config).is_empty() {
                 return Err(Error::Config(format!(
                     "{with} carries subword marks ({}), but {without} carries none, so its words would stay whole\n\
-                     hint: segment both sides, or give both without subwords; --bpe none takes both as they are",
+                     hint: segment both sides, or give both without subwords; 'bpe' none takes both as they are",
                     marks.shown()
                 )));
             }
@@ -151,8 +151,8 @@ pub(super) fn automatic_kind(
             "gets no further subwords"
         };
         let asked = match config.bpe {
-            BpeKind::Sentencepiece => "; --bpe sentencepiece has nothing to learn",
-            BpeKind::SubwordNmt => "; --bpe subword_nmt has nothing to learn",
+            BpeKind::Sentencepiece => "; 'bpe' sentencepiece has nothing to learn",
+            BpeKind::SubwordNmt => "; 'bpe' subword_nmt has nothing to learn",
             BpeKind::Auto | BpeKind::None => "",
         };
         notes.add(format!(
@@ -178,10 +178,10 @@ pub(super) fn automatic_kind(
     }
     let tokenised = surveys.first().is_some_and(SplitSurvey::is_tokenised);
     let shaping = [
-        ("--thresholdsrc", config.thresholdsrc > 0),
-        ("--thresholdtgt", config.thresholdtgt > 0),
-        ("--nwordssrc", config.nwordssrc.is_some()),
-        ("--nwordstgt", config.nwordstgt.is_some()),
+        ("'thresholdsrc'", config.thresholdsrc > 0),
+        ("'thresholdtgt'", config.thresholdtgt > 0),
+        ("'nwordssrc'", config.nwordssrc.is_some()),
+        ("'nwordstgt'", config.nwordstgt.is_some()),
     ];
     let shaped = shaping
         .into_iter()
@@ -192,20 +192,20 @@ pub(super) fn automatic_kind(
         Some(flag) if tokenised || config.tokenizer == TokenizerKind::Moses => {
             notes.add(format!(
                 "{flag} shapes a dictionary of words, so no subwords are learnt of the tokenised text; \
-                 --bpe sentencepiece learns them"
+                 'bpe' sentencepiece learns them"
             ));
             BpeKind::None
         }
         Some(flag) => {
             notes.add(format!(
-                "{flag} counts subwords, which are learnt of the text; --bpe none makes a dictionary of its words"
+                "{flag} counts subwords, which are learnt of the text; 'bpe' none makes a dictionary of its words"
             ));
             BpeKind::Sentencepiece
         }
         None => {
             if tokenised {
                 notes.add(
-                    "the text is tokenised already (punctuation stands alone), and subwords are learnt of it; --bpe none \
+                    "the text is tokenised already (punctuation stands alone), and subwords are learnt of it; 'bpe' none \
                      takes its words as they are"
                         .to_owned(),
                 );

@@ -237,7 +237,7 @@ fn tell_size(config: &PreprocessConfig, notes: &mut Notes<'_>, wanted: usize, le
         }
         None if wanted < DEFAULT_BPE_SIZE => notes.add(format!(
             "{learnt} {unit} instead of {DEFAULT_BPE_SIZE}, because the corpus is small \
-             (one per {WORDS_PER_PIECE} words, at least {FEWEST_PIECES}); --bpe-size asks for more"
+             (one per {WORDS_PER_PIECE} words, at least {FEWEST_PIECES}); 'bpe_size' asks for more"
         )),
         _ => {}
     }

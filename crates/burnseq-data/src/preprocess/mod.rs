@@ -202,7 +202,7 @@ fn mostly_unknown(side: &SideStats, segmenter: &Segmenter, dictionary: &Path) ->
     } else if of_model {
         "the model was trained on text that was segmented before, and does not know how: segment this text in the same way"
     } else {
-        "segment the text as the dictionary's was; `--like CHECKPOINT` does so for a model"
+        "segment the text as the dictionary's was; `'like' CHECKPOINT` does so for a model"
     };
     Some(format!(
         "{}: {} of {words} tokens are not in the dictionary that is given, and become <unk>\nhint: {remedy}",

@@ -73,12 +73,12 @@ impl Subwords {
         }
         let marked = Marked::find(config, surveys)?;
         if !config.bpe_model.is_empty() {
-            marked.note(surveys, "--bpe-model is", notes);
+            marked.note(surveys, "'bpe_model' is", notes);
             let paths = &config.bpe_model;
             return Self::given(config, words, paths, BpeKind::Sentencepiece, marked.flags());
         }
         if !config.bpe_codes.is_empty() {
-            marked.note(surveys, "--bpe-codes are", notes);
+            marked.note(surveys, "'bpe_codes' are", notes);
             let paths = &config.bpe_codes;
             let given = Self::given(config, words, paths, BpeKind::SubwordNmt, marked.flags())?;
             return given.with_vocabularies(config, observer);
@@ -300,7 +300,7 @@ impl Subwords {
             let side = TextSettings::load(path)?;
             if !words.as_is() && !words.agree(number, &side) {
                 return Err(Error::Config(format!(
-                    "{} tells another --tokenizer or --lowercase than is asked for, and the dictionaries beside \
+                    "{} tells another 'tokenizer' or 'lowercase' than is asked for, and the dictionaries beside \
                      it were made with those\n\
                      hint: leave out the flags; that file is followed",
                     path.display()

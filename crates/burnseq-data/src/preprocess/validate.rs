@@ -5,9 +5,9 @@ use crate::dataset_impl::DatasetImpl;
 use crate::error::{Error, Result};
 
 /// What is wrong with alignments of text that is segmented here.
-pub(super) const ALIGNED_TEXT_IS_SEGMENTED: &str = "--align-suffix and --alignfile count the tokens of the text as \
+pub(super) const ALIGNED_TEXT_IS_SEGMENTED: &str = "'align_suffix' and 'alignfile' count the tokens of the text as \
     it is given, but a tokenizer, lower case or subwords are applied to it here\nhint: segment the text first, align \
-    the result, and give --bpe none";
+    the result, and give 'bpe' none";
 
 /// A dictionary is filled up with fewer types than this.
 const MAX_PADDING_FACTOR: usize = 4096;
@@ -40,24 +40,24 @@ impl PreprocessConfig {
         let (src, tgt) = (&self.source_lang, &self.target_lang);
         if !self.only_source {
             if src.is_none() {
-                return Some("--source-lang is missing, for example `--source-lang de`".into());
+                return Some("'source_lang' is missing, for example `'source_lang' de`".into());
             }
             if tgt.is_none() {
                 return Some(
-                    "--target-lang is missing, for example `--target-lang en`\n\
-                     hint: for text without a target side give --only-source"
+                    "'target_lang' is missing, for example `'target_lang' en`\n\
+                     hint: for text without a target side give 'only_source'"
                         .into(),
                 );
             }
         }
         if src.is_some() && src == tgt && !self.only_source {
             return Some(format!(
-                "--source-lang and --target-lang are both {:?}; the two sides need two suffixes\n\
-                 hint: for text without a target side give --only-source",
+                "'source_lang' and 'target_lang' are both {:?}; the two sides need two suffixes\n\
+                 hint: for text without a target side give 'only_source'",
                 src.as_deref().unwrap_or_default()
             ));
         }
-        for (flag, lang) in [("--source-lang", src), ("--target-lang", tgt)] {
+        for (flag, lang) in [("'source_lang'", src), ("'target_lang'", tgt)] {
             if let Some(lang) = lang
                 && (lang.is_empty() || lang.contains(['/', '\\']) || lang.contains(char::is_whitespace))
             {
@@ -76,13 +76,13 @@ impl PreprocessConfig {
             };
             if !sides {
                 return Some(
-                    "--trainpref is missing, and without training text the dictionaries must be \
-                     given (--srcdict, --tgtdict)"
+                    "'trainpref' is missing, and without training text the dictionaries must be \
+                     given ('srcdict', 'tgtdict')"
                         .into(),
                 );
             }
             if self.validpref.is_empty() && self.testpref.is_empty() && !self.dict_only {
-                return Some("there is nothing to do: give --trainpref, --validpref or --testpref".into());
+                return Some("there is nothing to do: give 'trainpref', 'validpref' or 'testpref'".into());
             }
         }
         None
@@ -91,32 +91,32 @@ impl PreprocessConfig {
     fn dictionary_problem(&self) -> Option<String> {
         if self.joined_dictionary && self.srcdict.is_some() && self.tgtdict.is_some() {
             return Some(
-                "--joined-dictionary takes --srcdict or --tgtdict, not both, since both sides \
+                "'joined_dictionary' takes 'srcdict' or 'tgtdict', not both, since both sides \
                  share one dictionary"
                     .into(),
             );
         }
         if self.only_source && self.tgtdict.is_some() && !self.joined_dictionary {
-            return Some("--tgtdict needs a target side, but --only-source is given".into());
+            return Some("'tgtdict' needs a target side, but 'only_source' is given".into());
         }
         if self.only_source && self.joined_dictionary && self.srcdict.is_none() && self.tgtdict.is_none() {
             return Some(
-                "--joined-dictionary counts both sides, but --only-source gives one\n\
-                 hint: give the joined dictionary with --srcdict, or leave out --joined-dictionary"
+                "'joined_dictionary' counts both sides, but 'only_source' gives one\n\
+                 hint: give the joined dictionary with 'srcdict', or leave out 'joined_dictionary'"
                     .into(),
             );
         }
         let given_src = self.srcdict.is_some() || (self.joined_dictionary && self.tgtdict.is_some());
         if given_src && (self.thresholdsrc > 0 || self.nwordssrc.is_some()) {
             return Some(
-                "--thresholdsrc and --nwordssrc shape a new dictionary and do not go with an \
+                "'thresholdsrc' and 'nwordssrc' shape a new dictionary and do not go with an \
                  existing one"
                     .into(),
             );
         }
         if self.tgtdict.is_some() && (self.thresholdtgt > 0 || self.nwordstgt.is_some()) {
             return Some(
-                "--thresholdtgt and --nwordstgt shape a new dictionary and do not go with an \
+                "'thresholdtgt' and 'nwordstgt' shape a new dictionary and do not go with an \
                  existing one"
                     .into(),
             );
@@ -127,22 +127,22 @@ impl PreprocessConfig {
     fn tokenizer_problem(&self) -> Option<String> {
         if self.tokenizer != TokenizerKind::Moses {
             for (flag, given) in [
-                ("--moses-no-dash-splits", self.moses_no_dash_splits),
-                ("--moses-no-escape", self.moses_no_escape),
-                ("--nonbreaking-prefixes", !self.nonbreaking_prefixes.is_empty()),
+                ("'moses_no_dash_splits'", self.moses_no_dash_splits),
+                ("'moses_no_escape'", self.moses_no_escape),
+                ("'nonbreaking_prefixes'", !self.nonbreaking_prefixes.is_empty()),
             ] {
                 if given {
-                    return Some(format!("{flag} needs --tokenizer moses"));
+                    return Some(format!("{flag} needs 'tokenizer' moses"));
                 }
             }
         }
         if self.tokenizer == TokenizerKind::Moses && self.source_lang.is_none() {
-            return Some("--tokenizer moses needs the language of the text (--source-lang)".into());
+            return Some("'tokenizer' moses needs the language of the text ('source_lang')".into());
         }
         let sides = self.langs().len();
         if !self.nonbreaking_prefixes.is_empty() && self.nonbreaking_prefixes.len() != sides {
             return Some(format!(
-                "--nonbreaking-prefixes takes a file for each side ({sides}), got {}",
+                "'nonbreaking_prefixes' takes a file for each side ({sides}), got {}",
                 self.nonbreaking_prefixes.len()
             ));
         }
@@ -150,28 +150,28 @@ impl PreprocessConfig {
             || !self.bpe_model.is_empty()
             || !self.bpe_codes.is_empty();
         if self.tokenizer == TokenizerKind::Character && subwords {
-            return Some("--tokenizer character goes without subwords (--bpe none)".into());
+            return Some("'tokenizer' character goes without subwords ('bpe' none)".into());
         }
         None
     }
 
     fn bpe_problem(&self) -> Option<String> {
         if !self.bpe_model.is_empty() && !self.bpe_codes.is_empty() {
-            return Some("--bpe-model and --bpe-codes exclude each other".into());
+            return Some("'bpe_model' and 'bpe_codes' exclude each other".into());
         }
         for (flag, files, kind) in [
-            ("--bpe-model", &self.bpe_model, BpeKind::Sentencepiece),
-            ("--bpe-codes", &self.bpe_codes, BpeKind::SubwordNmt),
+            ("'bpe_model'", &self.bpe_model, BpeKind::Sentencepiece),
+            ("'bpe_codes'", &self.bpe_codes, BpeKind::SubwordNmt),
         ] {
             if files.len() > 2 || (self.only_source && files.len() > 1) {
                 return Some(format!("{flag} takes one file, or one for each side"));
             }
             if !files.is_empty() && !matches!(self.bpe, BpeKind::Auto) && self.bpe != kind {
-                return Some(format!("{flag} does not go with another kind of --bpe"));
+                return Some(format!("{flag} does not go with another kind of 'bpe'"));
             }
             if !files.is_empty() && (self.bpe_size.is_some() || self.bpe_per_side) {
                 return Some(format!(
-                    "--bpe-size and --bpe-per-side are about learning, which {flag} makes \
+                    "'bpe_size' and 'bpe_per_side' are about learning, which {flag} makes \
                      unnecessary"
                 ));
             }
@@ -181,7 +181,7 @@ impl PreprocessConfig {
             && (self.bpe != BpeKind::SubwordNmt || !self.bpe_codes.is_empty())
         {
             return Some(
-                "--bpe-min-frequency is about learning subword-nmt's merges\nhint: add --bpe subword_nmt, or leave it out"
+                "'bpe_min_frequency' is about learning subword-nmt's merges\nhint: add 'bpe' subword_nmt, or leave it out"
                     .into(),
             );
         }
@@ -189,18 +189,18 @@ impl PreprocessConfig {
             && (!matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::Auto) || !self.bpe_model.is_empty())
         {
             return Some(
-                "--character-coverage is about learning a SentencePiece model\nhint: add --bpe sentencepiece, or leave it out"
+                "'character_coverage' is about learning a SentencePiece model\nhint: add 'bpe' sentencepiece, or leave it out"
                     .into(),
             );
         }
         if self.bpe == BpeKind::None && (self.bpe_size.is_some() || self.bpe_per_side) {
-            return Some("--bpe none learns nothing, so --bpe-size and --bpe-per-side do not apply".into());
+            return Some("'bpe' none learns nothing, so 'bpe_size' and 'bpe_per_side' do not apply".into());
         }
         let learns = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
             && self.bpe_model.is_empty()
             && self.bpe_codes.is_empty();
         if learns && self.trainpref.is_none() {
-            return Some("learning subwords needs --trainpref".into());
+            return Some("learning subwords needs 'trainpref'".into());
         }
         None
     }
@@ -211,21 +211,21 @@ impl PreprocessConfig {
         }
         if self.bpe != BpeKind::SubwordNmt && self.bpe_codes.is_empty() {
             return Some(
-                "--bpe-vocabulary and --bpe-vocab-threshold are about subword-nmt\n\
-                 hint: add --bpe subword_nmt or --bpe-codes"
+                "'bpe_vocabulary' and 'bpe_vocab_threshold' are about subword-nmt\n\
+                 hint: add 'bpe' subword_nmt or 'bpe_codes'"
                     .into(),
             );
         }
         if self.bpe_vocabulary.len() > 2 || (self.only_source && self.bpe_vocabulary.len() > 1) {
-            return Some("--bpe-vocabulary takes one file, or one for each side".into());
+            return Some("'bpe_vocabulary' takes one file, or one for each side".into());
         }
         if !self.bpe_vocabulary.is_empty() && self.bpe_codes.is_empty() {
-            return Some("--bpe-vocabulary goes with --bpe-codes: codes learnt here have none yet".into());
+            return Some("'bpe_vocabulary' goes with 'bpe_codes': codes learnt here have none yet".into());
         }
         if self.bpe_vocabulary.is_empty() && self.trainpref.is_none() {
             return Some(
-                "--bpe-vocab-threshold counts the pieces of --trainpref, which is missing\n\
-                 hint: give the vocabularies with --bpe-vocabulary"
+                "'bpe_vocab_threshold' counts the pieces of 'trainpref', which is missing\n\
+                 hint: give the vocabularies with 'bpe_vocabulary'"
                     .into(),
             );
         }
@@ -234,19 +234,19 @@ impl PreprocessConfig {
 
     fn alignment_problem(&self) -> Option<String> {
         let flag = match (&self.align_suffix, &self.alignfile) {
-            (Some(_), _) => "--align-suffix",
-            (None, Some(_)) => "--alignfile",
+            (Some(_), _) => "'align_suffix'",
+            (None, Some(_)) => "'alignfile'",
             (None, None) => return None,
         };
         if self.only_source {
-            return Some(format!("{flag} needs two sides, but --only-source is given"));
+            return Some(format!("{flag} needs two sides, but 'only_source' is given"));
         }
         if self.alignfile.is_some() && self.trainpref.is_none() {
-            return Some("--alignfile aligns the text of --trainpref, which is missing".into());
+            return Some("'alignfile' aligns the text of 'trainpref', which is missing".into());
         }
         if self.align_suffix.is_some() && self.dataset_impl == DatasetImpl::Raw {
             return Some(
-                "--align-suffix goes with --dataset-impl mmap; alignments have no text format".into(),
+                "'align_suffix' goes with 'dataset_impl' mmap; alignments have no text format".into(),
             );
         }
         let applies = !matches!(self.bpe, BpeKind::Auto | BpeKind::None);
@@ -260,7 +260,7 @@ impl PreprocessConfig {
         match self.dataset_impl {
             DatasetImpl::Mmap | DatasetImpl::Raw => None,
             other => Some(format!(
-                "--dataset-impl {other} is not written, only read\nhint: leave it out; fairseq reads `mmap` as well"
+                "'dataset_impl' {other} is not written, only read\nhint: leave it out; fairseq reads `mmap` as well"
             )),
         }
     }
@@ -268,7 +268,7 @@ impl PreprocessConfig {
     fn range_problem(&self) -> Option<String> {
         if self.padding_factor > MAX_PADDING_FACTOR {
             return Some(format!(
-                "--padding-factor must be at most {MAX_PADDING_FACTOR} (0 and 1 add nothing), got {}",
+                "'padding_factor' must be at most {MAX_PADDING_FACTOR} (0 and 1 add nothing), got {}",
                 self.padding_factor
             ));
         }
@@ -276,22 +276,22 @@ impl PreprocessConfig {
             && !(1..=MAX_WORKERS).contains(&workers)
         {
             return Some(format!(
-                "--workers must be at least 1 and at most {MAX_WORKERS}, got {workers}"
+                "'workers' must be at least 1 and at most {MAX_WORKERS}, got {workers}"
             ));
         }
         if self.bpe_size == Some(0) {
-            return Some("--bpe-size must be at least 1".into());
+            return Some("'bpe_size' must be at least 1".into());
         }
         if self.max_line_tokens == 0 {
-            return Some("--max-line-tokens must be at least 1".into());
+            return Some("'max_line_tokens' must be at least 1".into());
         }
         if !(self.character_coverage > 0.0 && self.character_coverage <= 1.0) {
             return Some(format!(
-                "--character-coverage must be above 0 and at most 1, got {}",
+                "'character_coverage' must be above 0 and at most 1, got {}",
                 self.character_coverage
             ));
         }
-        for (flag, nwords) in [("--nwordssrc", self.nwordssrc), ("--nwordstgt", self.nwordstgt)] {
+        for (flag, nwords) in [("'nwordssrc'", self.nwordssrc), ("'nwordstgt'", self.nwordstgt)] {
             if nwords.is_some_and(|nwords| nwords <= 4) {
                 return Some(format!(
                     "{flag} counts the 4 special symbols, so it must be above 4"
@@ -333,15 +333,15 @@ mod tests {
     #[test]
     fn contradictions_are_named_before_any_work() {
         let some = || Some(PathBuf::from("x"));
-        assert!(problem(|c| c.target_lang = None).contains("--target-lang is missing"));
+        assert!(problem(|c| c.target_lang = None).contains("'target_lang' is missing"));
         assert!(problem(|c| c.target_lang = Some("de".into())).contains("both \"de\""));
-        assert!(problem(|c| c.source_lang = Some("a/b".into())).contains("--source-lang \"a/b\""));
-        assert!(problem(|c| c.trainpref = None).contains("--trainpref is missing"));
+        assert!(problem(|c| c.source_lang = Some("a/b".into())).contains("'source_lang' \"a/b\""));
+        assert!(problem(|c| c.trainpref = None).contains("'trainpref' is missing"));
         assert!(problem(|c| c.padding_factor = 1_000_000_000).contains("at most 4096"));
-        assert!(problem(|c| c.workers = Some(0)).contains("--workers"));
+        assert!(problem(|c| c.workers = Some(0)).contains("'workers'"));
         assert!(problem(|c| c.workers = Some(1_000_000_000)).contains("at most 1024"));
-        assert!(problem(|c| c.nwordssrc = Some(4)).contains("--nwordssrc"));
-        assert!(problem(|c| c.character_coverage = f64::NAN).contains("--character-coverage"));
+        assert!(problem(|c| c.nwordssrc = Some(4)).contains("'nwordssrc'"));
+        assert!(problem(|c| c.character_coverage = f64::NAN).contains("'character_coverage'"));
         assert!(
             problem(|c| {
                 c.joined_dictionary = true;
@@ -354,15 +354,15 @@ mod tests {
                 c.bpe = BpeKind::SubwordNmt;
                 c.bpe_model = vec!["m".into()];
             })
-            .contains("--bpe-model")
+            .contains("'bpe_model'")
         );
-        assert!(problem(|c| c.bpe_min_frequency = 5).contains("add --bpe subword_nmt"));
+        assert!(problem(|c| c.bpe_min_frequency = 5).contains("add 'bpe' subword_nmt"));
         assert!(
             problem(|c| {
                 c.bpe = BpeKind::SubwordNmt;
                 c.character_coverage = 0.9;
             })
-            .contains("add --bpe sentencepiece")
+            .contains("add 'bpe' sentencepiece")
         );
         assert!(
             problem(|c| {
@@ -381,7 +381,7 @@ mod tests {
                 c.bpe = BpeKind::SubwordNmt;
                 c.bpe_vocabulary = vec!["v".into()];
             })
-            .contains("goes with --bpe-codes")
+            .contains("goes with 'bpe_codes'")
         );
         assert!(problem(|c| c.dataset_impl = DatasetImpl::Lazy).contains("lazy is not written"));
         let aligned = |change: fn(&mut PreprocessConfig)| {
@@ -398,9 +398,9 @@ mod tests {
 
     #[test]
     fn flags_of_moses_need_moses() {
-        assert!(problem(|c| c.moses_no_escape = true).contains("--moses-no-escape needs --tokenizer moses"));
-        assert!(problem(|c| c.moses_no_dash_splits = true).contains("--moses-no-dash-splits needs"));
-        assert!(problem(|c| c.nonbreaking_prefixes = vec!["x".into()]).contains("needs --tokenizer moses"));
+        assert!(problem(|c| c.moses_no_escape = true).contains("'moses_no_escape' needs 'tokenizer' moses"));
+        assert!(problem(|c| c.moses_no_dash_splits = true).contains("'moses_no_dash_splits' needs"));
+        assert!(problem(|c| c.nonbreaking_prefixes = vec!["x".into()]).contains("needs 'tokenizer' moses"));
         let moses = |c: &mut PreprocessConfig| c.tokenizer = TokenizerKind::Moses;
         assert!(
             problem(|c| {
@@ -443,7 +443,7 @@ mod tests {
         config.srcdict = None;
         let problem = config.validate().unwrap_err().to_string();
         assert!(
-            problem.contains("hint: give the joined dictionary with --srcdict"),
+            problem.contains("hint: give the joined dictionary with 'srcdict'"),
             "{problem}"
         );
         config.joined_dictionary = false;

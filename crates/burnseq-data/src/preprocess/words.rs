@@ -63,7 +63,7 @@ impl Words {
             .map(|language| {
                 format!(
                     "there is no list of abbreviations for `{language}`; the English one is used, as in Moses \
-                     (--nonbreaking-prefixes takes others)"
+                     ('nonbreaking_prefixes' takes others)"
                 )
             })
             .collect()

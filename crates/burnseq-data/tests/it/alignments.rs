@@ -110,7 +110,7 @@ fn alignments_of_text_that_is_segmented_here_are_refused() {
     };
     let error = corpus.error(&config);
     assert!(
-        error.is_usage() && error.to_string().contains("--bpe none"),
+        error.is_usage() && error.to_string().contains("'bpe' none"),
         "{error}"
     );
 }

@@ -122,7 +122,7 @@ fn a_destination_with_a_dataset_is_refused_unless_it_may_be_overwritten() {
         error.contains("already holds a dataset (dict.de.txt, "),
         "{error}"
     );
-    assert!(error.contains("--overwrite"), "{error}");
+    assert!(error.contains("'overwrite'"), "{error}");
 
     corpus.write("train.de", "neu\n");
     corpus.write("train.en", "new\n");

@@ -87,7 +87,7 @@ fn the_first_of_the_training_sets_can_be_taken_more_than_once() {
     let (all, upsampled) = (sources(&all), sources(&upsampled));
     assert_eq!(upsampled, [&all[..2], &all[..]].concat());
     let message = error(data.load_train("train", 0, options()));
-    assert!(message.contains("--upsample-primary"), "{message}");
+    assert!(message.contains("'upsample_primary'"), "{message}");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn another_format_than_the_one_asked_for_is_refused() {
     for name in ["cached", "lazy"] {
         let message = error(load(name));
         assert!(
-            message.contains("valid.de-en.de: has the format `mmap`, but --dataset-impl says"),
+            message.contains("valid.de-en.de: has the format `mmap`, but 'dataset_impl' says"),
             "{message}"
         );
     }

@@ -93,7 +93,7 @@ fn a_kind_that_is_asked_for_learns_nothing_of_pieces() {
                     &report,
                     &[
                         "carries subword marks",
-                        &format!("--bpe {name} has nothing to learn")
+                        &format!("'bpe' {name} has nothing to learn")
                     ]
                 ),
                 "{:?}",
@@ -228,10 +228,10 @@ fn a_dictionary_of_words_is_one_where_it_is_asked_for() {
         )
     };
     let changes: [(&str, Change); 4] = [
-        ("--thresholdsrc", |config| config.thresholdsrc = 2),
-        ("--thresholdtgt", |config| config.thresholdtgt = 2),
-        ("--nwordssrc", |config| config.nwordssrc = Some(100)),
-        ("--nwordstgt", |config| config.nwordstgt = Some(100)),
+        ("'thresholdsrc'", |config| config.thresholdsrc = 2),
+        ("'thresholdtgt'", |config| config.thresholdtgt = 2),
+        ("'nwordssrc'", |config| config.nwordssrc = Some(100)),
+        ("'nwordstgt'", |config| config.nwordstgt = Some(100)),
     ];
     for (flag, change) in changes {
         let (report, as_is) = run(flag, change);
@@ -239,7 +239,7 @@ fn a_dictionary_of_words_is_one_where_it_is_asked_for() {
         assert!(
             noted(
                 &report,
-                &[flag, "shapes a dictionary of words", "--bpe sentencepiece"]
+                &[flag, "shapes a dictionary of words", "'bpe' sentencepiece"]
             ),
             "{:?}",
             report.notes
@@ -254,7 +254,7 @@ fn a_dictionary_of_words_is_one_where_it_is_asked_for() {
     // Without such flags subwords are learnt, and that is said.
     let (report, as_is) = run("plain", |_| {});
     assert!(
-        !as_is && noted(&report, &["tokenised already", "--bpe none"]),
+        !as_is && noted(&report, &["tokenised already", "'bpe' none"]),
         "{:?}",
         report.notes
     );
@@ -268,7 +268,7 @@ fn a_dictionary_of_words_is_one_where_it_is_asked_for() {
     }
     let (report, as_is) = run("raw", |config| config.thresholdsrc = 2);
     assert!(
-        !as_is && noted(&report, &["--thresholdsrc counts subwords", "--bpe none"]),
+        !as_is && noted(&report, &["'thresholdsrc' counts subwords", "'bpe' none"]),
         "{:?}",
         report.notes
     );

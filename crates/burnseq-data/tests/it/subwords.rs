@@ -559,7 +559,7 @@ fn sets_added_later_follow_the_words_of_the_first() {
     assert!(
         error
             .to_string()
-            .contains("text.de.json tells another --tokenizer"),
+            .contains("text.de.json tells another 'tokenizer'"),
         "{error}"
     );
 }
@@ -585,7 +585,7 @@ fn segmented_text_is_not_tokenised_again() {
     let error = preprocess(&config, &()).unwrap_err();
     assert!(error.is_usage());
     assert!(
-        error.to_string().contains("which --tokenizer would split"),
+        error.to_string().contains("which 'tokenizer' would split"),
         "{error}"
     );
 }

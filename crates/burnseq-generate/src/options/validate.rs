@@ -21,25 +21,25 @@ impl GenerateOptions {
         };
         if !(1..=MAX_BEAM).contains(&self.beam) {
             let rule = format!("must be at least 1 and at most {MAX_BEAM}");
-            return wrong("--beam", self.beam.to_string(), &rule);
+            return wrong("'beam'", self.beam.to_string(), &rule);
         }
         if self.nbest == 0 || self.nbest > self.beam {
-            let rule = format!("must be between 1 and --beam ({})", self.beam);
-            return wrong("--nbest", self.nbest.to_string(), &rule);
+            let rule = format!("must be between 1 and 'beam' ({})", self.beam);
+            return wrong("'nbest'", self.nbest.to_string(), &rule);
         }
         for (option, value) in [
-            ("--lenpen", self.lenpen),
-            ("--unkpen", self.unkpen),
-            ("--lm-weight", self.lm_weight),
+            ("'lenpen'", self.lenpen),
+            ("'unkpen'", self.unkpen),
+            ("'lm_weight'", self.lm_weight),
         ] {
             if !value.is_finite() {
                 return wrong(option, value.to_string(), "must be a finite number");
             }
         }
         for (option, value) in [
-            ("--max-len-a", self.max_len_a),
-            ("--diverse-beam-strength", self.diverse_beam_strength),
-            ("--diversity-rate", self.diversity_rate.unwrap_or(0.0)),
+            ("'max_len_a'", self.max_len_a),
+            ("'diverse_beam_strength'", self.diverse_beam_strength),
+            ("'diversity_rate'", self.diversity_rate.unwrap_or(0.0)),
         ] {
             if !value.is_finite() || value < 0.0 {
                 return wrong(option, value.to_string(), "must be 0 or a finite number above it");
@@ -47,12 +47,12 @@ impl GenerateOptions {
         }
         if !self.temperature.is_finite() || self.temperature <= 0.0 {
             let rule = "must be a finite number above 0";
-            return wrong("--temperature", self.temperature.to_string(), rule);
+            return wrong("'temperature'", self.temperature.to_string(), rule);
         }
         if self.retain_dropout_modules.is_some() && !self.retain_dropout {
             return Err(GenerateError::Alone {
-                option: "--retain-dropout-modules",
-                other: "--retain-dropout",
+                option: "'retain_dropout_modules'",
+                other: "'retain_dropout'",
             });
         }
         self.validate_lengths()?;
@@ -64,13 +64,13 @@ impl GenerateOptions {
         let default = Self::default();
         if self.match_source_len {
             let limits = [
-                ("--min-len", self.min_len != default.min_len),
-                ("--max-len-a", self.max_len_a != default.max_len_a),
-                ("--max-len-b", self.max_len_b != default.max_len_b),
+                ("'min_len'", self.min_len != default.min_len),
+                ("'max_len_a'", self.max_len_a != default.max_len_a),
+                ("'max_len_b'", self.max_len_b != default.max_len_b),
             ];
             if let Some(&(other, _)) = limits.iter().find(|(_, given)| *given) {
                 return Err(GenerateError::Together {
-                    option: "--match-source-len",
+                    option: "'match_source_len'",
                     other,
                     reason: "it alone says how long hypotheses are",
                 });
@@ -78,10 +78,10 @@ impl GenerateOptions {
         }
         if !self.match_source_len && self.max_len_a == 0.0 && self.min_len > self.max_len_b {
             return Err(GenerateError::Option {
-                option: "--min-len",
+                option: "'min_len'",
                 value: self.min_len.to_string(),
                 rule: format!(
-                    "must not be above --max-len-b ({}) when --max-len-a is 0",
+                    "must not be above 'max_len_b' ({}) when 'max_len_a' is 0",
                     self.max_len_b
                 ),
             });
@@ -92,10 +92,10 @@ impl GenerateOptions {
     /// Checks what belongs to the kind of search.
     fn validate_search(&self) -> Result<(), GenerateError> {
         let kinds: Vec<&'static str> = [
-            ("--sampling", self.sampling),
-            ("--diverse-beam-groups", self.diverse_beam_groups.is_some()),
-            ("--diversity-rate", self.diversity_rate.is_some()),
-            ("--constraints", self.constraints.is_some()),
+            ("'sampling'", self.sampling),
+            ("'diverse_beam_groups'", self.diverse_beam_groups.is_some()),
+            ("'diversity_rate'", self.diversity_rate.is_some()),
+            ("'constraints'", self.constraints.is_some()),
         ]
         .into_iter()
         .filter_map(|(option, given)| given.then_some(option))
@@ -109,34 +109,34 @@ impl GenerateOptions {
         }
         let needs = |option, other| Err(GenerateError::Alone { option, other });
         if self.sampling_topk.is_some() && !self.sampling {
-            return needs("--sampling-topk", "--sampling");
+            return needs("'sampling_topk'", "'sampling'");
         }
         if self.sampling_topp.is_some() && !self.sampling {
-            return needs("--sampling-topp", "--sampling");
+            return needs("'sampling_topp'", "'sampling'");
         }
         if self.diverse_beam_strength != Self::default().diverse_beam_strength
             && self.diverse_beam_groups.is_none()
         {
-            return needs("--diverse-beam-strength", "--diverse-beam-groups");
+            return needs("'diverse_beam_strength'", "'diverse_beam_groups'");
         }
         if self.sampling_topk.is_some() && self.sampling_topp.is_some() {
             // fairseq would take the latter and ignore the former.
             return Err(GenerateError::Together {
-                option: "--sampling-topk",
-                other: "--sampling-topp",
+                option: "'sampling_topk'",
+                other: "'sampling_topp'",
                 reason: "each says which tokens are drawn from",
             });
         }
         if self.sampling_topk == Some(0) {
             return Err(GenerateError::Option {
-                option: "--sampling-topk",
+                option: "'sampling_topk'",
                 value: "0".to_owned(),
                 rule: "must be at least 1".to_owned(),
             });
         }
         if let Some(topp) = self.sampling_topp.filter(|topp| !(0.0..=1.0).contains(topp)) {
             return Err(GenerateError::Option {
-                option: "--sampling-topp",
+                option: "'sampling_topp'",
                 value: topp.to_string(),
                 rule: "must be above 0 and at most 1".to_owned(),
             });
@@ -146,9 +146,9 @@ impl GenerateOptions {
             .filter(|groups| !self.beam.is_multiple_of(*groups))
         {
             return Err(GenerateError::Option {
-                option: "--diverse-beam-groups",
+                option: "'diverse_beam_groups'",
                 value: groups.to_string(),
-                rule: format!("must divide --beam ({})", self.beam),
+                rule: format!("must divide 'beam' ({})", self.beam),
             });
         }
         Ok(())
@@ -168,38 +168,38 @@ mod tests {
     fn every_range_is_checked() {
         let d = GenerateOptions::default;
         assert!(d().validate().is_ok());
-        assert!(refused(GenerateOptions { beam: 0, ..d() }).starts_with("--beam = 0"));
+        assert!(refused(GenerateOptions { beam: 0, ..d() }).starts_with("'beam' = 0"));
         let beam = 1_000_000_000;
         assert!(refused(GenerateOptions { beam, ..d() }).ends_with("at most 1000"));
-        assert!(refused(GenerateOptions { nbest: 6, ..d() }).contains("--beam (5)"));
-        assert!(refused(GenerateOptions { nbest: 0, ..d() }).starts_with("--nbest = 0"));
+        assert!(refused(GenerateOptions { nbest: 6, ..d() }).contains("'beam' (5)"));
+        assert!(refused(GenerateOptions { nbest: 0, ..d() }).starts_with("'nbest' = 0"));
         assert!(
             refused(GenerateOptions {
                 lenpen: f64::NAN,
                 ..d()
             })
-            .starts_with("--lenpen")
+            .starts_with("'lenpen'")
         );
         assert!(
             refused(GenerateOptions {
                 unkpen: f64::INFINITY,
                 ..d()
             })
-            .starts_with("--unkpen")
+            .starts_with("'unkpen'")
         );
         assert!(
             refused(GenerateOptions {
                 max_len_a: -1.0,
                 ..d()
             })
-            .starts_with("--max-len-a")
+            .starts_with("'max_len_a'")
         );
         assert!(
             refused(GenerateOptions {
                 temperature: 0.0,
                 ..d()
             })
-            .starts_with("--temperature")
+            .starts_with("'temperature'")
         );
         assert!(
             refused(GenerateOptions {
@@ -207,7 +207,7 @@ mod tests {
                 max_len_b: 8,
                 ..d()
             })
-            .starts_with("--min-len = 9")
+            .starts_with("'min_len' = 9")
         );
         assert!(
             GenerateOptions {
@@ -233,7 +233,7 @@ mod tests {
                 diversity_rate: Some(0.5),
                 ..sampling()
             })
-            .starts_with("--sampling and --diversity-rate exclude each other")
+            .starts_with("'sampling' and 'diversity_rate' exclude each other")
         );
         assert!(
             refused(GenerateOptions {
@@ -241,7 +241,7 @@ mod tests {
                 constraints: Some(ConstraintOrder::Ordered),
                 ..d()
             })
-            .starts_with("--diverse-beam-groups and --constraints")
+            .starts_with("'diverse_beam_groups' and 'constraints'")
         );
         assert!(
             refused(GenerateOptions {
@@ -249,7 +249,7 @@ mod tests {
                 sampling_topp: Some(0.5),
                 ..sampling()
             })
-            .starts_with("--sampling-topk and --sampling-topp")
+            .starts_with("'sampling_topk' and 'sampling_topp'")
         );
         assert!(
             refused(GenerateOptions {
@@ -257,7 +257,7 @@ mod tests {
                 min_len: 2,
                 ..d()
             })
-            .starts_with("--match-source-len and --min-len")
+            .starts_with("'match_source_len' and 'min_len'")
         );
         assert!(
             GenerateOptions {
@@ -277,28 +277,28 @@ mod tests {
                 sampling_topk: Some(3),
                 ..d()
             }),
-            "--sampling-topk goes with --sampling only"
+            "'sampling_topk' goes with 'sampling' only"
         );
         assert!(
             refused(GenerateOptions {
                 sampling_topp: Some(0.3),
                 ..d()
             })
-            .starts_with("--sampling-topp goes with")
+            .starts_with("'sampling_topp' goes with")
         );
         assert!(
             refused(GenerateOptions {
                 diverse_beam_strength: 0.3,
                 ..d()
             })
-            .starts_with("--diverse-beam-strength goes with")
+            .starts_with("'diverse_beam_strength' goes with")
         );
         assert!(
             refused(GenerateOptions {
                 diverse_beam_groups: Some(3),
                 ..d()
             })
-            .contains("must divide --beam (5)")
+            .contains("must divide 'beam' (5)")
         );
         for topp in [1.5, f64::NAN] {
             let options = GenerateOptions {
@@ -306,7 +306,7 @@ mod tests {
                 sampling_topp: Some(topp),
                 ..d()
             };
-            assert!(refused(options).starts_with("--sampling-topp = "));
+            assert!(refused(options).starts_with("'sampling_topp' = "));
         }
         for (strength, rate) in [(-1.0, None), (f64::NAN, None), (0.5, Some(f64::INFINITY))] {
             let options = GenerateOptions {
@@ -321,7 +321,7 @@ mod tests {
                 lm_weight: f64::NAN,
                 ..d()
             })
-            .starts_with("--lm-weight")
+            .starts_with("'lm_weight'")
         );
     }
 }

@@ -132,5 +132,5 @@ fn a_weight_without_a_language_model_is_refused() {
         .unwrap()
         .generate(&[model(23)], &[], &Device::flex())
         .unwrap_err();
-    assert_eq!(error.to_string(), "--lm-weight goes with a language model only");
+    assert_eq!(error.to_string(), "'lm_weight' goes with a language model only");
 }

@@ -160,12 +160,12 @@ impl FairseqCheckpoint {
             };
             let info = found.ok_or_else(|| {
                 self.wrong(format!(
-                    "has no {entry}: it is not of Adam\nhint: convert without --with-optimizer"
+                    "has no {entry}: it is not of Adam\nhint: convert without 'with_optimizer'"
                 ))
             })?;
             if state.get(&format!("{which}_scale")).is_some() {
                 return Err(self.wrong(format!(
-                    "has a scaled {entry} (--fp16-adam-stats), which cannot be continued"
+                    "has a scaled {entry} ('fp16_adam_stats'), which cannot be continued"
                 )));
             }
             self.file.read(&entry, &info)

@@ -59,7 +59,7 @@ impl FairseqCheckpoint {
             let shown = keys.iter().take(8).copied().collect::<Vec<_>>().join(", ");
             return Err(wrong(format!(
                 "is not a checkpoint of fairseq: it has no `model`, only {shown}\n\
-                 hint: bare weights are converted from a .safetensors file, with --arch"
+                 hint: bare weights are converted from a .safetensors file, with 'arch'"
             )));
         }
         if keys.contains(&"fsdp_metadata") {

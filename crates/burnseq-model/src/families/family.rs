@@ -101,7 +101,7 @@ pub enum Feature {
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::RecomputedActivations => "recomputed activations (`checkpoint_activations`)",
+            Self::RecomputedActivations => "recomputed activations ('checkpoint_activations')",
         })
     }
 }

@@ -36,12 +36,14 @@ macro_rules! families {
         /// The complete configuration of a model, as a checkpoint stores it.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", rename_all = "snake_case")]
+        #[allow(clippy::large_enum_variant, reason = "a program holds few of them")]
         pub enum ModelConfig {
             $( $(#[$doc])* $family($module::$config), )+
         }
 
         /// A model of any family.
         #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a program holds few of them")]
         pub enum Model {
             $( $(#[$doc])* $family($module::$model), )+
         }

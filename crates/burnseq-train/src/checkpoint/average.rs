@@ -96,7 +96,7 @@ pub fn select(save_dir: &Path, selection: Selection) -> Result<Vec<PathBuf>> {
                 Kind::Epoch(epoch) => Some(*epoch as u64),
                 _ => None,
             };
-            let source = "`train` writes them unless --no-epoch-checkpoints is given";
+            let source = "`train` writes them unless 'no_epoch_checkpoints' is given";
             (count, "checkpointN", source, latest(kinds, number, upper_bound))
         }
         Selection::Updates { count, upper_bound } => {
@@ -104,7 +104,7 @@ pub fn select(save_dir: &Path, selection: Selection) -> Result<Vec<PathBuf>> {
                 Kind::Updates(updates) => Some(*updates),
                 _ => None,
             };
-            let source = "`train` writes them with --save-interval-updates";
+            let source = "`train` writes them with 'save_interval_updates'";
             (
                 count,
                 "checkpoint_E_U",
@@ -201,7 +201,7 @@ pub fn average(inputs: &[PathBuf], output: &Path, overwrite: bool) -> Result<()>
     };
     if fs::symlink_metadata(output).is_ok() && !(overwrite && output.join(super::META_FILE).is_file()) {
         let hint = if output.join(super::META_FILE).is_file() {
-            "choose another name, or replace it with --overwrite"
+            "choose another name, or replace it with 'overwrite'"
         } else {
             "choose another name, or move it away"
         };

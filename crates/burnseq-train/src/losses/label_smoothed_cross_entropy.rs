@@ -29,7 +29,7 @@ impl LabelSmoothedCrossEntropyConfig {
             return Ok(());
         }
         Err(Error::Config(format!(
-            "--label-smoothing must be at least 0 and below 1, got {}",
+            "'label_smoothing' must be at least 0 and below 1, got {}",
             self.label_smoothing
         )))
     }
@@ -204,7 +204,7 @@ mod tests {
             }
             .validate()
             .unwrap_err();
-            assert!(error.to_string().contains("--label-smoothing"), "{error}");
+            assert!(error.to_string().contains("'label_smoothing'"), "{error}");
         }
     }
 }

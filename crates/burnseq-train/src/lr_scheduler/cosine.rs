@@ -43,18 +43,18 @@ impl CosineConfig {
     pub(super) fn validate(&self) -> Result<()> {
         let mut problems = ConfigProblems::default();
         for (option, value) in [
-            ("--warmup-init-lr", self.warmup_init_lr.unwrap_or(0.0)),
-            ("--min-lr", self.min_lr),
-            ("--lr-shrink", self.lr_shrink),
+            ("'warmup_init_lr'", self.warmup_init_lr.unwrap_or(0.0)),
+            ("'min_lr'", self.min_lr),
+            ("'lr_shrink'", self.lr_shrink),
         ] {
             problems.take(at_least_zero(option, value));
         }
         if self.lr_period_updates == Some(0) {
-            problems.say("--lr-period-updates must be at least 1, got 0");
+            problems.say("'lr_period_updates' must be at least 1, got 0");
         }
         if !(self.t_mult >= 1.0 && self.t_mult.is_finite()) {
             problems.say(format!(
-                "--t-mult must be a number of at least 1, got {}",
+                "'t_mult' must be a number of at least 1, got {}",
                 self.t_mult
             ));
         }
@@ -65,7 +65,7 @@ impl CosineConfig {
         let max_lr = single_rate("cosine", lr)?;
         if max_lr <= self.min_lr {
             return refuse(format!(
-                "--lr must be above --min-lr, got {max_lr} and {}",
+                "'lr' must be above 'min_lr', got {max_lr} and {}",
                 self.min_lr
             ));
         }
@@ -74,14 +74,14 @@ impl CosineConfig {
             (None, Some(max_update)) if max_update > self.warmup_updates => max_update - self.warmup_updates,
             (None, Some(max_update)) => {
                 return refuse(format!(
-                    "--max-update must be above --warmup-updates, got {max_update} and {}",
+                    "'max_update' must be above 'warmup_updates', got {max_update} and {}",
                     self.warmup_updates
                 ));
             }
             (None, None) => {
                 return refuse(
-                    "--lr-scheduler cosine needs the length of its period\n\
-                     hint: give --lr-period-updates or --max-update"
+                    "'lr_scheduler' cosine needs the length of its period\n\
+                     hint: give 'lr_period_updates' or 'max_update'"
                         .to_owned(),
                 );
             }
@@ -169,19 +169,19 @@ mod tests {
                 .init(&[1.0], None)
                 .unwrap_err()
                 .to_string()
-                .contains("--lr-period-updates")
+                .contains("'lr_period_updates'")
         );
         assert!(
             config
                 .init(&[0.0], Some(9))
                 .unwrap_err()
                 .to_string()
-                .contains("--min-lr")
+                .contains("'min_lr'")
         );
         let wrong = CosineConfig {
             t_mult: 0.5,
             ..config
         };
-        assert!(wrong.validate().unwrap_err().to_string().contains("--t-mult"));
+        assert!(wrong.validate().unwrap_err().to_string().contains("'t_mult'"));
     }
 }

@@ -32,9 +32,9 @@ impl FixedConfig {
     pub(super) fn validate(&self) -> Result<()> {
         let mut problems = ConfigProblems::default();
         if self.force_anneal == Some(0) {
-            problems.say("--force-anneal counts epochs from 1, got 0");
+            problems.say("'force_anneal' counts epochs from 1, got 0");
         }
-        problems.take(at_least_zero("--lr-shrink", self.lr_shrink));
+        problems.take(at_least_zero("'lr_shrink'", self.lr_shrink));
         problems.into_result()
     }
 

@@ -31,12 +31,12 @@ impl InverseSqrtConfig {
         let mut problems = ConfigProblems::default();
         if self.warmup_updates == 0 {
             problems.say(
-                "--lr-scheduler inverse_sqrt decays from the end of the warm-up; \
-                 --warmup-updates must be at least 1, got 0",
+                "'lr_scheduler' inverse_sqrt decays from the end of the warm-up; \
+                 'warmup_updates' must be at least 1, got 0",
             );
         }
         problems.take(at_least_zero(
-            "--warmup-init-lr",
+            "'warmup_init_lr'",
             self.warmup_init_lr.unwrap_or(0.0),
         ));
         problems.into_result()
@@ -102,7 +102,7 @@ mod tests {
                 .validate()
                 .unwrap_err()
                 .to_string()
-                .contains("--warmup-updates")
+                .contains("'warmup_updates'")
         );
     }
 }

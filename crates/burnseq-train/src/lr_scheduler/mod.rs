@@ -105,13 +105,13 @@ schedules! {
 impl LrSchedulerConfig {
     /// Updates of the warm-up, and the option that sets them; shares of the run cannot be longer than it.
     pub fn warmup(&self) -> (u64, &'static str) {
-        const UPDATES: &str = "--warmup-updates";
+        const UPDATES: &str = "'warmup_updates'";
         match self {
             Self::InverseSqrt(config) => (config.warmup_updates, UPDATES),
             Self::Fixed(config) => (config.warmup_updates, UPDATES),
             Self::PolynomialDecay(config) => (config.warmup_updates, UPDATES),
             Self::Cosine(config) => (config.warmup_updates, UPDATES),
-            Self::TriStage(config) if config.phase_ratio.is_none() => (config.warmup_steps, "--warmup-steps"),
+            Self::TriStage(config) if config.phase_ratio.is_none() => (config.warmup_steps, "'warmup_steps'"),
             Self::TriStage(_) => (0, UPDATES),
         }
     }
@@ -126,10 +126,10 @@ impl Default for LrSchedulerConfig {
 
 fn validate_rates(lr: &[f64]) -> Result<()> {
     if lr.is_empty() {
-        return refuse("--lr lists no learning rate".to_owned());
+        return refuse("'lr' lists no learning rate".to_owned());
     }
     match lr.iter().find(|rate| !(**rate >= 0.0 && rate.is_finite())) {
-        Some(rate) => refuse(format!("--lr must be a number of at least 0, got {rate}")),
+        Some(rate) => refuse(format!("'lr' must be a number of at least 0, got {rate}")),
         None => Ok(()),
     }
 }
@@ -139,8 +139,8 @@ fn single_rate(schedule: &str, lr: &[f64]) -> Result<f64> {
     match lr {
         [rate] => Ok(*rate),
         _ => refuse(format!(
-            "--lr-scheduler {schedule} takes one learning rate, --lr lists {}\n\
-             hint: --lr-scheduler fixed takes one per epoch",
+            "'lr_scheduler' {schedule} takes one learning rate, 'lr' lists {}\n\
+             hint: 'lr_scheduler' fixed takes one per epoch",
             lr.len()
         )),
     }

@@ -34,22 +34,22 @@ impl Default for PolynomialDecayConfig {
 impl PolynomialDecayConfig {
     pub(super) fn validate(&self) -> Result<()> {
         let mut problems = ConfigProblems::default();
-        problems.take(at_least_zero("--power", self.power));
-        problems.take(at_least_zero("--end-learning-rate", self.end_learning_rate));
+        problems.take(at_least_zero("'power'", self.power));
+        problems.take(at_least_zero("'end_learning_rate'", self.end_learning_rate));
         problems.into_result()
     }
 
     pub(super) fn init(&self, lr: &[f64], max_update: Option<u64>) -> Result<PolynomialDecay> {
         let Some(total) = self.total_num_update.or(max_update) else {
             return refuse(
-                "--lr-scheduler polynomial_decay needs its last update\n\
-                 hint: give --total-num-update or --max-update"
+                "'lr_scheduler' polynomial_decay needs its last update\n\
+                 hint: give 'total_num_update' or 'max_update'"
                     .to_owned(),
             );
         };
         if total <= self.warmup_updates {
             return refuse(format!(
-                "--total-num-update (or --max-update) must be above --warmup-updates, got {total} and {}",
+                "'total_num_update' (or 'max_update') must be above 'warmup_updates', got {total} and {}",
                 self.warmup_updates
             ));
         }
@@ -121,7 +121,7 @@ mod tests {
                 .init(&[1.0], None)
                 .unwrap_err()
                 .to_string()
-                .contains("--total-num-update")
+                .contains("'total_num_update'")
         );
         assert!(
             config

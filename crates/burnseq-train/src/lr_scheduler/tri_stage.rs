@@ -40,10 +40,10 @@ impl Default for TriStageConfig {
 impl TriStageConfig {
     pub(super) fn validate(&self) -> Result<()> {
         let mut problems = ConfigProblems::default();
-        problems.take(at_least_zero("--init-lr-scale", self.init_lr_scale));
+        problems.take(at_least_zero("'init_lr_scale'", self.init_lr_scale));
         if !(self.final_lr_scale > 0.0 && self.final_lr_scale.is_finite()) {
             problems.say(format!(
-                "--final-lr-scale must be above 0, got {}",
+                "'final_lr_scale' must be above 0, got {}",
                 self.final_lr_scale
             ));
         }
@@ -52,7 +52,7 @@ impl TriStageConfig {
             let in_range = ratios.iter().all(|ratio| *ratio >= 0.0); // false for NaN, too
             if !in_range || (ratios.iter().sum::<f64>() - 1.0).abs() > 1e-6 {
                 problems.say(format!(
-                    "--phase-ratio must be three shares that add up to 1, got {ratios:?}"
+                    "'phase_ratio' must be three shares that add up to 1, got {ratios:?}"
                 ));
             }
         }
@@ -67,10 +67,10 @@ impl TriStageConfig {
                 let share = |ratio: f64| (max_update as f64 * ratio) as u64;
                 (share(warmup), share(hold), share(decay))
             }
-            (Some(_), None) => return refuse("--phase-ratio needs --max-update".to_owned()),
+            (Some(_), None) => return refuse("'phase_ratio' needs 'max_update'".to_owned()),
         };
         if warmup == 0 && hold == 0 && decay == 0 {
-            return refuse("--warmup-steps, --hold-steps and --decay-steps are all 0".to_owned());
+            return refuse("'warmup_steps', 'hold_steps' and 'decay_steps' are all 0".to_owned());
         }
         Ok(TriStage {
             peak,
@@ -146,7 +146,7 @@ mod tests {
                 .validate()
                 .unwrap_err()
                 .to_string()
-                .contains("--phase-ratio")
+                .contains("'phase_ratio'")
         );
     }
 }

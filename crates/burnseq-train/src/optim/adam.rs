@@ -44,10 +44,10 @@ impl AdamConfig {
         let (beta1, beta2) = self.betas;
         if ![beta1, beta2].iter().all(|beta| (0.0..1.0).contains(beta)) {
             problems.say(format!(
-                "--adam-betas must be two numbers of at least 0 and below 1, got ({beta1}, {beta2})"
+                "'adam_betas' must be two numbers of at least 0 and below 1, got ({beta1}, {beta2})"
             ));
         }
-        for (name, value) in [("--adam-eps", self.eps), ("--weight-decay", self.weight_decay)] {
+        for (name, value) in [("'adam_eps'", self.eps), ("'weight_decay'", self.weight_decay)] {
             if !(value >= 0.0 && value.is_finite()) {
                 problems.say(format!("{name} must be a number of at least 0, got {value}"));
             }
@@ -260,21 +260,21 @@ mod tests {
                     betas: (0.9, 1.0),
                     ..config()
                 },
-                "--adam-betas",
+                "'adam_betas'",
             ),
             (
                 AdamConfig {
                     eps: -1e-8,
                     ..config()
                 },
-                "--adam-eps",
+                "'adam_eps'",
             ),
             (
                 AdamConfig {
                     weight_decay: f64::NAN,
                     ..config()
                 },
-                "--weight-decay",
+                "'weight_decay'",
             ),
         ] {
             assert!(config.validate().unwrap_err().to_string().contains(name));

@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn the_type_chooses_and_options_out_of_range_are_named() {
         for (json, problem) in [
-            (r#"{"type": "nag", "momentum": 1.0}"#, "--momentum"),
-            (r#"{"type": "sgd", "weight_decay": -1.0}"#, "--weight-decay"),
-            (r#"{"type": "adam", "eps": -1.0}"#, "--adam-eps"),
+            (r#"{"type": "nag", "momentum": 1.0}"#, "'momentum'"),
+            (r#"{"type": "sgd", "weight_decay": -1.0}"#, "'weight_decay'"),
+            (r#"{"type": "adam", "eps": -1.0}"#, "'adam_eps'"),
         ] {
             let config: OptimizerConfig = serde_json::from_str(json).unwrap();
             assert!(config.validate().unwrap_err().to_string().contains(problem));

@@ -63,12 +63,12 @@ pub(super) fn validate(momentum: f64, weight_decay: f64) -> Result<()> {
     let mut problems = ConfigProblems::default();
     if !(0.0..1.0).contains(&momentum) {
         problems.say(format!(
-            "--momentum must be at least 0 and below 1, got {momentum}"
+            "'momentum' must be at least 0 and below 1, got {momentum}"
         ));
     }
     if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
         problems.say(format!(
-            "--weight-decay must be a number of at least 0, got {weight_decay}"
+            "'weight_decay' must be a number of at least 0, got {weight_decay}"
         ));
     }
     problems.into_result()

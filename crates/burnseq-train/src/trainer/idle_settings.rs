@@ -16,76 +16,76 @@ impl TrainConfig {
         };
         idle(
             checkpoint.keep_interval_updates.is_some() && checkpoint.save_interval_updates == 0,
-            "--keep-interval-updates",
-            "without --save-interval-updates, which writes the checkpoints that it is about",
+            "'keep_interval_updates'",
+            "without 'save_interval_updates', which writes the checkpoints that it is about",
         );
         idle(
             checkpoint.keep_last_epochs.is_some() && checkpoint.no_epoch_checkpoints,
-            "--keep-last-epochs",
-            "with --no-epoch-checkpoints, which writes none of the checkpoints that it is about",
+            "'keep_last_epochs'",
+            "with 'no_epoch_checkpoints', which writes none of the checkpoints that it is about",
         );
         idle(
             data.num_workers == 0 && data.data_buffer_size != DatasetConfig::default().data_buffer_size,
-            "--data-buffer-size",
-            "with --num-workers 0, which makes no batches ahead",
+            "'data_buffer_size'",
+            "with 'num_workers' 0, which makes no batches ahead",
         );
         let per_update = self.optimization.update_freq.iter().max().copied().unwrap_or(1);
         idle(
             self.optimization.skip_remainder_batch && per_update == 1,
-            "--skip-remainder-batch",
-            "without --update-freq: no update has fewer batches than others",
+            "'skip_remainder_batch'",
+            "without 'update_freq': no update has fewer batches than others",
         );
         if checkpoint.no_save {
             let defaults = CheckpointConfig::default();
-            const NONE: &str = "with --no-save";
+            const NONE: &str = "with 'no_save'";
             idle(
                 checkpoint.save_interval != defaults.save_interval,
-                "--save-interval",
+                "'save_interval'",
                 NONE,
             );
-            idle(checkpoint.keep_last_epochs.is_some(), "--keep-last-epochs", NONE);
+            idle(checkpoint.keep_last_epochs.is_some(), "'keep_last_epochs'", NONE);
             idle(
                 checkpoint.keep_best_checkpoints.is_some(),
-                "--keep-best-checkpoints",
+                "'keep_best_checkpoints'",
                 NONE,
             );
-            idle(checkpoint.no_epoch_checkpoints, "--no-epoch-checkpoints", NONE);
-            idle(checkpoint.no_last_checkpoints, "--no-last-checkpoints", NONE);
+            idle(checkpoint.no_epoch_checkpoints, "'no_epoch_checkpoints'", NONE);
+            idle(checkpoint.no_last_checkpoints, "'no_last_checkpoints'", NONE);
             idle(
                 checkpoint.no_save_optimizer_state,
-                "--no-save-optimizer-state",
+                "'no_save_optimizer_state'",
                 NONE,
             );
         }
         if validation.disable_validation {
             let defaults = ValidationConfig::default();
-            const NONE: &str = "with --disable-validation";
+            const NONE: &str = "with 'disable_validation'";
             idle(
                 validation.validate_interval != defaults.validate_interval,
-                "--validate-interval",
+                "'validate_interval'",
                 NONE,
             );
             idle(
                 validation.validate_interval_updates != defaults.validate_interval_updates,
-                "--validate-interval-updates",
+                "'validate_interval_updates'",
                 NONE,
             );
             idle(
                 validation.validate_after_updates != defaults.validate_after_updates,
-                "--validate-after-updates",
+                "'validate_after_updates'",
                 NONE,
             );
-            idle(validation.max_valid_steps.is_some(), "--max-valid-steps", NONE);
-            idle(data.max_tokens_valid.is_some(), "--max-tokens-valid", NONE);
-            idle(data.batch_size_valid.is_some(), "--batch-size-valid", NONE);
+            idle(validation.max_valid_steps.is_some(), "'max_valid_steps'", NONE);
+            idle(data.max_tokens_valid.is_some(), "'max_tokens_valid'", NONE);
+            idle(data.batch_size_valid.is_some(), "'batch_size_valid'", NONE);
             idle(
                 data.skip_invalid_size_inputs_valid_test,
-                "--skip-invalid-size-inputs-valid-test",
+                "'skip_invalid_size_inputs_valid_test'",
                 NONE,
             );
             idle(
                 validation.best_checkpoint_metric != defaults.best_checkpoint_metric,
-                "--best-checkpoint-metric",
+                "'best_checkpoint_metric'",
                 NONE,
             );
         }
@@ -107,7 +107,7 @@ mod tests {
     fn a_setting_that_needs_another_is_named_with_it() {
         assert!(notes(|_| ()).is_empty());
         let keep = |config: &mut TrainConfig| config.checkpoint.keep_interval_updates = Some(3);
-        assert!(notes(keep)[0].contains("without --save-interval-updates"));
+        assert!(notes(keep)[0].contains("without 'save_interval_updates'"));
         let both = notes(|config| {
             keep(config);
             config.checkpoint.save_interval_updates = 100;
@@ -117,12 +117,12 @@ mod tests {
             config.checkpoint.keep_last_epochs = Some(3);
             config.checkpoint.no_epoch_checkpoints = true;
         });
-        assert!(epochs[0].starts_with("--keep-last-epochs changes nothing"));
+        assert!(epochs[0].starts_with("'keep_last_epochs' changes nothing"));
         let ahead = notes(|config| {
             config.dataset.num_workers = 0;
             config.dataset.data_buffer_size = 3;
         });
-        assert!(ahead[0].contains("--num-workers 0"));
+        assert!(ahead[0].contains("'num_workers' 0"));
         let remainder = |freq: usize| {
             notes(|config| {
                 config.optimization.skip_remainder_batch = true;
@@ -145,6 +145,6 @@ mod tests {
             config.checkpoint.no_save = true;
             config.checkpoint.keep_last_epochs = Some(2);
         });
-        assert_eq!(saving, ["--keep-last-epochs changes nothing with --no-save"]);
+        assert_eq!(saving, ["'keep_last_epochs' changes nothing with 'no_save'"]);
     }
 }

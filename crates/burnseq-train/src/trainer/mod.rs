@@ -177,7 +177,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
             && let Some(shortest) = shortest.min().filter(|shortest| most > shortest)
         {
             return Err(Error::Config(format!(
-                "an epoch has {shortest} batches: with --skip-remainder-batch it has no update of {most} (--update-freq)"
+                "an epoch has {shortest} batches: with 'skip_remainder_batch' it has no update of {most} ('update_freq')"
             )));
         }
         // Before anything is written.

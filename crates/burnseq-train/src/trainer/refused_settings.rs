@@ -51,19 +51,19 @@ impl TrainConfig {
         let in_range = |freq: &usize| (1..=MAX_UPDATE_FREQ).contains(freq);
         if optimization.update_freq.is_empty() || !optimization.update_freq.iter().all(in_range) {
             problems.say(format!(
-                "--update-freq must list numbers of at least 1 and at most {MAX_UPDATE_FREQ}, got {:?}",
+                "'update_freq' must list numbers of at least 1 and at most {MAX_UPDATE_FREQ}, got {:?}",
                 optimization.update_freq
             ));
         }
         if !(1..=MAX_REPLICAS).contains(&self.distributed_world_size) {
             problems.say(format!(
-                "--distributed-world-size must be at least 1 and at most {MAX_REPLICAS}, got {}",
+                "'distributed_world_size' must be at least 1 and at most {MAX_REPLICAS}, got {}",
                 self.distributed_world_size
             ));
         }
         if !(optimization.clip_norm >= 0.0 && optimization.clip_norm.is_finite()) {
             problems.say(format!(
-                "--clip-norm must be a number of at least 0 (0: no clipping), got {}",
+                "'clip_norm' must be a number of at least 0 (0: no clipping), got {}",
                 optimization.clip_norm
             ));
         }
@@ -73,40 +73,40 @@ impl TrainConfig {
         let stop = &self.stop;
         if stop.patience == Some(0) {
             problems.say(
-                "--patience must be at least 1, got 0\nhint: in a configuration file, `null` is no patience",
+                "'patience' must be at least 1, got 0\nhint: in a configuration file, `null` is no patience",
             );
         } else if stop.patience.is_some() && self.validation.disable_validation {
             problems.say(
                 "patience counts validations, but there are none\n\
-                 hint: give --max-epoch or --max-update, or let the run validate: leave out --disable-validation, and \
-                 name a --valid-subset",
+                 hint: give 'max_epoch' or 'max_update', or let the run validate: leave out 'disable_validation', and \
+                 name a 'valid_subset'",
             );
         }
         if let Some(hours) = stop.stop_time_hours
             && !(hours > 0.0 && hours.is_finite())
         {
-            problems.say(format!("--stop-time-hours must be above 0, got {hours}"));
+            problems.say(format!("'stop_time_hours' must be above 0, got {hours}"));
         }
     }
 
     fn check_dataset(&self, problems: &mut ConfigProblems) {
         let data = &self.dataset;
         for (name, size, most) in [
-            ("--max-tokens", data.max_tokens, usize::MAX),
-            ("--batch-size", data.batch_size, usize::MAX),
-            ("--max-tokens-valid", data.max_tokens_valid, usize::MAX),
-            ("--batch-size-valid", data.batch_size_valid, usize::MAX),
+            ("'max_tokens'", data.max_tokens, usize::MAX),
+            ("'batch_size'", data.batch_size, usize::MAX),
+            ("'max_tokens_valid'", data.max_tokens_valid, usize::MAX),
+            ("'batch_size_valid'", data.batch_size_valid, usize::MAX),
             (
-                "--required-batch-size-multiple",
+                "'required_batch_size_multiple'",
                 Some(data.required_batch_size_multiple),
                 usize::MAX,
             ),
             (
-                "--required-seq-len-multiple",
+                "'required_seq_len_multiple'",
                 data.required_seq_len_multiple,
                 MAX_SEQ_LEN_MULTIPLE,
             ),
-            ("--data-buffer-size", Some(data.data_buffer_size), MAX_BUFFER),
+            ("'data_buffer_size'", Some(data.data_buffer_size), MAX_BUFFER),
         ] {
             match size {
                 Some(0) => problems.say(format!("{name} must be at least 1, got 0")),
@@ -117,28 +117,28 @@ impl TrainConfig {
             }
         }
         if data.max_tokens.is_none() && data.batch_size.is_none() {
-            problems.say("batches need a limit\nhint: give --max-tokens or --batch-size");
+            problems.say("batches need a limit\nhint: give 'max_tokens' or 'batch_size'");
         }
     }
 
     fn check_validation(&self, problems: &mut ConfigProblems) {
         if self.validation.max_valid_steps == Some(0) {
-            problems.say("--max-valid-steps must be at least 1, got 0\nhint: --disable-validation");
+            problems.say("'max_valid_steps' must be at least 1, got 0\nhint: 'disable_validation'");
         }
         if self.checkpoint.save_interval == 0 || self.validation.validate_interval == 0 {
-            problems.say("--save-interval and --validate-interval count epochs and must be at least 1");
+            problems.say("'save_interval' and 'validate_interval' count epochs and must be at least 1");
         }
     }
 
     fn check_checkpoint(&self, problems: &mut ConfigProblems) {
         let checkpoint = &self.checkpoint;
         if checkpoint.save_dir.as_os_str().is_empty() && !checkpoint.no_save {
-            problems.say("--save-dir needs a value");
+            problems.say("'save_dir' needs a value");
         }
         for (name, count) in [
-            ("--keep-interval-updates", checkpoint.keep_interval_updates),
-            ("--keep-last-epochs", checkpoint.keep_last_epochs),
-            ("--keep-best-checkpoints", checkpoint.keep_best_checkpoints),
+            ("'keep_interval_updates'", checkpoint.keep_interval_updates),
+            ("'keep_last_epochs'", checkpoint.keep_last_epochs),
+            ("'keep_best_checkpoints'", checkpoint.keep_best_checkpoints),
         ] {
             if count == Some(0) {
                 problems.say(format!("{name} must be at least 1, got 0"));
@@ -148,7 +148,7 @@ impl TrainConfig {
             && (pattern == 0 || checkpoint.keep_interval_updates.is_none())
         {
             problems.say(format!(
-                "--keep-interval-updates-pattern must be at least 1 (-1 for none) and needs --keep-interval-updates, \
+                "'keep_interval_updates_pattern' must be at least 1 (-1 for none) and needs 'keep_interval_updates', \
                  got {pattern}"
             ));
         }
@@ -158,14 +158,14 @@ impl TrainConfig {
             && self.validation.disable_validation;
         if writes_none && !checkpoint.no_save {
             problems.say(
-                "--no-last-checkpoints, --no-epoch-checkpoints and --disable-validation together leave nothing of the \
-                 run: no checkpoint is ever written\nhint: leave out one of them, or say so with --no-save",
+                "'no_last_checkpoints', 'no_epoch_checkpoints' and 'disable_validation' together leave nothing of the \
+                 run: no checkpoint is ever written\nhint: leave out one of them, or say so with 'no_save'",
             );
         }
         if checkpoint.keep_best_checkpoints.is_some() && self.validation.disable_validation {
             problems.say(
-                "--keep-best-checkpoints needs validations, but there are none\n\
-                 hint: leave out --disable-validation",
+                "'keep_best_checkpoints' needs validations, but there are none\n\
+                 hint: leave out 'disable_validation'",
             );
         }
     }
@@ -179,12 +179,12 @@ impl TrainConfig {
             return;
         }
         let hint = match metric {
-            "bleu" => "\nhint: BLEU is computed with --eval-bleu",
-            "accuracy" => "\nhint: accuracy is counted with --report-accuracy",
+            "bleu" => "\nhint: BLEU is computed with 'eval_bleu'",
+            "accuracy" => "\nhint: accuracy is counted with 'report_accuracy'",
             _ => "",
         };
         problems.say(format!(
-            "--best-checkpoint-metric {metric} is not computed; choose one of: {}{hint}",
+            "'best_checkpoint_metric' {metric} is not computed; choose one of: {}{hint}",
             known.join(", ")
         ));
     }
@@ -239,19 +239,19 @@ mod tests {
         };
         assert_eq!(told, problems.join("\n"));
         let expected = [
-            "--adam-eps",
-            "--weight-decay",
-            "--lr-shrink",
-            "--t-mult",
-            "--lr must",
-            "--clip-norm",
-            "--patience",
-            "--max-tokens-valid",
-            "--data-buffer-size",
-            "--keep-last-epochs",
-            "--min-loss-scale",
-            "--fp16-init-scale",
-            "--best-checkpoint-metric",
+            "'adam_eps'",
+            "'weight_decay'",
+            "'lr_shrink'",
+            "'t_mult'",
+            "'lr' must",
+            "'clip_norm'",
+            "'patience'",
+            "'max_tokens_valid'",
+            "'data_buffer_size'",
+            "'keep_last_epochs'",
+            "'min_loss_scale'",
+            "'fp16_init_scale'",
+            "'best_checkpoint_metric'",
         ];
         assert_eq!(problems.len(), expected.len(), "{told}");
         for (problem, option) in problems.iter().zip(expected) {
@@ -268,22 +268,22 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_named() {
-        assert!(problem(|c| c.optimization.update_freq = vec![1, 0]).contains("--update-freq"));
-        assert!(problem(|c| c.distributed_world_size = 0).contains("--distributed-world-size"));
+        assert!(problem(|c| c.optimization.update_freq = vec![1, 0]).contains("'update_freq'"));
+        assert!(problem(|c| c.distributed_world_size = 0).contains("'distributed_world_size'"));
         assert!(problem(|c| c.optimization.update_freq = vec![usize::MAX]).contains("at most 1000000"));
         assert!(problem(|c| c.distributed_world_size = usize::MAX).contains("at most 256"));
         assert!(problem(|c| c.dataset.data_buffer_size = 1_000_000_000).contains("at most 10000"));
         assert!(problem(|c| c.dataset.required_seq_len_multiple = Some(1 << 40)).contains("at most 1024"));
         assert!(problem(|c| c.optimization.clip_norm = -1.0).contains("got -1"));
-        assert!(problem(|c| c.dataset.max_tokens = Some(0)).contains("--max-tokens"));
+        assert!(problem(|c| c.dataset.max_tokens = Some(0)).contains("'max_tokens'"));
         assert!(problem(|c| c.dataset.max_tokens = None).contains("need a limit"));
-        assert!(problem(|c| c.stop.patience = Some(0)).contains("--patience"));
+        assert!(problem(|c| c.stop.patience = Some(0)).contains("'patience'"));
         assert!(problem(|c| c.stop.stop_time_hours = Some(f64::NAN)).contains("hours"));
         assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep-last-epochs"));
-        assert!(problem(|c| c.checkpoint.save_interval = 0).contains("--save-interval"));
-        assert!(problem(|c| c.checkpoint.save_dir.clear()).contains("--save-dir needs a value"));
+        assert!(problem(|c| c.checkpoint.save_interval = 0).contains("'save_interval'"));
+        assert!(problem(|c| c.checkpoint.save_dir.clear()).contains("'save_dir' needs a value"));
         assert!(problem(|c| c.checkpoint.keep_interval_updates_pattern = Some(5)).contains("needs"));
-        assert!(problem(|c| c.validation.max_valid_steps = Some(0)).contains("--max-valid-steps"));
+        assert!(problem(|c| c.validation.max_valid_steps = Some(0)).contains("'max_valid_steps'"));
     }
 
     #[test]
@@ -294,7 +294,7 @@ mod tests {
             config.checkpoint.no_epoch_checkpoints = true;
             config.checkpoint.no_last_checkpoints = true;
         };
-        assert!(problem(nothing).contains("--no-save"));
+        assert!(problem(nothing).contains("'no_save'"));
         for change in [
             |config: &mut TrainConfig| config.checkpoint.no_save = true,
             |config: &mut TrainConfig| config.checkpoint.save_interval_updates = 5,
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn the_best_metric_must_be_computed() {
         let unknown = problem(|c| c.validation.best_checkpoint_metric = "bleu".to_owned());
-        assert!(unknown.contains("loss, nll_loss, ppl") && unknown.contains("--eval-bleu"));
+        assert!(unknown.contains("loss, nll_loss, ppl") && unknown.contains("'eval_bleu'"));
         let mut config = TrainConfig::default();
         config.validation.best_checkpoint_metric = "bleu".to_owned();
         config.validate(&["bleu"]).unwrap();

@@ -387,6 +387,6 @@ mod tests {
             .unwrap()
             .with_replicas(Vec::new());
         let error = trainer.run(&mut |_| ()).unwrap_err();
-        assert!(error.is_usage() && error.to_string().contains("--distributed-world-size 2"));
+        assert!(error.is_usage() && error.to_string().contains("'distributed_world_size' 2"));
     }
 }

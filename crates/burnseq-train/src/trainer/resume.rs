@@ -38,10 +38,10 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         let Some(path) = start.path else {
             let config = &self.config.checkpoint;
             for (given, flag) in [
-                (config.reset_optimizer, "--reset-optimizer"),
-                (config.reset_lr_scheduler, "--reset-lr-scheduler"),
-                (config.reset_dataloader, "--reset-dataloader"),
-                (config.reset_meters, "--reset-meters"),
+                (config.reset_optimizer, "'reset_optimizer'"),
+                (config.reset_lr_scheduler, "'reset_lr_scheduler'"),
+                (config.reset_dataloader, "'reset_dataloader'"),
+                (config.reset_meters, "'reset_meters'"),
             ] {
                 if given {
                     self.notes.push(format!(
@@ -138,7 +138,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         let different = compare::differences(&meta.model_config, &self.context.model);
         if !different.is_empty() {
             let hint = if taken_up.weights_only {
-                "leave out --arch and the options of the model: the architecture is then that of the checkpoint"
+                "leave out 'arch' and the options of the model: the architecture is then that of the checkpoint"
                     .to_owned()
             } else {
                 format!(
@@ -193,7 +193,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         }
         Err(taken_up.refuse(format!(
             "it translates from {} to {}, this run from {} to {}\n\
-             hint: {} to start anew, and with --finetune-from-model {} from its weights",
+             hint: {} to start anew, and with 'finetune_from_model' {} from its weights",
             source[0],
             target[0],
             source[1],
@@ -207,9 +207,9 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     fn without(&self, path: &Path) -> &'static str {
         let config = &self.config.checkpoint;
         match &config.start_from {
-            _ if path.starts_with(&config.save_dir) => "give another --save-dir",
-            Some(StartFrom::Run { path: run }) if run == path => "leave out --continue-once",
-            _ => "leave out --restore-file",
+            _ if path.starts_with(&config.save_dir) => "give another 'save_dir'",
+            Some(StartFrom::Run { path: run }) if run == path => "leave out 'continue_once'",
+            _ => "leave out 'restore_file'",
         }
     }
 
@@ -284,7 +284,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
             let state = checkpoint.optimizer_state()?.ok_or_else(|| {
                 refuse(
                     "it was saved without the state of the optimiser\n\
-                     hint: --reset-optimizer starts with a fresh one"
+                     hint: 'reset_optimizer' starts with a fresh one"
                         .to_owned(),
                 )
             })?;
@@ -392,7 +392,7 @@ fn replaced_epochs(config: &CheckpointConfig, saved: &EpochState) -> Option<Stri
     (!config.no_save && !config.no_epoch_checkpoints).then(|| {
         format!(
             "epochs are counted from 1 again, so that {} and those after it in {} will be replaced\n\
-             hint: another --save-dir, with this checkpoint as --restore-file, keeps them",
+             hint: another 'save_dir', with this checkpoint as 'restore_file', keeps them",
             names::epoch(first as usize),
             config.save_dir.display()
         )
@@ -484,8 +484,8 @@ mod tests {
         };
         let other = dir.path().join("other");
         for (save_dir, hint) in [
-            (dir.path(), "another --save-dir"),
-            (&*other, "leave out --restore-file"),
+            (dir.path(), "another 'save_dir'"),
+            (&*other, "leave out 'restore_file'"),
         ] {
             let said = resumed(save_dir).err().unwrap().to_string();
             assert!(
@@ -493,7 +493,7 @@ mod tests {
                 "{said}"
             );
             assert!(
-                said.contains(hint) && said.contains("--finetune-from-model"),
+                said.contains(hint) && said.contains("'finetune_from_model'"),
                 "{said}"
             );
         }

@@ -55,7 +55,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         let (world_size, devices) = (self.config.distributed_world_size, 1 + self.devices.len());
         if world_size != devices {
             return Err(Error::Config(format!(
-                "--distributed-world-size {world_size} needs as many devices, got {devices}"
+                "'distributed_world_size' {world_size} needs as many devices, got {devices}"
             )));
         }
         if world_size > 1 {

@@ -101,7 +101,7 @@ fn left_behind(save_dir: &Path) -> Option<String> {
     Some(format!(
         "{} holds checkpoints ({}{more}) but no {DEFAULT_RESTORE_FILE}, so this run begins anew, and replaces those \
          whose names it uses\n\
-         hint: --restore-file {last} goes on from there; another --save-dir keeps them",
+         hint: 'restore_file' {last} goes on from there; another 'save_dir' keeps them",
         save_dir.display(),
         some.join(", "),
     ))
@@ -229,7 +229,7 @@ mod tests {
             note.contains("(checkpoint_best, checkpoint2, checkpoint10)"),
             "{note}"
         );
-        assert!(note.contains("--restore-file checkpoint10"), "{note}");
+        assert!(note.contains("'restore_file' checkpoint10"), "{note}");
         let mut silent = config(dir.path(), "");
         assert!(find_start(&silent).unwrap().notes.is_empty());
         silent = config(dir.path(), "checkpoint_last");

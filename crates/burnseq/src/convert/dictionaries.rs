@@ -92,7 +92,7 @@ fn open_files(paths: [&PathBuf; 2], langs: [Option<String>; 2]) -> Result<DataSi
             .and_then(|rest| rest.strip_suffix(".txt"));
         lang.or_else(|| of_name.map(str::to_owned)).ok_or_else(|| {
             Error::Config(format!(
-                "{} does not tell its language\nhint: give --source-lang and --target-lang",
+                "{} does not tell its language\nhint: give 'source_lang' and 'target_lang'",
                 path.display()
             ))
         })

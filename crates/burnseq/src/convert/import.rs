@@ -77,7 +77,7 @@ pub fn from_fairseq(
         let names: Vec<&str> = tied.iter().flat_map(|(new, _, old)| [*new, *old]).collect();
         let adam = file.adam(&names)?.ok_or_else(|| {
             wrong(
-                "was saved without the state of its optimiser\nhint: convert without --with-optimizer"
+                "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
                     .to_owned(),
             )
         })?;
@@ -100,7 +100,7 @@ pub fn from_fairseq(
     }
     if file.has_ema() {
         notes.push(
-            "the moving average of the weights (--store-ema) is left out; fairseq does not decode with it"
+            "the moving average of the weights ('store_ema') is left out; fairseq does not decode with it"
                 .to_owned(),
         );
     }

@@ -36,10 +36,10 @@ impl Importer for FairseqImporter {
         let remedy = match scope {
             ImportScope::Weights => None,
             ImportScope::Position => {
-                Some("--reset-dataloader as well takes its weights alone, and begins with epoch 1")
+                Some("'reset_dataloader' as well takes its weights alone, and begins with epoch 1")
             }
             ImportScope::Training => {
-                Some("--reset-optimizer leaves out the state of its optimiser, and begins with update 1")
+                Some("'reset_optimizer' leaves out the state of its optimiser, and begins with update 1")
             }
         };
         match (from_fairseq(file, &dictionaries, &options, folder), remedy) {

@@ -210,7 +210,7 @@ fn check(
     ignore: &[String],
     training: bool,
 ) -> Result<(), String> {
-    const HINT: &str = "hint: if it does not change what the model computes, name it in --ignore";
+    const HINT: &str = "hint: if it does not change what the model computes, name it in 'ignore'";
     let fields = serde_json::to_value(config).expect("configurations are JSON objects");
     let mut unknown = Vec::new();
     for (name, value) in model {
@@ -226,7 +226,7 @@ fn check(
         if let Some(what) = find(UNSUPPORTED).or(trained.filter(|_| training)) {
             if !is_off(value) {
                 let hint = match trained {
-                    Some(_) => "hint: convert without --with-optimizer, to translate or to fine-tune",
+                    Some(_) => "hint: convert without 'with_optimizer', to translate or to fine-tune",
                     None => "hint: there is no equivalent; train the model without it",
                 };
                 return Err(format!(
@@ -377,7 +377,7 @@ mod tests {
     fn what_only_matters_in_training_is_refused_there() {
         let dropped = json!({ "use_bmuf": true });
         check(&TransformerConfig::default(), &model(dropped.clone()), &[], false).unwrap();
-        assert!(problem(dropped, true).contains("--with-optimizer"));
+        assert!(problem(dropped, true).contains("'with_optimizer'"));
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn unknown(kind: &str, found: Option<&str>, choices: &str) -> String {
     let found = found.map_or_else(|| format!("no {kind}"), |found| format!("the {kind} `{found}`"));
     format!(
         "it was trained with {found}; training can be continued with: {choices}\n\
-         hint: convert without --with-optimizer, and train on with --reset-optimizer"
+         hint: convert without 'with_optimizer', and train on with 'reset_optimizer'"
     )
 }
 
@@ -122,7 +122,7 @@ fn lr_scheduler(options: &Options) -> Result<LrSchedulerConfig, String> {
     if options.get("lr_scheduler", "max_lr").is_some() && name == Some("cosine") {
         return Err(
             "option `max_lr`: the cosine schedule of fairseq before 0.10 is not supported\n\
-                    hint: convert without --with-optimizer"
+                    hint: convert without 'with_optimizer'"
                 .to_owned(),
         );
     }

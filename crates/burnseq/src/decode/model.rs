@@ -182,8 +182,8 @@ impl TranslationModel {
         ] {
             if let Some(difference) = difference(ours, theirs) {
                 let hint = match self.direction_note(data) {
-                    Some(direction) => format!("{direction}; leave out --source-lang and --target-lang"),
-                    None => "make the dataset with `preprocess --like CHECKPOINT`, or with --srcdict and --tgtdict of the \
+                    Some(direction) => format!("{direction}; leave out 'source_lang' and 'target_lang'"),
+                    None => "make the dataset with `preprocess --like CHECKPOINT`, or with 'srcdict' and 'tgtdict' of the \
                              training data; `generate --input` translates raw text without a dataset"
                         .to_owned(),
                 };
@@ -219,7 +219,7 @@ impl TranslationModel {
 /// # Errors
 /// An override that names no field, or has a value of the wrong type.
 pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<ModelConfig> {
-    let wrong = |error: ModelError| Error::Config(format!("--model-overrides: {error}"));
+    let wrong = |error: ModelError| Error::Config(format!("'model_overrides': {error}"));
     config.with_fields(overrides).map_err(wrong)
 }
 
@@ -317,7 +317,7 @@ mod tests {
         for wrong in [r#"{"encoder_layer": 3}"#, r#"{"encoder_layers": "three"}"#] {
             let error = overlaid(&config, &overrides(wrong)).unwrap_err();
             assert!(
-                error.is_usage() && error.to_string().starts_with("--model-overrides: "),
+                error.is_usage() && error.to_string().starts_with("'model_overrides': "),
                 "{error}"
             );
         }

@@ -59,14 +59,14 @@ impl EvalBleuConfig {
     pub fn options_from_json(json: &str) -> Result<GenerateOptions> {
         let options: GenerateOptions = serde_json::from_str(json).map_err(|error| {
             Error::Config(format!(
-                "--eval-bleu-args {json:?}: {error}\nhint: give search options as JSON, such as '{{\"beam\": 5, \
+                "'eval_bleu_args' {json:?}: {error}\nhint: give search options as JSON, such as '{{\"beam\": 5, \
                  \"max_len_a\": 1.2, \"max_len_b\": 10}}'"
             ))
         })?;
         options.validate()?;
         if options.constraints.is_some() || options.lm_weight != 0.0 {
             return Err(Error::Config(
-                "--eval-bleu-args: constraints and lm_weight are for generating; validation has neither constraints \
+                "'eval_bleu_args': constraints and lm_weight are for generating; validation has neither constraints \
                  nor a language model"
                     .to_owned(),
             ));
@@ -248,7 +248,7 @@ mod tests {
             EvalBleuConfig::options_from_json(r#"{"beam":5,"max_len_a":1.2,"max_len_b":10}"#).unwrap();
         assert_eq!((options.beam, options.max_len_b), (5, 10));
         let problem = |json| EvalBleuConfig::options_from_json(json).unwrap_err();
-        assert!(problem("{'beam': 5}").to_string().contains("--eval-bleu-args"));
+        assert!(problem("{'beam': 5}").to_string().contains("'eval_bleu_args'"));
         assert!(problem(r#"{"beem": 5}"#).to_string().contains("beem"));
         assert!(problem(r#"{"beam": 0}"#).is_usage());
         for json in [r#"{"constraints": "ordered"}"#, r#"{"lm_weight": 0.5}"#] {

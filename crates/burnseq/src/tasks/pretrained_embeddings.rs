@@ -49,7 +49,7 @@ pub fn fill(table: &mut TensorData, dictionary: &Dictionary, path: &Path) -> Res
         };
         if numbers.len() != width {
             return Err(wrong(format!(
-                "has {} numbers, the embeddings have {width}\nhint: set --encoder-embed-dim and --decoder-embed-dim to \
+                "has {} numbers, the embeddings have {width}\nhint: set 'encoder_embed_dim' and 'decoder_embed_dim' to \
                  the width of the vectors",
                 numbers.len()
             )));

@@ -242,8 +242,8 @@ impl TranslationTask {
             if matches!(pipeline.subword(), SubwordModel::None) {
                 return Err(Error::Data(burnseq_data::Error::DataDir {
                     path: self.dir.path().to_owned(),
-                    problem: "there is no subword model, which --bpe-dropout and --subword-alpha need\n\
-                              hint: let `preprocess` split the text (--bpe, --bpe-codes, --bpe-model)"
+                    problem: "there is no subword model, which 'bpe_dropout' and 'subword_alpha' need\n\
+                              hint: let `preprocess` split the text ('bpe', 'bpe_codes', 'bpe_model')"
                         .to_owned(),
                 }));
             }
@@ -442,7 +442,7 @@ impl TranslationTask {
             && !resampling.changes(&data.train, LOOKED_AT)?
         {
             observe(Event::Note(
-                "--bpe-dropout and --subword-alpha change no sentence: the dictionaries lack the pieces that are drawn; make \
+                "'bpe_dropout' and 'subword_alpha' change no sentence: the dictionaries lack the pieces that are drawn; make \
                  them of text that holds such pieces, too (`text subword encode --bpe-dropout`)",
             ));
         }
@@ -483,9 +483,9 @@ impl TranslationTask {
         let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
         let command = like_command(&path, self.dir.path(), languages);
         let extend = if weights_only {
-            "\nhint: or give --extend-dictionary: new tokens then begin with the mean of all embeddings"
+            "\nhint: or give 'extend_dictionary': new tokens then begin with the mean of all embeddings"
         } else {
-            "\nhint: or give another --save-dir, and this checkpoint as --finetune-from-model"
+            "\nhint: or give another 'save_dir', and this checkpoint as 'finetune_from_model'"
         };
         burnseq_train::Error::OtherDictionaries {
             problem: format!(
@@ -510,7 +510,7 @@ impl TranslationTask {
             let Some(path) = path else { continue };
             let Some(table) = weights.get_mut(&format!("{side}.embed_tokens.weight")) else {
                 return Err(Error::Config(format!(
-                    "--{side}-embed-path has no table to fill: the model shares that of the other side"
+                    "'{side}_embed_path' has no table to fill: the model shares that of the other side"
                 )));
             };
             let found = pretrained_embeddings::fill(table, dictionary, path)?;

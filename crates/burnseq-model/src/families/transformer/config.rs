@@ -219,37 +219,37 @@ impl FamilyConfig for TransformerConfig {
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
         let sizes = [
-            ("encoder-embed-dim", self.encoder_embed_dim),
-            ("encoder-ffn-embed-dim", self.encoder_ffn_embed_dim),
-            ("encoder-layers", self.encoder_layers),
-            ("encoder-attention-heads", self.encoder_attention_heads),
-            ("decoder-embed-dim", self.decoder_embed_dim),
-            ("decoder-ffn-embed-dim", self.decoder_ffn_embed_dim),
-            ("decoder-layers", self.decoder_layers),
-            ("decoder-attention-heads", self.decoder_attention_heads),
-            ("max-source-positions", self.max_source_positions),
-            ("max-target-positions", self.max_target_positions),
+            ("encoder_embed_dim", self.encoder_embed_dim),
+            ("encoder_ffn_embed_dim", self.encoder_ffn_embed_dim),
+            ("encoder_layers", self.encoder_layers),
+            ("encoder_attention_heads", self.encoder_attention_heads),
+            ("decoder_embed_dim", self.decoder_embed_dim),
+            ("decoder_ffn_embed_dim", self.decoder_ffn_embed_dim),
+            ("decoder_layers", self.decoder_layers),
+            ("decoder_attention_heads", self.decoder_attention_heads),
+            ("max_source_positions", self.max_source_positions),
+            ("max_target_positions", self.max_target_positions),
         ];
         for (field, value) in sizes {
             check(value > 0, field, value, || "must be at least 1".into())?;
         }
         for (field, value, most) in [
-            ("encoder-embed-dim", self.encoder_embed_dim, MAX_WIDTH),
+            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
             (
-                "encoder-ffn-embed-dim",
+                "encoder_ffn_embed_dim",
                 self.encoder_ffn_embed_dim,
                 MAX_INNER_WIDTH,
             ),
-            ("encoder-layers", self.encoder_layers, MAX_LAYERS),
-            ("decoder-embed-dim", self.decoder_embed_dim, MAX_WIDTH),
+            ("encoder_layers", self.encoder_layers, MAX_LAYERS),
+            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
             (
-                "decoder-ffn-embed-dim",
+                "decoder_ffn_embed_dim",
                 self.decoder_ffn_embed_dim,
                 MAX_INNER_WIDTH,
             ),
-            ("decoder-layers", self.decoder_layers, MAX_LAYERS),
-            ("max-source-positions", self.max_source_positions, MAX_POSITIONS),
-            ("max-target-positions", self.max_target_positions, MAX_POSITIONS),
+            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
+            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
+            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
         ] {
             check(value <= most, field, value, || format!("must be at most {most}"))?;
         }
@@ -263,13 +263,13 @@ impl FamilyConfig for TransformerConfig {
         }
         for (field, heads, side, width) in [
             (
-                "encoder-attention-heads",
+                "encoder_attention_heads",
                 self.encoder_attention_heads,
                 "encoder",
                 self.encoder_embed_dim,
             ),
             (
-                "decoder-attention-heads",
+                "decoder_attention_heads",
                 self.decoder_attention_heads,
                 "decoder",
                 self.decoder_embed_dim,
@@ -281,19 +281,19 @@ impl FamilyConfig for TransformerConfig {
                     .map(|heads| heads.to_string())
                     .collect();
                 format!(
-                    "must divide --{side}-embed-dim {width}; it could be one of: {}",
+                    "must divide '{side}_embed_dim' {width}; it could be one of: {}",
                     fit.join(", ")
                 )
             })?;
         }
         for (field, width, sinusoids) in [
             (
-                "encoder-embed-dim",
+                "encoder_embed_dim",
                 self.encoder_embed_dim,
                 !self.encoder_learned_pos,
             ),
             (
-                "decoder-embed-dim",
+                "decoder_embed_dim",
                 self.decoder_embed_dim,
                 !self.decoder_learned_pos,
             ),
@@ -305,21 +305,21 @@ impl FamilyConfig for TransformerConfig {
         }
         for (field, probability) in [
             ("dropout", self.dropout),
-            ("attention-dropout", self.attention_dropout),
-            ("activation-dropout", self.activation_dropout),
-            ("encoder-layerdrop", self.encoder_layerdrop),
-            ("decoder-layerdrop", self.decoder_layerdrop),
+            ("attention_dropout", self.attention_dropout),
+            ("activation_dropout", self.activation_dropout),
+            ("encoder_layerdrop", self.encoder_layerdrop),
+            ("decoder_layerdrop", self.decoder_layerdrop),
         ] {
             check((0.0..1.0).contains(&probability), field, probability, || {
                 "must be at least 0 and below 1".into()
             })?;
         }
         if self.share_all_embeddings {
-            let field = "share-all-embeddings";
+            let field = "share_all_embeddings";
             check(vocab.src == vocab.tgt, field, true, || {
                 format!(
                     "needs one dictionary, but the source has {} types and the target {}; preprocess with \
-                     --joined-dictionary",
+                     'joined_dictionary'",
                     vocab.src, vocab.tgt
                 )
             })?;
@@ -329,7 +329,7 @@ impl FamilyConfig for TransformerConfig {
                 true,
                 || {
                     format!(
-                        "needs --encoder-embed-dim {} and --decoder-embed-dim {} to be equal",
+                        "needs 'encoder_embed_dim' {} and 'decoder_embed_dim' {} to be equal",
                         self.encoder_embed_dim, self.decoder_embed_dim
                     )
                 },
@@ -437,7 +437,7 @@ mod tests {
             .to_string();
         assert_eq!(
             error,
-            "eos = 12: must be an id of both dictionaries, which have 12 and 12 types"
+            "'eos' = 12: must be an id of both dictionaries, which have 12 and 12 types"
         );
     }
 
@@ -450,7 +450,7 @@ mod tests {
         let error = config.validate(&VOCAB).unwrap_err().to_string();
         assert_eq!(
             error,
-            "encoder-attention-heads = 5: must divide --encoder-embed-dim 64; it could be one of: 1, 2, 4, 8, 16, 32, 64"
+            "'encoder_attention_heads' = 5: must divide 'encoder_embed_dim' 64; it could be one of: 1, 2, 4, 8, 16, 32, 64"
         );
     }
 
@@ -466,7 +466,7 @@ mod tests {
                 .validate(&Vocab { tgt: 16, ..VOCAB })
                 .unwrap_err()
                 .to_string()
-                .contains("--joined-dictionary")
+                .contains("'joined_dictionary'")
         );
     }
 
