@@ -58,7 +58,7 @@ fn items(family: &str) -> Vec<Item> {
 fn item(family: &str, folder: PathBuf) -> Item {
     let args = json(&folder.join("args.json"));
     let weights = tensors(&folder.join("init.safetensors"));
-    let rows = |name: &str| weights.get(name).map(|table| table.shape()[0]);
+    let rows = |name: &str| weights.get(name).map(|table| table.shape().to_vec()[0]);
     let src = rows("encoder.embed_tokens.weight").unwrap();
     Item {
         name: format!("{family}/{}", folder.file_name().unwrap().to_str().unwrap()),
