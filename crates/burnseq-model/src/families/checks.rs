@@ -67,16 +67,16 @@ pub(super) fn check_shared_embeddings(
     encoder_width: usize,
     decoder_width: usize,
 ) -> Result<(), ModelError> {
-    let field = "share-all-embeddings";
+    let field = "share_all_embeddings";
     check(vocab.src == vocab.tgt, field, true, || {
         format!(
-            "needs one dictionary, but the source has {} types and the target {}; preprocess with --joined-dictionary",
+            "needs one dictionary, but the source has {} types and the target {}; preprocess with 'joined_dictionary'",
             vocab.src, vocab.tgt
         )
     })?;
     check(encoder_width == decoder_width, field, true, || {
         format!(
-            "needs --encoder-embed-dim {encoder_width} and --decoder-embed-dim {decoder_width} to be equal"
+            "needs 'encoder_embed_dim' {encoder_width} and 'decoder_embed_dim' {decoder_width} to be equal"
         )
     })
 }

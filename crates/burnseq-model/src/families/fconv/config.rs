@@ -163,16 +163,16 @@ impl FamilyConfig for FConvConfig {
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
         check_sizes(&[
-            ("encoder-embed-dim", self.encoder_embed_dim, MAX_WIDTH),
-            ("decoder-embed-dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder-out-embed-dim", self.decoder_out_embed_dim, MAX_WIDTH),
-            ("max-source-positions", self.max_source_positions, MAX_POSITIONS),
-            ("max-target-positions", self.max_target_positions, MAX_POSITIONS),
+            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
+            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
+            ("decoder_out_embed_dim", self.decoder_out_embed_dim, MAX_WIDTH),
+            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
+            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
         ])?;
         check_vocab(vocab)?;
         for (field, rows) in [
-            ("max-source-positions", self.max_source_positions),
-            ("max-target-positions", self.max_target_positions),
+            ("max_source_positions", self.max_source_positions),
+            ("max_target_positions", self.max_target_positions),
         ] {
             check(rows > vocab.pad + 1, field, rows, || {
                 format!(
@@ -182,8 +182,8 @@ impl FamilyConfig for FConvConfig {
             })?;
         }
         for (field, spec) in [
-            ("encoder-layers", &self.encoder_layers),
-            ("decoder-layers", &self.decoder_layers),
+            ("encoder_layers", &self.encoder_layers),
+            ("decoder_layers", &self.decoder_layers),
         ] {
             check(!spec.0.is_empty(), field, spec, || "must have a layer".into())?;
             for (number, layer) in spec.0.iter().enumerate() {
@@ -204,22 +204,22 @@ impl FamilyConfig for FConvConfig {
         }
         check(
             self.encoder_embed_dim == self.decoder_embed_dim,
-            "decoder-embed-dim",
+            "decoder_embed_dim",
             self.decoder_embed_dim,
-            || format!("must equal --encoder-embed-dim {}", self.encoder_embed_dim),
+            || format!("must equal 'encoder_embed_dim' {}", self.encoder_embed_dim),
         )?;
         let decoder_layers = self.decoder_layers.0.len();
         if let AttentionSpec::Layers(attends) = &self.decoder_attention {
             check(
                 attends.len() == decoder_layers,
-                "decoder-attention",
+                "decoder_attention",
                 &self.decoder_attention,
                 || format!("must have one value for each of {decoder_layers} decoder layers"),
             )?;
         }
         check(
             (0..decoder_layers).any(|layer| self.decoder_attention.attends(layer)),
-            "decoder-attention",
+            "decoder_attention",
             &self.decoder_attention,
             || "must be True for at least one decoder layer".into(),
         )?;
@@ -227,11 +227,11 @@ impl FamilyConfig for FConvConfig {
         if self.share_input_output_embed {
             check(
                 self.decoder_out_embed_dim == self.decoder_embed_dim,
-                "decoder-out-embed-dim",
+                "decoder_out_embed_dim",
                 self.decoder_out_embed_dim,
                 || {
                     format!(
-                        "must equal --decoder-embed-dim {}, as the embeddings are the output layer",
+                        "must equal 'decoder_embed_dim' {}, as the embeddings are the output layer",
                         self.decoder_embed_dim
                     )
                 },
@@ -386,7 +386,7 @@ mod tests {
         let error = refused(|config| config.max_source_positions = 2);
         assert!(error.contains("at least 3"), "{error}");
         let error = refused(|config| config.encoder_embed_dim = 5);
-        assert!(error.contains("must equal --encoder-embed-dim 5"), "{error}");
+        assert!(error.contains("must equal 'encoder_embed_dim' 5"), "{error}");
     }
 
     #[test]

@@ -295,69 +295,69 @@ impl FamilyConfig for LightConvConfig {
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
         check_sizes(&[
-            ("encoder-embed-dim", self.encoder_embed_dim, MAX_WIDTH),
-            ("encoder-conv-dim", self.encoder_conv_width(), MAX_WIDTH),
+            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
+            ("encoder_conv_dim", self.encoder_conv_width(), MAX_WIDTH),
             (
-                "encoder-ffn-embed-dim",
+                "encoder_ffn_embed_dim",
                 self.encoder_ffn_embed_dim,
                 MAX_INNER_WIDTH,
             ),
-            ("encoder-layers", self.encoder_layers, MAX_LAYERS),
-            ("encoder-attention-heads", self.encoder_attention_heads, MAX_WIDTH),
-            ("decoder-embed-dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder-conv-dim", self.decoder_conv_width(), MAX_WIDTH),
+            ("encoder_layers", self.encoder_layers, MAX_LAYERS),
+            ("encoder_attention_heads", self.encoder_attention_heads, MAX_WIDTH),
+            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
+            ("decoder_conv_dim", self.decoder_conv_width(), MAX_WIDTH),
             (
-                "decoder-ffn-embed-dim",
+                "decoder_ffn_embed_dim",
                 self.decoder_ffn_embed_dim,
                 MAX_INNER_WIDTH,
             ),
-            ("decoder-layers", self.decoder_layers, MAX_LAYERS),
-            ("decoder-attention-heads", self.decoder_attention_heads, MAX_WIDTH),
-            ("max-source-positions", self.max_source_positions, MAX_POSITIONS),
-            ("max-target-positions", self.max_target_positions, MAX_POSITIONS),
+            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
+            ("decoder_attention_heads", self.decoder_attention_heads, MAX_WIDTH),
+            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
+            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
         ])?;
         check_vocab(vocab)?;
         for (field, heads, width_field, width) in [
             (
-                "encoder-attention-heads",
+                "encoder_attention_heads",
                 self.encoder_attention_heads,
-                "encoder-conv-dim",
+                "encoder_conv_dim",
                 self.encoder_conv_width(),
             ),
             (
-                "decoder-attention-heads",
+                "decoder_attention_heads",
                 self.decoder_attention_heads,
-                "decoder-conv-dim",
+                "decoder_conv_dim",
                 self.decoder_conv_width(),
             ),
             (
-                "decoder-attention-heads",
+                "decoder_attention_heads",
                 self.decoder_attention_heads,
-                "decoder-embed-dim",
+                "decoder_embed_dim",
                 self.decoder_embed_dim,
             ),
         ] {
             check(width % heads == 0, field, heads, || {
-                format!("must divide --{width_field} {width}")
+                format!("must divide '{width_field}' {width}")
             })?;
         }
         for (field, sizes, layers_field, layers) in [
             (
-                "encoder-kernel-size-list",
+                "encoder_kernel_size_list",
                 &self.encoder_kernel_size_list,
-                "encoder-layers",
+                "encoder_layers",
                 self.encoder_layers,
             ),
             (
-                "decoder-kernel-size-list",
+                "decoder_kernel_size_list",
                 &self.decoder_kernel_size_list,
-                "decoder-layers",
+                "decoder_layers",
                 self.decoder_layers,
             ),
         ] {
             let shown = || format!("{sizes:?}");
             check(sizes.len() == 1 || sizes.len() == layers, field, shown(), || {
-                format!("must have one number, or one for each of --{layers_field} {layers}")
+                format!("must have one number, or one for each of '{layers_field}' {layers}")
             })?;
             let fits = sizes.iter().all(|size| (1..=MAX_KERNEL_SIZE).contains(size));
             check(fits, field, shown(), || {
@@ -366,12 +366,12 @@ impl FamilyConfig for LightConvConfig {
         }
         for (field, width, learned) in [
             (
-                "encoder-embed-dim",
+                "encoder_embed_dim",
                 self.encoder_embed_dim,
                 self.encoder_learned_pos,
             ),
             (
-                "decoder-embed-dim",
+                "decoder_embed_dim",
                 self.decoder_embed_dim,
                 self.decoder_learned_pos,
             ),
@@ -383,10 +383,10 @@ impl FamilyConfig for LightConvConfig {
         }
         check_probabilities(&[
             ("dropout", self.dropout),
-            ("attention-dropout", self.attention_dropout),
-            ("relu-dropout", self.relu_dropout),
-            ("input-dropout", self.input_dropout),
-            ("weight-dropout", self.weight_dropout),
+            ("attention_dropout", self.attention_dropout),
+            ("relu_dropout", self.relu_dropout),
+            ("input_dropout", self.input_dropout),
+            ("weight_dropout", self.weight_dropout),
         ])?;
         if self.share_all_embeddings {
             check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
@@ -571,7 +571,7 @@ mod tests {
         let error = config.validate(&VOCAB).unwrap_err().to_string();
         assert_eq!(
             error,
-            "encoder-kernel-size-list = [3, 7, 15]: must have one number, or one for each of --encoder-layers 2"
+            "'encoder_kernel_size_list' = [3, 7, 15]: must have one number, or one for each of 'encoder_layers' 2"
         );
         let config = LightConvConfig {
             decoder_kernel_size_list: vec![0],
@@ -585,7 +585,7 @@ mod tests {
         let error = config.validate(&VOCAB).unwrap_err().to_string();
         assert_eq!(
             error,
-            "encoder-attention-heads = 3: must divide --encoder-conv-dim 8"
+            "'encoder_attention_heads' = 3: must divide 'encoder_conv_dim' 8"
         );
     }
 

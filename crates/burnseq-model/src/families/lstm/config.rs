@@ -183,30 +183,30 @@ impl FamilyConfig for LstmConfig {
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
         check_sizes(&[
-            ("encoder-embed-dim", self.encoder_embed_dim, MAX_WIDTH),
-            ("encoder-hidden-size", self.encoder_hidden(), MAX_WIDTH),
-            ("encoder-layers", self.encoder_layers, MAX_LAYERS),
-            ("decoder-embed-dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder-hidden-size", self.decoder_hidden(), MAX_WIDTH),
-            ("decoder-layers", self.decoder_layers, MAX_LAYERS),
-            ("decoder-out-embed-dim", self.decoder_out_embed_dim, MAX_WIDTH),
-            ("max-source-positions", self.max_source_positions, MAX_POSITIONS),
-            ("max-target-positions", self.max_target_positions, MAX_POSITIONS),
+            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
+            ("encoder_hidden_size", self.encoder_hidden(), MAX_WIDTH),
+            ("encoder_layers", self.encoder_layers, MAX_LAYERS),
+            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
+            ("decoder_hidden_size", self.decoder_hidden(), MAX_WIDTH),
+            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
+            ("decoder_out_embed_dim", self.decoder_out_embed_dim, MAX_WIDTH),
+            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
+            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
         ])?;
         check_vocab(vocab)?;
         check(
             self.encoder_layers == self.decoder_layers,
-            "encoder-layers",
+            "encoder_layers",
             self.encoder_layers,
-            || format!("must equal --decoder-layers {}", self.decoder_layers),
+            || format!("must equal 'decoder_layers' {}", self.decoder_layers),
         )?;
         let or_dropout = |probability: Option<f64>| probability.unwrap_or(self.dropout);
         check_probabilities(&[
             ("dropout", self.dropout),
-            ("encoder-dropout-in", or_dropout(self.encoder_dropout_in)),
-            ("encoder-dropout-out", or_dropout(self.encoder_dropout_out)),
-            ("decoder-dropout-in", or_dropout(self.decoder_dropout_in)),
-            ("decoder-dropout-out", or_dropout(self.decoder_dropout_out)),
+            ("encoder_dropout_in", or_dropout(self.encoder_dropout_in)),
+            ("encoder_dropout_out", or_dropout(self.encoder_dropout_out)),
+            ("decoder_dropout_in", or_dropout(self.decoder_dropout_in)),
+            ("decoder_dropout_out", or_dropout(self.decoder_dropout_out)),
         ])?;
         if self.share_all_embeddings {
             check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
@@ -214,11 +214,11 @@ impl FamilyConfig for LstmConfig {
         if self.share_all_embeddings || self.share_decoder_input_output_embed {
             check(
                 self.decoder_embed_dim == self.decoder_out_embed_dim,
-                "decoder-out-embed-dim",
+                "decoder_out_embed_dim",
                 self.decoder_out_embed_dim,
                 || {
                     format!(
-                        "must equal --decoder-embed-dim {}, as the embeddings are the output layer",
+                        "must equal 'decoder_embed_dim' {}, as the embeddings are the output layer",
                         self.decoder_embed_dim
                     )
                 },
@@ -382,13 +382,13 @@ mod tests {
             ..small()
         };
         let error = config.validate(&VOCAB).unwrap_err().to_string();
-        assert_eq!(error, "encoder-layers = 2: must equal --decoder-layers 3");
+        assert_eq!(error, "'encoder_layers' = 2: must equal 'decoder_layers' 3");
         let config = LstmConfig {
             share_decoder_input_output_embed: true,
             ..small()
         };
         let error = config.validate(&VOCAB).unwrap_err().to_string();
-        assert!(error.contains("must equal --decoder-embed-dim 4"), "{error}");
+        assert!(error.contains("must equal 'decoder_embed_dim' 4"), "{error}");
         let config = LstmConfig {
             decoder_dropout_in: Some(1.0),
             ..small()
