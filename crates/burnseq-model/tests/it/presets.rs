@@ -2,12 +2,12 @@
 
 use std::fmt::Debug;
 
-use burnseq_model::FamilyConfig;
 use burnseq_model::families::{
     fconv::{self, ConvSpec, FConvConfig},
     lightconv::{self, LightConvConfig},
     lstm::{self, LstmConfig},
 };
+use burnseq_model::{FamilyConfig, Preset};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -28,7 +28,7 @@ fn archs(model: &str) -> Option<Vec<(String, Map<String, Value>)>> {
 /// an unset field stands for, `elsewhere` names fields that are no settings of the model.
 fn compare<C: Serialize + DeserializeOwned + PartialEq + Debug>(
     model: &str,
-    presets: &[(&str, fn() -> C)],
+    presets: &[Preset<C>],
     resolve: impl Fn(&C, &str) -> Option<Value>,
     elsewhere: &[(&str, Value)],
 ) {

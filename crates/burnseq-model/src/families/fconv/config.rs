@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn every_arch_is_valid() {
-        for (_, preset) in ARCHS {
+        for (_, preset) in FConvConfig::ARCHS {
             preset().validate(&VOCAB).unwrap();
         }
     }

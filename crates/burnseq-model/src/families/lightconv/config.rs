@@ -525,7 +525,7 @@ mod tests {
 
     #[test]
     fn every_arch_is_valid() {
-        for (_, preset) in ARCHS {
+        for (_, preset) in LightConvConfig::ARCHS {
             preset().validate(&VOCAB).unwrap();
         }
     }

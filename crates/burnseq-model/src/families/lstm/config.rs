@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn every_arch_is_valid() {
-        for (_, preset) in ARCHS {
+        for (_, preset) in LstmConfig::ARCHS {
             preset().validate(&VOCAB).unwrap();
         }
     }
