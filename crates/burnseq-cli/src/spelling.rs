@@ -19,8 +19,9 @@ pub(crate) fn spelled(message: &str) -> Cow<'_, str> {
         spelled.push_str(before);
         let field = quoted[1..].split('\'').next().unwrap_or_default();
         let is_closed = quoted[1 + field.len()..].starts_with('\'');
-        let is_word_before = before.ends_with(char::is_alphanumeric);
-        if is_closed && !is_word_before && flags().contains(field) {
+        // An apostrophe, or a key of a Python dictionary as --model-overrides takes it.
+        let is_other = before.ends_with(|last: char| last.is_alphanumeric() || last == '{');
+        if is_closed && !is_other && flags().contains(field) {
             spelled.push_str("--");
             spelled.push_str(&field.replace('_', "-"));
             rest = &quoted[field.len() + 2..];
@@ -80,6 +81,7 @@ mod tests {
             "it's the model's 'lr",
             "Moses' tokenizer isn't 'here'",
             "no quotes",
+            "{'dropout': 0}",
             "'x' \"it''s\"",
         ] {
             assert_eq!(spelled(plain), plain);

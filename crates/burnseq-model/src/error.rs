@@ -22,7 +22,7 @@ pub enum ModelError {
         rule: String,
     },
     /// A field that the family does not have.
-    #[error("a {family} has no `{field}`")]
+    #[error("unknown field `{field}`: a {family} has none of this name")]
     UnknownField {
         /// Name of the family.
         family: &'static str,

@@ -296,7 +296,7 @@ mod tests {
             ("--max-valid-steps 0", "--max-valid-steps"),
             ("--eval-tokenized-bleu", "--eval-bleu"),
         ] {
-            let problem = request(flags).unwrap_err().to_string();
+            let problem = crate::exit::describe(&request(flags).unwrap_err());
             assert!(problem.contains(part), "{problem}");
         }
     }

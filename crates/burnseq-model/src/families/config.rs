@@ -125,7 +125,10 @@ mod tests {
             .with_fields(&changes(r#"{"hidden_size": 3}"#))
             .unwrap_err()
             .to_string();
-        assert_eq!(error, "a Transformer has no `hidden_size`");
+        assert_eq!(
+            error,
+            "unknown field `hidden_size`: a Transformer has none of this name"
+        );
         let wrong = config.with_fields(&changes(r#"{"encoder_layers": "three"}"#));
         assert!(matches!(wrong, Err(ModelError::FieldValue { .. })));
     }
