@@ -255,9 +255,11 @@ pub fn markdown() -> String {
                 continue;
             }
         };
+        let alone = ["preprocess", "train", "generate"].contains(&binary.name);
+        let burnseq = if alone { "" } else { "burnseq " };
         let _ = write!(
             page,
-            "\n## {}: `{}`\n\n| option | | |\n|---|---|---|\n",
+            "\n## {}: `{burnseq}{}`\n\n| option | | |\n|---|---|---|\n",
             tool.fairseq, binary.name
         );
         for option in tool.options() {

@@ -236,7 +236,7 @@ mod tests {
         let text = text::TextArgs::command();
         let (found, rest) = problems(&text, "text tokenize --langauge de -l en");
         assert!(
-            found[0].contains("`burnseq text tokenize`") && found[0].contains("--language?"),
+            found[0].contains("`text tokenize`") && found[0].contains("--language?"),
             "{found:?}"
         );
         assert_eq!(rest.join(" "), "text tokenize -l en");

@@ -221,7 +221,7 @@ fn what_cannot_be_converted_is_told() {
     let convert = [
         "model.pt: this is a checkpoint of fairseq",
         "hint: ",
-        "`convert model.pt FOLDER --data data-bin`",
+        "`burnseq convert model.pt FOLDER --data data-bin`",
     ];
     refused(
         &run(dir, "generate", "data-bin --cpu --path model.pt"),
@@ -232,7 +232,7 @@ fn what_cannot_be_converted_is_told() {
     refused(
         &run(dir, "generate", "data-bin --cpu --path text"),
         1,
-        &["text: no checkpoint here", "`convert FILE.pt FOLDER"],
+        &["text: no checkpoint here", "`burnseq convert FILE.pt FOLDER"],
     );
     // Files of a checkpoint in place of its folder.
     let weights = "checkpoints/checkpoint_last/model.safetensors";

@@ -230,7 +230,7 @@ fn wrong_usage_ends_with_two() {
         ),
         ("--sampling-topk 3", "--sampling-topk goes with --sampling"),
         ("--sampling --beam 2 --nbest 3", "--nbest = 3"),
-        ("--constraints", "use `interactive`, or give --input"),
+        ("--constraints", "use `burnseq interactive`, or give --input"),
         (
             "--retain-dropout-modules Encoder --retain-dropout",
             "unknown module `Encoder`",

@@ -359,7 +359,7 @@ fn find(path: &Path) -> Result<PathBuf> {
         )),
         _ if is_pytorch(path) => Some(format!(
             "this is a checkpoint of fairseq or another file of PyTorch; a checkpoint here is a folder\n\
-             hint: convert it first, and give FOLDER: `convert {} FOLDER --data data-bin`",
+             hint: convert it first, and give FOLDER: `burnseq convert {} FOLDER --data data-bin`",
             path.display()
         )),
         _ => None,
@@ -374,7 +374,7 @@ fn find(path: &Path) -> Result<PathBuf> {
     let hint = match inside.iter().find(|folder| folder.join(META_FILE).is_file()) {
         Some(inside) => format!("\nhint: give {}", inside.display()),
         None if path.is_file() => {
-            "\nhint: a checkpoint of fairseq is converted with `convert FILE.pt FOLDER --data data-bin`"
+            "\nhint: a checkpoint of fairseq is converted with `burnseq convert FILE.pt FOLDER --data data-bin`"
                 .to_owned()
         }
         None => String::new(),

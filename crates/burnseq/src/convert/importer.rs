@@ -58,7 +58,7 @@ impl Importer for FairseqImporter {
             (Err(Error::Dictionary { path, problem }), _) => Err(Error::Dictionary {
                 path,
                 problem: format!(
-                    "{}\nhint: `convert {} FOLDER --data OLD-DATA`, with the data that it was trained on, makes a \
+                    "{}\nhint: `burnseq convert {} FOLDER --data OLD-DATA`, with the data that it was trained on, makes a \
                      checkpoint with its dictionaries; then give FOLDER",
                     problem.split("\nhint:").next().unwrap_or(&problem),
                     file.display()

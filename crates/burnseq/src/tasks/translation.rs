@@ -443,7 +443,7 @@ impl TranslationTask {
         {
             observe(Event::Note(
                 "'bpe_dropout' and 'subword_alpha' change no sentence: the dictionaries lack the pieces that are drawn; make \
-                 them of text that holds such pieces, too (`text subword encode --bpe-dropout`)",
+                 them of text that holds such pieces, too (`burnseq text subword encode --bpe-dropout`)",
             ));
         }
         let context = self.context(model)?;

@@ -61,7 +61,7 @@ fn every_tool_reads_compressed_text() {
         let lower = expected.to_lowercase();
         assert_eq!(ok(dir, &format!("burnseq text lowercase {name}")), lower);
         assert_eq!(ok(dir, &format!("burnseq text lowercase < {name}")), lower);
-        assert_eq!(ok(dir, &format!("cat {name} | text lowercase -b")), lower);
+        assert_eq!(ok(dir, &format!("cat {name} | burnseq text lowercase -b")), lower);
         assert_eq!(
             ok(dir, &format!("burnseq score -s {name} -r {name}")),
             ok(dir, &format!("burnseq score -s {name} -r {name}"))
@@ -72,13 +72,13 @@ fn every_tool_reads_compressed_text() {
     fs::write(dir.join("list"), "Foo\n").unwrap();
     ok(dir, "gzip codes list");
     assert_eq!(
-        ok(dir, "echo Hund | text subword encode --codes codes.gz"),
+        ok(dir, "echo Hund | burnseq text subword encode --codes codes.gz"),
         "Hu@@ n@@ d\n"
     );
     assert_eq!(
         ok(
             dir,
-            "echo Foo. X | text tokenize -l en --nonbreaking-prefixes list.gz"
+            "echo Foo. X | burnseq text tokenize -l en --nonbreaking-prefixes list.gz"
         ),
         "Foo. X\n"
     );
@@ -99,7 +99,10 @@ fn every_tool_reads_compressed_text() {
     for lang in ["de", "en"] {
         fs::write(dir.join(format!("corpus.{lang}")), "a b\nc d\n").unwrap();
     }
-    ok(dir, "gzip corpus.de corpus.en; text clean corpus out -s de -t en");
+    ok(
+        dir,
+        "gzip corpus.de corpus.en; burnseq text clean corpus out -s de -t en",
+    );
     assert_eq!(fs::read_to_string(dir.join("out.en")).unwrap(), "a b\nc d\n");
 }
 
@@ -155,7 +158,7 @@ fn files_of_another_kind_are_named_with_their_remedy() {
         ("zip", "zip -q -", "zip"),
     ] {
         if is_installed(program) {
-            let stderr = stderr_of(dir, &format!("{make} plain | text lowercase"), 1);
+            let stderr = stderr_of(dir, &format!("{make} plain | burnseq text lowercase"), 1);
             assert!(stderr.contains(kind), "{stderr}");
         }
     }
@@ -220,7 +223,7 @@ fn tar_archives_are_refused_with_their_remedy() {
     for (name, kind, remedy) in archives {
         for command in [
             format!("burnseq text lowercase {name}"),
-            format!("cat {name} | text lowercase"),
+            format!("cat {name} | burnseq text lowercase"),
             format!("burnseq score -s {name} -r {name}"),
         ] {
             let stderr = stderr_of(dir, &command, 1);
@@ -241,7 +244,10 @@ fn tar_archives_are_refused_with_their_remedy() {
     }
     // Lines that are typed or come in small pieces are text at once.
     assert_eq!(
-        ok(dir, "(printf 'A'; sleep 0.1; printf 'B\\nC') | text lowercase"),
+        ok(
+            dir,
+            "(printf 'A'; sleep 0.1; printf 'B\\nC') | burnseq text lowercase"
+        ),
         "ab\nc\n"
     );
 }

@@ -1,4 +1,4 @@
-//! Text that carries subwords, and text of words, through `preprocess`, the decoders and `score`.
+//! Text that carries subwords, and text of words, through `preprocess`, the decoders and `burnseq score`.
 
 use std::fs;
 use std::path::Path;
@@ -164,7 +164,7 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         let sources = |input: &str| {
             ok(
                 dir,
-                &format!("head -4 {input} | interactive {options} | grep ^S-"),
+                &format!("head -4 {input} | burnseq interactive {options} | grep ^S-"),
             )
         };
         assert_eq!(sources("corpus/words.de"), sources("pieces.de"), "{kind}");
@@ -176,7 +176,7 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         );
         let note = stderr_of(
             dir,
-            &format!("head -2 pieces.de | interactive {options} > out"),
+            &format!("head -2 pieces.de | burnseq interactive {options} > out"),
             0,
         );
         assert_eq!(note.matches("holds pieces").count(), 1, "{note}");
@@ -196,7 +196,7 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         assert!(note.contains("but not the pieces of this model"), "{note}");
         let joined = sh(
             dir,
-            &format!("head -1 corpus/words.de | interactive {options} --remove-bpe=sentencepiece"),
+            &format!("head -1 corpus/words.de | burnseq interactive {options} --remove-bpe=sentencepiece"),
         );
         assert!(!String::from_utf8_lossy(&joined.stderr).contains("H- lines hold"));
     }
@@ -367,7 +367,7 @@ fn advice_about_a_model_of_segmented_text_fits_the_command() {
     for (binary, languages, flag) in [
         ("generate", "-s fr -t en", "--source-lang is fr"),
         ("generate", "-s de -t fr", "--target-lang is fr"),
-        ("interactive", "-s en -t de", "--source-lang is en"),
+        ("burnseq interactive", "-s en -t de", "--source-lang is en"),
     ] {
         let said = stderr_of(dir, &format!("{binary} {options} --input one {languages}"), 2);
         assert!(

@@ -57,7 +57,7 @@ fn s10_a_run_of_unknown_characters_takes_linear_time() {
         };
         let short = ok(
             dir,
-            &format!("echo 'ein 中文字 Hund' | text subword encode {model}"),
+            &format!("echo 'ein 中文字 Hund' | burnseq text subword encode {model}"),
         );
         if model.starts_with("--model") {
             assert_eq!(around(&pieces), around(&short));
