@@ -20,7 +20,7 @@
 //! ```
 //! use burn::tensor::Device;
 //! use burnseq_generate::{GenerateOptions, Generator, Source};
-//! use burnseq_model::{TransformerConfig, Vocab};
+//! use burnseq_model::{FamilyConfig, TransformerConfig, Vocab};
 //!
 //! let config = TransformerConfig { encoder_layers: 1, decoder_layers: 1, ..TransformerConfig::default() };
 //! let model = config.init(&Vocab { src: 16, tgt: 24, pad: 1, eos: 2 }, 1, &Device::flex());

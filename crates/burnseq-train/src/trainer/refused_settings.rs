@@ -279,7 +279,7 @@ mod tests {
         assert!(problem(|c| c.dataset.max_tokens = None).contains("need a limit"));
         assert!(problem(|c| c.stop.patience = Some(0)).contains("'patience'"));
         assert!(problem(|c| c.stop.stop_time_hours = Some(f64::NAN)).contains("hours"));
-        assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep-last-epochs"));
+        assert!(problem(|c| c.checkpoint.keep_last_epochs = Some(0)).contains("keep_last_epochs"));
         assert!(problem(|c| c.checkpoint.save_interval = 0).contains("'save_interval'"));
         assert!(problem(|c| c.checkpoint.save_dir.clear()).contains("'save_dir' needs a value"));
         assert!(problem(|c| c.checkpoint.keep_interval_updates_pattern = Some(5)).contains("needs"));

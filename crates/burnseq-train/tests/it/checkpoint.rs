@@ -283,8 +283,8 @@ fn a_broken_or_unknown_description_is_refused() {
     edit_meta(&path, |meta| meta["surprise"] = json!(1));
     assert!(refusal(&path).contains("unknown field `surprise`"));
     fs::write(&file, &content).unwrap();
-    edit_meta(&path, |meta| meta["model_config"]["type"] = json!("lstm"));
-    assert!(refusal(&path).contains("`lstm`"));
+    edit_meta(&path, |meta| meta["model_config"]["type"] = json!("oracle"));
+    assert!(refusal(&path).contains("`oracle`"));
     fs::write(&file, &content).unwrap();
     edit_meta(&path, |meta| {
         meta["model_config"]["encoder_attention_heads"] = json!(3)

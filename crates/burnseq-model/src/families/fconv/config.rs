@@ -377,7 +377,7 @@ mod tests {
         let error = refused(|config| config.encoder_layers = "[(5, 3, 2)]".parse().unwrap());
         assert_eq!(
             error,
-            "encoder-layers = [(5, 3, 2)]: the residual connection of layer 1 can be at most 1 layers long"
+            "'encoder_layers' = [(5, 3, 2)]: the residual connection of layer 1 can be at most 1 layers long"
         );
         let error = refused(|config| config.decoder_attention = AttentionSpec::All(false));
         assert!(error.contains("at least one decoder layer"), "{error}");
