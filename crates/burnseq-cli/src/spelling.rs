@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
+
+use crate::commands::COMMANDS;
 
 /// A message of a library with flags in place of the fields that it names; other words in quotes stay as they are.
 pub(crate) fn spelled(message: &str) -> Cow<'_, str> {
@@ -34,23 +36,13 @@ pub(crate) fn spelled(message: &str) -> Cow<'_, str> {
     spelled.into()
 }
 
-/// The flags of all binaries, in the spelling of fields.
+/// The flags of all commands, in the spelling of fields.
 fn flags() -> &'static HashSet<String> {
     static FLAGS: OnceLock<HashSet<String>> = OnceLock::new();
     FLAGS.get_or_init(|| {
         let mut flags = HashSet::new();
-        for command in [
-            crate::preprocess::PreprocessArgs::command(),
-            crate::train::TrainArgs::command(),
-            crate::generate::GenerateArgs::command(),
-            crate::interactive::InteractiveArgs::command(),
-            crate::score::ScoreArgs::command(),
-            crate::convert::ConvertArgs::command(),
-            crate::validate::ValidateArgs::command(),
-            crate::average_checkpoints::AverageArgs::command(),
-            crate::text::TextArgs::command(),
-        ] {
-            add_flags(&command, &mut flags);
+        for command in COMMANDS {
+            add_flags(&(command.flags)(), &mut flags);
         }
         flags
     })
@@ -109,17 +101,7 @@ mod tests {
     }
 
     /// Whole commands in backticks may have flags; they begin with the name of their program.
-    const PROGRAMS: [&str; 9] = [
-        "preprocess",
-        "train",
-        "generate",
-        "convert",
-        "text",
-        "validate",
-        "score",
-        "cargo",
-        "tar",
-    ];
+    const PROGRAMS: [&str; 6] = ["burnseq", "preprocess", "train", "generate", "cargo", "tar"];
 
     /// Lines with a flag in a string literal, outside of commands.
     fn find_flags(folder: &std::path::Path, found: &mut Vec<String>) {
