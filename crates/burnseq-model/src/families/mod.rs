@@ -1,6 +1,6 @@
 //! The model families there are, and what each of them provides.
 //!
-//! A family is a file or folder here, and a line of [`families!`]. The line adds the family to [`ModelConfig`], which
+//! A family is a file or folder here, and a line of `families!`. The line adds the family to [`ModelConfig`], which
 //! checkpoints and `--arch` choose from, and to [`Model`], which plays the role of its families.
 
 mod checks;
