@@ -45,13 +45,23 @@ pub enum DropoutModule {
 }
 
 impl DropoutModule {
-    /// All places of the Transformer. Other families list theirs beside their configs.
-    pub const ALL: [Self; 5] = [
+    /// All places; those of a family are in [`FamilyConfig::DROPOUT_MODULES`](crate::FamilyConfig::DROPOUT_MODULES).
+    pub const ALL: [Self; 15] = [
         Self::TransformerEncoder,
         Self::TransformerDecoder,
         Self::TransformerEncoderLayer,
         Self::TransformerDecoderLayer,
         Self::MultiheadAttention,
+        Self::LightConvEncoder,
+        Self::LightConvDecoder,
+        Self::LightConvEncoderLayer,
+        Self::LightConvDecoderLayer,
+        Self::LightweightConv,
+        Self::DynamicConv,
+        Self::LstmEncoder,
+        Self::LstmDecoder,
+        Self::FConvEncoder,
+        Self::FConvDecoder,
     ];
 
     /// The name of fairseq's class.

@@ -92,6 +92,7 @@ pub(crate) fn load(
         }
     }
     let mut model = models.expect("there is at least one path");
+    check_dropout_modules(args, &model)?;
     if opened.is_none() && (data.needed || data.path.is_some()) {
         opened = Some(open_data(data, Some(&model))?);
     }
@@ -106,6 +107,27 @@ pub(crate) fn load(
         .for_each(|note| format::note(&note));
     args.text.apply(&mut model)?;
     Ok((model, opened))
+}
+
+/// Refuses places of dropout that none of the models has, which would drop nothing.
+fn check_dropout_modules(args: &DecodingArgs, model: &TranslationModel) -> Result<()> {
+    let places = || model.models.iter().flat_map(|model| model.dropout_modules());
+    let given = args.options()?.retain_dropout_modules.unwrap_or_default();
+    match given
+        .iter()
+        .find(|module| !places().any(|place| place == *module))
+    {
+        None => Ok(()),
+        Some(module) => {
+            let mut choices: Vec<&str> = places().map(|place| place.name()).collect();
+            choices.dedup();
+            Err(usage(anyhow!(
+                "--retain-dropout-modules: the model has no `{}`; choose from: {}",
+                module.name(),
+                choices.join(", ")
+            )))
+        }
+    }
 }
 
 /// The checkpoints or weights files: what `--path` names, else the best checkpoint, else the last one.

@@ -254,6 +254,11 @@ fn checkpoints_and_data_that_cannot_be_used_are_named() {
     let run = |flags: &str| generate(dir.path(), &format!("--quiet --max-len-b 5 {flags}"));
     assert_fails(&run("--path nowhere"), 1, "nowhere: no checkpoint here");
     assert_fails(
+        &run("--retain-dropout --retain-dropout-modules LSTMEncoder"),
+        2,
+        "the model has no `LSTMEncoder`; choose from: TransformerEncoder, ",
+    );
+    assert_fails(
         &run("--path checkpoints"),
         1,
         "hint: give checkpoints/checkpoint_best",

@@ -6,7 +6,7 @@ use std::fmt::{self, Debug};
 use burn::{module::Module, tensor::TensorData};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Compute, ModelError, Vocab, load_state_dict};
+use crate::{Compute, DropoutModule, ModelError, Vocab, load_state_dict};
 
 /// A name for `--arch`, and the configuration that it stands for.
 pub type Preset<C> = (&'static str, fn() -> C);
@@ -25,6 +25,9 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
 
     /// Fields that shape no weight, so that a run may continue with other values: drop probabilities.
     const FREE_FIELDS: &'static [&'static str];
+
+    /// Where the family drops values, as `--retain-dropout-modules` of fairseq names the places.
+    const DROPOUT_MODULES: &'static [DropoutModule];
 
     /// Tensors with a row for each token of the first dictionary, and of the second one. Those that a model does not have
     /// are shared with another one.

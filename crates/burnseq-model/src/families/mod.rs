@@ -25,7 +25,7 @@ use std::collections::HashMap;
 pub use extras::{Extra, ExtraValue};
 pub use family::{FamilyConfig, Feature, Preset};
 
-use crate::{Compute, Dropout, EncoderDecoder, ModelError, Stepping, Stepwise, Vocab};
+use crate::{Compute, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepping, Stepwise, Vocab};
 
 /// Writes [`ModelConfig`], [`Model`] and [`ModelState`] for families of encoder-decoders.
 ///
@@ -191,6 +191,15 @@ macro_rules! families {
             }
         }
 
+        impl Model {
+            /// See [`FamilyConfig::DROPOUT_MODULES`].
+            pub fn dropout_modules(&self) -> &'static [DropoutModule] {
+                match self {
+                    $( Self::$family(_) => <$module::$config as FamilyConfig>::DROPOUT_MODULES, )+
+                }
+            }
+        }
+
         impl Stepwise for Model {
             type State = ModelState;
 
@@ -312,6 +321,15 @@ pub struct EncoderOut {
     pub x: Tensor<3>,
     /// True at padding, `[batch, src_len]`.
     pub is_pad: Tensor<2, Bool>,
+}
+
+/// Every intermediate vector of one pass, embeddings first; used to compare implementations.
+#[derive(Debug, Clone, Default)]
+pub struct HiddenStates {
+    /// Input of the encoder's first block, then the output of each: `[batch, src_len, width]`.
+    pub encoder: Vec<Tensor<3>>,
+    /// The same of the decoder: `[batch, tgt_len, width]`.
+    pub decoder: Vec<Tensor<3>>,
 }
 
 /// `x` `[batch, len, width]` with zeros at padding, `is_pad` `[batch, len]`.

@@ -32,11 +32,10 @@ impl Residual<'_> {
         };
         let output = sublayer(input);
         let mask = self.dropout.draw(self.module, self.probability);
-        let sum = ops::dropout_add(x, output, mask);
         if self.normalize_before {
-            sum
+            ops::dropout_add(x, output, mask)
         } else {
-            norm.forward(sum)
+            norm.forward_sum(x, output, mask)
         }
     }
 }

@@ -8,11 +8,7 @@ use burn::{
 };
 use burnseq_model::{
     Compute, Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Precision, Stepping, Stepwise, Vocab,
-    families::{
-        fconv::{self, FConvConfig},
-        lightconv::{self, LightConvConfig},
-        lstm::{self, LstmConfig},
-    },
+    families::{fconv::FConvConfig, lightconv::LightConvConfig, lstm::LstmConfig},
     layers::ConvType,
     named_parameters, ops,
 };
@@ -367,9 +363,9 @@ fn attention_weights_ignore_padding_and_leave_the_logits() {
 fn dropout_depends_on_its_seed_alone_and_on_every_place() {
     fn places(name: &str) -> Vec<DropoutModule> {
         let places = match name {
-            _ if name.starts_with("lstm") => lstm::DROPOUT_MODULES,
-            _ if name.starts_with("fconv") => fconv::DROPOUT_MODULES,
-            _ => lightconv::DROPOUT_MODULES,
+            _ if name.starts_with("lstm") => LstmConfig::DROPOUT_MODULES,
+            _ if name.starts_with("fconv") => FConvConfig::DROPOUT_MODULES,
+            _ => LightConvConfig::DROPOUT_MODULES,
         };
         let other = match name {
             _ if name.starts_with("Dynamic") => Some(DropoutModule::LightweightConv),

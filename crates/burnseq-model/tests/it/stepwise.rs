@@ -2,8 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_model::{
-    Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig,
-    Vocab,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig, Vocab,
 };
 
 const VOCAB: Vocab = Vocab {
@@ -203,7 +202,7 @@ fn steps_drop_values_where_they_are_told_to() {
     assert_eq!(largest(run(Dropout::seeded(3)) - run(Dropout::seeded(3))), 0.0);
     // More than rounding.
     assert!(largest(run(Dropout::seeded(3)) - run(Dropout::seeded(4))) > 1e-3);
-    for module in DropoutModule::ALL {
+    for &module in TransformerConfig::DROPOUT_MODULES {
         let difference = largest(run(Dropout::seeded(3).only_in(&[module])) - off.clone());
         assert!(difference > 1e-3, "{module:?}: {difference:e}");
     }

@@ -61,9 +61,6 @@ impl Default for FConvConfig {
     }
 }
 
-/// Where the family drops values.
-pub const DROPOUT_MODULES: &[DropoutModule] = &[DropoutModule::FConvEncoder, DropoutModule::FConvDecoder];
-
 /// Layers with residual connections from runs of number, channels and taps.
 fn layers(runs: &[(usize, usize, usize)]) -> ConvSpec {
     let layer = |&(count, channels, kernel_size): &(usize, usize, usize)| {
@@ -150,6 +147,9 @@ impl FamilyConfig for FConvConfig {
     ];
 
     const FREE_FIELDS: &'static [&'static str] = &["dropout"];
+
+    const DROPOUT_MODULES: &'static [DropoutModule] =
+        &[DropoutModule::FConvEncoder, DropoutModule::FConvDecoder];
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],

@@ -13,7 +13,7 @@ use burn::{
 };
 
 pub use attention::ConvAttention;
-pub use config::{DROPOUT_MODULES, FConvConfig};
+pub use config::FConvConfig;
 pub use decoder::{FConvDecoder, OutputLayer};
 pub use encoder::{FConvEncoder, FConvEncoderOut};
 pub use spec::{AttentionSpec, ConvLayer, ConvSpec, SpecError};

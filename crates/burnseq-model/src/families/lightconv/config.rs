@@ -133,17 +133,6 @@ impl Default for LightConvConfig {
     }
 }
 
-/// Where the family drops values.
-pub const DROPOUT_MODULES: &[DropoutModule] = &[
-    DropoutModule::LightConvEncoder,
-    DropoutModule::LightConvDecoder,
-    DropoutModule::LightConvEncoderLayer,
-    DropoutModule::LightConvDecoderLayer,
-    DropoutModule::LightweightConv,
-    DropoutModule::DynamicConv,
-    DropoutModule::MultiheadAttention,
-];
-
 impl LightConvConfig {
     /// IWSLT'14 German-English (Wu et al. 2019, section 5): small feed-forward blocks, four heads, no gated linear units.
     fn iwslt_de_en() -> Self {
@@ -286,6 +275,16 @@ impl FamilyConfig for LightConvConfig {
         "relu_dropout",
         "input_dropout",
         "weight_dropout",
+    ];
+
+    const DROPOUT_MODULES: &'static [DropoutModule] = &[
+        DropoutModule::LightConvEncoder,
+        DropoutModule::LightConvDecoder,
+        DropoutModule::LightConvEncoderLayer,
+        DropoutModule::LightConvDecoderLayer,
+        DropoutModule::LightweightConv,
+        DropoutModule::DynamicConv,
+        DropoutModule::MultiheadAttention,
     ];
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [

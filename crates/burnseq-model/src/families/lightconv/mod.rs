@@ -10,12 +10,12 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
-pub use config::{DROPOUT_MODULES, LightConvConfig};
+pub use config::LightConvConfig;
 pub use decoder::{LightConvDecoder, LightConvDecoderLayer};
 pub use encoder::{LightConvEncoder, LightConvEncoderLayer};
 pub use state::LightConvState;
 
-use super::EncoderOut;
+use super::{EncoderOut, HiddenStates};
 use crate::{
     Dropout, EncoderDecoder, Stepping, Stepwise, Vocab,
     layers::{Embedding, Linear},
@@ -32,15 +32,6 @@ pub struct LightConvModel {
     vocab: Vocab,
     max_source_positions: usize,
     max_target_positions: usize,
-}
-
-/// Every intermediate vector of one pass; used to compare implementations.
-#[derive(Debug, Clone, Default)]
-pub struct HiddenStates {
-    /// Input of the encoder's first layer, then the output of each: `[batch, src_len, d_model]`.
-    pub encoder: Vec<Tensor<3>>,
-    /// The same of the decoder: `[batch, tgt_len, d_model]`.
-    pub decoder: Vec<Tensor<3>>,
 }
 
 impl LightConvModel {

@@ -91,9 +91,6 @@ impl Default for LstmConfig {
     }
 }
 
-/// Where the family drops values.
-pub const DROPOUT_MODULES: &[DropoutModule] = &[DropoutModule::LstmEncoder, DropoutModule::LstmDecoder];
-
 impl LstmConfig {
     /// IWSLT'14 German-English (Wiseman and Rush 2016, section 5).
     fn wiseman_iwslt_de_en() -> Self {
@@ -171,6 +168,9 @@ impl FamilyConfig for LstmConfig {
         "decoder_dropout_in",
         "decoder_dropout_out",
     ];
+
+    const DROPOUT_MODULES: &'static [DropoutModule] =
+        &[DropoutModule::LstmEncoder, DropoutModule::LstmDecoder];
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],

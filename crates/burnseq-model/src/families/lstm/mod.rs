@@ -12,7 +12,7 @@ use burn::{
 };
 
 pub use attention::LuongAttention;
-pub use config::{DROPOUT_MODULES, LstmConfig};
+pub use config::LstmConfig;
 pub use decoder::LstmDecoder;
 pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;

@@ -4,16 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Encoder, Transformer, size};
 pub use crate::layers::ActivationFn;
-use crate::{Compute, FamilyConfig, Feature, Init, ModelError, Preset, Vocab};
-
-/// Longest sentence that a model can be made for: sinusoids are computed for every position.
-const MAX_POSITIONS: usize = 1_000_000;
-/// Widest layers: twenty times those of the largest published translation models.
-const MAX_WIDTH: usize = 1 << 16;
-/// Widest inner layers of feed-forward blocks.
-const MAX_INNER_WIDTH: usize = 1 << 18;
-/// Most blocks of a side: the deepest published models have as many (Wang et al. 2022).
-const MAX_LAYERS: usize = 1000;
+use crate::{
+    Compute, DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset, Vocab,
+    families::checks::{
+        MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
+        check_shared_embeddings, check_sizes, check_vocab,
+    },
+};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017).
 ///
@@ -210,6 +207,14 @@ impl FamilyConfig for TransformerConfig {
         "decoder_layerdrop",
     ];
 
+    const DROPOUT_MODULES: &'static [DropoutModule] = &[
+        DropoutModule::TransformerEncoder,
+        DropoutModule::TransformerDecoder,
+        DropoutModule::TransformerEncoderLayer,
+        DropoutModule::TransformerDecoderLayer,
+        DropoutModule::MultiheadAttention,
+    ];
+
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],
         &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
@@ -218,22 +223,7 @@ impl FamilyConfig for TransformerConfig {
     const FEATURES: &'static [Feature] = &[Feature::RecomputedActivations];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
-        let sizes = [
-            ("encoder_embed_dim", self.encoder_embed_dim),
-            ("encoder_ffn_embed_dim", self.encoder_ffn_embed_dim),
-            ("encoder_layers", self.encoder_layers),
-            ("encoder_attention_heads", self.encoder_attention_heads),
-            ("decoder_embed_dim", self.decoder_embed_dim),
-            ("decoder_ffn_embed_dim", self.decoder_ffn_embed_dim),
-            ("decoder_layers", self.decoder_layers),
-            ("decoder_attention_heads", self.decoder_attention_heads),
-            ("max_source_positions", self.max_source_positions),
-            ("max_target_positions", self.max_target_positions),
-        ];
-        for (field, value) in sizes {
-            check(value > 0, field, value, || "must be at least 1".into())?;
-        }
-        for (field, value, most) in [
+        check_sizes(&[
             ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
             (
                 "encoder_ffn_embed_dim",
@@ -241,6 +231,7 @@ impl FamilyConfig for TransformerConfig {
                 MAX_INNER_WIDTH,
             ),
             ("encoder_layers", self.encoder_layers, MAX_LAYERS),
+            ("encoder_attention_heads", self.encoder_attention_heads, MAX_WIDTH),
             ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
             (
                 "decoder_ffn_embed_dim",
@@ -248,19 +239,11 @@ impl FamilyConfig for TransformerConfig {
                 MAX_INNER_WIDTH,
             ),
             ("decoder_layers", self.decoder_layers, MAX_LAYERS),
+            ("decoder_attention_heads", self.decoder_attention_heads, MAX_WIDTH),
             ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
             ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
-        ] {
-            check(value <= most, field, value, || format!("must be at most {most}"))?;
-        }
-        for (field, id) in [("pad", vocab.pad), ("eos", vocab.eos)] {
-            check(id < vocab.src.min(vocab.tgt), field, id, || {
-                format!(
-                    "must be an id of both dictionaries, which have {} and {} types",
-                    vocab.src, vocab.tgt
-                )
-            })?;
-        }
+        ])?;
+        check_vocab(vocab)?;
         for (field, heads, side, width) in [
             (
                 "encoder_attention_heads",
@@ -303,37 +286,15 @@ impl FamilyConfig for TransformerConfig {
                 "sinusoidal positions need at least 4".into()
             })?;
         }
-        for (field, probability) in [
+        check_probabilities(&[
             ("dropout", self.dropout),
             ("attention_dropout", self.attention_dropout),
             ("activation_dropout", self.activation_dropout),
             ("encoder_layerdrop", self.encoder_layerdrop),
             ("decoder_layerdrop", self.decoder_layerdrop),
-        ] {
-            check((0.0..1.0).contains(&probability), field, probability, || {
-                "must be at least 0 and below 1".into()
-            })?;
-        }
+        ])?;
         if self.share_all_embeddings {
-            let field = "share_all_embeddings";
-            check(vocab.src == vocab.tgt, field, true, || {
-                format!(
-                    "needs one dictionary, but the source has {} types and the target {}; preprocess with \
-                     'joined_dictionary'",
-                    vocab.src, vocab.tgt
-                )
-            })?;
-            check(
-                self.encoder_embed_dim == self.decoder_embed_dim,
-                field,
-                true,
-                || {
-                    format!(
-                        "needs 'encoder_embed_dim' {} and 'decoder_embed_dim' {} to be equal",
-                        self.encoder_embed_dim, self.decoder_embed_dim
-                    )
-                },
-            )?;
+            check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
         }
         Ok(())
     }
@@ -391,23 +352,6 @@ impl FamilyConfig for TransformerConfig {
             ],
             _ => &[],
         }
-    }
-}
-
-fn check(
-    holds: bool,
-    field: &'static str,
-    value: impl ToString,
-    rule: impl FnOnce() -> String,
-) -> Result<(), ModelError> {
-    if holds {
-        Ok(())
-    } else {
-        Err(ModelError::Config {
-            field,
-            value: value.to_string(),
-            rule: rule(),
-        })
     }
 }
 

@@ -7,12 +7,11 @@ use burn::{
 
 use super::{
     ActivationFn, DecoderState, EncoderOut, TransformerConfig,
-    encoder::Residual,
     inputs::{InputParams, InputSettings, Inputs},
 };
 use crate::{
     Dropout, DropoutModule, Init, Stepping, Vocab,
-    layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention},
+    layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention, Residual},
 };
 
 /// Self-attention, cross-attention and feed-forward block of the decoder.

@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{
     Dropout, DropoutModule, Init, Vocab,
-    layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention},
-    ops,
+    layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention, Residual},
 };
 
 /// Self-attention and feed-forward block of the encoder.
@@ -71,38 +70,6 @@ impl EncoderLayer {
             module: settings.module,
         };
         settings.apply(x, &self.final_layer_norm, |x| feed_forward.forward(x, dropout))
-    }
-}
-
-/// A sub-layer with its residual connection: `norm(x + dropout(f(x)))`, or `x + dropout(f(norm(x)))` for pre-norm.
-pub(super) struct Residual<'a> {
-    pub normalize_before: bool,
-    /// The layer that it is part of.
-    pub module: DropoutModule,
-    /// Drop probability of what the sub-layer gives.
-    pub probability: f64,
-    pub dropout: &'a Dropout,
-}
-
-impl Residual<'_> {
-    pub fn apply(
-        &self,
-        x: Tensor<3>,
-        norm: &LayerNorm,
-        sublayer: impl FnOnce(Tensor<3>) -> Tensor<3>,
-    ) -> Tensor<3> {
-        let input = if self.normalize_before {
-            norm.forward(x.clone())
-        } else {
-            x.clone()
-        };
-        let output = sublayer(input);
-        let mask = self.dropout.draw(self.module, self.probability);
-        if self.normalize_before {
-            ops::dropout_add(x, output, mask)
-        } else {
-            norm.forward_sum(x, output, mask)
-        }
     }
 }
 

@@ -20,8 +20,9 @@ pub use config::{ActivationFn, TransformerConfig};
 pub use decoder::{Decoder, DecoderLayer};
 pub use encoder::{Encoder, EncoderLayer};
 pub use inputs::Inputs;
-pub use state::{DecoderState, EncoderOut};
+pub use state::DecoderState;
 
+use super::{EncoderOut, HiddenStates};
 use crate::{Dropout, EncoderDecoder, Stepping, Stepwise, Vocab, layers::Embedding};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
@@ -34,15 +35,6 @@ pub struct Transformer {
     #[module(skip)]
     vocab: Vocab,
     share_all_embeddings: bool,
-}
-
-/// Every intermediate vector of one pass, embeddings first; used to compare implementations.
-#[derive(Debug, Clone, Default)]
-pub struct HiddenStates {
-    /// Input of the encoder's first block, then the output of each: `[batch, src_len, d_model]`.
-    pub encoder: Vec<Tensor<3>>,
-    /// The same of the decoder: `[batch, tgt_len, d_model]`.
-    pub decoder: Vec<Tensor<3>>,
 }
 
 impl Transformer {

@@ -7,15 +7,6 @@ use crate::{
     layers::{KeyValueCache, selection},
 };
 
-/// What the encoder gives the decoder.
-#[derive(Debug, Clone)]
-pub struct EncoderOut {
-    /// `[batch, src_len, d_model]`
-    pub x: Tensor<3>,
-    /// True at padding, `[batch, src_len]`.
-    pub is_pad: Tensor<2, Bool>,
-}
-
 /// Caches of a batch that is being decoded step by step.
 #[derive(Debug, Clone)]
 pub struct DecoderState {
