@@ -39,7 +39,7 @@ pub struct DecodingArgs {
     /// one at a time
     #[arg(long, help_heading = "Model")]
     pub retain_dropout: bool,
-    /// Modules that do: TransformerEncoder, TransformerDecoder (their embeddings), TransformerEncoderLayer,
+    /// Modules that do, in a Transformer: TransformerEncoder, TransformerDecoder (their embeddings), TransformerEncoderLayer,
     /// TransformerDecoderLayer, MultiheadAttention; separated by blanks or as a list '["A", "B"]' [default: all]
     #[arg(long, value_name = "NAMES", num_args = 1.., help_heading = "Model")]
     pub retain_dropout_modules: Vec<String>,

@@ -188,6 +188,10 @@ pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3>
 }
 
 /// [`layer_norm`] of [`dropout_add`].
+///
+/// # Shapes
+/// - `residual`, `x` and the result: `[batch, len, d_model]`
+/// - `weight`, `bias`: `[d_model]`
 pub fn residual_norm(
     residual: Tensor<3>,
     x: Tensor<3>,
