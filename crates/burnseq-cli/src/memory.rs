@@ -2,7 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use burn::tensor::Device;
-use burnseq_model::{Compute, ModelConfig, Vocab};
+use burnseq_model::{Compute, ModelConfig};
+use burnseq_text::Vocab;
 
 use crate::decoding::format::thousands;
 use crate::exit::usage;
@@ -62,12 +63,7 @@ mod tests {
 
     #[test]
     fn a_model_that_no_memory_holds_is_refused_with_both_numbers() {
-        let vocab = Vocab {
-            src: 100,
-            tgt: 100,
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(100, 100);
         let model = ModelConfig::from_arch("transformer_tiny").unwrap();
         let bytes = model.num_bytes(&vocab);
         check(&model, &vocab, bytes).unwrap();

@@ -12,13 +12,12 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Int, Tensor};
-use burnseq_generate::search::{Beam, run_options};
-use burnseq_generate::{
-    BatchSearch, DeviceNextToken, GenerateOptions, LogProbs, ModelNextToken, NextToken, Request, Search,
-    Source,
-};
+use burnseq_generate::{DeviceNextToken, ModelNextToken, device_beam};
 use burnseq_model::device::parse_device;
-use burnseq_model::{Dropout, Model, ModelConfig, Stepping, Vocab};
+use burnseq_model::{Dropout, Model, ModelConfig, Stepping};
+use burnseq_search::search::{Beam, run_options};
+use burnseq_search::{BatchSearch, GenerateOptions, LogProbs, NextToken, Request, Search, Source};
+use burnseq_text::Vocab;
 
 /// Steps that are measured, and how many share a line of the table: a multiple of those between two reads.
 const STEPS: usize = 200;
@@ -49,12 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(other) => return Err(format!("`{other}` is neither `processor` nor `device`").into()),
     };
 
-    let vocab = Vocab {
-        src: 8000,
-        tgt: 8000,
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(8000, 8000);
     let model = ModelConfig::from_arch(&arch)?.init(&vocab, 1, &device);
     let start = || {
         let src_tokens = Tensor::<2, Int>::full([batch, SRC_LEN], 7, &device);
@@ -158,8 +152,8 @@ impl NextToken for Timed<'_> {
         self.inner.reorder(rows, sentences);
     }
 
-    fn on_device(&mut self) -> Option<&mut dyn DeviceNextToken> {
-        Some(self)
+    fn run_beam(&mut self, search: &mut BatchSearch<'_, Beam>) {
+        device_beam::run(search, self);
     }
 }
 

@@ -1,12 +1,15 @@
 //! Decoding with encoder-decoders: sources are encoded, and what they become is searched.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_model::{Dropout, EncoderDecoder, Stepping, Vocab};
-
-use crate::{
-    Ensemble, GenerateError, Generator, Hypothesis, Limits, ModelNextToken, NextToken, Scorer, ShallowFusion,
-    Source,
+use burnseq_model::{Dropout, EncoderDecoder, Stepping};
+use burnseq_search::{
+    Ensemble, Generator, Hypothesis, Limits, NextToken, SearchError, ShallowFusion, Source,
 };
+use burnseq_text::Vocab;
+
+use crate::model_next_token::ModelNextToken;
+use crate::retained_dropout::RetainedDropout;
+use crate::scorer::Scorer;
 
 impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
     /// Encodes the sources `[batch, src_len]`; one row per sentence. Logits are divided by `temperature`, and `dropout`
@@ -24,7 +27,10 @@ impl<'a, M: EncoderDecoder> ModelNextToken<'a, M> {
     }
 }
 
-impl Generator {
+/// A [`Generator`] that decodes with encoder-decoders, of which several are an [`Ensemble`].
+///
+/// Models must be on `device` and off autodiff.
+pub trait Generate {
     /// Makes sure that `models` take `source` and can meet what it asks for, as [`generate`](Self::generate) does.
     ///
     /// # Errors
@@ -32,33 +38,21 @@ impl Generator {
     ///
     /// # Panics
     /// Without any model.
-    pub fn check<M: EncoderDecoder>(&self, models: &[M], source: &Source) -> Result<(), GenerateError> {
-        self.requests(std::slice::from_ref(source), &Limits::of(models)?)?;
-        Ok(())
-    }
+    fn check<M: EncoderDecoder>(&self, models: &[M], source: &Source) -> Result<(), SearchError>;
 
-    /// As [`search`](Self::search) with encoder-decoders, of which several are an [`Ensemble`]. Models must be on
-    /// `device` and off autodiff.
+    /// As [`Generator::search`], once the models have encoded the sources.
     ///
     /// # Errors
-    /// Also models that do not share their dictionaries.
+    /// Also models that do not share their dictionaries, and unknown places of dropout.
     ///
     /// # Panics
     /// Without any model.
-    pub fn generate<M: EncoderDecoder>(
+    fn generate<M: EncoderDecoder>(
         &self,
         models: &[M],
         sources: &[Source],
         device: &Device,
-    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
-        if self.options.lm_weight != 0.0 {
-            return Err(GenerateError::Alone {
-                option: "'lm_weight'",
-                other: "a language model",
-            });
-        }
-        self.decode(models, sources, device, |models, _| models)
-    }
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError>;
 
     /// As [`generate`](Self::generate), with `lm_weight` times the log-probabilities of a language model added to those
     /// of the models: [`ShallowFusion`]. `lm` begins decoding a batch with one row per source, over the target
@@ -69,80 +63,103 @@ impl Generator {
     ///
     /// # Panics
     /// Without any model.
-    pub fn generate_with_lm<M: EncoderDecoder, L: NextToken>(
+    fn generate_with_lm<M: EncoderDecoder, L: NextToken>(
         &self,
         models: &[M],
         lm: impl Fn(&[Source]) -> L,
         sources: &[Source],
         device: &Device,
-    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
-        self.decode(models, sources, device, |models, sources| {
-            ShallowFusion::new(models, lm(sources), self.options.lm_weight)
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError>;
+}
+
+impl Generate for Generator {
+    fn check<M: EncoderDecoder>(&self, models: &[M], source: &Source) -> Result<(), SearchError> {
+        self.requests(std::slice::from_ref(source), &limits(models)?)?;
+        Ok(())
+    }
+
+    fn generate<M: EncoderDecoder>(
+        &self,
+        models: &[M],
+        sources: &[Source],
+        device: &Device,
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
+        if self.options().lm_weight != 0.0 {
+            return Err(SearchError::Alone {
+                option: "'lm_weight'",
+                other: "a language model",
+            });
+        }
+        decode(self, models, sources, device, |models, _| models)
+    }
+
+    fn generate_with_lm<M: EncoderDecoder, L: NextToken>(
+        &self,
+        models: &[M],
+        lm: impl Fn(&[Source]) -> L,
+        sources: &[Source],
+        device: &Device,
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
+        let weight = self.options().lm_weight;
+        decode(self, models, sources, device, |models, sources| {
+            ShallowFusion::new(models, lm(sources), weight)
         })
     }
+}
 
-    /// Searches with what `next_token` makes of the models that have encoded a batch.
-    fn decode<'a, M: EncoderDecoder, N: NextToken>(
-        &self,
-        models: &'a [M],
-        sources: &[Source],
-        device: &Device,
-        next_token: impl Fn(Ensemble<ModelNextToken<'a, M>>, &[Source]) -> N,
-    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
-        let start = |sources: &[Source]| next_token(self.start(models, sources, device), sources);
-        let mut hypotheses = self.search(&Limits::of(models)?, sources, start)?;
-        if self.options.attention && !sources.is_empty() {
-            Scorer::new(self.options.clone())?.attend(models, sources, &mut hypotheses, device)?;
-        }
-        Ok(hypotheses)
-    }
-
-    /// The models with the sources encoded.
-    fn start<'a, M: EncoderDecoder>(
-        &self,
-        models: &'a [M],
-        sources: &[Source],
-        device: &Device,
-    ) -> Ensemble<ModelNextToken<'a, M>> {
-        let src_tokens = left_padded(sources, models[0].vocab().pad, device);
+/// Searches with what `next_token` makes of the models that have encoded a batch.
+fn decode<'a, M: EncoderDecoder, N: NextToken>(
+    generator: &Generator,
+    models: &'a [M],
+    sources: &[Source],
+    device: &Device,
+    next_token: impl Fn(Ensemble<ModelNextToken<'a, M>>, &[Source]) -> N,
+) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
+    let options = generator.options();
+    let dropout = RetainedDropout::new(options)?;
+    let encoded = |sources: &[Source]| {
+        let src_tokens = left_padded(sources, models[0].vocab().pad(), device);
         let member = |(number, model)| {
-            let dropout = self.options.dropout(sources[0].id, number);
             ModelNextToken::new(
                 model,
                 src_tokens.clone(),
-                self.options.temperature,
-                dropout,
+                options.temperature,
+                dropout.of(sources[0].id, number),
                 Stepping::on(device),
             )
         };
         Ensemble::new(models.iter().enumerate().map(member).collect())
+    };
+    let start = |sources: &[Source]| next_token(encoded(sources), sources);
+    let mut hypotheses = generator.search(&limits(models)?, sources, start)?;
+    if options.attention && !sources.is_empty() {
+        Scorer::new(options.clone())?.attend(models, sources, &mut hypotheses, device)?;
     }
+    Ok(hypotheses)
 }
 
-impl Limits {
-    /// The dictionaries of all `models`, and the positions that every one of them reaches.
-    pub fn of<M: EncoderDecoder>(models: &[M]) -> Result<Self, GenerateError> {
-        let describe = |vocab: Vocab| format!("{} source and {} target tokens", vocab.src, vocab.tgt);
-        let vocab = models.first().expect("there is a model to decode with").vocab();
-        let mut limits = Self {
-            vocab,
-            max_source_positions: usize::MAX,
-            max_target_positions: usize::MAX,
-        };
-        for (index, model) in models.iter().enumerate() {
-            if model.vocab() != vocab {
-                return Err(GenerateError::Ensemble {
-                    number: index + 1,
-                    theirs: describe(model.vocab()),
-                    ours: describe(vocab),
-                });
-            }
-            let (max_source, max_target) = model.max_positions();
-            limits.max_source_positions = limits.max_source_positions.min(max_source);
-            limits.max_target_positions = limits.max_target_positions.min(max_target);
+/// The dictionaries of all `models`, and the positions that every one of them reaches.
+pub(crate) fn limits<M: EncoderDecoder>(models: &[M]) -> Result<Limits, SearchError> {
+    let describe = |vocab: Vocab| format!("{} source and {} target tokens", vocab.src, vocab.tgt);
+    let vocab = models.first().expect("there is a model to decode with").vocab();
+    let mut limits = Limits {
+        vocab,
+        max_source_positions: usize::MAX,
+        max_target_positions: usize::MAX,
+    };
+    for (index, model) in models.iter().enumerate() {
+        if model.vocab() != vocab {
+            return Err(SearchError::Ensemble {
+                number: index + 1,
+                theirs: describe(model.vocab()),
+                ours: describe(vocab),
+            });
         }
-        Ok(limits)
+        let (max_source, max_target) = model.max_positions();
+        limits.max_source_positions = limits.max_source_positions.min(max_source);
+        limits.max_target_positions = limits.max_target_positions.min(max_target);
     }
+    Ok(limits)
 }
 
 /// The sources as one tensor `[batch, src_len]`, padded on the left.

@@ -1,12 +1,15 @@
 //! Scores of translations that are given: what a search would have said, had it found them.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq_model::{EncoderDecoder, Vocab};
+use burnseq_model::EncoderDecoder;
+use burnseq_search::{
+    Attention, GenerateOptions, Hypothesis, Limits, LogProbs, SearchError, SentenceRows, Source,
+};
+use burnseq_text::Vocab;
 use rayon::prelude::*;
 
-use crate::encoder_decoder::left_padded;
-use crate::log_probs::SentenceRows;
-use crate::{Attention, GenerateError, GenerateOptions, Hypothesis, Limits, LogProbs, Source};
+use crate::encoder_decoder::{left_padded, limits};
+use crate::retained_dropout::RetainedDropout;
 
 /// Most logits of one pass (256 MiB), so that a large vocabulary does not fill the memory.
 const MAX_LOGITS: usize = 1 << 26;
@@ -18,6 +21,7 @@ const MAX_LOGITS: usize = 1 << 26;
 #[derive(Debug, Clone)]
 pub struct Scorer {
     options: GenerateOptions,
+    dropout: RetainedDropout,
 }
 
 impl Scorer {
@@ -25,9 +29,10 @@ impl Scorer {
     ///
     /// # Errors
     /// The first option that is out of range.
-    pub fn new(options: GenerateOptions) -> Result<Self, GenerateError> {
+    pub fn new(options: GenerateOptions) -> Result<Self, SearchError> {
         options.validate()?;
-        Ok(Self { options })
+        let dropout = RetainedDropout::new(&options)?;
+        Ok(Self { options, dropout })
     }
 
     /// Scores `targets[i]`, which ends with `</s>`, as translation of `sources[i]`. Several models are an ensemble: their
@@ -49,9 +54,9 @@ impl Scorer {
         targets: &[Vec<u32>],
         attention: bool,
         device: &Device,
-    ) -> Result<Vec<Hypothesis>, GenerateError> {
+    ) -> Result<Vec<Hypothesis>, SearchError> {
         assert_eq!(sources.len(), targets.len(), "one target for each source");
-        let limits = Limits::of(models)?;
+        let limits = limits(models)?;
         for (source, target) in sources.iter().zip(targets) {
             source.check_tokens(&limits.vocab, limits.max_source_positions)?;
             check_target(source.id, target, &limits)?;
@@ -68,7 +73,7 @@ impl Scorer {
             .iter()
             .position(|hypothesis| !hypothesis.score.is_finite())
         {
-            Some(index) => Err(GenerateError::Target {
+            Some(index) => Err(SearchError::Target {
                 sentence: sources[index].id,
                 problem: "got no finite probability\nhint: the weights or the 'temperature' are out of range"
                     .to_owned(),
@@ -88,7 +93,7 @@ impl Scorer {
         sources: &[Source],
         hypotheses: &mut [Vec<Hypothesis>],
         device: &Device,
-    ) -> Result<(), GenerateError> {
+    ) -> Result<(), SearchError> {
         let of_each: Vec<Source> = sources
             .iter()
             .zip(hypotheses.iter())
@@ -129,7 +134,7 @@ impl Scorer {
         device: &Device,
     ) -> Vec<Hypothesis> {
         let vocab = models[0].vocab();
-        let src_tokens = left_padded(sources, vocab.pad, device);
+        let src_tokens = left_padded(sources, vocab.pad(), device);
         let prev_output_tokens = prev_output_tokens(targets, &vocab, device);
         let lenpen = (!self.options.unnormalized).then_some(self.options.lenpen);
 
@@ -137,7 +142,7 @@ impl Scorer {
         let (mut scores, mut attentions) = (Vec::new(), Vec::new());
         for (number, model) in models.iter().enumerate() {
             let (src_tokens, prev_output_tokens) = (src_tokens.clone(), prev_output_tokens.clone());
-            let dropout = self.options.dropout(sources[0].id, number);
+            let dropout = self.dropout.of(sources[0].id, number);
             let logits = if attention {
                 let (logits, attention) =
                     model.forward_with_attention(src_tokens, prev_output_tokens, &dropout);
@@ -189,7 +194,7 @@ impl Scorer {
 }
 
 /// Makes sure that the target of sentence `sentence` can be fed to models of these limits.
-fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), GenerateError> {
+fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), SearchError> {
     let (vocab, limit) = (limits.vocab, limits.max_target_positions);
     let problem = if target.len() > limit {
         format!("has {} tokens, the model takes {limit}", target.len())
@@ -198,20 +203,20 @@ fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), Ge
             "holds token {id}, the model knows {}\nhint: the dictionary is not the one that the model was trained with",
             vocab.tgt
         )
-    } else if target.last().is_none_or(|&last| last as usize != vocab.eos) {
-        format!("does not end with the end-of-sentence token {}", vocab.eos)
+    } else if target.last().is_none_or(|&last| last as usize != vocab.eos()) {
+        format!("does not end with the end-of-sentence token {}", vocab.eos())
     } else {
         return Ok(());
     };
-    Err(GenerateError::Target { sentence, problem })
+    Err(SearchError::Target { sentence, problem })
 }
 
 /// The targets shifted right, `[batch, tgt_len]`, padded on the right.
 fn prev_output_tokens(targets: &[Vec<u32>], vocab: &Vocab, device: &Device) -> Tensor<2, Int> {
     let tgt_len = targets.iter().map(Vec::len).max().unwrap_or(0);
-    let mut tokens = vec![vocab.pad as i32; targets.len() * tgt_len];
+    let mut tokens = vec![vocab.pad() as i32; targets.len() * tgt_len];
     for (row, target) in tokens.chunks_exact_mut(tgt_len).zip(targets) {
-        row[0] = vocab.eos as i32;
+        row[0] = vocab.eos() as i32;
         for (place, &id) in row[1..].iter_mut().zip(&target[..target.len() - 1]) {
             *place = id as i32;
         }

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 
 use burn::tensor::Tensor;
+use burnseq_numerics::split_mix::{mix_in, seed_of, uniform};
 use serde::{Deserialize, Serialize};
 
 use crate::ops;
@@ -63,6 +64,11 @@ impl DropoutModule {
         Self::FConvEncoder,
         Self::FConvDecoder,
     ];
+
+    /// The place of a name that [`name`](Self::name) gives.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|module| module.name() == name)
+    }
 
     /// The name of fairseq's class.
     pub fn name(self) -> &'static str {
@@ -162,15 +168,14 @@ impl Dropout {
         let Some(seed) = self.seed.filter(|_| self.training && probability > 0.0) else {
             return false;
         };
-        // The upper 53 bits of a well-mixed number are a uniform one in [0, 1).
-        ((self.next(seed) >> 11) as f64) / ((1_u64 << 53) as f64) < probability
+        uniform(self.next(seed)) < probability
     }
 
     /// The next number of the sequence.
     fn next(&self, seed: u64) -> u64 {
         let number = self.drawn.get();
         self.drawn.set(number + 1);
-        mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15)))
+        mix_in(seed, number)
     }
 
     /// Zeroes each value with `probability` and scales the others by `1 / (1 - probability)`.
@@ -239,19 +244,6 @@ impl Keep {
         hash ^= hash >> 16;
         if hash >= self.threshold { self.scale } else { 0.0 }
     }
-}
-
-/// A seed that depends on all of `numbers` and on their order.
-pub fn seed_of(numbers: &[u64]) -> u64 {
-    let take_in = |seed, &number: &u64| mix(seed ^ mix(number.wrapping_add(0x9E37_79B9_7F4A_7C15)));
-    numbers.iter().fold(0, take_in)
-}
-
-/// A bijection that spreads every input bit over all output bits (finaliser of SplitMix64, Steele et al. 2014).
-pub(crate) fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use burn::{
     module::Param,
     tensor::{DType, Device, Tensor, TensorData},
 };
+use burnseq_numerics::split_mix::{SplitMix64, mix};
 
-use crate::{Compute, Precision, dropout::mix};
+use crate::{Compute, Precision};
 
-/// A seeded stream of uniform and normal numbers (SplitMix64, Steele et al. 2014).
+/// A seeded stream of uniform and normal numbers.
 #[derive(Debug)]
 pub struct Init {
-    state: u64,
+    rng: SplitMix64,
     device: Device,
     precision: Precision,
     activations: DType,
@@ -20,23 +21,17 @@ impl Init {
     /// A stream whose tensors are made on the device of `compute`, for layers that compute in its precision.
     pub fn new(seed: u64, compute: &Compute) -> Self {
         Self {
-            state: mix(seed ^ 0x6275_726E_7365_7131),
+            rng: SplitMix64::new(mix(seed ^ 0x6275_726E_7365_7131)),
             device: compute.device.clone(),
             precision: compute.precision,
             activations: compute.activations(),
         }
     }
 
-    /// Uniform on `[0, 1)`, 53 bits.
-    fn uniform(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        (mix(self.state) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
     /// Standard normal (Box and Muller 1958).
     fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
+        let radius = (-2.0 * (1.0 - self.rng.uniform()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.rng.uniform()).cos()
     }
 
     /// These values, row-major.
@@ -57,7 +52,7 @@ impl Init {
     /// `count` numbers, uniform on `[-bound, bound)`.
     pub(crate) fn uniform_values(&mut self, count: usize, bound: f64) -> Vec<f32> {
         (0..count)
-            .map(|_| ((self.uniform() * 2.0 - 1.0) * bound) as f32)
+            .map(|_| ((self.rng.uniform() * 2.0 - 1.0) * bound) as f32)
             .collect()
     }
 

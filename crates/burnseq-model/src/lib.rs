@@ -7,10 +7,11 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use burnseq_model::{Dropout, EncoderDecoder, FamilyConfig, TransformerConfig, Vocab};
+//! use burnseq_model::{Dropout, EncoderDecoder, FamilyConfig, TransformerConfig};
+//! use burnseq_text::Vocab;
 //!
 //! let device = Device::flex();
-//! let vocab = Vocab { src: 16, tgt: 24, pad: 1, eos: 2 };
+//! let vocab = Vocab::fairseq(16, 24);
 //! let config = TransformerConfig { encoder_layers: 1, decoder_layers: 1, ..TransformerConfig::default() };
 //! let model = config.init(&vocab, 1, &device);
 //! let src_tokens = Tensor::from_ints([[1, 5, 7, 2]], &device); // [batch, src_len], padded on the left
@@ -29,14 +30,11 @@ pub mod kernels;
 pub mod layers;
 pub mod ops;
 mod roles;
-#[doc(hidden)]
-pub mod simd;
 mod state_dict;
 mod stepping;
-mod vocab;
 
 pub use compute::{Compute, Precision, UnknownPrecision};
-pub use dropout::{Dropout, DropoutModule, Mask, seed_of};
+pub use dropout::{Dropout, DropoutModule, Mask};
 pub use error::ModelError;
 pub use families::transformer::{ActivationFn, Transformer, TransformerConfig};
 pub use families::{FamilyConfig, Feature, Model, ModelConfig, ModelState, Preset};
@@ -44,4 +42,3 @@ pub use init::Init;
 pub use roles::{EncoderDecoder, Stepwise};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};
 pub use stepping::Stepping;
-pub use vocab::Vocab;

@@ -7,7 +7,8 @@
 //!   [`Normalization`], then a [`Tokenizer`], then a subword model, [`sentencepiece`] or
 //!   [`subword_nmt`], which are learnt here too.
 //! - [`iwslt`] takes plain text out of IWSLT's files; [`moses`] are the tools that many published corpora were prepared with.
-//! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format.
+//! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format; [`Vocab`] is what models and
+//!   searches have to know of them.
 //! - [`SubwordSampler`] draws other segmentations of the same text while training.
 //! - [`RemoveBpe`] joins subwords in decoded text where no pipeline is at hand.
 //!
@@ -47,12 +48,13 @@ mod subword;
 pub mod subword_nmt;
 mod text_file;
 mod unpack;
+mod vocab;
 pub mod whitespace;
 mod word_cache;
 
 pub use atomic::{AtomicFile, replaces, write_atomically};
 pub use blank::has_word;
-pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, UnkStyle};
+pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, SpecialSymbols, UnkStyle};
 pub use error::{Error, Result};
 pub use lines::LineReader;
 pub use normalize::Normalization;
@@ -63,4 +65,5 @@ pub use sampling::{SubwordSampler, SubwordSampling};
 pub use subword::SubwordModel;
 pub use text_file::{Lines, TextFile};
 pub use unpack::packed_path;
+pub use vocab::Vocab;
 pub use whitespace::tokenize_line;

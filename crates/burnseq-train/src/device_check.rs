@@ -6,9 +6,8 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_data::Mt19937;
-use burnseq_model::{
-    Compute, Dropout, EncoderDecoder, Feature, Model, ModelConfig, Precision, Vocab, state_dict,
-};
+use burnseq_model::{Compute, Dropout, EncoderDecoder, Feature, Model, ModelConfig, Precision, state_dict};
+use burnseq_text::Vocab;
 
 use crate::losses::label_smoothed_cross_entropy;
 use crate::{Accumulated, OptimizerConfig, Result};
@@ -135,7 +134,7 @@ impl Run {
         let [src_tokens, prev_output_tokens, target] = batch(config, vocab, &device);
         let loss = |logits: Tensor<3>| {
             let target = target.clone().flatten(0, 1);
-            label_smoothed_cross_entropy(logits.flatten(0, 1), target, vocab.pad, 0.1).0
+            label_smoothed_cross_entropy(logits.flatten(0, 1), target, vocab.pad(), 0.1).0
         };
         let by_name = |gradients: Accumulated| -> Vec<(String, Vec<f32>)> {
             let gradients = gradients.state_dict(&model).into_iter();
@@ -213,7 +212,7 @@ fn batch(config: &ModelConfig, vocab: &Vocab, device: &Device) -> [Tensor<2, Int
     let mut random = Mt19937::new(1);
     let (max_source, max_target) = config.max_positions();
     let longest = LONGEST.min(max_source).min(max_target);
-    let (pad, eos) = (vocab.pad as i64, vocab.eos as i64);
+    let (pad, eos) = (vocab.pad() as i64, vocab.eos() as i64);
     let first = pad.max(eos) + 1;
     let mut sentence = |types: usize, length: usize| -> Vec<i64> {
         let most = (types as i64 - 1 - first).max(0) as u64;
@@ -265,12 +264,7 @@ mod tests {
     use super::*;
 
     fn deviations(precision: Precision) -> Vec<Deviation> {
-        let vocab = Vocab {
-            src: 60,
-            tgt: 50,
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(60, 50);
         let config = ModelConfig::from(TransformerConfig {
             encoder_layers: 2,
             decoder_layers: 2,

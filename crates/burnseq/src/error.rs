@@ -89,7 +89,7 @@ pub enum Error {
     Train(#[from] burnseq_train::Error),
     /// Decoding.
     #[error(transparent)]
-    Generate(#[from] burnseq_generate::GenerateError),
+    Search(#[from] burnseq_search::SearchError),
     /// Files of other toolkits.
     #[error(transparent)]
     Interchange(#[from] burnseq_interchange::Error),
@@ -109,8 +109,8 @@ impl Error {
                 matches!(error, Config { .. } | UnknownArch { .. })
             }
             Self::Train(error) => error.is_usage(),
-            Self::Generate(error) => {
-                use burnseq_generate::GenerateError::{Alone, Option, Together};
+            Self::Search(error) => {
+                use burnseq_search::SearchError::{Alone, Option, Together};
                 matches!(error, Option { .. } | Together { .. } | Alone { .. })
             }
             _ => false,

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! text --[text]--> ids --[data]--> batches --[model]--> logits --[train]--> checkpoint
-//!                                              '------[generate]--> hypotheses --[text]--> text --[metrics]--> score
+//!                                              '--[generate, search]--> hypotheses --[text]--> text --[metrics]--> score
 //! ```
 //!
 //! - [`tasks`]: which data, model, criterion and search belong together; [`tasks::translation`] trains.
@@ -18,6 +18,7 @@ pub use burnseq_generate as generate;
 pub use burnseq_interchange as interchange;
 pub use burnseq_metrics as metrics;
 pub use burnseq_model as model;
+pub use burnseq_search as search;
 pub use burnseq_text as text;
 pub use burnseq_train as train;
 
@@ -27,6 +28,6 @@ mod error;
 pub mod tasks;
 mod translator;
 
-pub use burnseq_generate::GenerateOptions;
+pub use burnseq_search::GenerateOptions;
 pub use error::{Error, Result};
 pub use translator::{TranslatedText, Translation, Translator};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use burnseq_data::BatchLimits;
-use burnseq_generate::{GenerateOptions, Generator};
 use burnseq_model::Compute;
+use burnseq_search::{GenerateOptions, Generator};
 use burnseq_text::RemoveBpe;
 
 use crate::decode::{LineFormat, LineTranslation, TargetText, TranslationModel, translate_lines};
@@ -23,7 +23,7 @@ use crate::error::Result;
 /// # let mut counts = text::Counts::new();
 /// # counts.add_line("ein Hund schläft");
 /// # let dict = text::Dictionary::from_counts(&counts, 0, None, 8);
-/// # let vocab = model::Vocab { src: dict.len(), tgt: dict.len(), pad: 1, eos: 2 };
+/// # let vocab = text::Vocab::fairseq(dict.len(), dict.len());
 /// # let config = model::ModelConfig::from_arch("transformer_tiny")?;
 /// # let weights = model::state_dict(&config.init(&vocab, 1, &burnseq::burn::tensor::Device::flex()));
 /// # let task = train::TaskInfo::new("translation", [("source_lang", "de"), ("target_lang", "en")]);

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burnseq::burn::tensor::Device;
-use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, state_dict};
+use burnseq::text::Vocab;
 use burnseq::train::checkpoint::{Checkpoint, CheckpointContents, Dictionaries, save};
 use burnseq::train::{OptimizerConfig, TaskInfo};
 use libfuzzer_sys::fuzz_target;
@@ -91,12 +92,7 @@ impl Sound {
             share_decoder_input_output_embed: true,
             ..TransformerConfig::default()
         };
-        let vocab = Vocab {
-            src: 5,
-            tgt: 6,
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(5, 6);
         let model = config.init(&vocab, 1, &Device::flex());
         let weights = state_dict(&model);
         let optimizer = OptimizerConfig::default()

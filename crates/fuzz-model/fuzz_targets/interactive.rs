@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
-use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
+use burnseq::model::{FamilyConfig, TransformerConfig};
+use burnseq::text::Vocab;
 use burnseq::tasks::translation::LanguagePair;
 use burnseq::text::{Counts, Dictionary, LineReader, TextFiles, TextPipeline, TextSettings};
 use burnseq_cli::interactive::{GRAMMAR, InteractiveArgs, answer};
@@ -85,12 +86,7 @@ fn model() -> TranslationModel {
     };
     let src_dict = dictionary("ein Hund schläft . , & @-@ un@@ der");
     let tgt_dict = dictionary("a dog sleeps . , &quot; un@@");
-    let vocab = Vocab {
-        src: src_dict.len(),
-        tgt: tgt_dict.len(),
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(src_dict.len(), tgt_dict.len());
     let config = TransformerConfig {
         encoder_embed_dim: 8,
         encoder_ffn_embed_dim: 8,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
-use burnseq_generate::{ConstraintOrder, GenerateOptions, Generator};
 use burnseq_model::DropoutModule;
+use burnseq_search::{ConstraintOrder, GenerateOptions, Generator};
 use burnseq_text::RemoveBpe;
 use clap::{Args, ValueEnum};
 
@@ -352,7 +352,7 @@ fn positive(number: Option<f64>) -> Option<f64> {
 }
 
 /// The modules that `--retain-dropout-modules` names; nothing where it is not given.
-fn dropout_modules(words: &[String]) -> Result<Option<Vec<DropoutModule>>> {
+fn dropout_modules(words: &[String]) -> Result<Option<Vec<String>>> {
     if words.is_empty() {
         return Ok(None);
     }
@@ -366,11 +366,8 @@ fn dropout_modules(words: &[String]) -> Result<Option<Vec<DropoutModule>>> {
             }
             // fairseq's names of the classes since 0.12, and of a class that drops nothing itself.
             let plain = name.strip_suffix("Base").unwrap_or(name);
-            match DropoutModule::ALL
-                .into_iter()
-                .find(|module| module.name() == plain)
-            {
-                Some(module) => modules.push(module),
+            match DropoutModule::from_name(plain) {
+                Some(module) => modules.push(module.name().to_owned()),
                 None if plain == "TransformerModel" => {}
                 None => {
                     let choices = DropoutModule::ALL.map(DropoutModule::name).join(", ");
@@ -425,7 +422,7 @@ mod tests {
             seed: 7,
             attention: true,
             retain_dropout: true,
-            retain_dropout_modules: Some(vec![DropoutModule::MultiheadAttention]),
+            retain_dropout_modules: Some(vec!["MultiheadAttention".to_owned()]),
             ..GenerateOptions::default()
         };
         assert_eq!(args(&words).options().unwrap(), expected);
@@ -477,10 +474,7 @@ mod tests {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
             dropout_modules(&words)
         };
-        let both = [
-            DropoutModule::TransformerEncoder,
-            DropoutModule::TransformerDecoderLayer,
-        ];
+        let both = ["TransformerEncoder", "TransformerDecoderLayer"];
         assert_eq!(modules(&[]).unwrap(), None);
         for words in [
             &["TransformerEncoder", "TransformerDecoderLayer"][..],

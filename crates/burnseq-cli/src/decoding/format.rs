@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use burnseq_generate::{Attention, Hypothesis};
+use burnseq_search::{Attention, Hypothesis};
 
 use crate::spelling::spelled;
 

@@ -115,15 +115,14 @@ fn check_dropout_modules(args: &DecodingArgs, model: &TranslationModel) -> Resul
     let given = args.options()?.retain_dropout_modules.unwrap_or_default();
     match given
         .iter()
-        .find(|module| !places().any(|place| place == *module))
+        .find(|name| !places().any(|place| place.name() == **name))
     {
         None => Ok(()),
-        Some(module) => {
+        Some(name) => {
             let mut choices: Vec<&str> = places().map(|place| place.name()).collect();
             choices.dedup();
             Err(usage(anyhow!(
-                "--retain-dropout-modules: the model has no `{}`; choose from: {}",
-                module.name(),
+                "--retain-dropout-modules: the model has no `{name}`; choose from: {}",
                 choices.join(", ")
             )))
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use burnseq::decode::{ReplaceUnk, TargetText, TranslationModel, Unk};
-use burnseq_generate::Hypothesis;
+use burnseq_search::Hypothesis;
 use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings, TextPipeline, tokenize_line};
 
 use super::args::{Alignment, DecodingArgs};

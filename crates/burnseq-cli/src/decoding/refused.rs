@@ -67,7 +67,7 @@ pub(crate) const REFUSED: &[Refused] = &[
     (
         "lm-path",
         "leave it out; no language model can be loaded yet (a program of your own can fuse any model that implements \
-         burnseq_generate::NextToken)",
+         burnseq_search::NextToken)",
     ),
     (
         "max-source-positions",

@@ -1,6 +1,6 @@
 //! fairseq-generate and fairseq-interactive.
 
-use burnseq_generate::Generator;
+use burnseq_search::Generator;
 use clap::CommandFactory;
 
 use super::training::{CHECKPOINT, DATA, DISTRIBUTED, VALIDATION};

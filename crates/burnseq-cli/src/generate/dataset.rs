@@ -6,7 +6,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::{Context, Result, anyhow};
 use burnseq::decode::{Decoded, ScoreKeeper, TranslationModel, decode_batches};
 use burnseq_data::{BatchLimits, BatchSettings, Dataset, DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_generate::{Generator, Hypothesis, Scorer, Source};
+use burnseq_generate::{Generate, Scorer};
+use burnseq_search::{Generator, Hypothesis, Source};
 use burnseq_text::write_atomically;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

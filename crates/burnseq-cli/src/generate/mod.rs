@@ -7,7 +7,7 @@ mod scores;
 mod text;
 
 use anyhow::Result;
-use burnseq_generate::Generator;
+use burnseq_search::Generator;
 
 pub use args::{GenerateArgs, Scoring};
 pub use refused::GRAMMAR;

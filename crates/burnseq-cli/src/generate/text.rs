@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use burnseq::decode::{LineFormat, LineTranslation, TranslationModel, translate_lines};
 use burnseq_data::BatchLimits;
-use burnseq_generate::Generator;
+use burnseq_search::Generator;
 use burnseq_text::{LineReader, write_atomically};
 
 use super::args::GenerateArgs;

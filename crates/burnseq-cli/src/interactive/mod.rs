@@ -11,7 +11,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use burnseq::decode::TranslationModel;
 use burnseq_data::BatchLimits;
-use burnseq_generate::Generator;
+use burnseq_search::Generator;
 
 pub use args::{GRAMMAR, InteractiveArgs};
 

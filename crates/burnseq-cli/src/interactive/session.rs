@@ -6,7 +6,8 @@ use std::io::Write;
 use anyhow::{Context, Result};
 use burnseq::decode::{Decoded, EncodedLine, LineFormat, TranslationModel};
 use burnseq_data::BatchLimits;
-use burnseq_generate::{Generator, Source};
+use burnseq_generate::Generate;
+use burnseq_search::{Generator, Source};
 
 use super::args::InteractiveArgs;
 use super::input::Input;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 use clap::{Args, Parser, ValueEnum};
 
 use super::config::Request;
@@ -161,12 +161,10 @@ impl BenchmarkArgs {
 
     /// Sizes of the dictionaries, those of IWSLT14 unless the flags say otherwise.
     pub(super) fn vocab(&self) -> Vocab {
-        Vocab {
-            src: self.src_vocab.unwrap_or(8848) as usize,
-            tgt: self.tgt_vocab.unwrap_or(6632) as usize,
-            pad: 1,
-            eos: 2,
-        }
+        Vocab::fairseq(
+            self.src_vocab.unwrap_or(8848) as usize,
+            self.tgt_vocab.unwrap_or(6632) as usize,
+        )
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset, Mt19937, PairOptions, Sentences};
-use burnseq_model::{ModelConfig, Vocab};
+use burnseq_model::ModelConfig;
+use burnseq_text::Vocab;
 use burnseq_train::checkpoint::Dictionaries;
 use burnseq_train::{
     Event, Interrupt, LossOnly, Objective, Seq2Seq, StopRule, TaskInfo, TrainContext, TrainData, Trainer,
@@ -52,8 +53,8 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     config.log_interval = 0;
     let options = PairOptions {
         required_seq_len_multiple: config.dataset.seq_len_multiple(&compute.device),
-        pad: vocab.pad as u32,
-        eos: vocab.eos as u32,
+        pad: vocab.pad() as u32,
+        eos: vocab.eos() as u32,
         ..PairOptions::default()
     };
     let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;
@@ -95,7 +96,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     let replicas = request
         .compute
         .open_replicas(&compute.device, config.distributed_world_size)?;
-    let criterion = Seq2Seq::new(&config.criterion, vocab.pad, config.optimization.sentence_avg)?;
+    let criterion = Seq2Seq::new(&config.criterion, vocab.pad(), config.optimization.sentence_avg)?;
     let objective = Objective {
         criterion: Arc::new(criterion),
         validator: Box::new(LossOnly),
@@ -266,7 +267,7 @@ fn random_pairs(
             let mut tokens: Vec<u32> = (1..length)
                 .map(|_| FIRST_WORD + rng.interval(u64::from(words - 1)) as u32)
                 .collect();
-            tokens.push(vocab.eos as u32);
+            tokens.push(vocab.eos() as u32);
             tokens
         };
         Sentences::Memory(lengths.iter().map(|&length| sentence(length)).collect())
@@ -318,12 +319,7 @@ mod tests {
 
     #[test]
     fn random_pairs_have_the_lengths_asked_for() {
-        let vocab = Vocab {
-            src: 10,
-            tgt: 12,
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(10, 12);
         let pairs = random_pairs(&[3, 1], &[2, 5], &vocab, PairOptions::default()).unwrap();
         assert_eq!(
             (

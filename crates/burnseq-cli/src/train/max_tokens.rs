@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset};
-use burnseq_model::{Compute, ModelConfig, Vocab};
+use burnseq_model::{Compute, ModelConfig};
+use burnseq_text::Vocab;
 use burnseq_text::write_atomically;
 use burnseq_train::{
     FoundMaxTokens, Seq2Seq, TrainConfig, find_max_tokens, longest_sentences, saved_max_tokens,
@@ -116,7 +117,7 @@ impl Search<'_> {
         say("note: --max-tokens auto: trying how large batches may be");
         let init = || self.model.init(self.vocab, u64::from(config.seed), self.compute);
         let sentence_avg = config.optimization.sentence_avg;
-        let criterion = Seq2Seq::new(&config.criterion, self.vocab.pad, sentence_avg)?;
+        let criterion = Seq2Seq::new(&config.criterion, self.vocab.pad(), sentence_avg)?;
         let found = find_max_tokens(
             init,
             Arc::new(criterion),
@@ -238,9 +239,10 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burnseq_data::{PairOptions, Sentences};
     use burnseq_model::TransformerConfig;
+
+    use super::*;
 
     #[test]
     fn the_flag_takes_a_number_or_auto() {
@@ -284,12 +286,7 @@ mod tests {
             decoder_layers: 1,
             ..TransformerConfig::default()
         });
-        let vocab = Vocab {
-            src: 9,
-            tgt: 9,
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(9, 9);
         let compute = Compute::from(&Device::flex());
         let run = |hardware: &str, config: &TrainConfig| {
             let search = Search {

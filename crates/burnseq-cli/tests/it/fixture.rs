@@ -7,8 +7,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use burn::tensor::{Device, TensorData};
-use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq::model::{FamilyConfig, ModelConfig, TransformerConfig, state_dict};
 use burnseq::text::Dictionary;
+use burnseq::text::Vocab;
 use burnseq::train::{TaskInfo, checkpoint};
 use tempfile::TempDir;
 
@@ -74,12 +75,7 @@ pub fn save_model(dir: &Path, name: &str, factor: f32) {
             .unwrap()
             .len()
     };
-    let vocab = Vocab {
-        src: size("de"),
-        tgt: size("en"),
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(size("de"), size("en"));
     let mut weights = state_dict(&tiny().init(&vocab, 3, &Device::flex()));
     let shape = weights[0].1.shape().clone();
     let scaled: Vec<f32> = weights[0].1.iter::<f32>().map(|weight| weight * factor).collect();

@@ -2,12 +2,13 @@
 //! processor.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_generate::search::run_options;
-use burnseq_generate::{
-    ConstraintOrder, DeviceNextToken, Ensemble, GenerateOptions, Hypothesis, LogProbs, ModelNextToken,
-    NextToken, Predictions, Request, Source, Wanted,
-};
+use burnseq_generate::ModelNextToken;
 use burnseq_model::{Dropout, EncoderDecoder, Precision, Stepping, Transformer};
+use burnseq_search::search::{Beam, run_options};
+use burnseq_search::{
+    BatchSearch, ConstraintOrder, Ensemble, GenerateOptions, Hypothesis, LogProbs, NextToken, Predictions,
+    Request, Source, Wanted,
+};
 
 use crate::golden::{Golden, folder};
 use crate::properties::{VOCAB, assert_same, forced, model, model_in, sources};
@@ -47,8 +48,8 @@ impl<N: NextToken> NextToken for Watched<N> {
         self.inner.reorder(rows, sentences);
     }
 
-    fn on_device(&mut self) -> Option<&mut dyn DeviceNextToken> {
-        self.inner.on_device()
+    fn run_beam(&mut self, search: &mut BatchSearch<'_, Beam>) {
+        self.inner.run_beam(search);
     }
 }
 
@@ -56,7 +57,7 @@ impl<N: NextToken> NextToken for Watched<N> {
 fn batch(sources: &[Source]) -> Tensor<2, Int> {
     let src_len = sources.iter().map(|source| source.tokens.len()).max().unwrap();
     let padded = |source: &Source| {
-        let padding = std::iter::repeat_n(VOCAB.pad as i32, src_len - source.tokens.len());
+        let padding = std::iter::repeat_n(VOCAB.pad() as i32, src_len - source.tokens.len());
         let tokens = source.tokens.iter().map(|&token| token as i32);
         padding.chain(tokens).collect::<Vec<_>>()
     };

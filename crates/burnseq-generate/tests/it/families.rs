@@ -6,13 +6,15 @@ use std::{collections::HashMap, fs, path::Path};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{DatasetDir, PairOptions};
-use burnseq_generate::{GenerateOptions, Generator, Source};
+use burnseq_generate::Generate;
 use burnseq_model::{
-    FamilyConfig, Stepwise, Vocab,
+    FamilyConfig, Stepwise,
     families::lightconv::{LightConvConfig, LightConvModel},
 };
+use burnseq_search::{GenerateOptions, Generator, Source};
 use burnseq_testing::larger;
 use burnseq_text::UnkStyle;
+use burnseq_text::Vocab;
 use serde_json::Value;
 
 use super::golden::{Stored, stored};
@@ -103,12 +105,7 @@ fn hypotheses_of_lightconv_and_dynamicconv_equal_fairseq() {
     let data = folder.join("../data/mt_bin");
     let data = DatasetDir::open(data, Some("de"), Some("en")).unwrap();
     let test = data.load("test", false, PairOptions::default()).unwrap();
-    let vocab = Vocab {
-        src: data.src_dict().len(),
-        tgt: data.tgt_dict().len(),
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(data.src_dict().len(), data.tgt_dict().len());
     let text = burnseq_testing::read(&folder.join("summary.json"));
     let summary: Value = serde_json::from_str(&text).unwrap();
     let summary = summary.as_object().unwrap();

@@ -1,8 +1,9 @@
 //! A language model beside a translation model.
 
 use burn::tensor::Device;
-use burnseq_generate::{GenerateOptions, Generator, Hypothesis, LogProbs, NextToken, Source};
+use burnseq_generate::{Generate, Scorer};
 use burnseq_model::Transformer;
+use burnseq_search::{GenerateOptions, Generator, Hypothesis, LogProbs, NextToken, Source};
 
 use super::properties::{model, sources};
 
@@ -70,7 +71,7 @@ fn scores_are_weighted_sums_over_both_models() {
         .zip(sources(10))
         .map(|(id, tokens)| Source::new(id, tokens))
         .collect();
-    let scorer = burnseq_generate::Scorer::new(GenerateOptions::default()).unwrap();
+    let scorer = Scorer::new(GenerateOptions::default()).unwrap();
     for (source, hypotheses) in sources.iter().zip(decode(&model, &sources, 0.7)) {
         assert_eq!(hypotheses.len(), 5);
         for hypothesis in hypotheses {

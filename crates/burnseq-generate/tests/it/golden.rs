@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, TensorData};
 use burnseq_data::{BatchLimits, BatchSettings, Dataset, DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_generate::{GenerateOptions, Generator, Hypothesis, Source};
+use burnseq_generate::Generate;
 use burnseq_metrics::TokenisedBleu;
 use burnseq_model::{
-    EncoderDecoder, FamilyConfig, Stepwise, Transformer, TransformerConfig, Vocab, load_state_dict,
+    EncoderDecoder, FamilyConfig, Stepwise, Transformer, TransformerConfig, load_state_dict,
 };
+use burnseq_search::{GenerateOptions, Generator, Hypothesis, Source};
 use burnseq_testing::larger;
+use burnseq_text::Vocab;
 use burnseq_text::{RemoveBpe, UnkStyle};
 
 /// The stored output of one run: hypotheses of each sentence, and BLEU4.
@@ -117,12 +119,7 @@ impl Golden {
             share_decoder_input_output_embed: true,
             ..TransformerConfig::default()
         };
-        let vocab = Vocab {
-            src: data.src_dict().len(),
-            tgt: data.tgt_dict().len(),
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(data.src_dict().len(), data.tgt_dict().len());
         let model = load_model(&folder.join("model.safetensors.gz"), &config, &vocab);
         Self {
             folder,

@@ -3,8 +3,10 @@
 use std::collections::HashSet;
 
 use burn::tensor::Device;
-use burnseq_generate::{ConstraintOrder, GenerateOptions, Generator, Hypothesis, Scorer, Source};
+use burnseq_generate::{Generate, Scorer};
 use burnseq_model::Transformer;
+use burnseq_numerics::split_mix::SplitMix64;
+use burnseq_search::{ConstraintOrder, GenerateOptions, Generator, Hypothesis, Source};
 
 use super::properties::{model, sources};
 
@@ -13,17 +15,13 @@ const COMBINATIONS: usize = 500;
 const EOS: u32 = 2;
 const UNK: u32 = 3;
 
-/// Numbers that look random (SplitMix64, Steele et al. 2014).
-struct Random(u64);
+/// What combinations are drawn with.
+struct Random(SplitMix64);
 
 impl Random {
     /// Below `n`.
     fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % n as u64) as usize
+        (self.0.next_u64() % n as u64) as usize
     }
 
     fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -215,7 +213,7 @@ fn any_legal_combination_decodes_every_sentence_by_itself_with_scores_that_can_b
     let models = [model(11), model(12)];
     let mut kinds = HashSet::new();
     for number in 0..COMBINATIONS {
-        let random = &mut Random(number as u64);
+        let random = &mut Random(SplitMix64::new(number as u64));
         let options = draw_options(random);
         let sources = draw_sources(random, &options);
         let models = &models[..1 + random.below(2)];

@@ -4,18 +4,15 @@ use std::collections::HashSet;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use burnseq_generate::{ConstraintOrder, GenerateError, GenerateOptions, Generator, Hypothesis, Source};
+use burnseq_generate::Generate;
 use burnseq_model::{
-    Compute, Dropout, EncoderDecoder, FamilyConfig, Precision, Transformer, TransformerConfig, Vocab,
+    Compute, Dropout, EncoderDecoder, FamilyConfig, Precision, Transformer, TransformerConfig,
     load_state_dict, state_dict,
 };
+use burnseq_search::{ConstraintOrder, GenerateOptions, Generator, Hypothesis, SearchError, Source};
+use burnseq_text::Vocab;
 
-pub const VOCAB: Vocab = Vocab {
-    src: 29,
-    tgt: 31,
-    pad: 1,
-    eos: 2,
-};
+pub const VOCAB: Vocab = Vocab::fairseq(29, 31);
 
 /// A small model whose weights are large enough that sources and prefixes matter.
 pub fn model(seed: u64) -> Transformer {
@@ -357,7 +354,7 @@ fn weights_without_a_distribution_are_an_error() {
                 .generate(&models, std::slice::from_ref(&source), &Device::flex())
                 .unwrap_err();
             assert!(
-                matches!(error, GenerateError::NoHypothesis { sentence: 3 }),
+                matches!(error, SearchError::NoHypothesis { sentence: 3 }),
                 "{error}"
             );
         }

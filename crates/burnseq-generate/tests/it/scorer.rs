@@ -2,7 +2,8 @@
 
 use burn::tensor::Device;
 use burnseq_data::Dataset;
-use burnseq_generate::{GenerateError, GenerateOptions, Generator, Hypothesis, Scorer, Source};
+use burnseq_generate::{Generate, Scorer};
+use burnseq_search::{GenerateOptions, Generator, Hypothesis, SearchError, Source};
 
 use super::golden::{Golden, folder};
 use super::properties::{model, sources};
@@ -158,7 +159,7 @@ fn targets_that_cannot_be_scored_are_refused() {
         let source = Source::new(0, vec![5, 2]);
         let found = scorer.score(&[model(1)], &[source], &[target], false, &Device::flex());
         match found.unwrap_err() {
-            GenerateError::Target { sentence: 0, problem } => problem,
+            SearchError::Target { sentence: 0, problem } => problem,
             other => panic!("{other}"),
         }
     };

@@ -1,6 +1,6 @@
 //! Searches that fairseq ran with the trained model of the golden data; `tests/data/fairseq_searches.py` tells how.
 
-use burnseq_generate::{ConstraintOrder, GenerateOptions, Hypothesis, Source};
+use burnseq_search::{ConstraintOrder, GenerateOptions, Hypothesis, Source};
 use serde::Deserialize;
 
 use super::golden::{Golden, folder};

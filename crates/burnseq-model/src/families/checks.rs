@@ -1,6 +1,8 @@
 //! Rules that the settings of several families share.
 
-use crate::{ModelError, Vocab};
+use burnseq_text::Vocab;
+
+use crate::ModelError;
 
 /// Longest sentence that a model can be made for.
 pub(super) const MAX_POSITIONS: usize = 1_000_000;
@@ -50,7 +52,7 @@ pub(super) fn check_probabilities(probabilities: &[(&'static str, f64)]) -> Resu
 
 /// Special symbols are ids of both dictionaries.
 pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
-    for (field, id) in [("pad", vocab.pad), ("eos", vocab.eos)] {
+    for (field, id) in [("pad", vocab.pad()), ("eos", vocab.eos())] {
         check(id < vocab.src.min(vocab.tgt), field, id, || {
             format!(
                 "must be an id of both dictionaries, which have {} and {} types",

@@ -75,16 +75,12 @@ impl ModelConfig {
 mod tests {
     use burn::module::Module;
     use burn::tensor::Device;
+    use burnseq_text::Vocab;
 
     use super::*;
-    use crate::{Vocab, state_dict};
+    use crate::state_dict;
 
-    const VOCAB: Vocab = Vocab {
-        src: 40,
-        tgt: 40,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(40, 40);
 
     #[test]
     fn every_arch_is_found_and_valid() {

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt::{self, Debug};
 
 use burn::{module::Module, tensor::TensorData};
+use burnseq_text::Vocab;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Compute, DropoutModule, ModelError, Vocab, load_state_dict};
+use crate::{Compute, DropoutModule, ModelError, load_state_dict};
 
 /// A name for `--arch`, and the configuration that it stands for.
 pub type Preset<C> = (&'static str, fn() -> C);

@@ -22,10 +22,11 @@ use burn::{
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+use burnseq_text::Vocab;
 pub use extras::{Extra, ExtraValue};
 pub use family::{FamilyConfig, Feature, Preset};
 
-use crate::{Compute, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepping, Stepwise, Vocab};
+use crate::{Compute, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepping, Stepwise};
 
 /// Writes [`ModelConfig`], [`Model`] and [`ModelState`] for families of encoder-decoders.
 ///

@@ -4,9 +4,10 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::Stepwise;
-use crate::{Dropout, Stepping, Vocab};
+use crate::{Dropout, Stepping};
 
 /// An encoder-decoder that can be trained on whole sentences and decoded token by token.
 ///

@@ -7,18 +7,14 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    Compute, Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Precision, Stepping, Stepwise, Vocab,
+    Compute, Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Precision, Stepping, Stepwise,
     families::{fconv::FConvConfig, lightconv::LightConvConfig, lstm::LstmConfig},
     layers::ConvType,
     named_parameters, ops,
 };
+use burnseq_text::Vocab;
 
-const VOCAB: Vocab = Vocab {
-    src: 30,
-    tgt: 26,
-    pad: 1,
-    eos: 2,
-};
+const VOCAB: Vocab = Vocab::fairseq(30, 26);
 
 const STEPPINGS: [Stepping; 2] = [Stepping::Processor, Stepping::Device];
 

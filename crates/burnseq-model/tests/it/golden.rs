@@ -8,10 +8,11 @@ use std::{
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{
-    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, Vocab,
-    layers::sinusoids, load_state_dict,
+    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, layers::sinusoids,
+    load_state_dict,
 };
 use burnseq_testing::largest_difference;
+use burnseq_text::Vocab;
 use safetensors::{Dtype, SafeTensors};
 
 /// The folder, or nothing (said once per test) where it is absent.
@@ -63,12 +64,7 @@ fn variant(name: &str) -> (TransformerConfig, Vocab, &'static str) {
         dropout: 0.0,
         ..TransformerConfig::default()
     };
-    let vocab = Vocab {
-        src: 504,
-        tgt: 400,
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(504, 400);
     match name {
         "base" => (base, vocab, "base"),
         "prenorm" => (

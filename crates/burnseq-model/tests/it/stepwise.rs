@@ -2,15 +2,11 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig, Vocab,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig,
 };
+use burnseq_text::Vocab;
 
-const VOCAB: Vocab = Vocab {
-    src: 30,
-    tgt: 26,
-    pad: 1,
-    eos: 2,
-};
+const VOCAB: Vocab = Vocab::fairseq(30, 26);
 
 const STEPPINGS: [Stepping; 2] = [Stepping::Processor, Stepping::Device];
 

@@ -5,10 +5,12 @@
 
 mod counts;
 mod file;
+mod special_symbols;
 
 use std::sync::Arc;
 
 pub use counts::Counts;
+pub use special_symbols::SpecialSymbols;
 
 use crate::whitespace::tokenize_line;
 use rustc_hash::FxHashMap;
@@ -109,6 +111,16 @@ impl Dictionary {
     /// Id of `<unk>`.
     pub const fn unk(&self) -> u32 {
         3
+    }
+
+    /// Ids of the special symbols.
+    pub const fn special_symbols(&self) -> SpecialSymbols {
+        SpecialSymbols {
+            bos: self.bos() as usize,
+            pad: self.pad() as usize,
+            eos: self.eos() as usize,
+            unk: self.unk() as usize,
+        }
     }
 
     /// How many ids there are, the special symbols included.

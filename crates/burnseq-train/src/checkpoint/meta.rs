@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use burnseq_model::{ModelConfig, Vocab};
+use burnseq_model::ModelConfig;
+use burnseq_text::{SpecialSymbols, Vocab};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -80,35 +81,8 @@ pub struct DictionaryInfo {
     pub types: usize,
 }
 
-/// Ids of the special symbols.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SpecialSymbols {
-    /// Beginning of a sentence.
-    pub bos: usize,
-    /// Padding.
-    pub pad: usize,
-    /// End of a sentence.
-    pub eos: usize,
-    /// Unknown words.
-    pub unk: usize,
-}
-
-impl Default for SpecialSymbols {
-    /// fairseq's.
-    fn default() -> Self {
-        Self {
-            bos: 0,
-            pad: 1,
-            eos: 2,
-            unk: 3,
-        }
-    }
-}
-
 impl Dictionaries {
-    /// The dictionaries of sentence pairs, in the files `dict.src.txt` and `dict.tgt.txt`; `<s>` and `<unk>` have fairseq's
-    /// ids.
+    /// The dictionaries of sentence pairs, in the files `dict.src.txt` and `dict.tgt.txt`.
     pub fn source_and_target(vocab: &Vocab) -> Self {
         let side = |side: &str, file: &str, types| DictionaryInfo {
             side: side.to_owned(),
@@ -120,11 +94,7 @@ impl Dictionaries {
                 side("source", "dict.src.txt", vocab.src),
                 side("target", "dict.tgt.txt", vocab.tgt),
             ],
-            special_symbols: SpecialSymbols {
-                pad: vocab.pad,
-                eos: vocab.eos,
-                ..SpecialSymbols::default()
-            },
+            special_symbols: vocab.special_symbols,
         }
     }
 
@@ -142,8 +112,7 @@ impl Dictionaries {
         Vocab {
             src: types(self.sides.first()),
             tgt: types(self.sides.last()),
-            pad: self.special_symbols.pad,
-            eos: self.special_symbols.eos,
+            special_symbols: self.special_symbols,
         }
     }
 }
@@ -193,10 +162,35 @@ struct Format1 {
     format_version: u32,
     burnseq_version: String,
     model_config: ModelConfig,
-    vocab: Vocab,
+    vocab: Sizes,
     task: Languages,
     train_state: Value,
     files: BTreeMap<String, FileInfo>,
+}
+
+/// The dictionaries of format 1: sizes, and the ids that models look at; the others are fairseq's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sizes {
+    src: usize,
+    tgt: usize,
+    pad: usize,
+    eos: usize,
+}
+
+impl From<Sizes> for Vocab {
+    fn from(Sizes { src, tgt, pad, eos }: Sizes) -> Self {
+        let special_symbols = SpecialSymbols {
+            pad,
+            eos,
+            ..SpecialSymbols::FAIRSEQ
+        };
+        Self {
+            src,
+            tgt,
+            special_symbols,
+        }
+    }
 }
 
 /// The task of format 1.
@@ -218,7 +212,7 @@ impl From<Format1> for CheckpointMeta {
             burnseq_version: old.burnseq_version,
             model_config: old.model_config,
             task: TaskInfo::new("translation", languages),
-            dictionaries: Dictionaries::source_and_target(&old.vocab),
+            dictionaries: Dictionaries::source_and_target(&old.vocab.into()),
             train_state: old.train_state,
             files: old.files,
         }
@@ -231,12 +225,7 @@ mod tests {
 
     use super::*;
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 9,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 9);
 
     fn read(json: &Value) -> Result<CheckpointMeta, String> {
         parse(json.to_string().as_bytes(), |problem| {

@@ -46,9 +46,7 @@ use crate::{Error, OptimizerState, Result};
 pub use folder::recover;
 pub(crate) use folder::{Temporary, lock_for_run, temporary_in};
 pub use importer::{ImportScope, Importer};
-pub use meta::{
-    CheckpointMeta, Dictionaries, DictionaryInfo, FORMAT_VERSION, FileInfo, SpecialSymbols, TaskInfo,
-};
+pub use meta::{CheckpointMeta, Dictionaries, DictionaryInfo, FORMAT_VERSION, FileInfo, TaskInfo};
 pub use retention::Retention;
 pub(crate) use retention::Standing;
 

@@ -7,9 +7,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig, Vocab,
-    state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig, state_dict,
 };
+use burnseq_text::Vocab;
 
 use super::{Event, TrainConfig, TrainContext, TrainData, Trainer};
 use crate::checkpoint::{Dictionaries, TaskInfo};
@@ -82,12 +82,7 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
 ) -> Result<Trainer<M, LanguagePairDataset>> {
     let [src, tgt] = [(); 2].map(|()| Sentences::Memory(sentences.clone()));
     let data = LanguagePairDataset::new(src, Some(tgt), 12, 12, PairOptions::default())?;
-    let vocab = Vocab {
-        src: 12,
-        tgt: 12,
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(12, 12);
     let transformer = TransformerConfig {
         encoder_embed_dim: 8,
         decoder_embed_dim: 8,
@@ -114,7 +109,7 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
     };
     let model = model(transformer.init(&vocab, 1, device));
     let replicas = vec![device.clone(); config.distributed_world_size.saturating_sub(1)];
-    let criterion = Seq2Seq::new(&config.criterion, vocab.pad, config.optimization.sentence_avg)?;
+    let criterion = Seq2Seq::new(&config.criterion, vocab.pad(), config.optimization.sentence_avg)?;
     let objective = Objective {
         criterion: Arc::new(criterion),
         validator: Box::new(LossOnly),

@@ -237,7 +237,8 @@ fn worst_batches<'a>(data: &impl Dataset, batches: &'a [Vec<usize>]) -> Vec<&'a 
 #[cfg(test)]
 mod tests {
     use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
-    use burnseq_model::{FamilyConfig, Transformer, TransformerConfig, Vocab};
+    use burnseq_model::{FamilyConfig, Transformer, TransformerConfig};
+    use burnseq_text::Vocab;
 
     use super::*;
     use crate::criterions::Seq2Seq;
@@ -306,12 +307,7 @@ mod tests {
 
     /// What is found on a device that holds batches of `places`, both sides counted.
     fn find(places: usize, change: impl FnOnce(&mut TrainConfig)) -> Result<FoundMaxTokens> {
-        let vocab = Vocab {
-            src: 12,
-            tgt: 12,
-            pad: 1,
-            eos: 2,
-        };
+        let vocab = Vocab::fairseq(12, 12);
         let transformer = TransformerConfig {
             encoder_embed_dim: 4,
             decoder_embed_dim: 4,
@@ -332,7 +328,7 @@ mod tests {
         change(&mut config);
         // 300 pairs of 2 to 11 tokens: 3300 tokens at most.
         let data = pairs((0..300).map(|index| (2 + index % 10, 2 + index % 10)));
-        let criterion = Arc::new(Seq2Seq::new(&config.criterion, vocab.pad, false)?);
+        let criterion = Arc::new(Seq2Seq::new(&config.criterion, vocab.pad(), false)?);
         find_max_tokens(init, criterion, &data, (1024, 1024), &config, &device)
     }
 

@@ -2,6 +2,7 @@
 //! as if it had never stopped.
 
 use burnseq_data::EpochState;
+use burnseq_numerics::split_mix::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 use crate::log::Meters;
@@ -49,13 +50,7 @@ pub(super) fn dropout_seed<B>(seed: u32, num_updates: u64, part: &Part<B>) -> u6
     let micro_batch = part.number as u64 ^ (part.piece - 1).rotate_right(32);
     [u64::from(seed), num_updates, micro_batch]
         .into_iter()
-        .fold(0, |hash, value| {
-            // SplitMix64 (Steele et al. 2014, figure 18).
-            let mut z = (hash ^ value).wrapping_add(0x9e37_79b9_7f4a_7c15);
-            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            z ^ (z >> 31)
-        })
+        .fold(0, |hash, value| SplitMix64::new(hash ^ value).next_u64())
 }
 
 #[cfg(test)]

@@ -7,19 +7,15 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig, Vocab, state_dict};
+use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig, state_dict};
+use burnseq_text::Vocab;
 use burnseq_train::{
     Checkpoint, CheckpointContents, Error, OptimizerConfig, OptimizerState, TaskInfo,
     checkpoint::{Dictionaries, FORMAT_VERSION, names, recover, save},
 };
 use serde_json::{Value, json};
 
-const VOCAB: Vocab = Vocab {
-    src: 12,
-    tgt: 10,
-    pad: 1,
-    eos: 2,
-};
+const VOCAB: Vocab = Vocab::fairseq(12, 10);
 
 fn config() -> TransformerConfig {
     TransformerConfig {

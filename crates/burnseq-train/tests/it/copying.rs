@@ -5,19 +5,15 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping, Vocab,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping,
     families::{fconv::FConvConfig, lightconv::LightConvConfig, lstm::LstmConfig},
     layers::ConvType,
-    seed_of,
 };
+use burnseq_numerics::split_mix::seed_of;
+use burnseq_text::Vocab;
 use burnseq_train::{Accumulated, CriterionConfig, OptimizerConfig, optim::AdamConfig};
 
-const VOCAB: Vocab = Vocab {
-    src: 14,
-    tgt: 14,
-    pad: 1,
-    eos: 2,
-};
+const VOCAB: Vocab = Vocab::fairseq(14, 14);
 
 const ROWS: usize = 32;
 /// Tokens of a sentence, the end of sentence included.
@@ -55,7 +51,7 @@ fn accuracy<M: EncoderDecoder>(model: M, updates: u64, lr: f64) -> f64 {
     for update in 0..updates {
         let [source, previous, target] = batch(update, &device);
         let logits = model.forward(source, previous, &Dropout::seeded(update));
-        let loss = criterion.forward(logits, target, VOCAB.pad).loss;
+        let loss = criterion.forward(logits, target, VOCAB.pad()).loss;
         let mut sum = Accumulated::new();
         sum.add(&model, GradientsParams::from_grads(loss.backward(), &model));
         sum.scale(1.0 / (ROWS * LEN) as f64);

@@ -10,7 +10,7 @@ use burn::{
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping, Vocab,
+    Dropout, EncoderDecoder, FamilyConfig, Stepping,
     families::{
         Extra, ExtraValue,
         fconv::{FConvConfig, FConvModel},
@@ -20,6 +20,7 @@ use burnseq_model::{
     named_parameters, state_dict,
 };
 use burnseq_testing::{larger, largest_difference};
+use burnseq_text::Vocab;
 use burnseq_train::{
     Accumulated, CriterionConfig, OptimizerConfig,
     losses::{LabelSmoothedCrossEntropyConfig, LossOutput},
@@ -64,12 +65,7 @@ fn item(family: &str, folder: PathBuf) -> Item {
         name: format!("{family}/{}", folder.file_name().unwrap().to_str().unwrap()),
         options: args["model"].as_object().unwrap().clone(),
         values: json(&folder.join("values.json")),
-        vocab: Vocab {
-            src,
-            tgt: rows("decoder.embed_tokens.weight").unwrap_or(src),
-            pad: 1,
-            eos: 2,
-        },
+        vocab: Vocab::fairseq(src, rows("decoder.embed_tokens.weight").unwrap_or(src)),
         args,
         weights,
         folder,

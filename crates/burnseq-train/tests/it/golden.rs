@@ -10,9 +10,10 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_model::{
-    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, Vocab,
-    load_state_dict, named_parameters, state_dict,
+    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, load_state_dict,
+    named_parameters, state_dict,
 };
+use burnseq_text::Vocab;
 use burnseq_train::{
     Accumulated, CriterionConfig, LossOutput, LrSchedulerConfig, OptimizerConfig,
     losses::{LabelSmoothedCrossEntropyConfig, label_smoothed_cross_entropy},
@@ -40,12 +41,7 @@ fn model(numerics: &Path, variant: &str) -> Transformer {
         share_decoder_input_output_embed: true,
         ..TransformerConfig::default()
     };
-    let mut vocab = Vocab {
-        src: 504,
-        tgt: 400,
-        pad: 1,
-        eos: 2,
-    };
+    let mut vocab = Vocab::fairseq(504, 400);
     let mut weights = variant;
     match variant {
         "base" => {}

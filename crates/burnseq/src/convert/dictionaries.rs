@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use burnseq_model::Vocab;
 use burnseq_text::Dictionary;
+use burnseq_text::Vocab;
 use burnseq_train::checkpoint;
 
 use crate::error::{Error, Result};

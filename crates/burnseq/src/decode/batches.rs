@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use burnseq_generate::Hypothesis;
+use burnseq_search::Hypothesis;
 
 use crate::error::{Error, Result};
 

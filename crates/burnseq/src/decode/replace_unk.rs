@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use burnseq_generate::Hypothesis;
+use burnseq_search::Hypothesis;
 use burnseq_text::{LineReader, tokenize_line};
 
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ impl ReplaceUnk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burnseq_generate::Attention;
+    use burnseq_search::Attention;
 
     #[test]
     fn unknown_tokens_become_what_they_look_at_or_its_translation() {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset, PairBatch};
-use burnseq_generate::{GenerateError, GenerateOptions, Generator, Source};
+use burnseq_generate::{Generate, retained_dropout_modules};
 use burnseq_metrics::{Bleu, BleuConfig, Metric, References, Tokenizer};
 use burnseq_model::EncoderDecoder;
+use burnseq_search::{GenerateOptions, Generator, SearchError, Source};
 use burnseq_text::moses::MosesDetokenizer;
 use burnseq_text::{Dictionary, RemoveBpe, TextPipeline};
 use burnseq_train::{DeviceMemory, Sample, ValidSet, ValidationMetrics, Validator, ValidatorError};
@@ -64,6 +65,7 @@ impl EvalBleuConfig {
             ))
         })?;
         options.validate()?;
+        retained_dropout_modules(&options)?;
         if options.constraints.is_some() || options.lm_weight != 0.0 {
             return Err(Error::Config(
                 "'eval_bleu_args': constraints and lm_weight are for generating; validation has neither constraints \
@@ -151,7 +153,7 @@ impl BleuValidator {
         batch: &[usize],
     ) -> Result<Vec<(usize, Vec<u32>)>, ValidatorError> {
         let (generator, device) = (&self.generator, &self.device);
-        let translate = |piece: &PairBatch| -> Result<Vec<(usize, Vec<u32>)>, GenerateError> {
+        let translate = |piece: &PairBatch| -> Result<Vec<(usize, Vec<u32>)>, SearchError> {
             let ids: Vec<usize> = batch
                 .iter()
                 .copied()

@@ -8,11 +8,12 @@ use burn::tensor::{Device, TensorData};
 use burnseq_data::{
     Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
 };
-use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, Vocab, load_state_dict, state_dict};
+use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, load_state_dict, state_dict};
+use burnseq_text::Vocab;
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
-use burnseq_train::checkpoint::{Dictionaries, SpecialSymbols};
+use burnseq_train::checkpoint::Dictionaries;
 use burnseq_train::{
     Checkpoint, CriterionConfig, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Objective,
     Observer, Seq2Seq, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord,
@@ -144,20 +145,7 @@ impl From<&LanguagePair> for TaskInfo {
 
 /// What a checkpoint says of the dictionaries of sentence pairs, which share the ids of their special symbols.
 pub fn dictionaries(src: &Dictionary, tgt: &Dictionary) -> Dictionaries {
-    Dictionaries {
-        special_symbols: SpecialSymbols {
-            bos: tgt.bos() as usize,
-            pad: tgt.pad() as usize,
-            eos: tgt.eos() as usize,
-            unk: tgt.unk() as usize,
-        },
-        ..Dictionaries::source_and_target(&Vocab {
-            src: src.len(),
-            tgt: tgt.len(),
-            pad: tgt.pad() as usize,
-            eos: tgt.eos() as usize,
-        })
-    }
+    Dictionaries::source_and_target(&Vocab::of(src, tgt))
 }
 
 /// The task on an opened data folder.
@@ -335,7 +323,7 @@ impl TranslationTask {
     /// # Errors
     /// A loss whose options are out of range.
     pub fn criterion(&self, config: &CriterionConfig, sentence_avg: bool) -> Result<Seq2Seq> {
-        Ok(Seq2Seq::new(config, self.vocab().pad, sentence_avg)?)
+        Ok(Seq2Seq::new(config, self.vocab().pad(), sentence_avg)?)
     }
 
     /// What computes BLEU on validation sets, where it is asked for.

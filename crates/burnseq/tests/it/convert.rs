@@ -8,8 +8,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq::convert::{Dictionaries, ImportOptions, from_fairseq, to_fairseq};
 use burnseq::model::{
-    Dropout, EncoderDecoder, FamilyConfig, ModelConfig, TransformerConfig, Vocab, load_state_dict, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, ModelConfig, TransformerConfig, load_state_dict, state_dict,
 };
+use burnseq::text::Vocab;
 use burnseq::train::{Accumulated, Checkpoint, LossOutput, Optimizer, TrainConfig, TrainingRecord};
 use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
@@ -58,12 +59,7 @@ fn base() -> TransformerConfig {
     }
 }
 
-const VOCAB: Vocab = Vocab {
-    src: 504,
-    tgt: 400,
-    pad: 1,
-    eos: 2,
-};
+const VOCAB: Vocab = Vocab::fairseq(504, 400);
 
 /// Converts a file of `golden/numerics/base`.
 fn import(numerics: &Path, name: &str, with_optimizer: bool, dir: &TempDir) -> Checkpoint {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
 use burnseq::decode::TranslationModel;
-use burnseq::model::{FamilyConfig, TransformerConfig, Vocab};
+use burnseq::model::{FamilyConfig, TransformerConfig};
 use burnseq::tasks::translation::LanguagePair;
+use burnseq::text::Vocab;
 use burnseq::text::{Counts, Dictionary, TextFiles, TextPipeline};
 use burnseq::{GenerateOptions, Translator};
 
@@ -22,12 +23,7 @@ fn model() -> TranslationModel {
     let mut counts = Counts::new();
     counts.add_line("ein Hu@@ nd s@@ ch@@ l@@ ä@@ f@@ t a dog");
     let dict = Arc::new(Dictionary::from_counts(&counts, 0, None, 8));
-    let vocab = Vocab {
-        src: dict.len(),
-        tgt: dict.len(),
-        pad: 1,
-        eos: 2,
-    };
+    let vocab = Vocab::fairseq(dict.len(), dict.len());
     let config = TransformerConfig {
         encoder_embed_dim: 8,
         encoder_ffn_embed_dim: 8,

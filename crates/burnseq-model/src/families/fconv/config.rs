@@ -1,10 +1,11 @@
 //! Settings and presets of fconv.
 
+use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
 use super::{AttentionSpec, ConvLayer, ConvSpec, FConvDecoder, FConvEncoder, FConvModel};
 use crate::{
-    Compute, DropoutModule, Init, ModelError, Vocab,
+    Compute, DropoutModule, Init, ModelError,
     families::{
         Extra, FamilyConfig, Preset,
         checks::{MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_sizes, check_vocab},
@@ -174,10 +175,10 @@ impl FamilyConfig for FConvConfig {
             ("max_source_positions", self.max_source_positions),
             ("max_target_positions", self.max_target_positions),
         ] {
-            check(rows > vocab.pad + 1, field, rows, || {
+            check(rows > vocab.pad() + 1, field, rows, || {
                 format!(
                     "must be at least {}: so many rows come before the first",
-                    vocab.pad + 2
+                    vocab.pad() + 2
                 )
             })?;
         }
@@ -246,8 +247,8 @@ impl FamilyConfig for FConvConfig {
             encoder: FConvEncoder::new(self, vocab, &mut init),
             decoder: FConvDecoder::new(self, vocab, &mut init),
             vocab: *vocab,
-            max_source_positions: self.max_source_positions - vocab.pad - 1,
-            max_target_positions: self.max_target_positions - vocab.pad - 1,
+            max_source_positions: self.max_source_positions - vocab.pad() - 1,
+            max_target_positions: self.max_target_positions - vocab.pad() - 1,
         }
     }
 
@@ -320,12 +321,7 @@ mod tests {
 
     use super::*;
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 14,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 14);
 
     fn small() -> FConvConfig {
         FConvConfig {

@@ -4,6 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::{
     ConvAttention, FConvConfig, FConvEncoderOut, FConvState,
@@ -11,7 +12,7 @@ use super::{
     encoder::{Stack, embedding},
 };
 use crate::{
-    Dropout, DropoutModule, Init, Precision, Vocab,
+    Dropout, DropoutModule, Init, Precision,
     families::positions::{PositionSettings, PositionedEmbedding},
     layers::{Affine, Conv, ConvWindow, Embedding, WeightNormConv, WeightNormLinear},
     ops,
@@ -132,10 +133,10 @@ impl FConvDecoder {
             scale: 1.0,
             dropout,
             module: DropoutModule::FConvDecoder,
-            pad: vocab.pad,
+            pad: vocab.pad(),
         };
-        let embed_tokens = embedding(vocab.tgt, width, vocab.pad, init);
-        let embed_positions = embedding(rows, width, vocab.pad, init);
+        let embed_tokens = embedding(vocab.tgt, width, vocab.pad(), init);
+        let embed_positions = embedding(rows, width, vocab.pad(), init);
         let fc1 = WeightNormLinear::new(width, spec.0[0].channels, dropout, init);
         let Stack {
             projections,

@@ -4,10 +4,11 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::{ConvSpec, FConvConfig};
 use crate::{
-    Dropout, DropoutModule, Init, Vocab,
+    Dropout, DropoutModule, Init,
     families::{
         clear_padding,
         positions::{PositionSettings, PositionedEmbedding},
@@ -96,10 +97,10 @@ impl FConvEncoder {
             scale: 1.0,
             dropout,
             module: DropoutModule::FConvEncoder,
-            pad: vocab.pad,
+            pad: vocab.pad(),
         };
-        let embed_tokens = embedding(vocab.src, width, vocab.pad, init);
-        let embed_positions = embedding(rows, width, vocab.pad, init);
+        let embed_tokens = embedding(vocab.src, width, vocab.pad(), init);
+        let embed_positions = embedding(rows, width, vocab.pad(), init);
         let fc1 = WeightNormLinear::new(width, spec.0[0].channels, dropout, init);
         let Stack {
             projections,

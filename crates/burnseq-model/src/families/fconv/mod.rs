@@ -13,13 +13,14 @@ use burn::{
 };
 
 pub use attention::ConvAttention;
+use burnseq_text::Vocab;
 pub use config::FConvConfig;
 pub use decoder::{FConvDecoder, OutputLayer};
 pub use encoder::{FConvEncoder, FConvEncoderOut};
 pub use spec::{AttentionSpec, ConvLayer, ConvSpec, SpecError};
 pub use state::FConvState;
 
-use crate::{Dropout, EncoderDecoder, Stepping, Stepwise, Vocab};
+use crate::{Dropout, EncoderDecoder, Stepping, Stepwise};
 
 /// Encoder-decoder of convolutions with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]

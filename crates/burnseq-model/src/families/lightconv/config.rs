@@ -1,10 +1,11 @@
 //! Settings and presets of LightConv and DynamicConv.
 
+use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
 use super::{LightConvDecoder, LightConvEncoder, LightConvModel};
 use crate::{
-    Compute, DropoutModule, Init, ModelError, Vocab,
+    Compute, DropoutModule, Init, ModelError,
     families::{
         Extra, FamilyConfig, Preset,
         checks::{
@@ -421,7 +422,7 @@ impl FamilyConfig for LightConvConfig {
         let norms = |count: usize, width: usize| matrix(count.saturating_mul(2), width);
         let positions = |learned: bool, longest: usize, width: usize| {
             let learned = learned && !self.no_token_positional_embeddings;
-            let rows = longest.saturating_add(vocab.pad + 1);
+            let rows = longest.saturating_add(vocab.pad() + 1);
             if learned { matrix(rows, width) } else { 0 }
         };
         let (width, memory) = (self.decoder_embed_dim, self.encoder_embed_dim);
@@ -497,12 +498,7 @@ mod tests {
 
     use super::*;
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 14,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 14);
 
     fn small() -> LightConvConfig {
         LightConvConfig {

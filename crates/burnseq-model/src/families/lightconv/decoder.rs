@@ -4,10 +4,11 @@ use burn::{
     module::Module,
     tensor::{Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::{LightConvConfig, LightConvState};
 use crate::{
-    Dropout, DropoutModule, Init, Stepping, Vocab,
+    Dropout, DropoutModule, Init, Stepping,
     families::{
         EncoderOut,
         positions::{PositionSettings, PositionedEmbedding},
@@ -198,18 +199,18 @@ impl LightConvDecoder {
     pub(super) fn new(config: &LightConvConfig, vocab: &Vocab, init: &mut Init) -> Self {
         let width = config.decoder_embed_dim;
         let learned = config.decoder_learned_pos && !config.no_token_positional_embeddings;
-        let rows = config.max_target_positions + vocab.pad + 1;
+        let rows = config.max_target_positions + vocab.pad() + 1;
         let own_table = !config.share_all_embeddings;
         let own_projection = own_table && !config.share_decoder_input_output_embed;
         let settings = PositionSettings {
             scale: (width as f64).sqrt(),
             dropout: config.dropout,
             module: DropoutModule::LightConvDecoder,
-            pad: vocab.pad,
+            pad: vocab.pad(),
         };
         Self {
-            embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad, init)),
-            embed_positions: learned.then(|| Embedding::new(rows, width, vocab.pad, init)),
+            embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad(), init)),
+            embed_positions: learned.then(|| Embedding::new(rows, width, vocab.pad(), init)),
             layers: config
                 .decoder_kernel_sizes()
                 .into_iter()

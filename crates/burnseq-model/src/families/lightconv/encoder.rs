@@ -4,10 +4,11 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::LightConvConfig;
 use crate::{
-    Dropout, DropoutModule, Init, Vocab,
+    Dropout, DropoutModule, Init,
     families::{
         EncoderOut, clear_padding,
         positions::{PositionSettings, PositionedEmbedding},
@@ -122,16 +123,16 @@ impl LightConvEncoder {
     pub(super) fn new(config: &LightConvConfig, vocab: &Vocab, init: &mut Init) -> Self {
         let width = config.encoder_embed_dim;
         let learned = config.encoder_learned_pos && !config.no_token_positional_embeddings;
-        let rows = config.max_source_positions + vocab.pad + 1;
+        let rows = config.max_source_positions + vocab.pad() + 1;
         let settings = PositionSettings {
             scale: (width as f64).sqrt(),
             dropout: config.dropout,
             module: DropoutModule::LightConvEncoder,
-            pad: vocab.pad,
+            pad: vocab.pad(),
         };
         Self {
-            embed_tokens: Embedding::new(vocab.src, width, vocab.pad, init),
-            embed_positions: learned.then(|| Embedding::new(rows, width, vocab.pad, init)),
+            embed_tokens: Embedding::new(vocab.src, width, vocab.pad(), init),
+            embed_positions: learned.then(|| Embedding::new(rows, width, vocab.pad(), init)),
             layers: config
                 .encoder_kernel_sizes()
                 .into_iter()

@@ -10,6 +10,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
+use burnseq_text::Vocab;
 pub use config::LightConvConfig;
 pub use decoder::{LightConvDecoder, LightConvDecoderLayer};
 pub use encoder::{LightConvEncoder, LightConvEncoderLayer};
@@ -17,7 +18,7 @@ pub use state::LightConvState;
 
 use super::{EncoderOut, HiddenStates};
 use crate::{
-    Dropout, EncoderDecoder, Stepping, Stepwise, Vocab,
+    Dropout, EncoderDecoder, Stepping, Stepwise,
     layers::{Embedding, Linear},
 };
 

@@ -1,10 +1,11 @@
 //! Settings and presets of the LSTM.
 
+use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
 use super::{LstmDecoder, LstmEncoder, LstmModel};
 use crate::{
-    Compute, DropoutModule, Init, ModelError, Vocab,
+    Compute, DropoutModule, Init, ModelError,
     families::{
         Extra, FamilyConfig, Preset,
         checks::{
@@ -299,12 +300,7 @@ mod tests {
     use super::*;
     use crate::named_parameters;
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 14,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 14);
 
     fn small() -> LstmConfig {
         LstmConfig {

@@ -4,10 +4,11 @@ use burn::{
     module::Module,
     tensor::{DType, Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::{LstmConfig, LstmEncoderOut, LstmState, LuongAttention, encoder::embedding, state::Recurrent};
 use crate::{
-    Dropout, DropoutModule, Init, Vocab,
+    Dropout, DropoutModule, Init,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Linear, LstmCell, LstmStepWeights},
     ops,
@@ -51,7 +52,7 @@ impl LstmDecoder {
             needed.then(|| Linear::uniform_within(LSTM_BOUND, from, to, init))
         };
         let embed_tokens = own_table.then(|| {
-            let table = embedding(vocab.tgt, width, vocab.pad, init);
+            let table = embedding(vocab.tgt, width, vocab.pad(), init);
             table.with_frozen(config.decoder_freeze_embed)
         });
         let resized = source_width != hidden;

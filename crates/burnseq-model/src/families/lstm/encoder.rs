@@ -4,10 +4,11 @@ use burn::{
     module::Module,
     tensor::{DType, Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::LstmConfig;
 use crate::{
-    Dropout, DropoutModule, Init, Vocab,
+    Dropout, DropoutModule, Init,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Lstm, LstmOut},
     ops,
@@ -50,7 +51,7 @@ pub struct LstmEncoder {
 impl LstmEncoder {
     pub(super) fn new(config: &LstmConfig, vocab: &Vocab, init: &mut Init) -> Self {
         let width = config.encoder_embed_dim;
-        let table = embedding(vocab.src, width, vocab.pad, init);
+        let table = embedding(vocab.src, width, vocab.pad(), init);
         let frozen =
             config.encoder_freeze_embed || (config.share_all_embeddings && config.decoder_freeze_embed);
         let dropout_out = config.encoder_dropout_out.unwrap_or(config.dropout);
@@ -66,7 +67,7 @@ impl LstmEncoder {
             ),
             dropout_in: config.encoder_dropout_in.unwrap_or(config.dropout),
             dropout_out,
-            pad: vocab.pad,
+            pad: vocab.pad(),
             activations: init.activations(),
         }
     }

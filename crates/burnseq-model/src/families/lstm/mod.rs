@@ -12,13 +12,14 @@ use burn::{
 };
 
 pub use attention::LuongAttention;
+use burnseq_text::Vocab;
 pub use config::LstmConfig;
 pub use decoder::LstmDecoder;
 pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;
 
 use crate::{
-    Dropout, EncoderDecoder, Stepping, Stepwise, Vocab,
+    Dropout, EncoderDecoder, Stepping, Stepwise,
     layers::{Embedding, Linear, Projection},
 };
 

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{Decoder, Encoder, Transformer, size};
 pub use crate::layers::ActivationFn;
 use crate::{
-    Compute, DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset, Vocab,
+    Compute, DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
         check_shared_embeddings, check_sizes, check_vocab,
     },
 };
+use burnseq_text::Vocab;
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017).
 ///
@@ -357,14 +358,11 @@ impl FamilyConfig for TransformerConfig {
 
 #[cfg(test)]
 mod tests {
+    use burnseq_text::SpecialSymbols;
+
     use super::*;
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 12,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 12);
 
     #[test]
     fn positions_and_ids_beyond_all_bounds_are_refused() {
@@ -374,7 +372,14 @@ mod tests {
         };
         let error = endless.validate(&VOCAB).unwrap_err().to_string();
         assert!(error.contains("must be at most 1000000"), "{error}");
-        let vocab = Vocab { eos: 12, ..VOCAB };
+        let special_symbols = SpecialSymbols {
+            eos: 12,
+            ..SpecialSymbols::FAIRSEQ
+        };
+        let vocab = Vocab {
+            special_symbols,
+            ..VOCAB
+        };
         let error = TransformerConfig::tiny()
             .validate(&vocab)
             .unwrap_err()
@@ -419,18 +424,7 @@ mod tests {
         let device = burn::tensor::Device::flex();
         let count = |config: TransformerConfig, src, tgt| {
             use burn::module::Module;
-            config
-                .init(
-                    &Vocab {
-                        src,
-                        tgt,
-                        pad: 1,
-                        eos: 2,
-                    },
-                    1,
-                    &device,
-                )
-                .num_params()
+            config.init(&Vocab::fairseq(src, tgt), 1, &device).num_params()
         };
         let iwslt = TransformerConfig {
             share_decoder_input_output_embed: true,

@@ -4,13 +4,14 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::{
     ActivationFn, DecoderState, EncoderOut, TransformerConfig,
     inputs::{InputParams, InputSettings, Inputs},
 };
 use crate::{
-    Dropout, DropoutModule, Init, Stepping, Vocab,
+    Dropout, DropoutModule, Init, Stepping,
     layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention, Residual},
 };
 
@@ -182,13 +183,13 @@ impl Decoder {
             scale: !config.no_scale_embedding,
             dropout: config.dropout,
             module: DropoutModule::TransformerDecoder,
-            pad: vocab.pad,
+            pad: vocab.pad(),
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
         let own_table = !config.share_all_embeddings;
         let own_projection = own_table && !config.share_decoder_input_output_embed;
         Self {
-            embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad, init)),
+            embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad(), init)),
             embed_positions,
             layernorm_embedding: config.layernorm_embedding.then(|| LayerNorm::new(width, init)),
             layers: (0..config.decoder_layers)

@@ -4,13 +4,14 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_text::Vocab;
 
 use super::{
     ActivationFn, EncoderOut, TransformerConfig,
     inputs::{InputParams, InputSettings, Inputs},
 };
 use crate::{
-    Dropout, DropoutModule, Init, Vocab,
+    Dropout, DropoutModule, Init,
     layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention, Residual},
 };
 
@@ -101,11 +102,11 @@ impl Encoder {
             scale: !config.no_scale_embedding,
             dropout: config.dropout,
             module: DropoutModule::TransformerEncoder,
-            pad: vocab.pad,
+            pad: vocab.pad(),
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
         Self {
-            embed_tokens: Embedding::new(vocab.src, width, vocab.pad, init),
+            embed_tokens: Embedding::new(vocab.src, width, vocab.pad(), init),
             embed_positions,
             layernorm_embedding: config.layernorm_embedding.then(|| LayerNorm::new(width, init)),
             layers: (0..config.encoder_layers)

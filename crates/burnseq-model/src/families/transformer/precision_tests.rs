@@ -5,18 +5,12 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor};
+use burnseq_text::Vocab;
 
 use super::{ActivationFn, Transformer, TransformerConfig};
-use crate::{
-    Compute, Dropout, EncoderDecoder, Init, Precision, Stepping, Stepwise, Vocab, named_parameters, ops,
-};
+use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Stepping, Stepwise, named_parameters, ops};
 
-const VOCAB: Vocab = Vocab {
-    src: 40,
-    tgt: 48,
-    pad: 1,
-    eos: 2,
-};
+const VOCAB: Vocab = Vocab::fairseq(40, 48);
 
 fn model(precision: Precision, activations: DType) -> Transformer {
     let compute = Compute {
@@ -39,7 +33,7 @@ fn learn(model: &Transformer) -> (f32, HashMap<String, Vec<f32>>) {
     let prev = Tensor::<2, Int>::from_ints([[2, 9, 10, 11], [2, 12, 1, 1]], &device);
     let target = Tensor::<1, Int>::from_ints([9, 10, 11, 2, 12, 2, 1, 1], &device);
     let logits = model.forward(src, prev, &Dropout::off());
-    let (loss, _) = ops::label_smoothed_nll(logits.reshape([8, VOCAB.tgt]), target, VOCAB.pad, 0.1);
+    let (loss, _) = ops::label_smoothed_nll(logits.reshape([8, VOCAB.tgt]), target, VOCAB.pad(), 0.1);
     let grads = GradientsParams::from_grads(loss.backward(), model);
 
     struct Collect<'a>(&'a GradientsParams, HashMap<ParamId, Vec<f32>>);

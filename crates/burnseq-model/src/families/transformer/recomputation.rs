@@ -169,16 +169,12 @@ mod tests {
 
     use burn::module::{Module, ModuleVisitor, Param};
     use burn::tensor::{Device, Int};
+    use burnseq_text::Vocab;
 
     use super::*;
-    use crate::{EncoderDecoder, FamilyConfig, TransformerConfig, Vocab, named_parameters, ops};
+    use crate::{EncoderDecoder, FamilyConfig, TransformerConfig, named_parameters, ops};
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 12,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 12);
 
     /// Sums of gradients, by the parameter's name.
     #[derive(Default)]
@@ -214,7 +210,7 @@ mod tests {
         let prev = || Tensor::<2, Int>::from_ints([[2, 9, 10, 11], [2, 4, 1, 1]], &device);
         let loss = |logits: Tensor<3>| {
             let target = Tensor::<1, Int>::from_ints([9, 10, 11, 2, 4, 2, 1, 1], &device);
-            let (loss, _) = ops::label_smoothed_nll(logits.reshape([8, VOCAB.tgt]), target, VOCAB.pad, 0.1);
+            let (loss, _) = ops::label_smoothed_nll(logits.reshape([8, VOCAB.tgt]), target, VOCAB.pad(), 0.1);
             (loss.clone(), loss.into_scalar::<f32>())
         };
         let (scalar, whole) = loss(model.forward(src(), prev(), &Dropout::seeded(seed)));

@@ -1,14 +1,15 @@
 //! How large a Transformer is, told without making it.
 
+use burnseq_text::Vocab;
+
 use super::TransformerConfig;
-use crate::Vocab;
 
 /// How many numbers a model learns, tied ones once; `u128::MAX` when there are more.
 pub(super) fn num_params(config: &TransformerConfig, vocab: &Vocab) -> u128 {
     let (encoder_width, decoder_width) = (config.encoder_embed_dim, config.decoder_embed_dim);
     let positions = |learned: bool, longest: usize, width: usize| {
         let rows = if learned && !config.no_token_positional_embeddings {
-            longest as u128 + vocab.pad as u128 + 1
+            longest as u128 + vocab.pad() as u128 + 1
         } else {
             0
         };
@@ -110,12 +111,7 @@ mod tests {
     use super::*;
     use crate::{FamilyConfig, ModelError, state_dict};
 
-    const VOCAB: Vocab = Vocab {
-        src: 12,
-        tgt: 12,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(12, 12);
 
     #[test]
     fn parameters_are_counted_without_a_model() {

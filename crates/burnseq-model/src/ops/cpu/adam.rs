@@ -1,10 +1,11 @@
 //! One update of Adam in one pass over a parameter.
 
 use burn::{backend::Flex, tensor::Tensor};
+use burnseq_numerics::simd::vectorised;
 use rayon::prelude::*;
 
 use super::Values;
-use crate::{ops::AdamStep, vectorised};
+use crate::ops::AdamStep;
 
 /// Elements that one task takes.
 const RUN: usize = 1 << 15;

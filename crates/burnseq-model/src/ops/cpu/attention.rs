@@ -1,5 +1,6 @@
 //! Scaled dot-product attention of all heads, reading queries, keys and values where they lie.
 
+use burnseq_numerics::simd::{self, lanes_sum, padded_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{
@@ -7,11 +8,7 @@ use super::{
     dropout::mask_in_place,
     matmul::{Mat, is_small, matmul_strided},
 };
-use crate::{
-    dropout::{Keep, Mask},
-    simd::{self, lanes_sum, padded_sum},
-    vectorised,
-};
+use crate::dropout::{Keep, Mask};
 
 /// Attention of `queries` `[batch, query_len, d_model]` over `keys` and `values` `[batch, key_len, d_model]`.
 #[derive(Debug, Clone)]

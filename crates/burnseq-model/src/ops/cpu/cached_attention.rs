@@ -1,13 +1,10 @@
 //! Attention of one query per row over keys and values that stay where they were computed.
 
 use burn::{backend::Flex, tensor::Tensor};
+use burnseq_numerics::simd::{self, lanes_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{Values, buffer};
-use crate::{
-    simd::{self, lanes_sum},
-    vectorised,
-};
 
 /// Rows that one task takes.
 const ROWS: usize = 8;

@@ -1,15 +1,11 @@
 //! Depthwise convolution over time whose filters are shared by the channels of a head.
 
 use burn::{backend::Flex, tensor::Tensor};
+use burnseq_numerics::simd::{self, lanes_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::{
-    dropout::Keep,
-    ops::DepthwiseConv,
-    simd::{self, lanes_sum},
-    vectorised,
-};
+use crate::{dropout::Keep, ops::DepthwiseConv};
 
 /// The convolution of `x` `[batch, in_len, width]` by filters `[batch, len, heads * kernel]`, or `[heads, kernel]` for
 /// all positions.

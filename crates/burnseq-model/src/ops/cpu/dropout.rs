@@ -1,12 +1,10 @@
 //! Dropout, alone and on its way into a residual sum.
 
+use burnseq_numerics::simd::vectorised;
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::{
-    dropout::{Keep, Mask},
-    vectorised,
-};
+use crate::dropout::{Keep, Mask};
 
 /// Elements that one task takes.
 const RUN: usize = 1 << 14;

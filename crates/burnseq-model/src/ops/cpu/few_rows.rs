@@ -4,10 +4,7 @@
 //! nothing is packed. Where it lies with its inner dimension outermost ([`product_in_columns`]), its rows are added as
 //! they are; else ([`product`]) eight rows are transposed in registers, eight columns at a time.
 
-use crate::{
-    simd::{self, Level},
-    vectorised,
-};
+use burnseq_numerics::simd::{self, Level, vectorised};
 
 /// Most rows of a product that is computed here; more pay for packing the weight.
 pub(super) const MOST_ROWS: usize = 8;

@@ -1,9 +1,9 @@
 //! Gated linear unit.
 
+use burnseq_numerics::simd::{self, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::{simd, vectorised};
 
 /// `a σ(b)`, where `a` and `b` are the halves of the last dimension.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
 //! Layer normalisation.
 
+use burnseq_numerics::simd::{lanes_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::{ops::LAYER_NORM_EPS, simd::lanes_sum, vectorised};
+use crate::ops::LAYER_NORM_EPS;
 
 /// Layer normalisation of `x` over its last dimension, with `weight` and `bias`.
 #[derive(Debug, Clone)]

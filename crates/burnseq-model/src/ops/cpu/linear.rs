@@ -1,13 +1,14 @@
 //! Affine map, optionally with ReLU.
 
 use burn::{backend::Flex, tensor::Tensor};
+use burnseq_numerics::simd::vectorised;
 use rayon::prelude::*;
 
 use super::{
     CpuOp, Values, bf16, buffer,
     matmul::{self, Mat},
 };
-use crate::{Precision, vectorised};
+use crate::Precision;
 
 /// `x Wᵀ + b` of `x`, `weight` `[out, in]` and, if `bias` says so, `bias` `[out]`; the third input is ignored otherwise.
 #[derive(Debug, Clone)]

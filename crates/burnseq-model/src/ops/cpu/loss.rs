@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
+use burnseq_numerics::simd::{self, lanes_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, Values};
-use crate::{
-    simd::{self, lanes_sum},
-    vectorised,
-};
 
 /// Smoothed loss and plain negative log-likelihood of `logits` `[tokens, vocab]`, summed: a tensor of those two.
 #[derive(Debug, Clone)]

@@ -1,9 +1,10 @@
 //! Long short-term memory: one step of a cell, and a layer over whole sentences as one node of the autodiff graph.
 
+use burnseq_numerics::simd::{self, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, LinearOp, Values, buffer, matmul::Mat};
-use crate::{Precision, simd, vectorised};
+use crate::Precision;
 
 /// One step: `gates` `[rows, 4 * hidden]` before their non-linearities and `cell` `[rows, hidden]` to the new hidden
 /// state and cell, `[rows, 2 * hidden]`.

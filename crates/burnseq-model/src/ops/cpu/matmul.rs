@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use burnseq_numerics::simd::vectorised;
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
 use super::few_rows::{self, Rows};
-use crate::vectorised;
 
 /// A matrix inside a slice.
 #[derive(Debug, Clone, Copy)]

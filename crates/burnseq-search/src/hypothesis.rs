@@ -33,8 +33,9 @@ impl Hypothesis {
         }
     }
 
-    /// A translation that was given, with the log-probabilities of its tokens.
-    pub(crate) fn from_positional_scores(
+    /// A translation that was given, with the log-probabilities of its tokens in nats; the score is divided by `n^lenpen`
+    /// if there is a `lenpen`.
+    pub fn from_positional_scores(
         tokens: Vec<u32>,
         positional_scores: Vec<f32>,
         lenpen: Option<f64>,

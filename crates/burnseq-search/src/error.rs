@@ -2,7 +2,7 @@
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
-pub enum GenerateError {
+pub enum SearchError {
     /// An option has a value that no search can use.
     #[error("{option} = {value}: {rule}")]
     Option {

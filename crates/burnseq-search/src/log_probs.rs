@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::kernels;
+use crate::vocab_loops;
 
 /// Log-probabilities of the next token of every row, in nats.
 ///
@@ -82,7 +82,7 @@ impl LogProbs {
         };
         self.values.par_chunks_exact_mut(self.vocab).for_each(|row| {
             row.iter_mut().for_each(|logit| *logit /= temperature);
-            let normaliser = kernels::log_sum_exp(row);
+            let normaliser = vocab_loops::log_sum_exp(row);
             row.iter_mut().for_each(|logit| *logit -= normaliser);
         });
         self.source = Source::Scores;
@@ -98,8 +98,8 @@ impl LogProbs {
         &mut self.values
     }
 
-    /// The rows of each sentence, for work in parallel. Every row is to be taken at most once.
-    pub(crate) fn par_sentences(
+    /// The rows of each sentence, `rows_per_sentence` of them, for work in parallel. Every row is to be taken at most once.
+    pub fn par_sentences(
         &mut self,
         rows_per_sentence: usize,
     ) -> impl IndexedParallelIterator<Item = SentenceRows<'_>> {
@@ -116,7 +116,7 @@ impl LogProbs {
 
 /// The rows of one sentence.
 #[derive(Debug)]
-pub(crate) struct SentenceRows<'a> {
+pub struct SentenceRows<'a> {
     values: &'a mut [f32],
     vocab: usize,
     source: Source,
@@ -124,12 +124,12 @@ pub(crate) struct SentenceRows<'a> {
 
 impl SentenceRows<'_> {
     /// Target types.
-    pub(crate) fn vocab(&self) -> usize {
+    pub fn vocab(&self) -> usize {
         self.vocab
     }
 
     /// Row `row` of the sentence.
-    pub(crate) fn row(&mut self, row: usize) -> Row<'_> {
+    pub fn row(&mut self, row: usize) -> Row<'_> {
         Row::new(&mut self.values[row * self.vocab..][..self.vocab], self.source)
     }
 }
@@ -158,7 +158,7 @@ impl<'a> Row<'a> {
             if temperature != 1.0 {
                 values.iter_mut().for_each(|logit| *logit /= temperature);
             }
-            normaliser = kernels::log_sum_exp(values);
+            normaliser = vocab_loops::log_sum_exp(values);
         }
         if normaliser.is_nan() {
             // No distribution: as in fairseq, such a row offers nothing.
@@ -229,7 +229,7 @@ impl<'a> Row<'a> {
     pub fn for_each_above(&self, before: f32, mut threshold: f32, mut found: impl FnMut(usize, f32) -> f32) {
         match &self.values {
             Values::Dense(values) => {
-                kernels::for_each_above(values, self.normaliser, before, threshold, &mut found);
+                vocab_loops::for_each_above(values, self.normaliser, before, threshold, &mut found);
             }
             Values::Sparse { values, .. } => {
                 for &(token, value) in values {

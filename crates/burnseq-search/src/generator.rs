@@ -1,14 +1,14 @@
-//! A batch of sources through a model and the search.
+//! A batch of sources through whatever begins it as a model, and the search.
 
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 
 use crate::search::{self, Request};
-use crate::{GenerateError, GenerateOptions, Hypothesis, NextToken, Source};
+use crate::{GenerateOptions, Hypothesis, NextToken, SearchError, Source};
 
 /// Decodes batches of sources with one set of options.
 #[derive(Debug, Clone)]
 pub struct Generator {
-    pub(crate) options: GenerateOptions,
+    options: GenerateOptions,
 }
 
 /// What sources and hypotheses must keep to.
@@ -27,7 +27,7 @@ impl Generator {
     ///
     /// # Errors
     /// The first option that is out of range or does not go with another.
-    pub fn new(options: GenerateOptions) -> Result<Self, GenerateError> {
+    pub fn new(options: GenerateOptions) -> Result<Self, SearchError> {
         options.validate()?;
         Ok(Self { options })
     }
@@ -51,7 +51,7 @@ impl Generator {
         limits: &Limits,
         sources: &[Source],
         mut start: impl FnMut(&[Source]) -> N,
-    ) -> Result<Vec<Vec<Hypothesis>>, GenerateError> {
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
         let requests = self.requests(sources, limits)?;
         if requests.is_empty() {
             return Ok(Vec::new());
@@ -73,7 +73,7 @@ impl Generator {
             ));
         }
         if let Some(index) = hypotheses.iter().position(Vec::is_empty) {
-            return Err(GenerateError::NoHypothesis {
+            return Err(SearchError::NoHypothesis {
                 sentence: sources[index].id,
             });
         }
@@ -81,11 +81,14 @@ impl Generator {
     }
 
     /// Checks the sources and says how long their hypotheses may be.
-    pub(crate) fn requests<'a>(
+    ///
+    /// # Errors
+    /// Those of [`search`](Self::search) that are known before it begins.
+    pub fn requests<'a>(
         &self,
         sources: &'a [Source],
         limits: &Limits,
-    ) -> Result<Vec<Request<'a>>, GenerateError> {
+    ) -> Result<Vec<Request<'a>>, SearchError> {
         let request = |source: &'a Source| {
             let max_len = self
                 .options

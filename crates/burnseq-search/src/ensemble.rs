@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::{DeviceNextToken, LogProbs, NextToken, Predictions, Wanted};
+use crate::search::{BatchSearch, Beam};
+use crate::{LogProbs, NextToken, Predictions, Wanted};
 
 /// An ensemble: the probability of a token is the mean of what the members give it.
 ///
@@ -69,10 +70,9 @@ impl<N: NextToken> NextToken for Ensemble<N> {
         }
     }
 
-    fn on_device(&mut self) -> Option<&mut dyn DeviceNextToken> {
-        match self.members.as_mut_slice() {
-            [alone] => alone.on_device(),
-            _ => None,
+    fn run_beam(&mut self, search: &mut BatchSearch<'_, Beam>) {
+        if let [alone] = self.members.as_mut_slice() {
+            alone.run_beam(search);
         }
     }
 }

@@ -16,12 +16,9 @@ pub use no_repeat_ngram::NoRepeatNgram;
 pub use source_length::SourceLength;
 pub use unk_penalty::UnkPenalty;
 
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 
 use crate::{GenerateOptions, Row};
-
-/// Id of `<unk>`; fairseq's dictionaries have it in this place.
-pub const UNK: usize = 3;
 
 /// Where in the search a row stands.
 #[derive(Debug, Clone, Copy)]
@@ -93,14 +90,14 @@ pub enum Change {
 /// The rules that `options` ask for, in the order in which fairseq applies them; `prefixes` tells whether any sentence
 /// has one.
 pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) -> Vec<Box<dyn Rule>> {
-    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Forbidden { token: vocab.pad })];
-    if options.unkpen != 0.0 && vocab.tgt > UNK {
+    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Forbidden { token: vocab.pad() })];
+    if options.unkpen != 0.0 && vocab.tgt > vocab.unk() {
         rules.push(Box::new(UnkPenalty {
-            unk: UNK,
+            unk: vocab.unk(),
             nats: options.unkpen as f32,
         }));
     }
-    let eos = vocab.eos;
+    let eos = vocab.eos();
     if options.match_source_len {
         rules.push(Box::new(SourceLength { eos }));
     } else {

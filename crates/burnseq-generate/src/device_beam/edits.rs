@@ -1,10 +1,11 @@
 //! What rules make of the logits of a step, as tensors on the device.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burnseq_search::rules::{Change, TokenRule};
+use burnseq_search::search::Beam;
+use burnseq_search::{BatchSearch, Search};
 
 use super::IMPOSSIBLE;
-use crate::rules::{Change, TokenRule};
-use crate::search::{BatchSearch, Beam, Search};
 
 /// What the rules make of the logits of a step.
 pub(super) struct Edits {
@@ -46,7 +47,7 @@ impl Edits {
             .collect();
         match before {
             Some(before) if before.table == table => before,
-            _ => Self::upload(table, tokens, search.vocab, device),
+            _ => Self::upload(table, tokens, search.vocab(), device),
         }
     }
 
@@ -105,8 +106,7 @@ impl SentenceEdits {
 mod tests {
     use super::super::tests::{device, vocab};
     use super::*;
-    use crate::search::Request;
-    use crate::{GenerateOptions, Source};
+    use burnseq_search::{GenerateOptions, Request, Source};
 
     #[test]
     fn what_rules_make_of_a_sentence_is_uploaded_when_it_changes() {

@@ -17,7 +17,7 @@ impl Beam {
     }
 
     /// How many continuations of a sentence of `rows` rows are looked at.
-    pub(super) fn limit(&self, rows: usize, vocab: usize) -> usize {
+    pub fn limit(&self, rows: usize, vocab: usize) -> usize {
         // Padding is never chosen, hence one less than there are.
         (2 * self.beam).min(rows * vocab - 1).max(1)
     }

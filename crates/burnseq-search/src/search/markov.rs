@@ -1,16 +1,11 @@
 //! A model for tests, whose probabilities can be read off a table.
 
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 
 use super::{Reorder, Request, run_options};
 use crate::{GenerateOptions, Hypothesis, LogProbs, NextToken, Source};
 
-pub(super) const VOCAB: Vocab = Vocab {
-    src: 8,
-    tgt: 8,
-    pad: 1,
-    eos: 2,
-};
+pub(super) const VOCAB: Vocab = Vocab::fairseq(8, 8);
 
 /// A model whose next token depends on the last one only: `table[last]` are probabilities of tokens 4, 5, 6 and the
 /// end, in that order.

@@ -1,7 +1,7 @@
 //! Ranges of the options, and which of them go together.
 
 use super::GenerateOptions;
-use crate::GenerateError;
+use crate::SearchError;
 
 /// Live hypotheses of a sentence: each step looks at every continuation of all of them.
 const MAX_BEAM: usize = 1000;
@@ -11,9 +11,9 @@ impl GenerateOptions {
     ///
     /// # Errors
     /// The first option that is out of range, or that does not go with another.
-    pub fn validate(&self) -> Result<(), GenerateError> {
+    pub fn validate(&self) -> Result<(), SearchError> {
         let wrong = |option, value: String, rule: &str| {
-            Err(GenerateError::Option {
+            Err(SearchError::Option {
                 option,
                 value,
                 rule: rule.to_owned(),
@@ -50,7 +50,7 @@ impl GenerateOptions {
             return wrong("'temperature'", self.temperature.to_string(), rule);
         }
         if self.retain_dropout_modules.is_some() && !self.retain_dropout {
-            return Err(GenerateError::Alone {
+            return Err(SearchError::Alone {
                 option: "'retain_dropout_modules'",
                 other: "'retain_dropout'",
             });
@@ -60,7 +60,7 @@ impl GenerateOptions {
     }
 
     /// Checks the limits of lengths.
-    fn validate_lengths(&self) -> Result<(), GenerateError> {
+    fn validate_lengths(&self) -> Result<(), SearchError> {
         let default = Self::default();
         if self.match_source_len {
             let limits = [
@@ -69,7 +69,7 @@ impl GenerateOptions {
                 ("'max_len_b'", self.max_len_b != default.max_len_b),
             ];
             if let Some(&(other, _)) = limits.iter().find(|(_, given)| *given) {
-                return Err(GenerateError::Together {
+                return Err(SearchError::Together {
                     option: "'match_source_len'",
                     other,
                     reason: "it alone says how long hypotheses are",
@@ -77,7 +77,7 @@ impl GenerateOptions {
             }
         }
         if !self.match_source_len && self.max_len_a == 0.0 && self.min_len > self.max_len_b {
-            return Err(GenerateError::Option {
+            return Err(SearchError::Option {
                 option: "'min_len'",
                 value: self.min_len.to_string(),
                 rule: format!(
@@ -90,7 +90,7 @@ impl GenerateOptions {
     }
 
     /// Checks what belongs to the kind of search.
-    fn validate_search(&self) -> Result<(), GenerateError> {
+    fn validate_search(&self) -> Result<(), SearchError> {
         let kinds: Vec<&'static str> = [
             ("'sampling'", self.sampling),
             ("'diverse_beam_groups'", self.diverse_beam_groups.is_some()),
@@ -101,13 +101,13 @@ impl GenerateOptions {
         .filter_map(|(option, given)| given.then_some(option))
         .collect();
         if let [option, other, ..] = kinds[..] {
-            return Err(GenerateError::Together {
+            return Err(SearchError::Together {
                 option,
                 other,
                 reason: "each asks for a search of its own",
             });
         }
-        let needs = |option, other| Err(GenerateError::Alone { option, other });
+        let needs = |option, other| Err(SearchError::Alone { option, other });
         if self.sampling_topk.is_some() && !self.sampling {
             return needs("'sampling_topk'", "'sampling'");
         }
@@ -121,21 +121,21 @@ impl GenerateOptions {
         }
         if self.sampling_topk.is_some() && self.sampling_topp.is_some() {
             // fairseq would take the latter and ignore the former.
-            return Err(GenerateError::Together {
+            return Err(SearchError::Together {
                 option: "'sampling_topk'",
                 other: "'sampling_topp'",
                 reason: "each says which tokens are drawn from",
             });
         }
         if self.sampling_topk == Some(0) {
-            return Err(GenerateError::Option {
+            return Err(SearchError::Option {
                 option: "'sampling_topk'",
                 value: "0".to_owned(),
                 rule: "must be at least 1".to_owned(),
             });
         }
         if let Some(topp) = self.sampling_topp.filter(|topp| !(0.0..=1.0).contains(topp)) {
-            return Err(GenerateError::Option {
+            return Err(SearchError::Option {
                 option: "'sampling_topp'",
                 value: topp.to_string(),
                 rule: "must be above 0 and at most 1".to_owned(),
@@ -145,7 +145,7 @@ impl GenerateOptions {
             .diverse_beam_groups
             .filter(|groups| !self.beam.is_multiple_of(*groups))
         {
-            return Err(GenerateError::Option {
+            return Err(SearchError::Option {
                 option: "'diverse_beam_groups'",
                 value: groups.to_string(),
                 rule: format!("must divide 'beam' ({})", self.beam),

@@ -4,7 +4,7 @@
 //! Each is written over blocks of [`LANES`] numbers and compiled for the vector instructions at hand. Rust does not
 //! contract `a * b + c`, and blocks are summed in a fixed order, so all versions give the same bits.
 
-use burnseq_model::vectorised;
+use burnseq_numerics::simd::vectorised;
 
 /// Numbers that are worked on side by side.
 const LANES: usize = 16;

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 use rayon::{iter::Either, prelude::*};
 
 use super::candidates::Candidate;
@@ -37,11 +37,11 @@ pub trait Strategy: Debug + Sync {
 /// once.
 #[derive(Debug)]
 pub struct BatchSearch<'a, S: Strategy> {
-    pub(super) strategy: S,
-    pub(super) beam: usize,
-    pub(super) eos: usize,
+    strategy: S,
+    beam: usize,
+    eos: usize,
     /// Target types.
-    pub(super) vocab: usize,
+    vocab: usize,
     nbest: usize,
     lenpen: Option<f64>,
     rules: Vec<Box<dyn Rule>>,
@@ -185,40 +185,60 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
             wanted: wanted(&strategy, &rules),
             strategy,
             beam: options.beam,
-            eos: vocab.eos,
+            eos: vocab.eos(),
             vocab: vocab.tgt,
             nbest: options.nbest,
             lenpen: (!options.unnormalized).then_some(options.lenpen),
             rules,
             live: requests.iter().enumerate().map(sentence).collect(),
             step: 0,
-            prev_output_tokens: vec![vocab.eos as u32; requests.len()],
+            prev_output_tokens: vec![vocab.eos() as u32; requests.len()],
             finished: vec![Vec::new(); requests.len()],
         }
     }
 
+    /// How the continuations are chosen.
+    pub fn strategy(&self) -> &S {
+        &self.strategy
+    }
+
+    /// Live hypotheses per sentence after the first step.
+    pub fn beam(&self) -> usize {
+        self.beam
+    }
+
+    /// Id of `</s>`.
+    pub fn eos(&self) -> usize {
+        self.eos
+    }
+
+    /// Target types.
+    pub fn vocab(&self) -> usize {
+        self.vocab
+    }
+
     /// The rules, in the order in which they apply.
-    pub(super) fn rules(&self) -> &[Box<dyn Rule>] {
+    pub fn rules(&self) -> &[Box<dyn Rule>] {
         &self.rules
     }
 
     /// Sentences that are still decoded.
-    pub(super) fn sentences(&self) -> usize {
+    pub fn sentences(&self) -> usize {
         self.live.len()
     }
 
     /// Their longest lengths, in tokens before `</s>`.
-    pub(super) fn max_lens(&self) -> impl Iterator<Item = usize> {
+    pub fn max_lens(&self) -> impl Iterator<Item = usize> {
         self.live.iter().map(|(sentence, _)| sentence.max_len)
     }
 
     /// Steps so far.
-    pub(super) fn steps(&self) -> usize {
+    pub fn steps(&self) -> usize {
         self.step
     }
 
     /// Steps after which every sentence is done, or has been before.
-    pub(super) fn steps_left(&self) -> usize {
+    pub fn steps_left(&self) -> usize {
         self.max_lens()
             .max()
             .map_or(0, |max_len| (max_len + 1).saturating_sub(self.step))
@@ -230,7 +250,7 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
     }
 
     /// Makes a step with the candidates of every live sentence, in the order of the strategy, and tells how rows go on.
-    pub(super) fn advance(&mut self, candidates: Vec<Vec<Candidate>>) -> Reorder {
+    pub fn advance(&mut self, candidates: Vec<Vec<Candidate>>) -> Reorder {
         let rows_per_sentence = self.rows_per_sentence();
         let mut next = Reorder {
             rows: Vec::new(),

@@ -1,6 +1,6 @@
 //! Sampling: tokens drawn at random instead of searched for.
 
-use burnseq_model::seed_of;
+use burnseq_numerics::split_mix::{seed_of, uniform};
 
 use super::batch::{Offers, Sentence, Strategy};
 use super::candidates::Candidate;
@@ -57,8 +57,7 @@ impl Sampling {
 
     /// A number in `[0, 1)` for the next token of hypothesis `slot`.
     fn draw(&self, sentence: u64, slot: usize, step: usize) -> f64 {
-        let hash = seed_of(&[self.seed, sentence, slot as u64, step as u64]);
-        (hash >> 11) as f64 / (1_u64 << 53) as f64
+        uniform(seed_of(&[self.seed, sentence, slot as u64, step as u64]))
     }
 }
 

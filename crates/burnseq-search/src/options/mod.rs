@@ -4,8 +4,6 @@ mod validate;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use burnseq_model::{Dropout, DropoutModule};
-
 /// Whether lexical constraints must occur in the order in which they are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,7 +17,7 @@ pub enum ConstraintOrder {
 /// Options of decoding; the keys are those of `--eval-bleu-args` and the flags of `generate`.
 ///
 /// ```
-/// # use burnseq_generate::GenerateOptions;
+/// # use burnseq_search::GenerateOptions;
 /// let options: GenerateOptions = serde_json::from_str(r#"{"beam": 4, "lenpen": 0.6, "max_len_a": 1.2}"#).unwrap();
 /// assert_eq!((options.beam, options.max_len_b), (4, 200));
 /// ```
@@ -74,8 +72,8 @@ pub struct GenerateOptions {
     pub attention: bool,
     /// Values are dropped as in training, so that hypotheses are samples of the model (Gal and Ghahramani 2016).
     pub retain_dropout: bool,
-    /// Where they are dropped; `None`: everywhere.
-    pub retain_dropout_modules: Option<Vec<DropoutModule>>,
+    /// Where they are dropped, by fairseq's names of the modules, which the model knows; `None`: everywhere.
+    pub retain_dropout_modules: Option<Vec<String>>,
     /// What is drawn at random for a sentence depends on this number, on that of the sentence, and nothing else.
     pub seed: u64,
 }
@@ -124,18 +122,6 @@ fn positive<'de, D: Deserializer<'de>>(value: D) -> Result<Option<f64>, D::Error
 }
 
 impl GenerateOptions {
-    /// The masks of model `model` of an ensemble for sentence `id`.
-    pub(crate) fn dropout(&self, id: u64, model: usize) -> Dropout {
-        if !self.retain_dropout {
-            return Dropout::off();
-        }
-        let dropout = Dropout::seeded_by(&[self.seed, id, model as u64]);
-        match &self.retain_dropout_modules {
-            Some(modules) => dropout.only_in(modules),
-            None => dropout,
-        }
-    }
-
     /// Most tokens, without `</s>`, of the translation of a source of `src_len` tokens with `</s>`, for a model whose
     /// target positions end at `max_target_positions`.
     pub fn max_len(&self, src_len: usize, max_target_positions: usize) -> usize {

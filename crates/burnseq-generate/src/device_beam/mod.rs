@@ -8,13 +8,24 @@
 mod edits;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, Transaction};
+use burnseq_search::search::{Beam, Candidate};
+use burnseq_search::{BatchSearch, NextToken, Reorder, Search};
 
-use super::batch::BatchSearch;
-use super::beam::Beam;
-use super::candidates::Candidate;
-use super::{Reorder, Search};
-use crate::{DeviceNextToken, Hypothesis, SparseLogProbs, tensor_ops};
+use crate::device_choice::MOST;
+use crate::tensor_ops;
 use edits::Edits;
+
+/// A [`NextToken`] that also takes and gives tensors on its device, and does not wait for them.
+pub trait DeviceNextToken: NextToken {
+    /// Where the tensors are.
+    fn device(&self) -> Device;
+
+    /// Feeds `prev_output_tokens` `[rows]` and gives the logits of the token after each: `[rows, vocab]`, in `f32`.
+    fn logits(&mut self, prev_output_tokens: Tensor<1, Int>) -> Tensor<2>;
+
+    /// As [`reorder`](NextToken::reorder), with `rows` `[rows]`, for sentences that all stay.
+    fn reorder_rows(&mut self, rows: Tensor<1, Int>);
+}
 
 /// Steps between two reads. A read makes host and device wait for each other, by our estimate for a quarter of a step.
 /// Reading every `n` steps, the end of a batch is noticed `(n - 1) / 2` steps late on average. For a batch of thirty steps
@@ -25,35 +36,37 @@ const STEPS: usize = 4;
 /// minus infinity.
 const IMPOSSIBLE: f32 = f32::MIN;
 
-/// Whether the device can make the steps of `search`.
-pub(super) fn runs(search: &BatchSearch<'_, Beam>) -> bool {
-    search
-        .wanted()
-        .is_some_and(|wanted| wanted.best <= SparseLogProbs::MOST)
+/// Whether the device can make the steps of `search`: its rules are about single tokens and lengths.
+pub fn takes(search: &BatchSearch<'_, Beam>) -> bool {
+    search.wanted().is_some_and(|wanted| wanted.best <= MOST)
 }
 
-/// Runs `search` to its end on `model`; `read` is called for all that the host gets to know of it.
-pub(super) fn run(
-    mut search: BatchSearch<'_, Beam>,
+/// Runs `search`, which has made no step yet, to its end on `model`.
+pub fn run(search: &mut BatchSearch<'_, Beam>, model: &mut dyn DeviceNextToken) {
+    run_with(search, model, Transaction::execute);
+}
+
+/// [`run`]; `read` is called for all that the host gets to know of it.
+fn run_with(
+    search: &mut BatchSearch<'_, Beam>,
     model: &mut dyn DeviceNextToken,
     mut read: impl FnMut(Transaction) -> Vec<TensorData>,
-) -> Vec<Vec<Hypothesis>> {
-    let mut rows = Rows::start(&search, model.device());
+) {
+    let mut rows = Rows::start(search, model.device());
     while !search.finished() {
         let left = search.steps_left();
         let made: Vec<Candidates> = (0..left.min(STEPS))
-            .map(|later| rows.step(&search, later, model))
+            .map(|later| rows.step(search, later, model))
             .collect();
         let made = made.into_iter().fold(Transaction::default(), |reads, step| {
             reads.register(step.scores).register(step.places)
         });
-        let going_on = follow(&mut search, read(made));
+        let going_on = follow(search, read(made));
         if !search.finished() && going_on.len() < rows.sentences() {
             let kept = rows.keep(&going_on);
             model.reorder(&kept.rows, &kept.sentences);
         }
     }
-    search.into_hypotheses()
 }
 
 /// Makes the steps that the device has made; gives the sentences that go on, by their number before the first of them.
@@ -74,8 +87,8 @@ fn follow(search: &mut BatchSearch<'_, Beam>, made: Vec<TensorData>) -> Vec<usiz
                 .filter(|&at| scores[at] > IMPOSSIBLE)
                 .map(|at| Candidate {
                     score: scores[at],
-                    row: places[at] as usize / search.vocab,
-                    token: places[at] as usize % search.vocab,
+                    row: places[at] as usize / search.vocab(),
+                    token: places[at] as usize % search.vocab(),
                 })
                 .collect()
         };
@@ -111,7 +124,7 @@ impl Rows {
         let sentences = search.sentences();
         Self {
             scores: Tensor::zeros([sentences, 1], &device),
-            prev_output_tokens: Tensor::full([sentences], search.eos as i64, &device),
+            prev_output_tokens: Tensor::full([sentences], search.eos() as i64, &device),
             edits: None,
             device,
         }
@@ -134,15 +147,15 @@ impl Rows {
         let scores = self.continuations(logits, &edits); // [sentences, rows * vocab]
         self.edits = Some(edits);
 
-        let limit = search.strategy.limit(rows, search.vocab);
+        let limit = search.strategy().limit(rows, search.vocab());
         let (scores, places) = tensor_ops::top_k(scores, limit); // [sentences, limit]
         let candidates = Candidates { scores, places };
         let parents = self.go_on(search, &candidates); // [sentences, beam]
         // A beam of one goes on with its only row.
-        if search.beam > 1 {
+        if search.beam() > 1 {
             let first_rows = Tensor::<1, Int>::arange(0..sentences as i64, &self.device) * rows as i64;
             let parents = parents + first_rows.unsqueeze_dim(1);
-            model.reorder_rows(parents.reshape([sentences * search.beam]));
+            model.reorder_rows(parents.reshape([sentences * search.beam()]));
         }
         candidates
     }
@@ -154,19 +167,19 @@ impl Rows {
         let [sentences, limit] = scores.dims();
         let impossible = scores.clone().lower_equal_elem(IMPOSSIBLE);
         let places = places.clone().mask_fill(impossible.clone(), 0);
-        let parents = places.clone() / search.vocab as i64;
-        let tokens = places - parents.clone() * search.vocab as i64;
-        let stays = tokens.clone().equal_elem(search.eos as i64).bool_or(impossible);
+        let parents = places.clone() / search.vocab() as i64;
+        let tokens = places - parents.clone() * search.vocab() as i64;
+        let stays = tokens.clone().equal_elem(search.eos() as i64).bool_or(impossible);
 
         // As in fairseq, those that stay come last; where they are needed, it is as rows that only keep their number.
         let rank = Tensor::<1, Int>::arange(0..limit as i64, &self.device).float();
         let order = -rank.unsqueeze() - stays.clone().float() * limit as f32; // [sentences, limit]
-        let (_, chosen) = tensor_ops::top_k(order, search.beam); // [sentences, beam]
+        let (_, chosen) = tensor_ops::top_k(order, search.beam()); // [sentences, beam]
         let scores = scores.clone().mask_fill(stays, IMPOSSIBLE);
         self.scores = scores.gather(1, chosen.clone());
         self.prev_output_tokens = tokens
             .gather(1, chosen.clone())
-            .reshape([sentences * search.beam]);
+            .reshape([sentences * search.beam()]);
         parents.gather(1, chosen)
     }
 
@@ -214,11 +227,11 @@ impl Rows {
 
 #[cfg(test)]
 mod tests {
-    use burnseq_model::Vocab;
+    use burnseq_search::search::{Request, run};
+    use burnseq_search::{GenerateOptions, Hypothesis, LogProbs, Source};
+    use burnseq_text::{SpecialSymbols, Vocab};
 
     use super::*;
-    use crate::search::{Request, run};
-    use crate::{GenerateOptions, LogProbs, NextToken, Source};
 
     /// Where the searches run that are compared with those of the host.
     pub(super) fn device() -> Device {
@@ -316,8 +329,11 @@ mod tests {
         Vocab {
             src: 9,
             tgt: types,
-            pad: 1.min(types - 1),
-            eos: 2.min(types - 1),
+            special_symbols: SpecialSymbols {
+                pad: 1.min(types - 1),
+                eos: 2.min(types - 1),
+                ..SpecialSymbols::FAIRSEQ
+            },
         }
     }
 
@@ -367,8 +383,10 @@ mod tests {
             reads += 1;
             transaction.execute()
         };
-        assert!(runs(&search()));
-        let device = super::run(search(), &mut model, read);
+        let mut on_device = search();
+        assert!(takes(&on_device));
+        run_with(&mut on_device, &mut model, read);
+        let device = on_device.into_hypotheses();
         Found {
             host,
             device,

@@ -7,13 +7,12 @@
 //! - [`ConstrainedBeam`]: hypotheses that contain what they must (`--constraints`).
 //! - [`Sampling`]: tokens drawn at random (`--sampling`).
 //!
-//! On a GPU, [`run_options`] lets the device make the steps of [`Beam`].
+//! A model on a device may make the steps of [`Beam`] by itself: [`NextToken::run_beam`].
 
 mod batch;
 mod beam;
 mod candidates;
 pub mod constraints;
-mod device_beam;
 mod diverse_beam;
 mod diverse_siblings;
 #[cfg(test)]
@@ -28,8 +27,7 @@ pub use diverse_beam::DiverseBeam;
 pub use diverse_siblings::DiverseSiblings;
 pub use sampling::Sampling;
 
-use burn::tensor::Transaction;
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 
 use crate::{GenerateOptions, Hypothesis, NextToken, Predictions, Wanted};
 
@@ -111,15 +109,11 @@ pub fn run_options(
             model,
         )
     } else if let Some(order) = options.constraints {
-        let strategy = ConstrainedBeam::new(options, order, vocab.eos);
+        let strategy = ConstrainedBeam::new(options, order, vocab.eos());
         run_with(strategy, options, vocab, requests, model)
     } else {
-        let search = BatchSearch::new(Beam::new(options), options, vocab, requests);
-        match model.on_device() {
-            Some(model) if device_beam::runs(&search) => {
-                device_beam::run(search, model, Transaction::execute)
-            }
-            _ => run(search, model),
-        }
+        let mut search = BatchSearch::new(Beam::new(options), options, vocab, requests);
+        model.run_beam(&mut search);
+        run(search, model)
     }
 }

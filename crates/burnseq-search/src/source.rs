@@ -1,8 +1,8 @@
 //! What is decoded.
 
-use burnseq_model::Vocab;
+use burnseq_text::Vocab;
 
-use crate::{GenerateError, GenerateOptions};
+use crate::{GenerateOptions, SearchError};
 
 /// A sentence to decode, and what its hypotheses must begin with and contain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ impl Source {
         max_source_positions: usize,
         max_len: usize,
         options: &GenerateOptions,
-    ) -> Result<(), GenerateError> {
+    ) -> Result<(), SearchError> {
         self.check_tokens(vocab, max_source_positions)?;
         let (last, before) = self
             .prefix
@@ -47,30 +47,33 @@ impl Source {
     }
 
     /// Checks the tokens against the model.
-    pub(crate) fn check_tokens(
-        &self,
-        vocab: &Vocab,
-        max_source_positions: usize,
-    ) -> Result<(), GenerateError> {
+    ///
+    /// # Errors
+    /// Too many of them, one that the dictionary does not have, or a last one that is not `</s>`.
+    pub fn check_tokens(&self, vocab: &Vocab, max_source_positions: usize) -> Result<(), SearchError> {
         let sentence = self.id;
         if self.tokens.len() > max_source_positions {
-            return Err(GenerateError::SourceTooLong {
+            return Err(SearchError::SourceTooLong {
                 sentence,
                 tokens: self.tokens.len(),
                 limit: max_source_positions,
             });
         }
         if let Some(&id) = self.tokens.iter().find(|&&id| id as usize >= vocab.src) {
-            return Err(GenerateError::UnknownId {
+            return Err(SearchError::UnknownId {
                 sentence,
                 id,
                 vocab: vocab.src,
             });
         }
-        if self.tokens.last().is_none_or(|&last| last as usize != vocab.eos) {
-            return Err(GenerateError::NoEos {
+        if self
+            .tokens
+            .last()
+            .is_none_or(|&last| last as usize != vocab.eos())
+        {
+            return Err(SearchError::NoEos {
                 sentence,
-                eos: vocab.eos,
+                eos: vocab.eos(),
             });
         }
         Ok(())
@@ -83,15 +86,15 @@ impl Source {
         tokens: impl IntoIterator<Item = &'a u32>,
         vocab: &Vocab,
         inside: bool,
-    ) -> Result<(), GenerateError> {
+    ) -> Result<(), SearchError> {
         for &id in tokens {
             let reason = match id as usize {
                 token if token >= vocab.tgt => format!("the dictionary has {} tokens", vocab.tgt),
-                token if token == vocab.pad => "it is padding".to_owned(),
-                token if token == vocab.eos && inside => "it is the end of the sentence".to_owned(),
+                token if token == vocab.pad() => "it is padding".to_owned(),
+                token if token == vocab.eos() && inside => "it is the end of the sentence".to_owned(),
                 _ => continue,
             };
-            return Err(GenerateError::ForcedToken {
+            return Err(SearchError::ForcedToken {
                 sentence: self.id,
                 what,
                 id,
@@ -106,7 +109,7 @@ impl Source {
         vocab: &Vocab,
         max_len: usize,
         options: &GenerateOptions,
-    ) -> Result<(), GenerateError> {
+    ) -> Result<(), SearchError> {
         if self.constraints.is_empty() {
             return Ok(());
         }
@@ -126,7 +129,7 @@ impl Source {
         } else {
             return self.check_forced("a constraint", self.constraints.iter().flatten(), vocab, true);
         };
-        Err(GenerateError::Constraints {
+        Err(SearchError::Constraints {
             sentence: self.id,
             problem,
         })
@@ -138,12 +141,7 @@ mod tests {
     use super::*;
     use crate::ConstraintOrder;
 
-    const VOCAB: Vocab = Vocab {
-        src: 8,
-        tgt: 9,
-        pad: 1,
-        eos: 2,
-    };
+    const VOCAB: Vocab = Vocab::fairseq(8, 9);
 
     fn refused(source: Source) -> String {
         let options = GenerateOptions {

@@ -1,13 +1,10 @@
 //! Vector instructions of the processor at hand, chosen at run time, and loops that vectorise.
-//!
-//! Hidden from the documentation: public only so that the loops of decoding are compiled in the same way.
 
 /// Defines functions whose bodies are compiled for AVX-512, for AVX2 and for the baseline; a call takes the widest one
 /// the processor has.
 ///
 /// Everything a body calls must be `#[inline(always)]`, or it is compiled for the baseline only. Closures are not: use
 /// [`lanes_sum!`] where a reduction takes an expression.
-#[doc(hidden)]
 #[macro_export]
 macro_rules! vectorised {
     ($($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block)+) => {$(
@@ -40,6 +37,7 @@ macro_rules! vectorised {
 }
 
 /// Sum over slices of one length, in 16 lanes: `lanes_sum!(|x in xs, y in ys| x * y)`.
+#[macro_export]
 macro_rules! lanes_sum {
     (|$($x:ident in $xs:ident),+| $value:expr) => {{
         let mut lanes = [0f32; 16];
@@ -59,11 +57,11 @@ macro_rules! lanes_sum {
         lanes.iter().sum::<f32>() + rest
     }};
 }
-pub(crate) use lanes_sum;
+pub use crate::{lanes_sum, vectorised};
 
 /// Sum of `x` in 16 lanes that zeros behind it leave as it is, so that rows of a batch may end in padding.
 #[inline(always)]
-pub(crate) fn padded_sum(x: &[f32]) -> f32 {
+pub fn padded_sum(x: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
     let whole = x.chunks_exact(16);
     let rest = whole.remainder();
@@ -109,7 +107,7 @@ pub fn level() -> Level {
 
 /// `e^x` to about one unit in the last place, without branches; 0 below -87 and finite for every finite `x`.
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     // Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
@@ -132,14 +130,14 @@ pub(crate) fn exp(x: f32) -> f32 {
 
 /// `1 / (1 + e^-x)`.
 #[inline(always)]
-pub(crate) fn sigmoid(x: f32) -> f32 {
+pub fn sigmoid(x: f32) -> f32 {
     // Beyond 87 the result is 1 in `f32`, and below -87 it is as good as 0.
     1.0 / (1.0 + exp(-x.clamp(-87.0, 87.0)))
 }
 
 /// `tanh(x)` to about one unit in the last place, without branches.
 #[inline(always)]
-pub(crate) fn tanh(x: f32) -> f32 {
+pub fn tanh(x: f32) -> f32 {
     let size = x.abs();
     // Polynomial of Cephes' tanhf (Moshier 1989) for small numbers, where the other form cancels.
     let z = x * x;
@@ -155,7 +153,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
 
 /// Largest value, at least `-f32::MAX`.
 #[inline(always)]
-pub(crate) fn max(x: &[f32]) -> f32 {
+pub fn max(x: &[f32]) -> f32 {
     let mut lanes = [-f32::MAX; 16];
     let chunks = x.chunks_exact(16);
     let rest = chunks
