@@ -2,8 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use burn::tensor::{DType, Device};
-use burnseq_model::device::{DeviceError, DeviceName, collectives_available, parse_device};
-use burnseq_model::{Compute, Precision};
+use burnseq_kernels::device::{DeviceError, DeviceName, collectives_available, parse_device};
+use burnseq_kernels::{Compute, Precision};
 use clap::Args;
 
 use crate::exit::usage;

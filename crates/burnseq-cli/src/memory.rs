@@ -2,7 +2,8 @@
 
 use anyhow::{Result, anyhow};
 use burn::tensor::Device;
-use burnseq_model::{Compute, ModelConfig};
+use burnseq_kernels::Compute;
+use burnseq_model::ModelConfig;
 use burnseq_text::Vocab;
 
 use crate::decoding::format::thousands;

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_generate::{DeviceNextToken, ModelNextToken, device_beam};
-use burnseq_model::device::parse_device;
-use burnseq_model::{Dropout, Model, ModelConfig, Stepping};
+use burnseq_kernels::Stepping;
+use burnseq_kernels::device::parse_device;
+use burnseq_model::{Dropout, Model, ModelConfig};
 use burnseq_search::search::{Beam, run_options};
 use burnseq_search::{BatchSearch, GenerateOptions, LogProbs, NextToken, Request, Search, Source};
 use burnseq_text::Vocab;

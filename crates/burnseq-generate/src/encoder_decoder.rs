@@ -1,7 +1,8 @@
 //! Decoding with encoder-decoders: sources are encoded, and what they become is searched.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use burnseq_model::{Dropout, EncoderDecoder, Stepping};
+use burnseq_kernels::Stepping;
+use burnseq_model::{Dropout, EncoderDecoder};
 use burnseq_search::{
     Ensemble, Generator, Hypothesis, Limits, NextToken, SearchError, ShallowFusion, Source,
 };

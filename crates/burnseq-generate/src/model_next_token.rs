@@ -1,7 +1,8 @@
 //! Models on Burn as searches know them.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq_model::{Stepping, Stepwise};
+use burnseq_kernels::Stepping;
+use burnseq_model::Stepwise;
 use burnseq_search::search::Beam;
 use burnseq_search::{BatchSearch, LogProbs, NextToken, Predictions, Wanted};
 

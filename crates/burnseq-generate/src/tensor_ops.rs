@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use burn::tensor::{DType, Int, Tensor, TensorData};
-use burnseq_model::Stepping;
+use burnseq_kernels::Stepping;
 
 /// Logits `[rows, vocab]` in `f32`, divided by `temperature`.
 pub(crate) fn scaled(logits: Tensor<2>, temperature: f32) -> Tensor<2> {

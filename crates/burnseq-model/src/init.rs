@@ -6,7 +6,7 @@ use burn::{
 };
 use burnseq_numerics::split_mix::{SplitMix64, mix};
 
-use crate::{Compute, Precision};
+use burnseq_kernels::{Compute, Precision};
 
 /// A seeded stream of uniform and normal numbers.
 #[derive(Debug)]

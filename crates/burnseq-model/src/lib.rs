@@ -20,25 +20,18 @@
 //! assert_eq!(logits.dims(), [1, 2, 24]);
 //! ```
 
-mod compute;
-pub mod device;
 mod dropout;
 mod error;
 pub mod families;
 mod init;
-pub mod kernels;
 pub mod layers;
-pub mod ops;
 mod roles;
 mod state_dict;
-mod stepping;
 
-pub use compute::{Compute, Precision, UnknownPrecision};
-pub use dropout::{Dropout, DropoutModule, Mask};
+pub use dropout::{Dropout, DropoutModule};
 pub use error::ModelError;
 pub use families::transformer::{ActivationFn, Transformer, TransformerConfig};
 pub use families::{FamilyConfig, Feature, Model, ModelConfig, ModelState, Preset};
 pub use init::Init;
 pub use roles::{EncoderDecoder, Stepwise};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};
-pub use stepping::Stepping;

@@ -6,7 +6,8 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_data::Mt19937;
-use burnseq_model::{Compute, Dropout, EncoderDecoder, Feature, Model, ModelConfig, Precision, state_dict};
+use burnseq_kernels::{Compute, Precision};
+use burnseq_model::{Dropout, EncoderDecoder, Feature, Model, ModelConfig, state_dict};
 use burnseq_text::Vocab;
 
 use crate::losses::label_smoothed_cross_entropy;

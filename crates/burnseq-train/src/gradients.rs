@@ -13,7 +13,8 @@ use burn::{
     optim::GradientsParams,
     tensor::{DType, Device, Tensor, TensorData},
 };
-use burnseq_model::{named_parameters, ops};
+use burnseq_kernels::ops;
+use burnseq_model::named_parameters;
 use rayon::prelude::*;
 
 use crate::out_of_memory::OutOfMemory;

@@ -1,7 +1,7 @@
 //! How much of a device's memory a run takes.
 
 use burn::tensor::Device;
-use burnseq_model::kernels;
+use burnseq_kernels::kernel_cache;
 
 use crate::out_of_memory::free;
 
@@ -18,7 +18,7 @@ pub(crate) struct TuningMemory {
 impl TuningMemory {
     /// After an update: gives the memory back when the first one is over that has compiled nothing after those that did.
     pub fn give_back(&mut self, device: &Device) {
-        if self.ends(kernels::compiled().unwrap_or(0)) {
+        if self.ends(kernel_cache::compiled().unwrap_or(0)) {
             free(&device.clone().without_autodiff());
         }
     }

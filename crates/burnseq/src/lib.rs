@@ -16,6 +16,7 @@ pub use burn;
 pub use burnseq_data as data;
 pub use burnseq_generate as generate;
 pub use burnseq_interchange as interchange;
+pub use burnseq_kernels as kernels;
 pub use burnseq_metrics as metrics;
 pub use burnseq_model as model;
 pub use burnseq_search as search;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burnseq_data::BatchLimits;
-use burnseq_model::Compute;
+use burnseq_kernels::Compute;
 use burnseq_search::{GenerateOptions, Generator};
 use burnseq_text::RemoveBpe;
 

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use burnseq::convert::fairseq_model_config;
 use burnseq::tasks::translation::TranslationConfig;
-use burnseq_model::{ModelConfig, Precision};
+use burnseq_kernels::Precision;
+use burnseq_model::ModelConfig;
 use burnseq_train::{Checkpoint, CheckpointConfig, TrainConfig, find_start};
 
 use super::args::TrainArgs;

@@ -1,7 +1,7 @@
 //! Settings that a command leaves open and that fairseq sets otherwise: they are named at the start, or taken with
 //! `--strict-fairseq-defaults`.
 
-use burnseq_model::{Compute, Precision};
+use burnseq_kernels::{Compute, Precision};
 use burnseq_train::losses::CrossEntropyConfig;
 use burnseq_train::lr_scheduler::{FixedConfig, TriStageConfig};
 use burnseq_train::optim::AdamConfig;

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset};
-use burnseq_model::{Compute, ModelConfig};
+use burnseq_kernels::Compute;
+use burnseq_model::ModelConfig;
 use burnseq_text::Vocab;
 use burnseq_text::write_atomically;
 use burnseq_train::{

@@ -1,6 +1,6 @@
 //! What a user should know about a command before the run starts.
 
-use burnseq_model::Compute;
+use burnseq_kernels::Compute;
 use burnseq_train::LrSchedulerConfig;
 
 use super::args::TrainArgs;
@@ -79,7 +79,7 @@ fn without_effect(args: &TrainArgs, request: &Request) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
-    use burnseq_model::Precision;
+    use burnseq_kernels::Precision;
 
     use super::*;
     use crate::train::GRAMMAR;

@@ -98,7 +98,7 @@ impl Reporter {
             Event::Epoch(record) => {
                 self.finish_bar();
                 self.log("train", || record.epoch_line(), || record.epoch_json());
-                if let Some(kernels) = burnseq_model::kernels::compiled() {
+                if let Some(kernels) = burnseq_kernels::kernel_cache::compiled() {
                     self.say(&format!(
                         "note: {kernels} kernels were compiled up to the end of epoch {}",
                         record.epoch
@@ -279,8 +279,9 @@ fn start_lines(summary: &RunSummary) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burnseq_train::StopRule;
+
+    use super::*;
 
     #[test]
     fn the_start_tells_sizes_padding_and_the_end() {

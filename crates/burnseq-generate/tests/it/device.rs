@@ -3,7 +3,8 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq_generate::ModelNextToken;
-use burnseq_model::{Dropout, EncoderDecoder, Precision, Stepping, Transformer};
+use burnseq_kernels::{Precision, Stepping};
+use burnseq_model::{Dropout, EncoderDecoder, Transformer};
 use burnseq_search::search::{Beam, run_options};
 use burnseq_search::{
     BatchSearch, ConstraintOrder, Ensemble, GenerateOptions, Hypothesis, LogProbs, NextToken, Predictions,

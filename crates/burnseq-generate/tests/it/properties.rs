@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use burnseq_generate::Generate;
+use burnseq_kernels::{Compute, Precision};
 use burnseq_model::{
-    Compute, Dropout, EncoderDecoder, FamilyConfig, Precision, Transformer, TransformerConfig,
-    load_state_dict, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, load_state_dict, state_dict,
 };
 use burnseq_search::{ConstraintOrder, GenerateOptions, Generator, Hypothesis, SearchError, Source};
 use burnseq_text::Vocab;

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::fmt::{self, Debug};
 
 use burn::{module::Module, tensor::TensorData};
+use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Compute, DropoutModule, ModelError, load_state_dict};
+use crate::{DropoutModule, ModelError, load_state_dict};
 
 /// A name for `--arch`, and the configuration that it stands for.
 pub type Preset<C> = (&'static str, fn() -> C);

@@ -22,11 +22,12 @@ use burn::{
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
+use burnseq_kernels::{Compute, Stepping};
 use burnseq_text::Vocab;
 pub use extras::{Extra, ExtraValue};
 pub use family::{FamilyConfig, Feature, Preset};
 
-use crate::{Compute, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepping, Stepwise};
+use crate::{Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise};
 
 /// Writes [`ModelConfig`], [`Model`] and [`ModelState`] for families of encoder-decoders.
 ///

@@ -4,9 +4,10 @@ use burn::{
     module::Module,
     tensor::{Bool, Tensor},
 };
+use burnseq_kernels::{dropout_mask::Mask, ops};
 
 use super::{KeyValueCache, Linear};
-use crate::{Dropout, DropoutModule, Mask, init::Init, ops};
+use crate::{Dropout, DropoutModule, init::Init};
 
 /// Multi-head scaled dot-product attention (Vaswani et al. 2017, section 3.2.2).
 #[derive(Module, Debug)]

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 
-use crate::Stepping;
+use burnseq_kernels::Stepping;
 
 /// The inputs that the next output of a causal convolution still sees.
 #[derive(Debug, Clone)]

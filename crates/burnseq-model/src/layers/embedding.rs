@@ -4,8 +4,9 @@ use burn::{
     module::{Module, Param},
     tensor::{Int, Tensor},
 };
+use burnseq_kernels::{Precision, ops};
 
-use crate::{Precision, init::Init, ops};
+use crate::init::Init;
 
 /// Embedding table; as an output projection its rows are the weights of the types.
 #[derive(Module, Debug)]

@@ -4,8 +4,9 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
+use burnseq_kernels::{dropout_mask::Mask, ops};
 
-use crate::{Mask, init::Init, ops};
+use crate::init::Init;
 
 /// Layer normalisation over the last dimension (Ba et al. 2016) with biased variance and epsilon 1e-5.
 #[derive(Module, Debug)]

@@ -4,13 +4,16 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
+use burnseq_kernels::{
+    Stepping,
+    ops::{self, DepthwiseConv},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{ConvWindow, Projection, Seen};
 use crate::{
-    Dropout, DropoutModule, Stepping,
+    Dropout, DropoutModule,
     init::{Init, xavier_bound},
-    ops::{self, DepthwiseConv},
 };
 
 /// Where the filters of a convolution come from.

@@ -4,12 +4,9 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
+use burnseq_kernels::{Precision, ops};
 
-use crate::{
-    Precision,
-    init::{Init, xavier_bound},
-    ops,
-};
+use crate::init::{Init, xavier_bound};
 
 /// `y = x Wᵀ + b` with `weight` `[out, in]`, as PyTorch stores it.
 #[derive(Module, Debug)]

@@ -6,8 +6,9 @@ use burn::{
     },
     tensor::{Bool, Device, Tensor},
 };
+use burnseq_kernels::{Precision, ops};
 
-use crate::{Dropout, DropoutModule, Precision, init::Init, ops};
+use crate::{Dropout, DropoutModule, init::Init};
 
 /// fairseq draws all weights and biases uniformly on ± this.
 pub(crate) const BOUND: f64 = 0.1;

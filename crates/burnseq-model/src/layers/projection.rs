@@ -4,8 +4,9 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
+use burnseq_kernels::{Precision, ops};
 
-use crate::{Precision, init::Init, ops};
+use crate::init::Init;
 
 /// `y = x Wᵀ` with `weight` `[out, in]`, as PyTorch stores it.
 #[derive(Module, Debug)]

@@ -1,9 +1,10 @@
 //! Residual connection around a sub-layer.
 
 use burn::tensor::Tensor;
+use burnseq_kernels::ops;
 
 use super::LayerNorm;
-use crate::{Dropout, DropoutModule, ops};
+use crate::{Dropout, DropoutModule};
 
 /// A sub-layer with its residual connection: `norm(x + dropout(f(x)))`, or `x + dropout(f(norm(x)))` for pre-norm.
 pub(crate) struct Residual<'a> {

@@ -4,8 +4,9 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
+use burnseq_kernels::{Precision, ops};
 
-use crate::{Precision, init::Init, ops};
+use crate::init::Init;
 
 /// An affine map whose weight has been computed.
 #[derive(Debug, Clone)]
@@ -203,9 +204,9 @@ impl Conv {
 #[cfg(test)]
 mod tests {
     use burn::tensor::Device;
+    use burnseq_kernels::Compute;
 
     use super::*;
-    use crate::Compute;
 
     #[test]
     fn fresh_weights_have_the_length_of_their_direction() {

@@ -4,10 +4,11 @@ use burn::{
     optim::GradientsParams,
     tensor::{Int, Tensor},
 };
+use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 
 use super::Stepwise;
-use crate::{Dropout, Stepping};
+use crate::Dropout;
 
 /// An encoder-decoder that can be trained on whole sentences and decoded token by token.
 ///

@@ -29,7 +29,7 @@ pub trait Stepwise: Module + 'static {
     fn reorder(&self, state: &mut Self::State, rows: &[usize], sentences: &[usize]);
 
     /// As [`reorder`](Self::reorder) for sentences that all stay, with `rows` `[rows]` on the device. With
-    /// [`Stepping::Device`](crate::Stepping::Device) the host does not wait for them.
+    /// [`Stepping::Device`](burnseq_kernels::Stepping::Device) the host does not wait for them.
     fn reorder_rows(&self, state: &mut Self::State, rows: Tensor<1, Int>);
 
     /// The same model with its weights in the form and type that decoding reads fastest. Results are the same bits. It

@@ -6,11 +6,12 @@ use burn::{
     optim::GradientsParams,
     tensor::{Device, Int, Tensor, TensorData},
 };
+use burnseq_kernels::{Compute, Precision, Stepping, ops};
 use burnseq_model::{
-    Compute, Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Precision, Stepping, Stepwise,
+    Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Stepwise,
     families::{fconv::FConvConfig, lightconv::LightConvConfig, lstm::LstmConfig},
     layers::ConvType,
-    named_parameters, ops,
+    named_parameters,
 };
 use burnseq_text::Vocab;
 

@@ -1,9 +1,8 @@
 //! Decoding step by step gives what the whole pass gives.
 
 use burn::tensor::{Device, Int, Tensor};
-use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig,
-};
+use burnseq_kernels::Stepping;
+use burnseq_model::{Dropout, EncoderDecoder, FamilyConfig, Stepwise, Transformer, TransformerConfig};
 use burnseq_text::Vocab;
 
 const VOCAB: Vocab = Vocab::fairseq(30, 26);

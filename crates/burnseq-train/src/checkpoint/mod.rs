@@ -38,7 +38,8 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{Compute, Model, ModelConfig, ModelError};
+use burnseq_kernels::Compute;
+use burnseq_model::{Model, ModelConfig, ModelError};
 
 use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};

@@ -1,7 +1,7 @@
 //! Cross entropy against targets that keep a little probability for every token.
 
 use burn::tensor::{Int, Tensor};
-use burnseq_model::ops::label_smoothed_nll;
+use burnseq_kernels::ops::label_smoothed_nll;
 use serde::{Deserialize, Serialize};
 
 use super::{Correct, LossOutput};

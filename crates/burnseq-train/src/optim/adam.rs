@@ -2,7 +2,7 @@
 //! arithmetic.
 
 use burn::{module::Module, tensor::Tensor};
-use burnseq_model::ops::{
+use burnseq_kernels::ops::{
     AdamStep, AnyTensor, adam_step, adam_step_on_device, adam_steps_on_device, takes_many,
 };
 use serde::{Deserialize, Serialize};

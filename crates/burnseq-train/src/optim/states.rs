@@ -7,8 +7,8 @@ use burn::{
     optim::GradientsParams,
     tensor::{Device, GradientCheckpointingStrategy, Tensor, TensorData, container::TensorContainer},
 };
+use burnseq_kernels::ops::AnyTensor;
 use burnseq_model::named_parameters;
-use burnseq_model::ops::AnyTensor;
 
 use super::OptimizerState;
 use crate::{Accumulated, Error, Result};

@@ -6,8 +6,9 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
+use burnseq_kernels::Stepping;
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping, Stepwise, Transformer, TransformerConfig, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, Stepwise, Transformer, TransformerConfig, state_dict,
 };
 use burnseq_text::Vocab;
 

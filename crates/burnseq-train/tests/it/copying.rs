@@ -4,8 +4,9 @@ use burn::{
     optim::GradientsParams,
     tensor::{Device, Int, Tensor, TensorData},
 };
+use burnseq_kernels::Stepping;
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping,
+    Dropout, EncoderDecoder, FamilyConfig,
     families::{fconv::FConvConfig, lightconv::LightConvConfig, lstm::LstmConfig},
     layers::ConvType,
 };

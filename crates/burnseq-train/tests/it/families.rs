@@ -9,8 +9,9 @@ use burn::{
     optim::GradientsParams,
     tensor::{DType, Device, Int, Tensor, TensorData},
 };
+use burnseq_kernels::Stepping;
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepping,
+    Dropout, EncoderDecoder, FamilyConfig,
     families::{
         Extra, ExtraValue,
         fconv::{FConvConfig, FConvModel},

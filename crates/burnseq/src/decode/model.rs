@@ -4,7 +4,8 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
-use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, ModelError, Stepwise};
+use burnseq_kernels::Compute;
+use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, Stepwise};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::Checkpoint;
 use burnseq_train::checkpoint::DictionaryInfo;

@@ -8,7 +8,8 @@ use burn::tensor::{Device, TensorData};
 use burnseq_data::{
     Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
 };
-use burnseq_model::{Compute, EncoderDecoder, Model, ModelConfig, load_state_dict, state_dict};
+use burnseq_kernels::Compute;
+use burnseq_model::{EncoderDecoder, Model, ModelConfig, load_state_dict, state_dict};
 use burnseq_text::Vocab;
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,

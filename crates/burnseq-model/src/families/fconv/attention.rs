@@ -1,12 +1,12 @@
 //! Attention of one decoder layer (Gehring et al. 2017, section 3.3).
 
 use burn::{module::Module, tensor::Tensor};
+use burnseq_kernels::ops;
 
 use super::FConvEncoderOut;
 use crate::{
     Init,
     layers::{Affine, WeightNormLinear},
-    ops,
 };
 
 /// Attention whose queries are the decoder's states with the target embeddings, whose keys are the encoder's output, and

@@ -1,11 +1,12 @@
 //! Settings and presets of fconv.
 
+use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
 use super::{AttentionSpec, ConvLayer, ConvSpec, FConvDecoder, FConvEncoder, FConvModel};
 use crate::{
-    Compute, DropoutModule, Init, ModelError,
+    DropoutModule, Init, ModelError,
     families::{
         Extra, FamilyConfig, Preset,
         checks::{MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_sizes, check_vocab},

@@ -4,6 +4,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Int, Tensor},
 };
+use burnseq_kernels::{Precision, ops};
 use burnseq_text::Vocab;
 
 use super::{
@@ -12,10 +13,9 @@ use super::{
     encoder::{Stack, embedding},
 };
 use crate::{
-    Dropout, DropoutModule, Init, Precision,
+    Dropout, DropoutModule, Init,
     families::positions::{PositionSettings, PositionedEmbedding},
     layers::{Affine, Conv, ConvWindow, Embedding, WeightNormConv, WeightNormLinear},
-    ops,
 };
 
 /// The output layer: a weight-normalised map of its own, or the embeddings with a bias.

@@ -4,6 +4,7 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_kernels::ops;
 use burnseq_text::Vocab;
 
 use super::{ConvSpec, FConvConfig};
@@ -14,7 +15,6 @@ use crate::{
         positions::{PositionSettings, PositionedEmbedding},
     },
     layers::{Embedding, WeightNormConv, WeightNormLinear},
-    ops,
 };
 
 /// A table of fconv: N(0, 0.01) with the padding row zero.

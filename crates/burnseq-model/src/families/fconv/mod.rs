@@ -13,6 +13,7 @@ use burn::{
 };
 
 pub use attention::ConvAttention;
+use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 pub use config::FConvConfig;
 pub use decoder::{FConvDecoder, OutputLayer};
@@ -20,7 +21,7 @@ pub use encoder::{FConvEncoder, FConvEncoderOut};
 pub use spec::{AttentionSpec, ConvLayer, ConvSpec, SpecError};
 pub use state::FConvState;
 
-use crate::{Dropout, EncoderDecoder, Stepping, Stepwise};
+use crate::{Dropout, EncoderDecoder, Stepwise};
 
 /// Encoder-decoder of convolutions with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]

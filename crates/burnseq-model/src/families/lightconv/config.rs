@@ -1,11 +1,12 @@
 //! Settings and presets of LightConv and DynamicConv.
 
+use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
 use super::{LightConvDecoder, LightConvEncoder, LightConvModel};
 use crate::{
-    Compute, DropoutModule, Init, ModelError,
+    DropoutModule, Init, ModelError,
     families::{
         Extra, FamilyConfig, Preset,
         checks::{

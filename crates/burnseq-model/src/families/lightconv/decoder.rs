@@ -4,11 +4,12 @@ use burn::{
     module::Module,
     tensor::{Int, Tensor},
 };
+use burnseq_kernels::{Stepping, ops};
 use burnseq_text::Vocab;
 
 use super::{LightConvConfig, LightConvState};
 use crate::{
-    Dropout, DropoutModule, Init, Stepping,
+    Dropout, DropoutModule, Init,
     families::{
         EncoderOut,
         positions::{PositionSettings, PositionedEmbedding},
@@ -17,7 +18,6 @@ use crate::{
         ActivationFn, Embedding, FeedForward, LayerNorm, LightConv, LightConvSettings, Linear,
         MultiheadAttention, Residual,
     },
-    ops,
 };
 
 /// Convolution, cross-attention and feed-forward block of the decoder.

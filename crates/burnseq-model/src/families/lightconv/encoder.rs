@@ -4,6 +4,7 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_kernels::ops;
 use burnseq_text::Vocab;
 
 use super::LightConvConfig;
@@ -16,7 +17,6 @@ use crate::{
     layers::{
         ActivationFn, Embedding, FeedForward, LayerNorm, LightConv, LightConvSettings, Linear, Residual,
     },
-    ops,
 };
 
 /// Convolution and feed-forward block of the encoder.

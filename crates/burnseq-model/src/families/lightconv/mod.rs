@@ -10,6 +10,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
+use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 pub use config::LightConvConfig;
 pub use decoder::{LightConvDecoder, LightConvDecoderLayer};
@@ -18,7 +19,7 @@ pub use state::LightConvState;
 
 use super::{EncoderOut, HiddenStates};
 use crate::{
-    Dropout, EncoderDecoder, Stepping, Stepwise,
+    Dropout, EncoderDecoder, Stepwise,
     layers::{Embedding, Linear},
 };
 

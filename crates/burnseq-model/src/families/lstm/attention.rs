@@ -4,12 +4,12 @@ use burn::{
     module::Module,
     tensor::{Tensor, activation},
 };
+use burnseq_kernels::ops;
 
 use crate::{
     Init,
     families::EncoderOut,
     layers::{LSTM_BOUND, Projection},
-    ops,
 };
 
 /// Global attention (Luong et al. 2015, section 3.1) with the general score: the hidden state is projected to the

@@ -1,11 +1,12 @@
 //! Settings and presets of the LSTM.
 
+use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
 use super::{LstmDecoder, LstmEncoder, LstmModel};
 use crate::{
-    Compute, DropoutModule, Init, ModelError,
+    DropoutModule, Init, ModelError,
     families::{
         Extra, FamilyConfig, Preset,
         checks::{

@@ -4,6 +4,7 @@ use burn::{
     module::Module,
     tensor::{DType, Int, Tensor},
 };
+use burnseq_kernels::ops;
 use burnseq_text::Vocab;
 
 use super::{LstmConfig, LstmEncoderOut, LstmState, LuongAttention, encoder::embedding, state::Recurrent};
@@ -11,7 +12,6 @@ use crate::{
     Dropout, DropoutModule, Init,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Linear, LstmCell, LstmStepWeights},
-    ops,
 };
 
 /// Target tokens so far, and the encoder's vectors, to logits.

@@ -4,6 +4,7 @@ use burn::{
     module::Module,
     tensor::{DType, Int, Tensor},
 };
+use burnseq_kernels::ops;
 use burnseq_text::Vocab;
 
 use super::LstmConfig;
@@ -11,7 +12,6 @@ use crate::{
     Dropout, DropoutModule, Init,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Lstm, LstmOut},
-    ops,
 };
 
 /// A table of the LSTM: uniform on ±0.1, with the padding row zero.

@@ -12,6 +12,7 @@ use burn::{
 };
 
 pub use attention::LuongAttention;
+use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 pub use config::LstmConfig;
 pub use decoder::LstmDecoder;
@@ -19,7 +20,7 @@ pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;
 
 use crate::{
-    Dropout, EncoderDecoder, Stepping, Stepwise,
+    Dropout, EncoderDecoder, Stepwise,
     layers::{Embedding, Linear, Projection},
 };
 

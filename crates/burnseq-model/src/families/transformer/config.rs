@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{Decoder, Encoder, Transformer, size};
 pub use crate::layers::ActivationFn;
 use crate::{
-    Compute, DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset,
+    DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
         check_shared_embeddings, check_sizes, check_vocab,
     },
 };
+use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017).

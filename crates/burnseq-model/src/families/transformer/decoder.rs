@@ -4,6 +4,7 @@ use burn::{
     module::Module,
     tensor::{Bool, Int, Tensor},
 };
+use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     inputs::{InputParams, InputSettings, Inputs},
 };
 use crate::{
-    Dropout, DropoutModule, Init, Stepping,
+    Dropout, DropoutModule, Init,
     layers::{Embedding, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention, Residual},
 };
 

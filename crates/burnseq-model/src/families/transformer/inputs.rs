@@ -4,11 +4,11 @@ use burn::{
     module::Module,
     tensor::{Bool, DType, Int, Tensor},
 };
+use burnseq_kernels::ops;
 
 use crate::{
     Dropout, DropoutModule, Init,
     layers::{Embedding, LayerNorm, position_ids, sinusoids},
-    ops,
 };
 
 /// Settings and constants that turn embeddings into the input of the first block.

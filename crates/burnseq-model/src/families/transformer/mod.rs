@@ -16,6 +16,7 @@ use burn::{
     tensor::{Int, Tensor},
 };
 
+use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 pub use config::{ActivationFn, TransformerConfig};
 pub use decoder::{Decoder, DecoderLayer};
@@ -24,7 +25,7 @@ pub use inputs::Inputs;
 pub use state::DecoderState;
 
 use super::{EncoderOut, HiddenStates};
-use crate::{Dropout, EncoderDecoder, Stepping, Stepwise, layers::Embedding};
+use crate::{Dropout, EncoderDecoder, Stepwise, layers::Embedding};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Int, Tensor};
+use burnseq_kernels::{Compute, Precision, Stepping, ops};
 use burnseq_text::Vocab;
 
 use super::{ActivationFn, Transformer, TransformerConfig};
-use crate::{Compute, Dropout, EncoderDecoder, Init, Precision, Stepping, Stepwise, named_parameters, ops};
+use crate::{Dropout, EncoderDecoder, Init, Stepwise, named_parameters};
 
 const VOCAB: Vocab = Vocab::fairseq(40, 48);
 

@@ -169,10 +169,11 @@ mod tests {
 
     use burn::module::{Module, ModuleVisitor, Param};
     use burn::tensor::{Device, Int};
+    use burnseq_kernels::ops;
     use burnseq_text::Vocab;
 
     use super::*;
-    use crate::{EncoderDecoder, FamilyConfig, TransformerConfig, named_parameters, ops};
+    use crate::{EncoderDecoder, FamilyConfig, TransformerConfig, named_parameters};
 
     const VOCAB: Vocab = Vocab::fairseq(12, 12);
 

@@ -1,9 +1,9 @@
 //! A cache with one tensor for the past of all rows.
 
 use burn::tensor::{Bool, Int, Tensor};
+use burnseq_kernels::{dropout_mask::Mask, ops};
 
 use super::selection;
-use crate::{Mask, ops};
 
 /// Tokens by which the tensors grow. Between two growths all steps have the same shapes, so that their kernels are
 /// compiled and tuned once; what is not used yet costs at most so many masked places.

@@ -5,7 +5,7 @@ mod scattered;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::{Mask, Stepping, ops};
+use burnseq_kernels::{Stepping, dropout_mask::Mask, ops};
 use contiguous::ContiguousCache;
 use scattered::ScatteredCache;
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Mask, ops};
+use burnseq_kernels::{dropout_mask::Mask, ops};
 
 /// Keys and values as each step computed them.
 ///

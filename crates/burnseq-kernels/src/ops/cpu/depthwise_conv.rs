@@ -5,7 +5,7 @@ use burnseq_numerics::simd::{self, lanes_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::{dropout::Keep, ops::DepthwiseConv};
+use crate::{dropout_mask::Keep, ops::DepthwiseConv};
 
 /// The convolution of `x` `[batch, in_len, width]` by filters `[batch, len, heads * kernel]`, or `[heads, kernel]` for
 /// all positions.

@@ -282,7 +282,7 @@ fn cuda_hardware_name(index: usize) -> String {
 #[cfg(feature = "cuda")]
 fn open_cuda(index: usize) -> Result<Device, CudaUnavailable> {
     cuda_available(index)?;
-    crate::kernels::set_up();
+    crate::kernel_cache::set_up();
     Ok(Device::cuda(index))
 }
 

@@ -8,7 +8,7 @@ use super::{
     dropout::mask_in_place,
     matmul::{Mat, is_small, matmul_strided},
 };
-use crate::dropout::{Keep, Mask};
+use crate::dropout_mask::{Keep, Mask};
 
 /// Attention of `queries` `[batch, query_len, d_model]` over `keys` and `values` `[batch, key_len, d_model]`.
 #[derive(Debug, Clone)]

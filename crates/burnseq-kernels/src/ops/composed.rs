@@ -6,7 +6,7 @@ use burn::tensor::{
 };
 
 use super::{AdamStep, LAYER_NORM_EPS, as_type};
-use crate::dropout::{Keep, Mask};
+use crate::dropout_mask::{Keep, Mask};
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
 /// everywhere becomes uniform where minus infinity itself would give NaN.

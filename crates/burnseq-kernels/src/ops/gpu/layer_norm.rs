@@ -13,7 +13,7 @@ use super::{
     reduce::sum_of_units,
 };
 use crate::{
-    dropout::{Keep, Mask},
+    dropout_mask::{Keep, Mask},
     ops::{LAYER_NORM_EPS, node::Operation},
 };
 

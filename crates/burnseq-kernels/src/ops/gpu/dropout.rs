@@ -6,7 +6,7 @@ use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 
 use super::{CubeTensor, Gpu, Kernels, empty, into_contiguous};
 use crate::{
-    dropout::{Keep, Mask},
+    dropout_mask::{Keep, Mask},
     ops::node::Operation,
 };
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Precision,
-    dropout::Mask,
+    dropout_mask::Mask,
     ops::{as_type, node::Operation},
 };
 

@@ -34,7 +34,7 @@ impl Precision {
     pub const ALL: [Self; 4] = [Self::Fp32, Self::Tf32, Self::Bf16, Self::Fp16];
 
     /// Type of what passes between the layers on this device.
-    pub(crate) fn activations_on(self, device: &Device) -> DType {
+    pub fn activations_on(self, device: &Device) -> DType {
         let on_processor = device.clone().without_autodiff() == Device::flex();
         match self {
             Self::Fp16 => DType::F16,
@@ -93,7 +93,7 @@ impl Compute {
     }
 
     /// Type of what passes between the layers.
-    pub(crate) fn activations(&self) -> DType {
+    pub fn activations(&self) -> DType {
         self.precision.activations_on(&self.device)
     }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor, TensorData, activation};
 
 use super::{as_type, cpu, node};
-use crate::dropout::Mask;
+use crate::dropout_mask::Mask;
 
 /// A convolution whose channels share a filter within each of `heads` groups.
 ///

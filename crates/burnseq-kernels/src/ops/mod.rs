@@ -13,7 +13,7 @@ mod tests;
 
 use burn::tensor::{Bool, DType, Int, Tensor, activation};
 
-use crate::{Precision, dropout::Mask};
+use crate::{Precision, dropout_mask::Mask};
 
 /// Added to the variance in [`layer_norm`].
 pub const LAYER_NORM_EPS: f64 = 1e-5;
@@ -82,7 +82,7 @@ pub fn adam_steps_on_device(
 }
 
 /// `x` in numbers of another type.
-pub(crate) fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
+pub fn as_type<const D: usize>(x: Tensor<D>, dtype: DType) -> Tensor<D> {
     if x.dtype() == dtype { x } else { x.cast(dtype) }
 }
 
@@ -298,7 +298,7 @@ pub fn step_attention(
 
 /// Projections to queries, keys and values, of one shape and in the form of [`laid_out_for_decoding`], as the one map that
 /// [`attend_past`] takes; `None` where it would not run.
-pub(crate) fn stacked_for_decoding(projections: [Affine; 3]) -> Option<Affine> {
+pub fn stacked_for_decoding(projections: [Affine; 3]) -> Option<Affine> {
     #[cfg(feature = "gpu")]
     if gpu::takes(&projections[0].weight) && !projections[0].weight.is_autodiff() {
         return Some(gpu::stacked(projections));
@@ -314,7 +314,7 @@ pub(crate) fn stacked_for_decoding(projections: [Affine; 3]) -> Option<Affine> {
 /// - `projections`: those that [`stacked_for_decoding`] gave
 /// - `past`: `[rows, 2 * heads, capacity, head_dim]`, keys before values, `place` of them written
 /// - second result: `past` with one more
-pub(crate) fn attend_past(
+pub fn attend_past(
     x: Tensor<3>,
     projections: &Affine,
     past: Tensor<4>,

@@ -4,7 +4,7 @@ use burnseq_numerics::simd::vectorised;
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::dropout::{Keep, Mask};
+use crate::dropout_mask::{Keep, Mask};
 
 /// Elements that one task takes.
 const RUN: usize = 1 << 14;

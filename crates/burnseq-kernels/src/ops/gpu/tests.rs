@@ -10,7 +10,7 @@ use burn::tensor::{Bool, DType, Device, Distribution, Int, Tensor, TensorData};
 use crate::device::DeviceName;
 use crate::{
     Precision,
-    dropout::Mask,
+    dropout_mask::Mask,
     ops::{self, AdamStep},
 };
 
