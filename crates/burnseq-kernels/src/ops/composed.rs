@@ -5,7 +5,7 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use super::{AdamStep, LAYER_NORM_EPS, as_type};
+use super::{AdamStep, as_type};
 use crate::dropout_mask::{Keep, Mask};
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
@@ -25,12 +25,12 @@ pub(super) fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -
     y.reshape([batch, len, output])
 }
 
-pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
+pub(super) fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>, eps: f64) -> Tensor<3> {
     let dtype = x.dtype();
     let x = as_type(x, DType::F32);
     let centred = x.clone() - x.mean_dim(2);
     let variance = centred.clone().square().mean_dim(2);
-    let y = centred / (variance + LAYER_NORM_EPS).sqrt() * weight.unsqueeze() + bias.unsqueeze();
+    let y = centred / (variance + eps).sqrt() * weight.unsqueeze() + bias.unsqueeze();
     as_type(y, dtype)
 }
 

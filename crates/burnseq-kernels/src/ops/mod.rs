@@ -15,9 +15,6 @@ use burn::tensor::{Bool, DType, Int, Tensor, activation};
 
 use crate::{Precision, dropout_mask::Mask};
 
-/// Added to the variance in [`layer_norm`].
-pub const LAYER_NORM_EPS: f64 = 1e-5;
-
 /// Runs an operation of our own on its inputs.
 macro_rules! apply {
     ($op:expr, $($input:expr),+) => {{
@@ -175,16 +172,22 @@ pub fn laid_out_for_decoding(weight: Tensor<2>, precision: Precision) -> Tensor<
     Tensor::<2>::from_data(weight.transpose().into_data(), &device).transpose()
 }
 
-/// Layer normalisation over the last dimension.
-pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>) -> Tensor<3> {
+/// Layer normalisation over the last dimension; `eps` is added to the variance.
+///
+/// # Shapes
+/// - `x` and the result: `[batch, len, d_model]`
+/// - `weight`, `bias`: `[d_model]`
+pub fn layer_norm(x: Tensor<3>, weight: Tensor<1>, bias: Tensor<1>, eps: f64) -> Tensor<3> {
     #[cfg(feature = "gpu")]
     if gpu::takes(&x) {
-        return apply!(gpu::LayerNorm, x, weight, bias);
+        let op = gpu::LayerNorm { eps: eps as f32 };
+        return apply!(op, x, weight, bias);
     }
     if !cpu::takes(&x) {
-        return composed::layer_norm(x, weight, bias);
+        return composed::layer_norm(x, weight, bias, eps);
     }
-    apply!(cpu::LayerNormOp, x, weight, bias)
+    let op = cpu::LayerNormOp { eps: eps as f32 };
+    apply!(op, x, weight, bias)
 }
 
 /// [`layer_norm`] of [`dropout_add`].
@@ -198,12 +201,14 @@ pub fn residual_norm(
     mask: Option<Mask>,
     weight: Tensor<1>,
     bias: Tensor<1>,
+    eps: f64,
 ) -> Tensor<3> {
     #[cfg(feature = "gpu")]
     if gpu::takes(&x) {
-        return apply!(gpu::ResidualNorm(mask), residual, x, weight, bias);
+        let eps = eps as f32;
+        return apply!(gpu::ResidualNorm { mask, eps }, residual, x, weight, bias);
     }
-    layer_norm(dropout_add(residual, x, mask), weight, bias)
+    layer_norm(dropout_add(residual, x, mask), weight, bias, eps)
 }
 
 /// Zeroes what `mask` drops and scales the rest by `1 / (1 - p)`.

@@ -98,12 +98,18 @@ fn the_affine_map_agrees() {
 #[test]
 fn layer_norm_agrees() {
     for width in [5, 32, 100] {
-        let (x, w, b) = (
-            random([3, 30, width]) * 3.0 + 1.0,
-            random([width]),
-            random([width]),
-        );
-        agree([&x, &w, &b], layer_norm, composed::layer_norm);
+        for eps in [1e-12, 1e-5, 0.5] {
+            let (x, w, b) = (
+                random([3, 30, width]) * 3.0 + 1.0,
+                random([width]),
+                random([width]),
+            );
+            agree(
+                [&x, &w, &b],
+                |x, w, b| layer_norm(x, w, b, eps),
+                |x, w, b| composed::layer_norm(x, w, b, eps),
+            );
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub struct PositionedEmbedding {
     #[module(skip)]
     module: DropoutModule,
     pad: usize,
+    offset: usize,
     /// Type of what enters the first layer, and passes between the layers.
     #[module(skip)]
     activations: DType,
@@ -36,6 +37,8 @@ pub(super) struct PositionSettings {
     pub dropout: f64,
     pub module: DropoutModule,
     pub pad: usize,
+    /// Row of the first token in the table of positions; the row before it is that of padding.
+    pub offset: usize,
 }
 
 impl PositionedEmbedding {
@@ -46,6 +49,7 @@ impl PositionedEmbedding {
             dropout,
             module,
             pad,
+            offset,
         } = settings;
         Self {
             sinusoids: None,
@@ -53,6 +57,7 @@ impl PositionedEmbedding {
             dropout,
             module,
             pad,
+            offset,
             activations: init.activations(),
         }
     }
@@ -64,8 +69,8 @@ impl PositionedEmbedding {
         width: usize,
         init: &Init,
     ) -> Self {
-        let rows = max_positions + settings.pad + 1; // the first token sits in row pad + 1
-        let table = sinusoids(rows, width, settings.pad, init.device());
+        let rows = max_positions + settings.offset;
+        let table = sinusoids(rows, width, settings.offset - 1, init.device());
         Self {
             sinusoids: Some(table),
             ..Self::new(settings, init)
@@ -92,7 +97,7 @@ impl PositionedEmbedding {
     ) -> Tensor<3> {
         let embedded = embed_tokens.forward(tokens) * self.scale;
         let x = match self.table(learned) {
-            Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.pad)),
+            Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.offset)),
             None => embedded,
         };
         self.finish(x, dropout)
@@ -110,7 +115,7 @@ impl PositionedEmbedding {
         let embedded = embed_tokens.forward(tokens.unsqueeze_dim(1)) * self.scale;
         let x = match self.table(learned) {
             Some(table) => {
-                let row = self.pad + 1 + step;
+                let row = self.offset + step;
                 embedded + table.slice(row..row + 1).unsqueeze()
             }
             None => embedded,

@@ -8,18 +8,24 @@ use burnseq_kernels::{dropout_mask::Mask, ops};
 
 use crate::init::Init;
 
-/// Layer normalisation over the last dimension (Ba et al. 2016) with biased variance and epsilon 1e-5.
+/// Layer normalisation over the last dimension (Ba et al. 2016) with biased variance.
 #[derive(Module, Debug)]
 pub struct LayerNorm {
     /// Gain, `[d_model]`.
     pub weight: Param<Tensor<1>>,
     /// `[d_model]`
     pub bias: Param<Tensor<1>>,
+    /// Added to the variance.
+    eps: f64,
 }
 
 impl LayerNorm {
-    pub(crate) fn new(width: usize, init: &mut Init) -> Self {
+    /// What PyTorch adds to the variance unless told otherwise, and fairseq's families with it.
+    pub const FAIRSEQ_EPS: f64 = 1e-5;
+
+    pub(crate) fn new(width: usize, eps: f64, init: &mut Init) -> Self {
         Self {
+            eps,
             weight: init.constant_param(width, 1.0),
             bias: init.constant_param(width, 0.0),
         }
@@ -27,11 +33,11 @@ impl LayerNorm {
 
     /// Normalises every vector of `residual` plus `x`, dropped out under `mask`.
     pub(crate) fn forward_sum(&self, residual: Tensor<3>, x: Tensor<3>, mask: Option<Mask>) -> Tensor<3> {
-        ops::residual_norm(residual, x, mask, self.weight.val(), self.bias.val())
+        ops::residual_norm(residual, x, mask, self.weight.val(), self.bias.val(), self.eps)
     }
 
     /// Normalises every vector of the last dimension.
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        ops::layer_norm(x, self.weight.val(), self.bias.val())
+        ops::layer_norm(x, self.weight.val(), self.bias.val(), self.eps)
     }
 }

@@ -2,15 +2,20 @@
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-/// Position of every token: `pad + k` for the k-th token (from 1) that is not padding, `pad` for padding.
+/// Position of every token: `offset + k` for the k-th token (from 0) that is not padding, and the position before the
+/// first one, if there is one, for padding. fairseq's offset is the id of padding plus one.
 ///
 /// Only tokens count, so padding on the left or on the right gives a sentence the same positions.
 ///
 /// # Shapes
 /// `is_pad` and the result: `[batch, len]`
-pub fn position_ids(is_pad: Tensor<2, Bool>, pad: usize) -> Tensor<2, Int> {
+pub fn position_ids(is_pad: Tensor<2, Bool>, offset: usize) -> Tensor<2, Int> {
     let is_token = is_pad.bool_not().int();
-    is_token.clone().cumsum(1) * is_token + pad as i64
+    let number = is_token.clone().cumsum(1) * is_token.clone(); // from 1, padding has 0
+    match offset.checked_sub(1) {
+        Some(before) => number + before as i64,
+        None => number - is_token,
+    }
 }
 
 /// Sinusoidal positions (Vaswani et al. 2017, section 3.5) in fairseq's form: sines, then cosines, with frequency
@@ -48,7 +53,8 @@ mod tests {
             TensorData::from([[true, true, false, false], [false, false, true, true]]),
             &device,
         );
-        let ids = position_ids(is_pad, 1).into_data_as::<i64>();
-        assert_eq!(ids.as_slice::<i64>().unwrap(), [1, 1, 2, 3, 2, 3, 1, 1]);
+        let ids = |offset| position_ids(is_pad.clone(), offset).into_data_as::<i64>();
+        assert_eq!(ids(2).as_slice::<i64>().unwrap(), [1, 1, 2, 3, 2, 3, 1, 1]);
+        assert_eq!(ids(0).as_slice::<i64>().unwrap(), [0, 0, 0, 1, 0, 1, 0, 0]);
     }
 }

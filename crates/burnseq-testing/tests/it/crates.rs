@@ -106,7 +106,10 @@ fn crates_use_those_before_them_only() {
     for (place, (name, _)) in table.iter().enumerate() {
         for dependency in own_dependencies(name) {
             let before = table[..place].iter().any(|(name, _)| *name == dependency);
-            assert!(before, "{name} depends on {dependency}, which the table has after it");
+            assert!(
+                before,
+                "{name} depends on {dependency}, which the table has after it"
+            );
         }
     }
 }

@@ -4,11 +4,13 @@ use burnseq_numerics::simd::{lanes_sum, vectorised};
 use rayon::prelude::*;
 
 use super::{CpuOp, Values, buffer};
-use crate::ops::LAYER_NORM_EPS;
 
 /// Layer normalisation of `x` over its last dimension, with `weight` and `bias`.
 #[derive(Debug, Clone)]
-pub(in super::super) struct LayerNormOp;
+pub(in super::super) struct LayerNormOp {
+    /// Added to the variance.
+    pub eps: f32,
+}
 
 /// Rows that one task takes.
 const ROWS: usize = 64;
@@ -32,7 +34,7 @@ impl CpuOp<3> for LayerNormOp {
         y.par_chunks_mut(ROWS * width)
             .zip(x.as_slice().par_chunks(ROWS * width))
             .zip(moments.par_chunks_mut(ROWS))
-            .for_each(|((y, x), moments)| normalise(y, x, moments, gain, shift));
+            .for_each(|((y, x), moments)| normalise(y, x, moments, gain, shift, self.eps));
         let shape = x.shape();
         (Values::new(y, shape), LayerNormSaved { x, weight, moments })
     }
@@ -75,12 +77,12 @@ impl CpuOp<3> for LayerNormOp {
 
 vectorised! {
     /// Rows of `x` normalised, with their mean and inverse standard deviation.
-    fn normalise(y: &mut [f32], x: &[f32], moments: &mut [[f32; 2]], gain: &[f32], shift: &[f32]) {
+    fn normalise(y: &mut [f32], x: &[f32], moments: &mut [[f32; 2]], gain: &[f32], shift: &[f32], eps: f32) {
         let width = gain.len();
         for ((y, x), moments) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(moments) {
             let mean = lanes_sum!(|x in x| x) / width as f32;
             let variance = lanes_sum!(|x in x| (x - mean) * (x - mean)) / width as f32;
-            let scale = 1.0 / (variance + LAYER_NORM_EPS as f32).sqrt();
+            let scale = 1.0 / (variance + eps).sqrt();
             *moments = [mean, scale];
             for i in 0..width {
                 y[i] = ((x[i] - mean) * scale).mul_add(gain[i], shift[i]);

@@ -14,19 +14,22 @@ use super::{
 };
 use crate::{
     dropout_mask::{Keep, Mask},
-    ops::{LAYER_NORM_EPS, node::Operation},
+    ops::node::Operation,
 };
 
 /// Normalises the last dimension; inputs are `x` and, in `f32`, the weight and bias of its elements.
 #[derive(Debug, Clone)]
-pub(in super::super) struct LayerNorm;
+pub(in super::super) struct LayerNorm {
+    /// Added to the variance.
+    pub eps: f32,
+}
 
 impl Operation<Gpu, 3> for LayerNorm {
     /// `x`, the weight, and what [`Kernels::layer_norm`] found of every row.
     type Saved = [FloatTensor<Gpu>; 3];
 
     fn forward(&self, [x, weight, bias]: [FloatTensor<Gpu>; 3]) -> (FloatTensor<Gpu>, Self::Saved) {
-        let (y, moments) = Gpu::layer_norm(x.clone(), weight.clone(), bias);
+        let (y, moments) = Gpu::layer_norm(x.clone(), weight.clone(), bias, self.eps);
         (y, [x, weight, moments])
     }
 
@@ -44,7 +47,12 @@ impl Operation<Gpu, 3> for LayerNorm {
 /// Normalises the last dimension of `residual + x * mask`; inputs are `residual`, `x` and, in `f32`, the weight and bias
 /// of the elements.
 #[derive(Debug, Clone)]
-pub(in super::super) struct ResidualNorm(pub Option<Mask>);
+pub(in super::super) struct ResidualNorm {
+    /// Of `x`.
+    pub mask: Option<Mask>,
+    /// Added to the variance.
+    pub eps: f32,
+}
 
 impl Operation<Gpu, 4> for ResidualNorm {
     /// The sum, the weight, and mean and reciprocal deviation of every row.
@@ -56,9 +64,18 @@ impl Operation<Gpu, 4> for ResidualNorm {
             high,
             threshold,
             scale,
-        } = self.0.map_or(Keep::ALL, Keep::new);
-        let (y, sum, moments) =
-            Gpu::masked_sum_norm(residual, x, weight.clone(), bias, low, high, threshold, scale);
+        } = self.mask.map_or(Keep::ALL, Keep::new);
+        let (y, sum, moments) = Gpu::masked_sum_norm(
+            residual,
+            x,
+            weight.clone(),
+            bias,
+            low,
+            high,
+            threshold,
+            scale,
+            self.eps,
+        );
         (y, [sum, weight, moments])
     }
 
@@ -69,7 +86,7 @@ impl Operation<Gpu, 4> for ResidualNorm {
         needed: [bool; 4],
     ) -> [Option<FloatTensor<Gpu>>; 4] {
         let (of_sum, of_weight, of_bias) = Gpu::layer_norm_gradient(sum, weight, moments, grad);
-        let of_x = needed[1].then(|| match self.0 {
+        let of_x = needed[1].then(|| match self.mask {
             Some(mask) => masked(of_sum.clone(), mask),
             None => of_sum.clone(),
         });
@@ -95,6 +112,7 @@ pub(super) fn launch_of_sum(
     [base, x, weight, bias]: [CubeTensor; 4],
     seeds: [u32; 3],
     scale: f32,
+    eps: f32,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
     let [base, x, weight, bias] = [base, x, weight, bias].map(into_contiguous);
     let shape = x.meta.shape().clone();
@@ -121,14 +139,19 @@ pub(super) fn launch_of_sum(
         threshold,
         scale,
         width as u32,
-        LAYER_NORM_EPS as f32,
+        eps,
         dtype,
     );
     (out, sum, moments)
 }
 
 /// See [`Kernels::layer_norm`].
-pub(super) fn launch(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (CubeTensor, CubeTensor) {
+pub(super) fn launch(
+    x: CubeTensor,
+    weight: CubeTensor,
+    bias: CubeTensor,
+    eps: f32,
+) -> (CubeTensor, CubeTensor) {
     let [x, weight, bias] = [x, weight, bias].map(into_contiguous);
     let shape = x.meta.shape().clone();
     let (rows, width) = (rows(&shape), weight.meta.num_elements());
@@ -147,7 +170,7 @@ pub(super) fn launch(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (Cu
         out.clone().into_tensor_arg(),
         moments.clone().into_tensor_arg(),
         width as u32,
-        LAYER_NORM_EPS as f32,
+        eps,
         dtype,
     );
     (out, moments)

@@ -142,8 +142,9 @@ pub(crate) trait Kernels: Backend {
     #[fusion(meta = |x: &TensorSpec| TensorSpec::new(Shape::new([x.shape[1]]), DType::F32))]
     fn column_sums(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
-    /// `x` normalised over its last dimension, and mean and reciprocal deviation of every row, `[rows, 2]` in `f32`.
-    #[fusion(meta = |x: &TensorSpec, _, _| {
+    /// `x` normalised over its last dimension, with `eps` added to the variance, and mean and reciprocal deviation of every
+    /// row, `[rows, 2]` in `f32`.
+    #[fusion(meta = |x: &TensorSpec, _, _, _| {
         let moments = TensorSpec::new(Shape::new([layer_norm::rows(&x.shape), 2]), DType::F32);
         (x.clone(), moments)
     })]
@@ -151,11 +152,12 @@ pub(crate) trait Kernels: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        eps: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// [`layer_norm`](Self::layer_norm) of `base + masked(x)`: the normalised sum, the sum itself, mean and reciprocal
     /// deviation of every row.
-    #[fusion(meta = |base: &TensorSpec, _, _, _, _, _, _, _| {
+    #[fusion(meta = |base: &TensorSpec, _, _, _, _, _, _, _, _| {
         let moments = TensorSpec::new(Shape::new([layer_norm::rows(&base.shape), 2]), DType::F32);
         (base.clone(), base.clone(), moments)
     })]
@@ -169,6 +171,7 @@ pub(crate) trait Kernels: Backend {
         high: u32,
         threshold: u32,
         scale: f32,
+        eps: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     /// Gradients of `x`, weight and bias, given what [`layer_norm`](Self::layer_norm) found of the rows.
@@ -351,8 +354,8 @@ impl Kernels for CubeBackend {
         affine::launch_column_sums(x)
     }
 
-    fn layer_norm(x: CubeTensor, weight: CubeTensor, bias: CubeTensor) -> (CubeTensor, CubeTensor) {
-        layer_norm::launch(x, weight, bias)
+    fn layer_norm(x: CubeTensor, weight: CubeTensor, bias: CubeTensor, eps: f32) -> (CubeTensor, CubeTensor) {
+        layer_norm::launch(x, weight, bias, eps)
     }
 
     fn masked_sum_norm(
@@ -364,8 +367,9 @@ impl Kernels for CubeBackend {
         high: u32,
         threshold: u32,
         scale: f32,
+        eps: f32,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        layer_norm::launch_of_sum([base, x, weight, bias], [low, high, threshold], scale)
+        layer_norm::launch_of_sum([base, x, weight, bias], [low, high, threshold], scale, eps)
     }
 
     fn layer_norm_gradient(

@@ -408,11 +408,15 @@ fn layer_norm_is_that_of_the_processor() {
             let [x, weight, bias] = [[rows, width], [1, width], [1, width]];
             [numbers(x, 1), numbers(weight, 2), numbers(bias, 3)]
         };
-        let norm = |[x, weight, bias]: [Tensor<2>; 3]| {
-            let x = x.reshape([1, rows, width]);
-            ops::layer_norm(x, weight.reshape([width]), bias.reshape([width]))
+        let norm_with = |eps| {
+            move |[x, weight, bias]: [Tensor<2>; 3]| {
+                let x = x.reshape([1, rows, width]);
+                ops::layer_norm(x, weight.reshape([width]), bias.reshape([width]), eps)
+            }
         };
+        let norm = norm_with(1e-5);
         compare(inputs(), norm);
+        compare(inputs(), norm_with(0.5));
         for dtype in half_formats() {
             // Parameters stay in `f32`.
             compare_in(dtype, inputs(), |inputs| {
@@ -435,7 +439,7 @@ fn norms_of_residual_sums_are_those_of_the_processor() {
             let norm = |[residual, x, weight, bias]: [Tensor<2>; 4]| {
                 let [residual, x] = [residual, x].map(|x| x.reshape([1, rows, width]));
                 let [weight, bias] = [weight, bias].map(|x| ops::as_type(x.reshape([width]), DType::F32));
-                ops::residual_norm(residual, x, mask, weight, bias)
+                ops::residual_norm(residual, x, mask, weight, bias, 1e-5)
             };
             compare(inputs(), norm);
             for dtype in half_formats() {

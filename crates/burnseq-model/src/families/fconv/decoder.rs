@@ -134,6 +134,7 @@ impl FConvDecoder {
             dropout,
             module: DropoutModule::FConvDecoder,
             pad: vocab.pad(),
+            offset: vocab.pad() + 1,
         };
         let embed_tokens = embedding(vocab.tgt, width, vocab.pad(), init);
         let embed_positions = embedding(rows, width, vocab.pad(), init);

@@ -98,6 +98,7 @@ impl FConvEncoder {
             dropout,
             module: DropoutModule::FConvEncoder,
             pad: vocab.pad(),
+            offset: vocab.pad() + 1,
         };
         let embed_tokens = embedding(vocab.src, width, vocab.pad(), init);
         let embed_positions = embedding(rows, width, vocab.pad(), init);

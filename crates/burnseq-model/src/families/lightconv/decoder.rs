@@ -73,12 +73,12 @@ impl LightConvDecoderLayer {
             linear1: Linear::xavier_zero_bias(width, inner, init),
             conv: LightConv::new(&settings, init),
             linear2: Linear::xavier_zero_bias(conv_dim, width, init),
-            conv_layer_norm: LayerNorm::new(width, init),
+            conv_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             encoder_attn: MultiheadAttention::new(width, memory, heads, config.attention_dropout, init),
-            encoder_attn_layer_norm: LayerNorm::new(width, init),
+            encoder_attn_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             fc1: Linear::xavier_zero_bias(width, ffn_dim, init),
             fc2: Linear::xavier_zero_bias(ffn_dim, width, init),
-            final_layer_norm: LayerNorm::new(width, init),
+            final_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             glu: config.decoder_glu,
             normalize_before: config.decoder_normalize_before,
             dropout: config.dropout,
@@ -207,6 +207,7 @@ impl LightConvDecoder {
             dropout: config.dropout,
             module: DropoutModule::LightConvDecoder,
             pad: vocab.pad(),
+            offset: vocab.pad() + 1,
         };
         Self {
             embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad(), init)),
@@ -219,7 +220,7 @@ impl LightConvDecoder {
             output_projection: own_projection.then(|| Embedding::projection(vocab.tgt, width, init)),
             layer_norm: config
                 .decoder_normalize_before
-                .then(|| LayerNorm::new(width, init)),
+                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             inputs: if learned || config.no_token_positional_embeddings {
                 PositionedEmbedding::new(settings, init)
             } else {

@@ -68,8 +68,8 @@ impl LightConvEncoderLayer {
             linear2: Linear::xavier_zero_bias(conv_dim, width, init),
             fc1: Linear::xavier_zero_bias(width, ffn_dim, init),
             fc2: Linear::xavier_zero_bias(ffn_dim, width, init),
-            layer_norm1: LayerNorm::new(width, init),
-            layer_norm2: LayerNorm::new(width, init),
+            layer_norm1: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
+            layer_norm2: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             glu: config.encoder_glu,
             normalize_before: config.encoder_normalize_before,
             dropout: config.dropout,
@@ -129,6 +129,7 @@ impl LightConvEncoder {
             dropout: config.dropout,
             module: DropoutModule::LightConvEncoder,
             pad: vocab.pad(),
+            offset: vocab.pad() + 1,
         };
         Self {
             embed_tokens: Embedding::new(vocab.src, width, vocab.pad(), init),
@@ -140,7 +141,7 @@ impl LightConvEncoder {
                 .collect(),
             layer_norm: config
                 .encoder_normalize_before
-                .then(|| LayerNorm::new(width, init)),
+                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             inputs: if learned || config.no_token_positional_embeddings {
                 PositionedEmbedding::new(settings, init)
             } else {

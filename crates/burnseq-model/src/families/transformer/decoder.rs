@@ -47,12 +47,12 @@ impl DecoderLayer {
         let memory = config.encoder_embed_dim;
         Self {
             self_attn: MultiheadAttention::new(width, width, heads, attention_dropout, init),
-            self_attn_layer_norm: LayerNorm::new(width, init),
+            self_attn_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             encoder_attn: MultiheadAttention::new(width, memory, heads, attention_dropout, init),
-            encoder_attn_layer_norm: LayerNorm::new(width, init),
+            encoder_attn_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             fc1: Linear::uniform(width, ffn_dim, init),
             fc2: Linear::uniform(ffn_dim, width, init),
-            final_layer_norm: LayerNorm::new(width, init),
+            final_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             activation_fn: config.activation_fn,
             normalize_before: config.decoder_normalize_before,
             dropout: config.dropout,
@@ -185,6 +185,7 @@ impl Decoder {
             dropout: config.dropout,
             module: DropoutModule::TransformerDecoder,
             pad: vocab.pad(),
+            offset: vocab.pad() + 1,
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
         let own_table = !config.share_all_embeddings;
@@ -192,13 +193,15 @@ impl Decoder {
         Self {
             embed_tokens: own_table.then(|| Embedding::new(vocab.tgt, width, vocab.pad(), init)),
             embed_positions,
-            layernorm_embedding: config.layernorm_embedding.then(|| LayerNorm::new(width, init)),
+            layernorm_embedding: config
+                .layernorm_embedding
+                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             layers: (0..config.decoder_layers)
                 .map(|_| DecoderLayer::new(config, init))
                 .collect(),
             layer_norm: config
                 .decoder_normalize_before
-                .then(|| LayerNorm::new(width, init)),
+                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             output_projection: own_projection.then(|| Embedding::projection(vocab.tgt, width, init)),
             inputs,
             layerdrop: config.decoder_layerdrop,

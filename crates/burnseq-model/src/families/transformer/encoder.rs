@@ -41,10 +41,10 @@ impl EncoderLayer {
         let heads = config.encoder_attention_heads;
         Self {
             self_attn: MultiheadAttention::new(width, width, heads, config.attention_dropout, init),
-            self_attn_layer_norm: LayerNorm::new(width, init),
+            self_attn_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             fc1: Linear::uniform(width, ffn_dim, init),
             fc2: Linear::uniform(ffn_dim, width, init),
-            final_layer_norm: LayerNorm::new(width, init),
+            final_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
             activation_fn: config.activation_fn,
             normalize_before: config.encoder_normalize_before,
             dropout: config.dropout,
@@ -103,18 +103,21 @@ impl Encoder {
             dropout: config.dropout,
             module: DropoutModule::TransformerEncoder,
             pad: vocab.pad(),
+            offset: vocab.pad() + 1,
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
         Self {
             embed_tokens: Embedding::new(vocab.src, width, vocab.pad(), init),
             embed_positions,
-            layernorm_embedding: config.layernorm_embedding.then(|| LayerNorm::new(width, init)),
+            layernorm_embedding: config
+                .layernorm_embedding
+                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             layers: (0..config.encoder_layers)
                 .map(|_| EncoderLayer::new(config, init))
                 .collect(),
             layer_norm: config
                 .encoder_normalize_before
-                .then(|| LayerNorm::new(width, init)),
+                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             inputs,
             layerdrop: config.encoder_layerdrop,
         }

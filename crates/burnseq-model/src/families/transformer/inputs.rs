@@ -16,13 +16,14 @@ use crate::{
 /// Holds no parameters: these keep fairseq's names in the encoder and the decoder themselves.
 #[derive(Module, Debug)]
 pub struct Inputs {
-    /// `[max_positions + pad + 1, d_model]`; none where positions are learned or left out.
+    /// `[max_positions + offset, d_model]`; none where positions are learned or left out.
     sinusoids: Option<Tensor<2>>,
     scale: f64,
     dropout: f64,
     #[module(skip)]
     module: DropoutModule,
     pad: usize,
+    offset: usize,
     max_positions: usize,
     /// Type of what enters the first block, and passes between the blocks.
     #[module(skip)]
@@ -47,6 +48,8 @@ pub(crate) struct InputSettings {
     pub dropout: f64,
     pub module: DropoutModule,
     pub pad: usize,
+    /// Row of the first token in the table of positions; the row before it is that of padding.
+    pub offset: usize,
 }
 
 impl Inputs {
@@ -61,16 +64,18 @@ impl Inputs {
             dropout,
             module,
             pad,
+            offset,
         } = settings;
-        let rows = max_positions + pad + 1; // the first token sits in row pad + 1
-        let learned = (learned_pos && !no_positions).then(|| Embedding::new(rows, d_model, pad, init));
+        let rows = max_positions + offset;
+        let learned = (learned_pos && !no_positions).then(|| Embedding::new(rows, d_model, offset - 1, init));
         let fixed = !learned_pos && !no_positions;
         let inputs = Self {
-            sinusoids: fixed.then(|| sinusoids(rows, d_model, pad, init.device())),
+            sinusoids: fixed.then(|| sinusoids(rows, d_model, offset - 1, init.device())),
             scale: if scale { (d_model as f64).sqrt() } else { 1.0 },
             dropout,
             module,
             pad,
+            offset,
             max_positions,
             activations: init.activations(),
         };
@@ -101,7 +106,7 @@ impl Inputs {
             .clone()
             .or(params.embed_positions.map(|table| table.weight.val()));
         let x = match table {
-            Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.pad)),
+            Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.offset)),
             None => embedded,
         };
         self.finish(x, params, dropout)
@@ -122,7 +127,7 @@ impl Inputs {
             .or(params.embed_positions.map(|table| table.weight.val()));
         let x = match table {
             Some(table) => {
-                let row = self.pad + 1 + step;
+                let row = self.offset + step;
                 embedded + table.slice(row..row + 1).unsqueeze()
             }
             None => embedded,
