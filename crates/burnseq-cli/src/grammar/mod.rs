@@ -472,6 +472,18 @@ mod tests {
     }
 
     #[test]
+    fn flags_that_do_not_go_together_hide_nothing_else() {
+        assert_eq!(
+            refused("--fast --lm-path x --lenpen 1 --beam y data"),
+            [
+                "--fast cannot be used with --lenpen\nhint: leave one of them out",
+                "--lm-path is not supported\nhint: there are none",
+                "invalid value \"y\" for --beam: expected a whole number",
+            ]
+        );
+    }
+
+    #[test]
     fn a_value_that_may_be_left_out_is_not_taken_for_a_path_nor_a_path_for_it() {
         let read = |words: &str| {
             let args = read(words).unwrap().args;
