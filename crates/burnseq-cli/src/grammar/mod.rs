@@ -30,6 +30,12 @@ pub trait Flags: CommandFactory + FromArgMatches {
     fn problems(&self) -> Vec<anyhow::Error> {
         Vec::new()
     }
+
+    /// The flags, for a command line of which these are the words: what one of them says may change the help of others,
+    /// and which values they take.
+    fn command_for(_words: &[OsString]) -> Command {
+        Self::command()
+    }
 }
 
 /// What the command line of a binary takes beside the flags that its clap struct declares.
@@ -95,8 +101,8 @@ impl Grammar {
         &self,
         words: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> clap::error::Result<Result<Parsed<A>>> {
-        let command = self.command(A::command());
         let given: Vec<OsString> = self.join_values(words.into_iter().map(Into::into).collect());
+        let command = self.command(A::command_for(&given));
         let mut words = given.clone();
         let mut found = Found::new(&given);
         for unknown in unknown::remove(&command, &mut words) {
