@@ -22,26 +22,18 @@ pub enum ModelError {
         rule: String,
     },
     /// A field that the family does not have.
-    #[error("unknown field `{field}`: a {family} has none of this name")]
+    #[error("unknown field `{field}`: {model} has none of this name")]
     UnknownField {
-        /// Name of the family.
-        family: &'static str,
+        /// A model of the family, within a sentence.
+        model: &'static str,
         /// The field.
         field: String,
     },
-    /// A field has a value of another type.
-    #[error("{family}: {problem}")]
-    FieldValue {
-        /// Name of the family.
-        family: &'static str,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// The family cannot do what is asked for.
-    #[error("a {family} has no {feature}")]
+    #[error("{model} has no {feature}")]
     Unsupported {
-        /// Name of the family.
-        family: &'static str,
+        /// A model of the family, within a sentence.
+        model: &'static str,
         /// What it cannot do.
         feature: String,
     },

@@ -7,7 +7,7 @@
 
 use std::cell::OnceCell;
 
-use burnseq_interchange::fairseq::FairseqCheckpoint;
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout};
 use burnseq_interchange::zip::ArchiveWriter;
 use libfuzzer_sys::fuzz_target;
 
@@ -29,8 +29,8 @@ fuzz_target!(|input: &[u8]| {
             return;
         };
         let _ = checkpoint.progress();
-        let _ = checkpoint.adam(&[]);
-        for (name, tensor) in checkpoint.weights().unwrap_or_default() {
+        let _ = checkpoint.adam(&Layout::default(), &[]);
+        for (name, tensor) in checkpoint.weights(&Layout::default()).unwrap_or_default() {
             assert_eq!(
                 tensor.values.len(),
                 tensor.shape.iter().product::<usize>(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
-use burnseq_model::DropoutModule;
+use burnseq_model::{DropoutModule, ModelConfig};
 use burnseq_search::{ConstraintOrder, GenerateOptions, Generator};
 use burnseq_text::RemoveBpe;
 use clap::{Args, ValueEnum};
@@ -39,9 +39,8 @@ pub struct DecodingArgs {
     /// one at a time
     #[arg(long, help_heading = "Model")]
     pub retain_dropout: bool,
-    /// Modules that do, in a Transformer: TransformerEncoder, TransformerDecoder (their embeddings), TransformerEncoderLayer,
-    /// TransformerDecoderLayer, MultiheadAttention; separated by blanks or as a list '["A", "B"]' [default: all]
-    #[arg(long, value_name = "NAMES", num_args = 1.., help_heading = "Model")]
+    /// Modules that do.
+    #[arg(long, value_name = "NAMES", num_args = 1.., help_heading = "Model", help = dropout_modules_help())]
     pub retain_dropout_modules: Vec<String>,
 
     /// Tokenizer and subword model.
@@ -349,6 +348,22 @@ fn above_zero(count: Option<i64>) -> Option<usize> {
 /// A number that fairseq writes as -1 where there is none. NaN stays, to be refused.
 fn positive(number: Option<f64>) -> Option<f64> {
     number.filter(|number| *number > 0.0 || number.is_nan())
+}
+
+/// The modules of each family, for the help of `--retain-dropout-modules`.
+fn dropout_modules_help() -> String {
+    let families = ModelConfig::families().into_iter().map(|family| {
+        let modules: Vec<&str> = family
+            .dropout_modules
+            .iter()
+            .map(|module| module.name())
+            .collect();
+        format!("{}: {}", family.name, modules.join(", "))
+    });
+    format!(
+        "Modules that do, separated by blanks or as a list '[\"A\", \"B\"]'. {} [default: all]",
+        families.collect::<Vec<_>>().join("; ")
+    )
 }
 
 /// The modules that `--retain-dropout-modules` names; nothing where it is not given.

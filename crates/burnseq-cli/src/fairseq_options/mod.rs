@@ -233,8 +233,8 @@ fn read<A: Flags>(
 pub fn markdown() -> String {
     let mut page = String::from(
         "# fairseq's options\n\n\
-         What becomes of each option of fairseq's command lines for translation, with the options of the Transformer and \
-         of the losses,\noptimisers and schedules that there are. Written by `cargo run -p burnseq-cli --example \
+         What becomes of each option of fairseq's command lines for translation, with the options of the models, losses,\n\
+         optimisers and schedules that there are. Written by `cargo run -p burnseq-cli --example \
          fairseq-options` from the binaries themselves;\na test uses every option.\n\n\
          - accepted: it acts as in fairseq, or as the table says.\n\
          - no effect: it is taken, and a note on stderr says that it changes nothing here.\n\

@@ -73,6 +73,9 @@ pub(super) fn remove(command: &Command, words: &mut Vec<OsString>, error: &clap:
         let at = words.iter().rposition(|known| known.to_string_lossy() == word);
         return at.map(|at| words.remove(at)).is_some();
     }
+    if error.kind() == ErrorKind::ArgumentConflict {
+        return remove_flag(command, words, error);
+    }
     if !matches!(
         error.kind(),
         ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::TooManyValues
@@ -107,6 +110,26 @@ pub(super) fn remove(command: &Command, words: &mut Vec<OsString>, error: &clap:
             words.remove(at);
         }
     }
+    true
+}
+
+/// Takes a flag that goes with no other one out of `words`, with its values.
+fn remove_flag(command: &Command, words: &mut Vec<OsString>, error: &clap::Error) -> bool {
+    let Some(at) = place(command, words, error) else {
+        return false;
+    };
+    let flag = words.remove(at);
+    let flag = flag.to_string_lossy();
+    let arg = flag_named(deepest(command, words), &flag).filter(|_| !flag.contains('='));
+    let takes = arg.filter(|arg| arg.get_action().takes_values() && !arg.is_require_equals_set());
+    let most = takes.map_or(0, |arg| arg.get_num_args().map_or(1, |count| count.max_values()));
+    let is_flag = |word: &OsString| word.to_string_lossy().starts_with("--");
+    let values = words[at..]
+        .iter()
+        .take(most)
+        .take_while(|word| !is_flag(word))
+        .count();
+    words.drain(at..at + values);
     true
 }
 

@@ -30,6 +30,12 @@ pub trait Flags: CommandFactory + FromArgMatches {
     fn problems(&self) -> Vec<anyhow::Error> {
         Vec::new()
     }
+
+    /// The flags, for a command line of which these are the words: what one of them says may change the help of others,
+    /// and which values they take.
+    fn command_for(_words: &[OsString]) -> Command {
+        Self::command()
+    }
 }
 
 /// What the command line of a binary takes beside the flags that its clap struct declares.
@@ -95,8 +101,8 @@ impl Grammar {
         &self,
         words: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> clap::error::Result<Result<Parsed<A>>> {
-        let command = self.command(A::command());
         let given: Vec<OsString> = self.join_values(words.into_iter().map(Into::into).collect());
+        let command = self.command(A::command_for(&given));
         let mut words = given.clone();
         let mut found = Found::new(&given);
         for unknown in unknown::remove(&command, &mut words) {
@@ -469,6 +475,18 @@ mod tests {
         let help = GRAMMAR.try_parse::<Args>(["x", "--help"]).unwrap_err();
         assert_eq!(help.kind(), ErrorKind::DisplayHelp);
         assert!(!help.to_string().contains("lm-path"));
+    }
+
+    #[test]
+    fn flags_that_do_not_go_together_hide_nothing_else() {
+        assert_eq!(
+            refused("--fast --lm-path x --lenpen 1 --beam y data"),
+            [
+                "--fast cannot be used with --lenpen\nhint: leave one of them out",
+                "--lm-path is not supported\nhint: there are none",
+                "invalid value \"y\" for --beam: expected a whole number",
+            ]
+        );
     }
 
     #[test]

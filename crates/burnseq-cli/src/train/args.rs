@@ -1,14 +1,15 @@
 //! The command line of `train`: the run as a whole, and the groups of flags.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use burnseq_text::Vocab;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, Command, CommandFactory, Parser, ValueEnum};
 
 use super::config::Request;
 use super::flags::{
     CheckpointArgs, DatasetArgs, EmaArgs, LossScalingArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs,
-    ValidationArgs,
+    ValidationArgs, for_arch,
 };
 use crate::compute::ComputeArgs;
 use crate::grammar::Flags;
@@ -63,6 +64,10 @@ pub struct TrainArgs {
 impl Flags for TrainArgs {
     fn problems(&self) -> Vec<anyhow::Error> {
         Request::new(self).err().into_iter().collect()
+    }
+
+    fn command_for(words: &[OsString]) -> Command {
+        for_arch(Self::command(), words)
     }
 }
 
@@ -171,7 +176,6 @@ impl BenchmarkArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_flags_are_consistent() {

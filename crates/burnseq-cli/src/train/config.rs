@@ -12,12 +12,10 @@ use burnseq_train::{Checkpoint, CheckpointConfig, TrainConfig, find_start};
 use super::args::TrainArgs;
 use super::config_file::ConfigFile;
 use super::defaults;
+use super::flags::DEFAULT_ARCH;
 use crate::compute::ComputeArgs;
 use crate::exit::{coded, usage};
 use crate::problems::Problems;
-
-/// The preset of a run that names none.
-const DEFAULT_ARCH: &str = "transformer_iwslt";
 
 /// What the flags ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,16 +68,12 @@ impl Request {
         let arch = args.model.arch.as_deref();
         let mut notes = Vec::new();
         let mut problems = Problems::new();
-        let mut model = match start {
+        let known = match start {
             Some((path, model)) => {
                 notes.push(format!("the architecture is that of {}", path.display()));
-                model
+                Some(model)
             }
-            None => match problems.take(file.model(arch, DEFAULT_ARCH)) {
-                Some(model) => model,
-                // For a look at the other flags; the run is refused.
-                None => ModelConfig::from_arch(DEFAULT_ARCH)?,
-            },
+            None => problems.take(file.model(arch, DEFAULT_ARCH)),
         };
         let ConfigFile {
             arch: file_arch,
@@ -88,7 +82,14 @@ impl Request {
             ..
         } = file;
 
-        problems.take(args.model.overlay(&mut model, arch.or(file_arch.as_deref())));
+        let model = match known {
+            Some(mut model) => {
+                problems.take(args.model.overlay(&mut model, arch.or(file_arch.as_deref())));
+                model
+            }
+            // For a look at the flags that are not about the model; the run is refused.
+            None => ModelConfig::from_arch(DEFAULT_ARCH)?,
+        };
         if let Some(seed) = run.seed {
             train.seed = seed;
         }

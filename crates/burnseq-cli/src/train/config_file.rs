@@ -173,7 +173,10 @@ fn utf8(content: Vec<u8>) -> Result<String> {
 
 /// All keys that there are, in their sections, but those of choices that are not the default.
 fn known() -> Value {
-    let model = ModelConfig::from_arch("transformer").expect("it is a preset");
+    let presets = ModelConfig::families()
+        .into_iter()
+        .flat_map(|family| family.presets);
+    let model: Map<String, Value> = presets.flat_map(|(_, preset)| preset.fields()).collect();
     json!({
         "arch": null,
         "model": model,

@@ -175,28 +175,12 @@ const OLD: &[Refused] = &[
     ("clip-threshold", OPTIMISER),
     ("ctc-weight", "leave it out; there is no CTC loss"),
     ("decay-rate", OPTIMISER),
-    ("decoder-attention", OTHER_MODEL),
-    ("decoder-conv-dim", OTHER_MODEL),
-    ("decoder-conv-type", OTHER_MODEL),
-    ("decoder-freeze-embed", OTHER_MODEL),
-    ("decoder-glu", OTHER_MODEL),
-    ("decoder-hidden-size", OTHER_MODEL),
-    ("decoder-kernel-size-list", OTHER_MODEL),
-    ("decoder-out-embed-dim", OTHER_MODEL),
     (
         "distributed-no-c10d",
         "leave it out; one process does all the work",
     ),
-    ("encoder-bidirectional", OTHER_MODEL),
-    ("encoder-conv-dim", OTHER_MODEL),
-    ("encoder-conv-type", OTHER_MODEL),
-    ("encoder-freeze-embed", OTHER_MODEL),
-    ("encoder-glu", OTHER_MODEL),
-    ("encoder-hidden-size", OTHER_MODEL),
-    ("encoder-kernel-size-list", OTHER_MODEL),
     ("full-context-alignment", ALIGNED),
     ("global-sync-iter", BMUF),
-    ("input-dropout", OTHER_MODEL),
     ("keep-inference-langtok", ONE_PAIR),
     ("lamb-betas", OPTIMISER),
     ("lamb-eps", OPTIMISER),
@@ -231,14 +215,13 @@ const OLD: &[Refused] = &[
     ("use-nbm", BMUF),
     ("warmup-init", OPTIMISER),
     ("warmup-iterations", BMUF),
-    ("weight-dropout", OTHER_MODEL),
 ];
 
 const ALIGNED: &str = "leave it out; no loss learns from alignments";
 const BMUF: &str = "leave it out; it goes with --use-bmuf, which there is not";
 const ONE_PAIR: &str = "leave it out; a model translates one pair of languages";
 const OPTIMISER: &str = "leave it out; the optimisers are adam, nag and sgd";
-const OTHER_MODEL: &str = "leave it out; the models are Transformers";
+const OTHER_MODEL: &str = "leave it out; it is of a model that there is not";
 const STEP: &str = PLATEAU;
 
 /// The command line of `train`.

@@ -1,6 +1,7 @@
 //! State of Adam: two moments per parameter, by the parameter's number in the order of the model.
 
 use super::checkpoint::FairseqCheckpoint;
+use super::names::{Layout, unwrapped};
 use crate::error::{Error, Result};
 use crate::pickle::{Node, View};
 use crate::torch_file::Tensor;
@@ -20,14 +21,14 @@ const STATES: [&str; 2] = ["exp_avg", "exp_avg_sq"];
 impl FairseqCheckpoint {
     /// The state of Adam; nothing when the checkpoint was saved without it.
     ///
-    /// `tied` names the entries of the state dict that are another parameter under a second name: they have no state of
-    /// their own.
+    /// `without` names the entries of the state dict that the optimiser does not know: those that are another parameter
+    /// under a second name, and those that are frozen.
     ///
     /// The moments of mixed-precision runs, which keep all parameters in one vector, are cut into parameters.
     ///
     /// # Errors
     /// Another optimiser than Adam; a state that is incomplete, damaged or does not fit the weights.
-    pub fn adam(&self, tied: &[&str]) -> Result<Option<AdamState>> {
+    pub fn adam(&self, layout: &Layout, without: &[&str]) -> Result<Option<AdamState>> {
         let Some(state) = self
             .file
             .root()
@@ -46,8 +47,8 @@ impl FairseqCheckpoint {
             .get("state")
             .ok_or_else(|| self.wrong("has no state of any parameter"))?;
 
-        let mut parameters = self.parameters()?;
-        parameters.retain(|(name, ..)| !tied.contains(&name.as_str()));
+        let mut parameters = self.parameters(layout)?;
+        parameters.retain(|(name, ..)| !without.contains(&unwrapped(name)));
         let total: usize = parameters.iter().map(|(.., info)| info.len()).sum();
         let mut step = None;
         let mut moments = Vec::new();
@@ -80,7 +81,7 @@ impl FairseqCheckpoint {
             }
             for (number, (name, names, info)) in numbers.into_iter().zip(parameters) {
                 if names.is_empty() {
-                    continue; // a copy that was never trained
+                    continue; // it was never trained
                 }
                 let found = self.moments_of(states, number, &name, group, &mut step)?;
                 if let Some(other) = found.iter().find(|moment| moment.shape != info.shape) {

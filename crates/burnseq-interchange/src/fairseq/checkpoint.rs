@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::names::{Entry, classify};
+use super::names::{Entry, Layout, classify, unwrapped};
 use super::options::Options;
 use crate::error::{Error, Result};
 use crate::pickle::View;
@@ -94,13 +94,13 @@ impl FairseqCheckpoint {
         self.file.path()
     }
 
-    /// All parameters under today's names, in the order of the file; buffers are left out.
+    /// All parameters under today's names, in the order of the file; buffers and what is never trained are left out.
     ///
     /// # Errors
     /// An entry that is not a floating-point tensor, is damaged, or cannot be split.
-    pub fn weights(&self) -> Result<Vec<(String, Tensor)>> {
+    pub fn weights(&self, layout: &Layout) -> Result<Vec<(String, Tensor)>> {
         let mut weights = Vec::new();
-        for (name, names, info) in self.parameters()? {
+        for (name, names, info) in self.parameters(layout)? {
             if !names.is_empty() {
                 let tensor = self.file.read(&name, &info)?;
                 weights.extend(self.split(&name, names, tensor)?);
@@ -109,8 +109,38 @@ impl FairseqCheckpoint {
         Ok(weights)
     }
 
-    /// Entries of the state dict that are parameters: name, today's names (none for a copy), and where they are.
-    pub(super) fn parameters(&self) -> Result<Vec<(String, Vec<String>, TensorInfo)>> {
+    /// The entry `name` of the state dict; none where it is missing or not a tensor.
+    fn entry(&self, name: &str) -> Result<Option<TensorInfo>> {
+        let model = self.file.root().get("model").and_then(View::entries);
+        let mut entries = model.expect("checked when it was opened");
+        match entries.find(|(key, _)| key.as_str().map(unwrapped) == Some(name)) {
+            Some((_, value)) => self.file.tensor(name, value),
+            None => Ok(None),
+        }
+    }
+
+    /// The shape of the tensor `name`; none where there is no such tensor.
+    ///
+    /// # Errors
+    /// A tensor that is damaged.
+    pub fn shape(&self, name: &str) -> Result<Option<Vec<usize>>> {
+        Ok(self.entry(name)?.map(|info| info.shape))
+    }
+
+    /// The first number of the tensor `name`, such as the version of a module; none where there is no such tensor.
+    ///
+    /// # Errors
+    /// A tensor that is damaged.
+    pub fn constant(&self, name: &str) -> Result<Option<f32>> {
+        match self.entry(name)? {
+            Some(info) => Ok(self.file.read(name, &info)?.values.first().copied()),
+            None => Ok(None),
+        }
+    }
+
+    /// Entries of the state dict that are parameters: name, today's names (none for what is never trained), and where they
+    /// are.
+    pub(super) fn parameters(&self, layout: &Layout) -> Result<Vec<(String, Vec<String>, TensorInfo)>> {
         let model = self.file.root().get("model").and_then(View::entries);
         let mut parameters = Vec::new();
         let mut bytes = 0;
@@ -119,9 +149,9 @@ impl FairseqCheckpoint {
                 self.file
                     .entry_error("model", format!("a name is {}", key.kind()))
             })?;
-            let names = match classify(name) {
+            let names = match classify(name, layout) {
                 Entry::Buffer => continue,
-                Entry::Copy => Vec::new(),
+                Entry::Untrained => Vec::new(),
                 Entry::Parameters(names) => names,
             };
             let Some(info) = self.file.tensor(name, value)? else {

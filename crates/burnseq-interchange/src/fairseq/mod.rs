@@ -10,5 +10,6 @@ mod writer;
 
 pub use adam::AdamState;
 pub use checkpoint::{FairseqCheckpoint, Progress};
+pub use names::Layout;
 pub use options::Options;
-pub use writer::{Contents, Moments, save};
+pub use writer::{Contents, Entry, Moments, Slice, save};

@@ -1,13 +1,24 @@
 //! Names of weights, from all versions to those of today.
 
+use std::collections::HashSet;
+
+/// What the state dict of a model holds, by today's names. Old names are those of entries that it does not list.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// Its parameters, and other names of them.
+    pub parameters: HashSet<String>,
+    /// Entries that count as parameters of the optimiser, and that nothing reads or trains.
+    pub unused: HashSet<String>,
+}
+
 /// What an entry of a state dict is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
     /// A constant that is not learnt: version numbers, position tables.
     Buffer,
-    /// A copy of parameters for a fast path, which 0.12.2 fills when a model is loaded and never trains. It counts as a
-    /// parameter of the optimiser all the same.
-    Copy,
+    /// What is never trained and counts as a parameter of the optimiser all the same: copies of parameters for a fast
+    /// path, which 0.12.2 fills when a model is loaded, and the unused entries of a [`Layout`].
+    Untrained,
     /// Parameters, under today's names. Where there are several, the rows are theirs in equal parts.
     Parameters(Vec<String>),
 }
@@ -35,13 +46,19 @@ const DECODER_NORMS: [&str; 3] = [
 
 /// The name of an entry without what PyTorch puts before those of a model that is wrapped for several devices; some
 /// scripts save the wrapper.
-fn unwrapped(name: &str) -> &str {
+pub(super) fn unwrapped(name: &str) -> &str {
     name.trim_start_matches("module.")
 }
 
 /// What the entry `name` of a state dict is.
-pub(super) fn classify(name: &str) -> Entry {
+pub(super) fn classify(name: &str, layout: &Layout) -> Entry {
     let name = unwrapped(name);
+    if layout.parameters.contains(name) {
+        return Entry::Parameters(vec![name.to_owned()]);
+    }
+    if layout.unused.contains(name) {
+        return Entry::Untrained;
+    }
     const BUFFERS: [&str; 4] = [
         "version",
         // Sinusoidal positions are computed.
@@ -59,12 +76,12 @@ pub(super) fn classify(name: &str) -> Entry {
         .strip_prefix("encoder.layers.")
         .and_then(|rest| rest.split_once('.'));
     if block.is_some_and(|(_, last)| COPIES.contains(&last)) {
-        return Entry::Copy;
+        return Entry::Untrained;
     }
-    Entry::Parameters(parameters(name))
+    Entry::Parameters(parameters(name, layout))
 }
 
-fn parameters(name: &str) -> Vec<String> {
+fn parameters(name: &str, layout: &Layout) -> Vec<String> {
     if name == "decoder.embed_out" {
         return vec!["decoder.output_projection.weight".to_owned()];
     }
@@ -91,8 +108,15 @@ fn parameters(name: &str) -> Vec<String> {
         } else {
             &DECODER_NORMS
         };
-        if let Some(norm) = number.parse::<usize>().ok().and_then(|number| norms.get(number)) {
-            return vec![format!("{layer}.{norm}.{last}")];
+        if let Ok(number) = number.parse::<usize>() {
+            // In a Transformer they have names today, in other models numbers from 1 on.
+            let counted = format!("{layer}.layer_norm{}.{last}", number.saturating_add(1));
+            if layout.parameters.contains(&counted) {
+                return vec![counted];
+            }
+            if let Some(norm) = norms.get(number) {
+                return vec![format!("{layer}.{norm}.{last}")];
+            }
         }
     }
     vec![name.to_owned()]
@@ -101,6 +125,10 @@ fn parameters(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn classify(name: &str) -> Entry {
+        super::classify(name, &Layout::default())
+    }
 
     fn names(name: &str) -> Vec<String> {
         match classify(name) {
@@ -151,7 +179,7 @@ mod tests {
                 "decoder.layers.0.self_attn.v_proj.weight"
             );
             assert_eq!(classify(&wrapped("encoder.version")), Entry::Buffer);
-            assert_eq!(classify(&wrapped("encoder.layers.0.fc1_bias")), Entry::Copy);
+            assert_eq!(classify(&wrapped("encoder.layers.0.fc1_bias")), Entry::Untrained);
         }
     }
 
@@ -173,7 +201,36 @@ mod tests {
         ] {
             assert_eq!(classify(name), Entry::Buffer);
         }
-        assert_eq!(classify("encoder.layers.11.in_proj_weight"), Entry::Copy);
-        assert_eq!(classify("encoder.layers.0.fc2_bias"), Entry::Copy);
+        assert_eq!(classify("encoder.layers.11.in_proj_weight"), Entry::Untrained);
+        assert_eq!(classify("encoder.layers.0.fc2_bias"), Entry::Untrained);
+    }
+
+    #[test]
+    fn what_the_model_has_keeps_its_name_and_old_names_become_what_it_has() {
+        let layout = Layout {
+            parameters: [
+                "encoder.layers.0.layer_norm2.bias",
+                "decoder.layers.0.fc1_bias",
+                "encoder.version",
+            ]
+            .map(str::to_owned)
+            .into(),
+            unused: ["encoder.layers.0.conv.conv_bias".to_owned()].into(),
+        };
+        let names = |name: &str| match super::classify(name, &layout) {
+            Entry::Parameters(names) => names,
+            other => panic!("{name}: {other:?}"),
+        };
+        assert_eq!(
+            names("encoder.layers.0.layer_norms.1.bias"),
+            ["encoder.layers.0.layer_norm2.bias"]
+        );
+        assert_eq!(
+            names("encoder.layers.0.layer_norms.0.bias"),
+            ["encoder.layers.0.self_attn_layer_norm.bias"]
+        );
+        assert_eq!(names("encoder.version"), ["encoder.version"]);
+        let unused = super::classify("module.encoder.layers.0.conv.conv_bias", &layout);
+        assert_eq!(unused, Entry::Untrained);
     }
 }

@@ -13,22 +13,31 @@ use crate::torch_file::{Storages, save as save_file};
 /// Shape and elements of a tensor.
 pub type Slice<'a> = (&'a [usize], &'a [f32]);
 
+/// An entry of a state dict.
+#[derive(Debug, Clone, Copy)]
+pub enum Entry<'a> {
+    /// A tensor of its own.
+    Tensor(&'a str, Slice<'a>),
+    /// A second name of a tensor: the name, and that of the tensor.
+    SameAs(&'a str, &'a str),
+}
+
 /// What a checkpoint is written from.
 #[derive(Debug, Clone)]
 pub struct Contents<'a> {
     /// The configuration: sections of options.
     pub cfg: Value,
-    /// Parameters in the order of the model, each once.
-    pub weights: Vec<(&'a str, Slice<'a>)>,
-    /// Second names of parameters: the new name, and the one it stands for.
-    pub tied: Vec<(&'a str, &'a str)>,
+    /// Whether its section `model` is a namespace, as for models that have no dataclass in fairseq.
+    pub model_is_namespace: bool,
+    /// The state dict in fairseq's order, versions and the like included.
+    pub model: Vec<Entry<'a>>,
     /// How far training has come.
     pub progress: Progress,
     /// State of Adam.
     pub adam: Option<Moments<'a>>,
 }
 
-/// State of Adam, parameters as in [`Contents::weights`].
+/// State of Adam.
 #[derive(Debug, Clone)]
 pub struct Moments<'a> {
     /// Steps taken.
@@ -41,12 +50,10 @@ pub struct Moments<'a> {
     pub eps: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// First and second moments, by parameter.
-    pub moments: Vec<[Slice<'a>; 2]>,
+    /// First and second moments of each parameter that fairseq gives its optimiser, in the order of the model; none of one
+    /// that never had a gradient.
+    pub moments: Vec<Option<[Slice<'a>; 2]>>,
 }
-
-/// Value of the buffer `version`: what today's fairseq writes.
-static VERSION: [f32; 1] = [3.0];
 
 /// Writes a checkpoint. The file appears complete or not at all.
 ///
@@ -54,7 +61,7 @@ static VERSION: [f32; 1] = [3.0];
 /// The file cannot be written.
 ///
 /// # Panics
-/// Moments of another number of parameters than there are weights; a second name of a parameter that does not exist.
+/// A second name of a tensor that does not come before it.
 pub fn save(path: &Path, contents: &Contents<'_>) -> Result<()> {
     let mut storages = Storages::default();
     let progress = &contents.progress;
@@ -86,16 +93,13 @@ pub fn save(path: &Path, contents: &Contents<'_>) -> Result<()> {
     }
     let model = model(contents, &mut storages);
     let adam = contents.adam.as_ref().map(|adam| optimizer(adam, &mut storages));
-    if let Some(adam) = &contents.adam {
-        assert_eq!(
-            adam.moments.len(),
-            contents.weights.len(),
-            "moments of all parameters"
-        );
+    let mut cfg = Object::from(contents.cfg.clone());
+    if contents.model_is_namespace {
+        with_namespace(&mut cfg, "model");
     }
     let root = Object::dict([
         ("args", Object::None),
-        ("cfg", contents.cfg.clone().into()),
+        ("cfg", cfg),
         ("model", model),
         ("criterion", Object::None),
         ("optimizer_history", Object::List(vec![history])),
@@ -106,45 +110,39 @@ pub fn save(path: &Path, contents: &Contents<'_>) -> Result<()> {
     save_file(path, &root, &storages)
 }
 
-/// The state dict: version numbers and second names at the places where fairseq has them.
-fn model<'a>(contents: &Contents<'a>, storages: &mut Storages<'a>) -> Object {
-    let mut entries: Vec<(&str, Object)> = Vec::new();
-    for (name, (shape, values)) in &contents.weights {
-        for (side, version) in [("encoder.", "encoder.version"), ("decoder.", "decoder.version")] {
-            if name.starts_with(side) && !entries.iter().any(|(known, _)| *known == version) {
-                entries.push((version, storages.tensor(&[1], &VERSION)));
-                // The table of a decoder that has none of its own comes first in it.
-                add_tied(&mut entries, contents, |new| {
-                    new == format!("{side}embed_tokens.weight")
-                });
-            }
+/// The section `name` as a namespace.
+fn with_namespace(cfg: &mut Object, name: &str) {
+    let Object::Dict(sections) = cfg else { return };
+    for (key, section) in sections {
+        if matches!(key, Object::Str(key) if key == name)
+            && let Object::Dict(options) = section
+        {
+            *section = Object::Namespace(std::mem::take(options));
         }
-        entries.push((name, storages.tensor(shape, values)));
     }
-    add_tied(&mut entries, contents, |new| {
-        !new.ends_with("embed_tokens.weight")
-    });
-    Object::OrderedDict(
-        entries
-            .into_iter()
-            .map(|(name, tensor)| (name.into(), tensor))
-            .collect(),
-    )
 }
 
-fn add_tied<'a>(entries: &mut Vec<(&'a str, Object)>, contents: &Contents<'a>, here: impl Fn(&str) -> bool) {
-    for (new, of) in contents.tied.iter().filter(|(new, _)| here(new)) {
-        let tensor = entries
-            .iter()
-            .find(|(name, _)| name == of)
-            .map(|(_, tensor)| tensor.clone());
-        entries.push((new, tensor.expect("a second name is of a parameter before it")));
+/// The state dict.
+fn model<'a>(contents: &Contents<'a>, storages: &mut Storages<'a>) -> Object {
+    let mut entries: Vec<(&str, Object)> = Vec::new();
+    for entry in &contents.model {
+        match *entry {
+            Entry::Tensor(name, (shape, values)) => entries.push((name, storages.tensor(shape, values))),
+            Entry::SameAs(name, of) => {
+                let tensor = entries.iter().find(|(known, _)| *known == of);
+                let tensor = tensor.expect("a second name is of a tensor before it").1.clone();
+                entries.push((name, tensor));
+            }
+        }
     }
+    let entries = entries.into_iter().map(|(name, tensor)| (name.into(), tensor));
+    Object::OrderedDict(entries.collect())
 }
 
 fn optimizer<'a>(adam: &Moments<'a>, storages: &mut Storages<'a>) -> Object {
     let mut states = Vec::with_capacity(adam.moments.len());
-    for (number, [first, second]) in adam.moments.iter().enumerate() {
+    for (number, moments) in adam.moments.iter().enumerate() {
+        let Some([first, second]) = moments else { continue };
         let state = Object::dict([
             ("step", Object::Int(adam.step as i64)),
             ("exp_avg", storages.tensor(first.0, first.1)),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burnseq_interchange::Result;
-use burnseq_interchange::fairseq::FairseqCheckpoint;
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout};
 use burnseq_interchange::pickle::{Object, write};
 use burnseq_interchange::torch_file::{Storages, save};
 use burnseq_interchange::zip::ArchiveWriter;
@@ -15,8 +15,8 @@ use super::fixtures::data;
 /// Reads everything that a conversion reads.
 fn read_all(path: &Path) -> Result<()> {
     let checkpoint = FairseqCheckpoint::open(path)?;
-    checkpoint.weights()?;
-    checkpoint.adam(&[])?;
+    checkpoint.weights(&Layout::default())?;
+    checkpoint.adam(&Layout::default(), &[])?;
     checkpoint.progress()?;
     checkpoint.has_ema();
     Ok(())
@@ -233,7 +233,10 @@ fn flipped_bits_are_found_or_change_nothing() {
     let dir = TempDir::new().unwrap();
     let original = checkpoint(&dir);
     let good = FairseqCheckpoint::open(&original).unwrap();
-    let (weights, adam) = (good.weights().unwrap(), good.adam(&[]).unwrap());
+    let (weights, adam) = (
+        good.weights(&Layout::default()).unwrap(),
+        good.adam(&Layout::default(), &[]).unwrap(),
+    );
     let bytes = fs::read(&original).unwrap();
     let path = dir.path().join("flipped.pt");
     for at in 0..bytes.len() {
@@ -242,7 +245,10 @@ fn flipped_bits_are_found_or_change_nothing() {
         fs::write(&path, flipped).unwrap();
         // Checksums cover all content; what is left are unused fields of the archive.
         if let Ok(found) = FairseqCheckpoint::open(&path)
-            && let (Ok(found_weights), Ok(found_adam)) = (found.weights(), found.adam(&[]))
+            && let (Ok(found_weights), Ok(found_adam)) = (
+                found.weights(&Layout::default()),
+                found.adam(&Layout::default(), &[]),
+            )
         {
             assert_eq!((&found_weights, &found_adam), (&weights, &adam), "byte {at}");
         }
@@ -284,7 +290,7 @@ fn a_state_that_is_not_adam_s_is_refused() {
         save(&path, &root, &storages).unwrap();
         FairseqCheckpoint::open(&path)
             .unwrap()
-            .adam(&[])
+            .adam(&Layout::default(), &[])
             .unwrap_err()
             .to_string()
     };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use burnseq_interchange::fairseq::FairseqCheckpoint;
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout};
 use burnseq_interchange::pickle::{Node, View};
 use burnseq_interchange::torch_file::{DType, TorchFile};
 use serde_json::json;
@@ -112,6 +112,6 @@ fn configurations_of_omegaconf_become_plain_options() {
             Some(&json!([0.0005])),
             "a reference"
         );
-        assert_eq!(checkpoint.weights().unwrap()[0].1.values, [1.0]);
+        assert_eq!(checkpoint.weights(&Layout::default()).unwrap()[0].1.values, [1.0]);
     }
 }

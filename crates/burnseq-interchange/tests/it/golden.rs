@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use burnseq_interchange::fairseq::FairseqCheckpoint;
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout};
 use safetensors::SafeTensors;
 
 /// `golden`, or nothing (and a reason) where it is absent.
@@ -26,7 +26,11 @@ fn expected(path: &Path) -> HashMap<String, (Vec<usize>, Vec<u8>)> {
 /// Compares all weights but the second names of tied ones bit for bit.
 fn compare(checkpoint: &FairseqCheckpoint, safetensors: &Path) {
     let expected = expected(safetensors);
-    let mut weights: HashMap<_, _> = checkpoint.weights().unwrap().into_iter().collect();
+    let mut weights: HashMap<_, _> = checkpoint
+        .weights(&Layout::default())
+        .unwrap()
+        .into_iter()
+        .collect();
     let output = weights.remove("decoder.output_projection.weight").unwrap();
     assert_eq!(output, weights["decoder.embed_tokens.weight"]);
     assert_eq!(weights.len(), expected.len());
@@ -82,7 +86,7 @@ fn the_trained_model_is_that_of_fairseq_bit_for_bit() {
     assert!((progress.seconds - 1767.67).abs() < 0.01);
     assert!(
         checkpoint
-            .adam(&["decoder.output_projection.weight"])
+            .adam(&Layout::default(), &["decoder.output_projection.weight"])
             .unwrap()
             .is_none()
     );
@@ -93,9 +97,9 @@ fn the_trained_model_is_that_of_fairseq_bit_for_bit() {
 fn the_state_of_adam_is_about_the_parameters_of_the_model() {
     let Some(golden) = golden() else { return };
     let checkpoint = FairseqCheckpoint::open(&golden.join("numerics/base/train_clip0.after5.pt")).unwrap();
-    let weights = checkpoint.weights().unwrap();
+    let weights = checkpoint.weights(&Layout::default()).unwrap();
     let adam = checkpoint
-        .adam(&["decoder.output_projection.weight"])
+        .adam(&Layout::default(), &["decoder.output_projection.weight"])
         .unwrap()
         .unwrap();
     assert_eq!(adam.step, 5);
@@ -113,7 +117,7 @@ fn the_state_of_adam_is_about_the_parameters_of_the_model() {
     );
     assert_eq!(progress.optimizer.as_deref(), Some("FairseqAdam"));
     // Without the second name there is one parameter too many.
-    let error = checkpoint.adam(&[]).unwrap_err().to_string();
+    let error = checkpoint.adam(&Layout::default(), &[]).unwrap_err().to_string();
     assert!(
         error.contains("is about 86 parameters, the model has 87"),
         "{error}"

@@ -1,6 +1,6 @@
 //! What differs between versions of fairseq: names of weights, and how the state of Adam is laid out.
 
-use burnseq_interchange::fairseq::FairseqCheckpoint;
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout};
 use burnseq_interchange::pickle::Object;
 use burnseq_interchange::torch_file::{Storages, save};
 
@@ -83,8 +83,8 @@ fn checkpoint(parameters: &[Parameter], numbers: &[i64]) -> (tempfile::TempDir, 
 
 /// Weights and moments are these, each filled from `first` on.
 fn assert_holds(checkpoint: &FairseqCheckpoint, expected: &[(&str, &[usize], f32)]) {
-    let weights = checkpoint.weights().unwrap();
-    let adam = checkpoint.adam(&[]).unwrap().unwrap();
+    let weights = checkpoint.weights(&Layout::default()).unwrap();
+    let adam = checkpoint.adam(&Layout::default(), &[]).unwrap().unwrap();
     assert_eq!(adam.step, 7);
     assert_eq!(
         (weights.len(), adam.moments.len()),
@@ -170,6 +170,6 @@ fn the_unused_copies_of_0_12_2_are_counted_and_left_out() {
 #[test]
 fn a_stack_that_cannot_be_split_is_refused() {
     let (_dir, checkpoint) = checkpoint(&[("decoder.layers.0.self_attn.in_proj_bias", &[7], true)], &[]);
-    let error = checkpoint.weights().unwrap_err().to_string();
+    let error = checkpoint.weights(&Layout::default()).unwrap_err().to_string();
     assert!(error.contains("in_proj_bias: has 7 rows"), "{error}");
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use burnseq_interchange::fairseq::{Contents, FairseqCheckpoint, Moments, Progress, save};
+use burnseq_interchange::fairseq::{Contents, Entry, FairseqCheckpoint, Layout, Moments, Progress, save};
 use burnseq_interchange::pickle::View;
 use burnseq_interchange::torch_file::TorchFile;
 use serde_json::json;
@@ -46,16 +46,27 @@ fn structure(file: &TorchFile, skip: &[&str]) -> BTreeMap<String, String> {
 fn rewrite(path: &Path, output: &Path) {
     let checkpoint = FairseqCheckpoint::open(path).unwrap();
     let tied = ["decoder.output_projection.weight"];
-    let adam = checkpoint.adam(&tied).unwrap().unwrap();
-    let mut weights = checkpoint.weights().unwrap();
+    let adam = checkpoint.adam(&Layout::default(), &tied).unwrap().unwrap();
+    let mut weights = checkpoint.weights(&Layout::default()).unwrap();
     weights.retain(|(name, _)| !tied.contains(&name.as_str()));
+    let mut model = Vec::new();
+    for (name, tensor) in &weights {
+        for (side, version) in [("encoder.", "encoder.version"), ("decoder.", "decoder.version")] {
+            if name.starts_with(side)
+                && !model
+                    .iter()
+                    .any(|entry| matches!(entry, Entry::Tensor(known, _) if *known == version))
+            {
+                model.push(Entry::Tensor(version, (&[1], &[3.0])));
+            }
+        }
+        model.push(Entry::Tensor(name, (&tensor.shape, &tensor.values)));
+    }
+    model.push(Entry::SameAs(tied[0], "decoder.embed_tokens.weight"));
     let contents = Contents {
         cfg: json!({ "model": { "_name": "transformer" } }),
-        weights: weights
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), (&tensor.shape[..], &tensor.values[..])))
-            .collect(),
-        tied: vec![(tied[0], "decoder.embed_tokens.weight")],
+        model_is_namespace: false,
+        model,
         progress: Progress {
             best: None,
             ..checkpoint.progress().unwrap()
@@ -70,8 +81,10 @@ fn rewrite(path: &Path, output: &Path) {
                 .moments
                 .iter()
                 .map(|(_, both)| {
-                    both.each_ref()
-                        .map(|moment| (&moment.shape[..], &moment.values[..]))
+                    Some(
+                        both.each_ref()
+                            .map(|moment| (&moment.shape[..], &moment.values[..])),
+                    )
                 })
                 .collect(),
         }),
@@ -113,8 +126,12 @@ fn keys_types_shapes_and_order_are_those_of_fairseq() {
         FairseqCheckpoint::open(&output).unwrap(),
         FairseqCheckpoint::open(&path).unwrap(),
     );
-    assert_eq!(ours.weights().unwrap(), theirs.weights().unwrap());
+    let layout = Layout::default();
+    assert_eq!(ours.weights(&layout).unwrap(), theirs.weights(&layout).unwrap());
     let tied = ["decoder.output_projection.weight"];
-    assert_eq!(ours.adam(&tied).unwrap(), theirs.adam(&tied).unwrap());
+    assert_eq!(
+        ours.adam(&layout, &tied).unwrap(),
+        theirs.adam(&layout, &tied).unwrap()
+    );
     assert_eq!(ours.progress().unwrap(), theirs.progress().unwrap());
 }

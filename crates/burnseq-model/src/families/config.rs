@@ -11,15 +11,27 @@ impl ModelConfig {
     /// # Errors
     /// An unknown name, with all known ones, nearest first.
     pub fn from_arch(name: &str) -> Result<Self, ModelError> {
-        if let Some(preset) = Self::preset(name) {
-            return Ok(preset);
+        let mut presets = Self::presets();
+        if let Some(at) = presets.iter().position(|(known, _)| *known == name) {
+            return Ok(presets.swap_remove(at).1);
         }
-        let mut choices = Self::archs();
+        let mut choices: Vec<&str> = presets.into_iter().map(|(known, _)| known).collect();
         choices.sort_by(|a, b| strsim::jaro_winkler(name, b).total_cmp(&strsim::jaro_winkler(name, a)));
         Err(ModelError::UnknownArch {
             name: name.to_owned(),
             choices: choices.join(", "),
         })
+    }
+
+    /// Every name that [`Self::from_arch`] takes.
+    pub fn archs() -> Vec<&'static str> {
+        Self::presets().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The presets of all families.
+    fn presets() -> Vec<(&'static str, Self)> {
+        let families = Self::families().into_iter();
+        families.flat_map(|family| family.presets).collect()
     }
 
     /// Whether the family has `feature`.
@@ -36,7 +48,7 @@ impl ModelConfig {
             return Ok(());
         }
         Err(ModelError::Unsupported {
-            family: self.family(),
+            model: self.phrase(),
             feature: feature.to_string(),
         })
     }
@@ -49,25 +61,35 @@ impl ModelConfig {
         }
     }
 
-    /// The same family with other values of some fields.
+    /// The same family with other values of some settings, by their names; texts are read as on a command line.
     ///
     /// # Errors
-    /// A field that the family does not have, or a value of another type.
+    /// A setting that the family does not have, or a value that it does not take.
     pub fn with_fields(&self, changes: &Map<String, Value>) -> Result<Self, ModelError> {
+        let family = self.family();
         let mut fields = self.fields();
-        for (field, value) in changes {
-            if !fields.contains_key(field) {
-                return Err(ModelError::UnknownField {
-                    family: self.family(),
-                    field: field.clone(),
-                });
-            }
-            fields.insert(field.clone(), value.clone());
+        for (name, value) in changes {
+            let setting = family.setting(name).ok_or_else(|| ModelError::UnknownField {
+                model: self.phrase(),
+                field: name.clone(),
+            })?;
+            let read = setting.read(value).map_err(|rule| ModelError::Config {
+                field: setting.field,
+                value: match value {
+                    Value::String(text) => format!("{text:?}"),
+                    other => other.to_string(),
+                },
+                rule,
+            })?;
+            fields.insert(setting.field.to_owned(), read);
         }
-        serde_json::from_value(Value::Object(fields)).map_err(|error| ModelError::FieldValue {
-            family: self.family(),
-            problem: error.to_string(),
-        })
+        let fields = Value::Object(fields);
+        let mut model: Self = serde_json::from_value(fields).expect("settings give what their fields take");
+        let given = changes
+            .iter()
+            .filter_map(|(name, value)| Some((family.setting(name)?.field.to_owned(), value.clone())));
+        model.settle(&given.collect());
+        Ok(model)
     }
 }
 
@@ -78,6 +100,7 @@ mod tests {
     use burnseq_text::Vocab;
 
     use super::*;
+    use crate::families::Kind;
     use crate::state_dict;
 
     const VOCAB: Vocab = Vocab::fairseq(40, 40);
@@ -125,8 +148,75 @@ mod tests {
             error,
             "unknown field `hidden_size`: a Transformer has none of this name"
         );
-        let wrong = config.with_fields(&changes(r#"{"encoder_layers": "three"}"#));
-        assert!(matches!(wrong, Err(ModelError::FieldValue { .. })));
+        for (wrong, expected) in [
+            (
+                r#"{"encoder_layers": "three"}"#,
+                "'encoder_layers' = \"three\": expected a whole number",
+            ),
+            (
+                r#"{"encoder_layers": 2.5}"#,
+                "'encoder_layers' = 2.5: expected a whole number",
+            ),
+            (
+                r#"{"encoder_layers": null}"#,
+                "'encoder_layers' = null: expected a whole number",
+            ),
+            (
+                r#"{"encoder_learned_pos": 7}"#,
+                "'encoder_learned_pos' = 7: expected True or False",
+            ),
+        ] {
+            let error = config.with_fields(&changes(wrong)).unwrap_err().to_string();
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_family_is_one_setting_that_takes_its_values() {
+        for family in ModelConfig::families() {
+            for (arch, preset) in &family.presets {
+                let mut fields = preset.fields();
+                fields.remove("type");
+                let mut settings: Vec<&str> = family.settings.iter().map(|setting| setting.field).collect();
+                settings.sort_unstable();
+                let mut names: Vec<&str> = fields.keys().map(String::as_str).collect();
+                names.sort_unstable();
+                assert_eq!(settings, names, "{arch}");
+                assert_eq!(preset.with_fields(&fields).unwrap(), *preset, "{arch}");
+            }
+            let mut names: Vec<&str> = family
+                .settings
+                .iter()
+                .flat_map(|setting| setting.aliases.iter().copied().chain([setting.field]))
+                .collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_setting_takes_as_text_its_field_takes() {
+        for family in ModelConfig::families() {
+            let (_, preset) = &family.presets[0];
+            for setting in family.settings {
+                let texts: Vec<&str> = match setting.kind {
+                    Kind::Switch | Kind::Bool => vec!["True", "False"],
+                    Kind::Count => vec!["0", "3"],
+                    Kind::Probability => vec!["0.25", "1"],
+                    Kind::Choice(names) => names.to_vec(),
+                    Kind::Counts => vec!["[3, 7]", "[3] * 2", "3,7", "5"],
+                    Kind::Notation { example, .. } => example.split(" or ").collect(),
+                };
+                for text in texts {
+                    let changes = Map::from_iter([(setting.field.to_owned(), text.into())]);
+                    preset.with_fields(&changes).unwrap();
+                }
+                if setting.optional {
+                    let changes = Map::from_iter([(setting.field.to_owned(), Value::Null)]);
+                    preset.with_fields(&changes).unwrap();
+                }
+            }
+        }
     }
 
     #[test]

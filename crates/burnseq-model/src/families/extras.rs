@@ -10,6 +10,8 @@ pub struct Extra {
     pub name: String,
     /// What fairseq expects there.
     pub value: ExtraValue,
+    /// The parameter that it precedes; none: a version and embeddings come first on their side, others behind everything.
+    pub before: Option<String>,
 }
 
 /// What an [`Extra`] holds.
@@ -17,31 +19,56 @@ pub struct Extra {
 pub enum ExtraValue {
     /// The parameter of that name once more.
     SameAs(String),
-    /// Zeros of that shape: never used.
+    /// Zeros of that shape: never used. fairseq counts them among the parameters, and older versions do not have them.
     Zeros(Vec<usize>),
-    /// One number, `[1]`: the version of a module. A file with a lower one has another layout.
-    Version(f32),
+    /// One number, `[1]`: the version of a module.
+    Version {
+        /// What is written.
+        written: f32,
+        /// The least that can be read; a file without a number is of version 1.
+        least: f32,
+    },
 }
 
 impl Extra {
-    pub(super) fn same_as(name: impl Into<String>, parameter: impl Into<String>) -> Self {
+    fn new(name: impl Into<String>, value: ExtraValue) -> Self {
         Self {
             name: name.into(),
-            value: ExtraValue::SameAs(parameter.into()),
+            value,
+            before: None,
         }
+    }
+
+    pub(super) fn same_as(name: impl Into<String>, parameter: impl Into<String>) -> Self {
+        Self::new(name, ExtraValue::SameAs(parameter.into()))
     }
 
     pub(super) fn zeros(name: impl Into<String>, shape: &[usize]) -> Self {
-        Self {
-            name: name.into(),
-            value: ExtraValue::Zeros(shape.to_vec()),
-        }
+        Self::new(name, ExtraValue::Zeros(shape.to_vec()))
     }
 
-    pub(super) fn version(name: impl Into<String>, version: f32) -> Self {
+    /// The number of a version that is written; a file with any one can be read.
+    pub(super) fn version(name: impl Into<String>, written: f32) -> Self {
+        Self::new(name, ExtraValue::Version { written, least: 0.0 })
+    }
+
+    /// The same, for files of this version and later ones.
+    pub(super) fn at_least(self, version: f32) -> Self {
+        let value = match self.value {
+            ExtraValue::Version { written, .. } => ExtraValue::Version {
+                written,
+                least: version,
+            },
+            other => other,
+        };
+        Self { value, ..self }
+    }
+
+    /// The same, at the place before `parameter`.
+    pub(super) fn before(self, parameter: impl Into<String>) -> Self {
         Self {
-            name: name.into(),
-            value: ExtraValue::Version(version),
+            before: Some(parameter.into()),
+            ..self
         }
     }
 }

@@ -7,7 +7,13 @@ use burn::{module::Module, tensor::TensorData};
 use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
 
+use super::{
+    ModelConfig,
+    fairseq::{Fairseq, FairseqNames},
+    setting::Setting,
+};
 use crate::{DropoutModule, ModelError, load_state_dict};
 
 /// A name for `--arch`, and the configuration that it stands for.
@@ -22,8 +28,20 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
     /// The model.
     type Model: Module;
 
+    /// What the family is called.
+    const NAME: &'static str;
+
+    /// A model of the family, within a sentence: the name, with an article where it needs one.
+    const PHRASE: &'static str;
+
     /// What `--arch` can name.
     const ARCHS: &'static [Preset<Self>];
+
+    /// What users set by name: every field once.
+    const SETTINGS: &'static [Setting];
+
+    /// The models in fairseq; none where there are none.
+    const FAIRSEQ: Option<&'static Fairseq<Self>> = None;
 
     /// Fields that shape no weight, so that a run may continue with other values: drop probabilities.
     const FREE_FIELDS: &'static [&'static str];
@@ -70,6 +88,17 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
         false
     }
 
+    /// The same model with every field that stands for something else where it is left open written out, and what can be
+    /// written in several ways in one of them.
+    #[must_use]
+    fn resolved(&self) -> Self {
+        self.clone()
+    }
+
+    /// Fits other fields to those that were `given` new values, where the old ones were made for other values of these.
+    #[expect(unused_variables, reason = "most fields depend on no other")]
+    fn settle(&mut self, given: &Map<String, Value>) {}
+
     /// Fields of the preset `arch` that take the value of another field where only that one is given: (field, other).
     #[expect(unused_variables, reason = "most presets fix all fields")]
     fn followers(arch: &str) -> &'static [(&'static str, &'static str)] {
@@ -93,6 +122,44 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
             return Err(ModelError::TooFewWeights { needed, held });
         }
         load_state_dict(self.init(vocab, 0, compute), tensors)
+    }
+}
+
+/// A family as its users see it.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// See [`FamilyConfig::NAME`].
+    pub name: &'static str,
+    /// See [`FamilyConfig::SETTINGS`].
+    pub settings: &'static [Setting],
+    /// See [`FamilyConfig::DROPOUT_MODULES`].
+    pub dropout_modules: &'static [DropoutModule],
+    /// See [`FamilyConfig::FAIRSEQ`].
+    pub fairseq: Option<FairseqNames>,
+    /// Its presets: what `--arch` can name.
+    pub presets: Vec<(&'static str, ModelConfig)>,
+}
+
+impl Family {
+    pub(super) fn of<C: FamilyConfig + Into<ModelConfig>>() -> Self {
+        Self {
+            name: C::NAME,
+            settings: C::SETTINGS,
+            dropout_modules: C::DROPOUT_MODULES,
+            fairseq: C::FAIRSEQ.map(|fairseq| FairseqNames {
+                signature: fairseq.signature,
+                checked: fairseq.checked,
+            }),
+            presets: C::ARCHS
+                .iter()
+                .map(|(name, preset)| (*name, preset().into()))
+                .collect(),
+        }
+    }
+
+    /// The setting of that name.
+    pub fn setting(&self, name: &str) -> Option<&'static Setting> {
+        self.settings.iter().find(|setting| setting.is_called(name))
     }
 }
 

@@ -7,11 +7,14 @@ mod checks;
 mod config;
 mod count;
 mod extras;
+pub mod fairseq;
 mod family;
 pub mod fconv;
 pub mod lightconv;
 pub mod lstm;
 mod positions;
+mod python;
+mod setting;
 pub mod transformer;
 
 use burn::{
@@ -20,12 +23,16 @@ use burn::{
     tensor::{Bool, Int, Tensor, TensorData},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 use burnseq_kernels::{Compute, Stepping};
 use burnseq_text::Vocab;
 pub use extras::{Extra, ExtraValue};
-pub use family::{FamilyConfig, Feature, Preset};
+pub use fairseq::{Fairseq, InFairseq};
+pub use family::{Family, FamilyConfig, Feature, Preset};
+pub use python::LiteralError;
+pub use setting::{Kind, Setting};
 
 use crate::{Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise};
 
@@ -72,29 +79,23 @@ macro_rules! families {
         )+
 
         impl ModelConfig {
-            /// Name of the family, for messages.
-            pub fn family(&self) -> &'static str {
+            /// All families, in the order in which they are listed.
+            pub fn families() -> Vec<Family> {
+                vec![$( Family::of::<$module::$config>(), )+]
+            }
+
+            /// The family of this model.
+            pub fn family(&self) -> Family {
                 match self {
-                    $( Self::$family(_) => stringify!($family), )+
+                    $( Self::$family(_) => Family::of::<$module::$config>(), )+
                 }
             }
 
-            /// The preset of that name.
-            fn preset(name: &str) -> Option<Self> {
-                $(
-                    let presets = <$module::$config as FamilyConfig>::ARCHS;
-                    if let Some((_, preset)) = presets.iter().find(|(known, _)| *known == name) {
-                        return Some(Self::$family(preset()));
-                    }
-                )+
-                None
-            }
-
-            /// Every name that [`Self::from_arch`] takes.
-            pub fn archs() -> Vec<&'static str> {
-                let mut names = Vec::new();
-                $( names.extend(<$module::$config as FamilyConfig>::ARCHS.iter().map(|(name, _)| *name)); )+
-                names
+            /// See [`FamilyConfig::PHRASE`].
+            pub fn phrase(&self) -> &'static str {
+                match self {
+                    $( Self::$family(_) => <$module::$config as FamilyConfig>::PHRASE, )+
+                }
             }
 
             /// Checks ranges and combinations.
@@ -175,6 +176,61 @@ macro_rules! families {
             pub fn dictionary_tables(&self) -> [&'static [&'static str]; 2] {
                 match self {
                     $( Self::$family(_) => <$module::$config as FamilyConfig>::DICTIONARY_TABLES, )+
+                }
+            }
+
+            /// The model as fairseq describes and stores it; none where there is no such model.
+            pub fn in_fairseq(&self) -> Option<InFairseq> {
+                let resolved = self.resolved();
+                match &resolved {
+                    $(
+                        Self::$family(config) => {
+                            let fairseq = <$module::$config as FamilyConfig>::FAIRSEQ?;
+                            Some(fairseq.describe(config, resolved.fields()))
+                        }
+                    )+
+                }
+            }
+
+            /// See [`FamilyConfig::resolved`].
+            #[must_use]
+            pub fn resolved(&self) -> Self {
+                match self {
+                    $( Self::$family(config) => Self::$family(config.resolved()), )+
+                }
+            }
+
+            /// See [`Fairseq::check`].
+            ///
+            /// # Errors
+            /// An option that there is no support for.
+            pub fn check_fairseq(&self, options: &Map<String, Value>) -> Result<(), String> {
+                match self {
+                    $(
+                        Self::$family(config) => match <$module::$config as FamilyConfig>::FAIRSEQ {
+                            Some(fairseq) => (fairseq.check)(config, options),
+                            None => Ok(()),
+                        },
+                    )+
+                }
+            }
+
+            /// See [`Fairseq::settled`].
+            fn settled_from_fairseq(self) -> Self {
+                match self {
+                    $(
+                        Self::$family(config) => Self::$family(match <$module::$config as FamilyConfig>::FAIRSEQ {
+                            Some(fairseq) => (fairseq.settled)(config),
+                            None => config,
+                        }),
+                    )+
+                }
+            }
+
+            /// See [`FamilyConfig::settle`].
+            fn settle(&mut self, given: &Map<String, Value>) {
+                match self {
+                    $( Self::$family(config) => config.settle(given), )+
                 }
             }
 

@@ -48,15 +48,15 @@ impl Affine {
     }
 }
 
-/// `y = x Wᵀ + b`, where row `o` of `W` is `weight_g[o] * weight_v[o] / |weight_v[o]|`.
+/// `y = x Wᵀ + b`, in PyTorch's order of parameters, where row `o` of `W` is `weight_g[o] * weight_v[o] / |weight_v[o]|`.
 #[derive(Module, Debug)]
 pub struct WeightNormLinear {
+    /// `[out]`
+    pub bias: Param<Tensor<1>>,
     /// Lengths, `[out, 1]`.
     pub weight_g: Param<Tensor<2>>,
     /// Directions, `[out, in]`.
     pub weight_v: Param<Tensor<2>>,
-    /// `[out]`
-    pub bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
 }
@@ -90,12 +90,12 @@ impl WeightNormLinear {
 /// Convolution over time. The filters of output channel `o` are `weight_g[o] * weight_v[.., o] / |weight_v[.., o]|`.
 #[derive(Module, Debug)]
 pub struct WeightNormConv {
+    /// `[out]`
+    pub bias: Param<Tensor<1>>,
     /// Lengths, `[1, 1, out]`.
     pub weight_g: Param<Tensor<3>>,
     /// Directions, `[kernel_size, in, out]`.
     pub weight_v: Param<Tensor<3>>,
-    /// `[out]`
-    pub bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
 }

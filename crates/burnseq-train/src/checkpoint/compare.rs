@@ -6,7 +6,7 @@ use serde_json::Value;
 /// Fields that differ, as `encoder_layers 6 there, 3 here`; those that shape no weight may differ between runs.
 pub(crate) fn differences(there: &ModelConfig, here: &ModelConfig) -> Vec<String> {
     let free = here.free_fields();
-    let (there, here) = (there.fields(), here.fields());
+    let (there, here) = (there.resolved().fields(), here.resolved().fields());
     here.iter()
         .filter(|(name, _)| !free.contains(&name.as_str()))
         .filter_map(|(name, value)| {
@@ -21,6 +21,15 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
+
+    #[test]
+    fn what_is_left_open_is_what_it_stands_for() {
+        let open = ModelConfig::from_arch("lstm").unwrap();
+        let written = Map::from_iter([("encoder_hidden_size".to_owned(), json!(512))]);
+        let written = open.with_fields(&written).unwrap();
+        assert_ne!(open, written);
+        assert!(differences(&open, &written).is_empty());
+    }
 
     #[test]
     fn differing_fields_are_listed_but_dropout_is_free() {

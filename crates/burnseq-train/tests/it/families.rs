@@ -112,7 +112,7 @@ impl Item {
                     assert!(found.iter::<f32>().all(|x| x == 0.0), "{}", extra.name);
                 }
                 ExtraValue::SameAs(parameter) => assert_eq!(found, weights[parameter]),
-                ExtraValue::Version(_) => panic!("{}: versions are not recorded", self.name),
+                ExtraValue::Version { .. } => panic!("{}: versions are not recorded", self.name),
             }
         }
         weights

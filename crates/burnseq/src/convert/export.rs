@@ -5,13 +5,14 @@ use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::EpochState;
-use burnseq_interchange::fairseq::{self, Moments, Progress};
-use burnseq_model::{TransformerConfig, named_parameters};
+use burnseq_interchange::fairseq::{self, Entry, Moments, Progress, Slice};
+use burnseq_model::families::{Extra, ExtraValue, InFairseq};
+use burnseq_model::named_parameters;
 use burnseq_train::{Checkpoint, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord};
 use serde_json::{Map, Value, json};
 
-use super::import::tied;
-use super::{Conversion, options, training};
+use super::import::described;
+use super::{Conversion, training};
 use crate::error::{Error, Result};
 use crate::tasks::translation::LanguagePair;
 
@@ -38,7 +39,7 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
             })?,
         ),
     };
-    let transformer = options::transformer(&meta.model_config).map_err(|problem| Error::Convert {
+    let described = described(&meta.model_config).map_err(|problem| Error::Convert {
         path: checkpoint.path().to_owned(),
         problem,
     })?;
@@ -71,30 +72,24 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
 
     let state = record.as_ref().map(|record| &record.state);
     let step = optimizer.as_ref().map_or(0, |optimizer| optimizer.step);
+    let extras = Extras::new(&described.extras);
+    let model = extras.among(&parameters);
     let adam = adam.zip(moments.as_ref()).map(|(adam, moments)| Moments {
         step,
         lr: lr(&config, state),
         betas: adam.betas,
         eps: adam.eps,
         weight_decay: adam.weight_decay,
-        moments: moments
-            .iter()
-            .zip(&parameters)
-            .map(|(both, (_, shape, _))| both.each_ref().map(|m| (&shape[..], &m[..])))
-            .collect(),
+        moments: numbered(&model, &described, &parameters, moments),
     });
-    let tied = tied(transformer);
     let contents = fairseq::Contents {
         cfg: cfg(
-            transformer,
+            &described,
             &config,
             [&languages.source_lang, &languages.target_lang],
         ),
-        weights: parameters
-            .iter()
-            .map(|(name, shape, values)| (name.as_str(), (&shape[..], &values[..])))
-            .collect(),
-        tied: tied.iter().map(|(new, of, _)| (*new, *of)).collect(),
+        model_is_namespace: described.in_namespace,
+        model,
         progress: progress(&config, state, step),
         adam,
     };
@@ -104,8 +99,82 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         parameters: parameters.iter().map(|(.., values)| values.len()).sum(),
         num_updates: moments.as_ref().map(|_| contents.progress.num_updates),
         leaves_adam: false,
-        notes: Vec::new(),
+        notes: described.note.map(str::to_owned).into_iter().collect(),
     })
+}
+
+/// What a state dict holds beside parameters, with values.
+struct Extras<'a>(Vec<(&'a Extra, Vec<usize>, Vec<f32>)>);
+
+impl<'a> Extras<'a> {
+    fn new(extras: &'a [Extra]) -> Self {
+        let value = |extra: &'a Extra| match &extra.value {
+            ExtraValue::SameAs(_) => (extra, Vec::new(), Vec::new()),
+            ExtraValue::Zeros(shape) => (extra, shape.clone(), vec![0.0; shape.iter().product()]),
+            ExtraValue::Version { written, .. } => (extra, vec![1], vec![*written]),
+        };
+        Self(extras.iter().map(value).collect())
+    }
+
+    /// The state dict: parameters, and these at their places among them.
+    fn among<'b>(&'b self, parameters: &'b [Parameter]) -> Vec<Entry<'b>> {
+        let mut model = Vec::new();
+        let mut left: Vec<_> = self.0.iter().collect();
+        let mut sides = Vec::new();
+        let mut add = |model: &mut Vec<Entry<'b>>, here: &dyn Fn(&Extra) -> bool| {
+            left.retain(|(extra, shape, values)| {
+                let is_here = here(extra);
+                if is_here {
+                    model.push(match &extra.value {
+                        ExtraValue::SameAs(of) => Entry::SameAs(&extra.name, of),
+                        _ => Entry::Tensor(&extra.name, (shape, values)),
+                    });
+                }
+                !is_here
+            });
+        };
+        for (name, shape, values) in parameters {
+            let side = name.split('.').next().unwrap_or_default();
+            if !sides.contains(&side) {
+                sides.push(side);
+                // A constant of the side itself, and the table of a decoder that has none of its own.
+                let first = ["version", "embed_tokens.weight"].map(|last| format!("{side}.{last}"));
+                add(&mut model, &|extra| first.contains(&extra.name));
+            }
+            add(&mut model, &|extra| extra.before.as_ref() == Some(name));
+            model.push(Entry::Tensor(name, (shape, values)));
+        }
+        add(&mut model, &|_| true);
+        model
+    }
+}
+
+/// Moments of the entries of a state dict that fairseq numbers as parameters; none of those that it never trains.
+fn numbered<'a>(
+    model: &[Entry<'_>],
+    described: &InFairseq,
+    parameters: &'a [Parameter],
+    moments: &'a [[Vec<f32>; 2]],
+) -> Vec<Option<[Slice<'a>; 2]>> {
+    let extra = |name: &str| described.extras.iter().find(|extra| extra.name == name);
+    let mut numbered = Vec::new();
+    for entry in model {
+        let Entry::Tensor(name, _) = entry else { continue };
+        match extra(name).map(|extra| &extra.value) {
+            Some(ExtraValue::Zeros(_)) => numbered.push(None),
+            Some(_) => {}
+            None if described.frozen.contains(name) => {}
+            None => {
+                let found = parameters
+                    .iter()
+                    .zip(moments)
+                    .find(|((known, ..), _)| known == name);
+                let ((_, shape, _), both) = found.expect("every parameter has moments");
+                numbered.push(Some(both.each_ref().map(|moment| (&shape[..], &moment[..]))));
+            }
+        }
+    }
+    numbered
 }
 
 fn floats(data: TensorData) -> Vec<f32> {
@@ -185,11 +254,21 @@ fn position(data: &EpochState) -> (u32, usize) {
 }
 
 /// fairseq's configuration: the sections that describe model, task and training.
-fn cfg(model: &TransformerConfig, train: &TrainConfig, [source_lang, target_lang]: [&str; 2]) -> Value {
-    let section = options::model_section(model);
+fn cfg(described: &InFairseq, train: &TrainConfig, [source_lang, target_lang]: [&str; 2]) -> Value {
+    let sections = training::sections(train);
+    let mut section = described.options.clone();
+    section.insert("_name".to_owned(), described.model.into());
+    section.insert("arch".to_owned(), described.model.into());
+    if described.in_namespace {
+        // Of the options of the whole run those that models look at.
+        let criterion = sections.iter().find(|(name, _)| *name == "criterion");
+        let criterion = criterion.map_or(Value::Null, |(_, section)| section["_name"].clone());
+        section.insert("criterion".to_owned(), criterion);
+        section.insert("task".to_owned(), "translation".into());
+    }
     let mut cfg = Map::new();
     cfg.insert("_name".to_owned(), Value::Null);
-    for (name, section) in training::sections(train) {
+    for (name, section) in sections {
         cfg.insert(name.to_owned(), section);
     }
     let task = json!({
@@ -217,7 +296,7 @@ fn cfg(model: &TransformerConfig, train: &TrainConfig, [source_lang, target_lang
         "eval_bleu_print_samples": false,
     });
     for (name, section) in [
-        ("model", section),
+        ("model", section.into()),
         ("task", task),
         (
             "scoring",

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{EpochState, PairOptions};
-use burnseq_interchange::fairseq::{FairseqCheckpoint, Options, Progress};
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout, Options, Progress};
 use burnseq_interchange::torch_file::Tensor;
-use burnseq_model::{Model, ModelConfig, TransformerConfig, load_state_dict, named_parameters, state_dict};
+use burnseq_model::families::{Extra, ExtraValue, InFairseq};
+use burnseq_model::{Model, ModelConfig, load_state_dict, named_parameters, state_dict};
 use burnseq_train::checkpoint::{self, CheckpointContents};
 use burnseq_train::{OptimizerState, TaskInfo, TrainConfig, TrainState, TrainingRecord, training_epochs};
 
@@ -68,22 +69,32 @@ pub fn from_fairseq(
     ];
     let data = dictionaries.open(langs)?;
 
-    let tied = tied(options::transformer(&config).map_err(wrong)?);
+    let described = described(&config).map_err(wrong)?;
+    check_versions(&file, &described.extras).map_err(wrong)?;
+    let is_second = |name: &str| described.extras.iter().any(|extra| extra.name == name);
+    check_dictionaries(&data, input, |name| match is_second(name) {
+        true => Ok(None),
+        false => Ok(file.shape(name)?),
+    })?;
+    config.validate(&data.vocab())?;
+    let fresh = config.init(&data.vocab(), 0, &Device::flex());
+    let layout = layout(&fresh, &described);
     let mut notes = Vec::new();
-    let weights = untied(file.weights()?, &tied, input)?;
-    let model = build(&config, &data, weights, input)?;
+    let weights = untied(file.weights(&layout)?, &described.extras, input)?;
+    let model = loaded(fresh, &weights, input)?;
     let mut contents = Contents::of(&config, &data, &model);
     if import.with_optimizer {
-        let names: Vec<&str> = tied.iter().flat_map(|(new, _, old)| [*new, *old]).collect();
-        let adam = file.adam(&names)?.ok_or_else(|| {
-            wrong(
-                "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
-                    .to_owned(),
-            )
-        })?;
+        let adam = file
+            .adam(&layout, &unknown_to_optimizers(&described))?
+            .ok_or_else(|| {
+                wrong(
+                    "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
+                        .to_owned(),
+                )
+            })?;
         contents.optimizer = Some(OptimizerState {
             step: adam.step,
-            tensors: in_module_order(&model, adam.moments, input)?,
+            tensors: in_module_order(&model, adam.moments, &described.frozen, input)?,
         });
     }
     if let Some(train_config) = train_config {
@@ -134,7 +145,13 @@ pub fn from_weights(
     output: &Path,
 ) -> Result<Conversion> {
     let data = dictionaries.open([import.source_lang.clone(), import.target_lang.clone()])?;
-    let model = build(config, &data, read_safetensors(input)?, input)?;
+    let weights = read_safetensors(input)?;
+    check_dictionaries(&data, input, |name| {
+        Ok(weights.get(name).map(|table| table.shape().to_vec()))
+    })?;
+    config.validate(&data.vocab())?;
+    let fresh = config.init(&data.vocab(), 0, &Device::flex());
+    let model = loaded(fresh, &weights, input)?;
     Contents::of(config, &data, &model).save(output, Vec::new())
 }
 
@@ -204,34 +221,93 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// A second name of a parameter today, the parameter, and the name that old files have in its place.
-type Tied = (&'static str, &'static str, &'static str);
+/// The model in fairseq.
+///
+/// # Errors
+/// A model of a family that fairseq does not have.
+pub(super) fn described(config: &ModelConfig) -> Result<InFairseq, String> {
+    config.in_fairseq().ok_or_else(|| {
+        format!(
+            "{} cannot be converted: fairseq has no such model",
+            config.phrase()
+        )
+    })
+}
 
-/// The names that state dicts hold beside those of the parameters.
-pub(super) fn tied(config: &TransformerConfig) -> Vec<Tied> {
-    const OUTPUT: (&str, &str) = ("decoder.output_projection.weight", "decoder.embed_out");
-    let (encoder, decoder) = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight");
-    if config.share_all_embeddings {
-        vec![(decoder, encoder, decoder), (OUTPUT.0, encoder, OUTPUT.1)]
-    } else if config.share_decoder_input_output_embed {
-        vec![(OUTPUT.0, decoder, OUTPUT.1)]
-    } else {
-        Vec::new()
+/// Refuses files of versions whose weights mean something else.
+fn check_versions(file: &FairseqCheckpoint, extras: &[Extra]) -> Result<(), String> {
+    for Extra { name, value, .. } in extras {
+        let ExtraValue::Version { least, .. } = value else {
+            continue;
+        };
+        // What fairseq takes a file for that does not say.
+        const FIRST: f32 = 1.0;
+        let found = file
+            .constant(name)
+            .map_err(|error| error.to_string())?
+            .unwrap_or(FIRST);
+        if found < *least {
+            return Err(format!(
+                "its `{name}` is {found}, and weights mean something else before {least}\nhint: there is no equivalent; \
+                 train the model anew"
+            ));
+        }
     }
+    Ok(())
+}
+
+/// What the state dict of a model holds.
+fn layout(model: &Model, described: &InFairseq) -> Layout {
+    let parameters = named_parameters(model).into_iter();
+    let mut layout = Layout {
+        parameters: parameters.map(|(name, ..)| name).collect(),
+        ..Layout::default()
+    };
+    for Extra { name, value, .. } in &described.extras {
+        match value {
+            ExtraValue::SameAs(_) => layout.parameters.insert(name.clone()),
+            ExtraValue::Zeros(_) => layout.unused.insert(name.clone()),
+            ExtraValue::Version { .. } => false,
+        };
+    }
+    layout
+}
+
+/// Entries of a state dict that fairseq's optimisers do not know, under the names of old files as well.
+fn unknown_to_optimizers(described: &InFairseq) -> Vec<&str> {
+    const OLD_NAMES: [(&str, &str); 1] = [("decoder.output_projection.weight", "decoder.embed_out")];
+    let mut unknown = described.frozen.clone();
+    for Extra { name, value, .. } in &described.extras {
+        if matches!(value, ExtraValue::SameAs(_)) {
+            unknown.push(name.as_str());
+            unknown.extend(
+                OLD_NAMES
+                    .iter()
+                    .filter(|(new, _)| *new == name)
+                    .map(|(_, old)| *old),
+            );
+        }
+    }
+    unknown
 }
 
 /// Weights by name without second names, which must have the values of the first.
-fn untied(weights: Vec<(String, Tensor)>, tied: &[Tied], path: &Path) -> Result<HashMap<String, TensorData>> {
+fn untied(
+    weights: Vec<(String, Tensor)>,
+    extras: &[Extra],
+    path: &Path,
+) -> Result<HashMap<String, TensorData>> {
     let mut weights: HashMap<String, Tensor> = weights.into_iter().collect();
-    for (new, of, _) in tied {
-        let Some(second) = weights.remove(*new) else {
+    for Extra { name, value, .. } in extras {
+        let ExtraValue::SameAs(of) = value else { continue };
+        let Some(second) = weights.remove(name) else {
             continue; // old files do not repeat it
         };
-        if weights.get(*of) != Some(&second) {
+        if weights.get(of) != Some(&second) {
             return Err(Error::Convert {
                 path: path.to_owned(),
                 problem: format!(
-                    "`{new}` differs from `{of}`, though the options say that they are one table"
+                    "`{name}` differs from `{of}`, though the options say that they are one table"
                 ),
             });
         }
@@ -240,18 +316,17 @@ fn untied(weights: Vec<(String, Tensor)>, tied: &[Tied], path: &Path) -> Result<
     Ok(weights.into_iter().map(data).collect())
 }
 
-/// The model with these weights, after a look at the sizes of the dictionaries.
-fn build(
-    config: &ModelConfig,
+/// Compares the sizes of the dictionaries with the embeddings, whose shapes `shape` gives by name.
+fn check_dictionaries(
     data: &DataSide,
-    weights: HashMap<String, TensorData>,
     path: &Path,
-) -> Result<Model> {
+    shape: impl Fn(&str) -> Result<Option<Vec<usize>>>,
+) -> Result<()> {
     let sides = [("encoder", data.vocab().src), ("decoder", data.vocab().tgt)];
     for ((side, types), dictionary) in sides.into_iter().zip(&data.paths) {
-        let table = weights.get(&format!("{side}.embed_tokens.weight"));
-        let Some(rows) = table.and_then(|table| table.shape().to_vec().first().copied()) else {
-            continue; // shared, or missing, which is told below
+        let shape = shape(&format!("{side}.embed_tokens.weight"))?;
+        let Some(rows) = shape.and_then(|shape| shape.first().copied()) else {
+            continue; // shared, or missing, which is told later
         };
         if rows != types {
             return Err(Error::Dictionary {
@@ -264,28 +339,41 @@ fn build(
             });
         }
     }
-    config.validate(&data.vocab())?;
-    load_state_dict(config.init(&data.vocab(), 0, &Device::flex()), &weights).map_err(|problem| {
-        Error::Weights {
-            path: path.to_owned(),
-            problem: problem.to_string(),
-        }
+    Ok(())
+}
+
+/// A model with these weights.
+fn loaded(fresh: Model, weights: &HashMap<String, TensorData>, path: &Path) -> Result<Model> {
+    load_state_dict(fresh, weights).map_err(|problem| Error::Weights {
+        path: path.to_owned(),
+        problem: problem.to_string(),
     })
 }
 
-/// Moments under the names of [`OptimizerState`], in the order of the model.
+/// Moments under the names of [`OptimizerState`], in the order of the model; those of `frozen` parameters are zeros.
 fn in_module_order(
     model: &Model,
     moments: Vec<(String, [Tensor; 2])>,
+    frozen: &[&str],
     path: &Path,
 ) -> Result<Vec<(String, TensorData)>> {
     let mut moments: HashMap<String, [Tensor; 2]> = moments.into_iter().collect();
     let mut ordered = Vec::new();
-    for (name, ..) in named_parameters(model) {
-        let both = moments.remove(&name).ok_or_else(|| Error::Convert {
-            path: path.to_owned(),
-            problem: format!("the state of the optimiser lacks `{name}`"),
-        })?;
+    for (name, _, shape) in named_parameters(model) {
+        let zeros = || Tensor {
+            values: vec![0.0; shape.iter().product()],
+            shape: shape.clone(),
+        };
+        let both = match moments.remove(&name) {
+            Some(both) => both,
+            None if frozen.contains(&name.as_str()) => [zeros(), zeros()],
+            None => {
+                return Err(Error::Convert {
+                    path: path.to_owned(),
+                    problem: format!("the state of the optimiser lacks `{name}`"),
+                });
+            }
+        };
         for (state, tensor) in ["exp_avg", "exp_avg_sq"].iter().zip(both) {
             ordered.push((
                 format!("{name}.{state}"),

@@ -1,10 +1,9 @@
 //! The options of fairseq's translation models: what they become here.
 
 use burnseq_interchange::fairseq::Options;
-use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig};
-use serde_json::{Map, Value, json};
-
-use super::overlay::overlay;
+use burnseq_model::ModelConfig;
+use burnseq_model::families::fairseq::is_off;
+use serde_json::{Map, Value};
 
 /// Options that change what the model computes in a way that ours does not know: refused unless they are off.
 pub const UNSUPPORTED: &[(&str, &str)] = &[
@@ -51,16 +50,8 @@ pub const UNSUPPORTED_IN_TRAINING: &[(&str, &str)] = &[
     ("use_bmuf", "block-wise model updates"),
 ];
 
-/// Options that are checked in another way.
-const CHECKED: &[&str] = &[
-    "_name",
-    "arch",
-    "decoder_input_dim",
-    "decoder_output_dim",
-    "no_decoder_final_norm",
-    "relu_dropout",
-    "task",
-];
+/// Options that are checked in another way; a family has more of them.
+const CHECKED: &[&str] = &["_name", "arch", "task"];
 
 /// Options that leave the model as it is. Those about training and data are given anew when a run continues, as fairseq
 /// wants them too.
@@ -141,80 +132,24 @@ pub fn model_config(options: &Options, ignore: &[String], training: bool) -> Res
         .section("model")
         .ok_or("its configuration has no section `model`")?;
     let arch = options.choice("model").unwrap_or("transformer");
-    let preset = preset(arch, model)?;
-    let config = overlay(&preset, |name| match model.get(name) {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(value.clone()),
-    })?;
-    let config = with_old_names(config, model)?;
+    let config = ModelConfig::from_fairseq(arch, model)?;
     check(&config, model, ignore, training)?;
-    Ok(ModelConfig::Transformer(config))
-}
-
-/// The configuration of a Transformer, the one family whose checkpoints are converted.
-///
-/// # Errors
-/// A model of another family, by its name.
-pub(super) fn transformer(config: &ModelConfig) -> Result<&TransformerConfig, String> {
-    match config {
-        ModelConfig::Transformer(config) => Ok(config),
-        #[allow(unreachable_patterns, reason = "there may be only one family")]
-        other => Err(format!(
-            "a {} cannot be converted from or to fairseq yet; only Transformers can",
-            other.family()
-        )),
-    }
-}
-
-/// The preset of a name; any name will do when the options say everything that matters.
-fn preset(arch: &str, model: &Map<String, Value>) -> Result<TransformerConfig, String> {
-    const SIZES: [&str; 8] = [
-        "encoder_embed_dim",
-        "encoder_ffn_embed_dim",
-        "encoder_layers",
-        "encoder_attention_heads",
-        "decoder_embed_dim",
-        "decoder_ffn_embed_dim",
-        "decoder_layers",
-        "decoder_attention_heads",
-    ];
-    if let Some((_, preset)) = TransformerConfig::ARCHS.iter().find(|(name, _)| *name == arch) {
-        return Ok(preset());
-    }
-    match SIZES.iter().find(|size| !model.contains_key(**size)) {
-        None => Ok(TransformerConfig::default()),
-        Some(missing) => Err(format!(
-            "the architecture `{arch}` is not an encoder-decoder Transformer: its configuration has no `{missing}`"
-        )),
-    }
-}
-
-/// `relu_dropout` is what `activation_dropout` was called until 0.7; where both are given, the new one counts.
-fn with_old_names(
-    mut config: TransformerConfig,
-    model: &Map<String, Value>,
-) -> Result<TransformerConfig, String> {
-    if config.activation_dropout == 0.0
-        && let Some(value) = model.get("relu_dropout").filter(|value| !value.is_null())
-    {
-        config.activation_dropout = value
-            .as_f64()
-            .ok_or_else(|| format!("option `relu_dropout` = {value}: expected a number"))?;
-    }
     Ok(config)
 }
 
 fn check(
-    config: &TransformerConfig,
+    config: &ModelConfig,
     model: &Map<String, Value>,
     ignore: &[String],
     training: bool,
 ) -> Result<(), String> {
     const HINT: &str = "hint: if it does not change what the model computes, name it in 'ignore'";
-    let fields = serde_json::to_value(config).expect("configurations are JSON objects");
+    let family = config.family();
+    let checked = family.fairseq.map_or(&[][..], |names| names.checked);
     let mut unknown = Vec::new();
     for (name, value) in model {
-        if ignore.contains(name) || fields.get(name).is_some() || IGNORED.contains(&name.as_str()) {
+        let is_known = family.setting(name).is_some() || checked.contains(&name.as_str());
+        if ignore.contains(name) || is_known || IGNORED.contains(&name.as_str()) {
             continue;
         }
         let find = |list: &[(&str, &'static str)]| {
@@ -246,81 +181,16 @@ fn check(
             unknown.join(", ")
         ));
     }
-    for name in ["decoder_input_dim", "decoder_output_dim"] {
-        if let Some(width) = model.get(name).and_then(Value::as_u64)
-            && width != config.decoder_embed_dim as u64
-        {
-            return Err(format!(
-                "option `{name}` = {width}: another width than `decoder_embed_dim` = {} is not supported",
-                config.decoder_embed_dim
-            ));
-        }
-    }
-    if config.decoder_normalize_before
-        && model
-            .get("no_decoder_final_norm")
-            .is_some_and(|value| !is_off(value))
-    {
-        return Err(
-            "option `no_decoder_final_norm`: a pre-norm decoder without its last norm is not supported"
-                .to_owned(),
-        );
-    }
-    Ok(())
-}
-
-/// Whether a value means that an option is not used.
-fn is_off(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => number
-            .as_f64()
-            .is_some_and(|number| number == 0.0 || number == -1.0),
-        // Options with a default of True took "True" and "False" until 0.10.
-        Value::String(text) => text.is_empty() || text == "False",
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    }
-}
-
-/// The section `model` that fairseq builds the same model from.
-pub(super) fn model_section(transformer: &TransformerConfig) -> Value {
-    let mut section = json!({ "_name": "transformer", "arch": "transformer" });
-    let fields = serde_json::to_value(transformer).expect("configurations are JSON objects");
-    let off = json!({
-        "adaptive_input": false,
-        "adaptive_softmax_cutoff": null,
-        "adaptive_softmax_dropout": 0,
-        "checkpoint_activations": false,
-        "cross_self_attention": false,
-        "decoder_embed_path": null,
-        "decoder_input_dim": transformer.decoder_embed_dim,
-        "decoder_layers_to_keep": null,
-        "decoder_output_dim": transformer.decoder_embed_dim,
-        "encoder_embed_path": null,
-        "encoder_layers_to_keep": null,
-        "merge_src_tgt_embed": false,
-        "min_params_to_wrap": 100_000_000,
-        "no_cross_attention": false,
-        "offload_activations": false,
-        "quant_noise_pq": 0,
-        "quant_noise_pq_block_size": 8,
-        "quant_noise_scalar": 0,
-        "tie_adaptive_weights": false,
-    });
-    for part in [fields, off] {
-        let part = part.as_object().cloned().unwrap_or_default();
-        section
-            .as_object_mut()
-            .expect("made as an object above")
-            .extend(part);
-    }
-    section
+    let mut options = model.clone();
+    options.retain(|name, _| !ignore.contains(name));
+    config.check_fairseq(&options)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use serde_json::json;
 
     use super::*;
 
@@ -328,28 +198,45 @@ mod tests {
         value.as_object().unwrap().clone()
     }
 
+    fn transformer() -> ModelConfig {
+        ModelConfig::from_arch("transformer").unwrap()
+    }
+
     fn problem(value: Value, training: bool) -> String {
-        check(&TransformerConfig::default(), &model(value), &[], training).unwrap_err()
+        check(&transformer(), &model(value), &[], training).unwrap_err()
     }
 
     #[test]
     fn every_option_is_on_one_list() {
+        let unsupported = || {
+            UNSUPPORTED
+                .iter()
+                .chain(UNSUPPORTED_IN_TRAINING)
+                .map(|(name, _)| *name)
+        };
+        let general: Vec<&str> = unsupported()
+            .chain(CHECKED.iter().chain(IGNORED).copied())
+            .collect();
         let mut seen = HashSet::new();
-        let fields = serde_json::to_value(TransformerConfig::default()).unwrap();
-        let names = fields
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .chain(
-                UNSUPPORTED
-                    .iter()
-                    .chain(UNSUPPORTED_IN_TRAINING)
-                    .map(|(name, _)| *name),
-            )
-            .chain(CHECKED.iter().chain(IGNORED).copied());
-        for name in names {
-            assert!(seen.insert(name.to_owned()), "{name} is on two lists");
+        for name in &general {
+            assert!(seen.insert(*name), "{name} is on two lists");
+        }
+        for family in ModelConfig::families() {
+            let mut seen = HashSet::new();
+            let checked = family.fairseq.unwrap().checked.iter().copied();
+            let names = family
+                .settings
+                .iter()
+                .flat_map(|setting| setting.aliases.iter().copied().chain([setting.field]));
+            for name in names.chain(checked) {
+                // A family may look at what is refused of others.
+                let is_open = unsupported().any(|other| other == name);
+                assert!(
+                    seen.insert(name) && (is_open || !general.contains(&name)),
+                    "{name} of {} is on two lists",
+                    family.name
+                );
+            }
         }
     }
 
@@ -368,7 +255,7 @@ mod tests {
                 json!("False"),
             ] {
                 let off = model(json!({ *name: off }));
-                check(&TransformerConfig::default(), &off, &[], true).unwrap();
+                check(&transformer(), &off, &[], true).unwrap();
             }
         }
     }
@@ -376,7 +263,7 @@ mod tests {
     #[test]
     fn what_only_matters_in_training_is_refused_there() {
         let dropped = json!({ "use_bmuf": true });
-        check(&TransformerConfig::default(), &model(dropped.clone()), &[], false).unwrap();
+        check(&transformer(), &model(dropped.clone()), &[], false).unwrap();
         assert!(problem(dropped, true).contains("'with_optimizer'"));
     }
 
@@ -388,45 +275,34 @@ mod tests {
                 .contains("unknown options of the model: `alien_attention` = 2\nhint")
         );
         let ignore = ["alien_attention".to_owned()];
-        check(&TransformerConfig::default(), &model(alien), &ignore, false).unwrap();
+        check(&transformer(), &model(alien), &ignore, false).unwrap();
     }
 
     #[test]
-    fn widths_and_norms_that_ours_do_not_have_are_refused() {
-        assert!(problem(json!({ "decoder_output_dim": 256 }), false).contains("`decoder_embed_dim` = 512"));
-        let no_norm = model(json!({ "no_decoder_final_norm": true }));
-        check(&TransformerConfig::default(), &no_norm, &[], false).unwrap();
-        let pre_norm = TransformerConfig {
-            decoder_normalize_before: true,
-            ..TransformerConfig::default()
-        };
+    fn what_one_family_has_is_unknown_of_another_one() {
+        let said = problem(json!({ "encoder_glu": true }), false);
         assert!(
-            check(&pre_norm, &no_norm, &[], false)
-                .unwrap_err()
-                .contains("no_decoder_final_norm")
+            said.starts_with("unknown options of the model: `encoder_glu` = true"),
+            "{said}"
         );
+        let lightconv = ModelConfig::from_arch("lightconv").unwrap();
+        check(&lightconv, &model(json!({ "encoder_glu": true })), &[], true).unwrap();
     }
 
     #[test]
-    fn an_arch_of_the_user_needs_its_sizes() {
-        assert!(
-            preset("lstm", &model(json!({ "encoder_embed_dim": 256 })))
-                .unwrap_err()
-                .contains("`lstm`")
-        );
-        assert!(preset("transformer_iwslt_de_en", &Map::new()).is_ok());
-        let config = preset("transformer_tiny", &Map::new()).unwrap();
-        let full = model(serde_json::to_value(config).unwrap());
-        assert!(preset("transformer_of_mine", &full).is_ok());
-    }
-
-    #[test]
-    fn the_old_name_of_activation_dropout_is_known() {
-        let old = with_old_names(
-            TransformerConfig::default(),
-            &model(json!({ "relu_dropout": 0.1 })),
-        )
-        .unwrap();
-        assert_eq!(old.activation_dropout, 0.1);
+    fn an_adaptive_softmax_is_refused_of_each_family() {
+        let cut = json!({ "adaptive_softmax_cutoff": "100,200", "criterion": "adaptive_loss" });
+        for arch in ["transformer", "lightconv", "lstm", "fconv"] {
+            let config = ModelConfig::from_arch(arch).unwrap();
+            let said = check(&config, &model(cut.clone()), &[], false).unwrap_err();
+            assert!(
+                said.starts_with("option `adaptive_softmax_cutoff` = \"100,200\""),
+                "{arch}: {said}"
+            );
+        }
+        // An LSTM always has the option, and reads it with that criterion alone.
+        let config = ModelConfig::from_arch("lstm").unwrap();
+        let plain = json!({ "adaptive_softmax_cutoff": "100,200", "criterion": "cross_entropy" });
+        check(&config, &model(plain), &[], false).unwrap();
     }
 }

@@ -21,7 +21,7 @@ fn numerics() -> Option<PathBuf> {
 }
 
 /// The tensors of a safetensors file, `f32` and `i64`.
-fn tensors(path: &Path) -> HashMap<String, TensorData> {
+pub(super) fn tensors(path: &Path) -> HashMap<String, TensorData> {
     let bytes = fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let read = |(name, view): (&str, safetensors::tensor::TensorView)| {

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod dataset;
 mod ema;
+mod family;
 mod loss_scaling;
 mod model;
 mod optim;
@@ -18,7 +19,10 @@ use crate::problems::Problems;
 pub use checkpoint::CheckpointArgs;
 pub use dataset::DatasetArgs;
 pub use ema::EmaArgs;
+pub use family::FamilyFlags;
+pub(super) use family::for_arch;
 pub use loss_scaling::LossScalingArgs;
+pub(super) use model::DEFAULT_ARCH;
 pub use model::ModelArgs;
 pub use optim::OptimArgs;
 pub use schedule::ScheduleArgs;

@@ -58,7 +58,7 @@ pub(crate) fn ok(dir: &Path, command: &str) -> String {
 }
 
 /// What a command prints on standard error; it must end with this exit code.
-fn stderr_of(dir: &Path, command: &str, code: i32) -> String {
+pub(crate) fn stderr_of(dir: &Path, command: &str, code: i32) -> String {
     let output = sh(dir, command);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{command}\n{stderr}");

@@ -4,11 +4,14 @@ use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
-use super::{AttentionSpec, ConvLayer, ConvSpec, FConvDecoder, FConvEncoder, FConvModel};
+use super::{
+    AttentionSpec, ConvLayer, ConvSpec, FConvDecoder, FConvEncoder, FConvModel, fairseq::FAIRSEQ,
+    settings::SETTINGS,
+};
 use crate::{
     DropoutModule, Init, ModelError,
     families::{
-        Extra, FamilyConfig, Preset,
+        Fairseq, FamilyConfig, Preset, Setting,
         checks::{MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_sizes, check_vocab},
         count::{linear, matrix, sum},
     },
@@ -119,25 +122,14 @@ impl FConvConfig {
             ..Self::wmt_en_de()
         }
     }
-
-    /// What fairseq's state dict of such a model holds beside its parameters.
-    ///
-    /// Before version 2, lengths of the decoder's convolutions belong to taps and not to output channels: such files
-    /// cannot be read.
-    pub fn fairseq_extras(&self) -> Vec<Extra> {
-        let mut extras = vec![Extra::version("decoder.version", 2.0)];
-        if self.share_input_output_embed {
-            extras.push(Extra::same_as(
-                "decoder.fc3.weight",
-                "decoder.embed_tokens.weight",
-            ));
-        }
-        extras
-    }
 }
 
 impl FamilyConfig for FConvConfig {
     type Model = FConvModel;
+
+    const NAME: &'static str = "fconv";
+
+    const PHRASE: &'static str = "fconv";
 
     /// What `--arch` can name.
     const ARCHS: &'static [Preset<Self>] = &[
@@ -147,6 +139,10 @@ impl FamilyConfig for FConvConfig {
         ("fconv_wmt_en_de", FConvConfig::wmt_en_de),
         ("fconv_wmt_en_fr", FConvConfig::wmt_en_fr),
     ];
+
+    const SETTINGS: &'static [Setting] = SETTINGS;
+
+    const FAIRSEQ: Option<&'static Fairseq<Self>> = Some(&FAIRSEQ);
 
     const FREE_FIELDS: &'static [&'static str] = &["dropout"];
 
@@ -261,6 +257,13 @@ impl FamilyConfig for FConvConfig {
             usable(self.max_source_positions),
             usable(self.max_target_positions),
         )
+    }
+
+    fn resolved(&self) -> Self {
+        Self {
+            decoder_attention: self.decoder_attention.shortest(),
+            ..self.clone()
+        }
     }
 
     fn num_params(&self, vocab: &Vocab) -> u128 {

@@ -21,12 +21,12 @@ use crate::{
 /// The output layer: a weight-normalised map of its own, or the embeddings with a bias.
 #[derive(Module, Debug)]
 pub struct OutputLayer {
+    /// `[vocab]`
+    pub bias: Param<Tensor<1>>,
     /// Lengths, `[vocab, 1]`; none where the embeddings serve.
     pub weight_g: Option<Param<Tensor<2>>>,
     /// Directions, `[vocab, out_embed_dim]`; none where the embeddings serve.
     pub weight_v: Option<Param<Tensor<2>>>,
-    /// `[vocab]`
-    pub bias: Param<Tensor<1>>,
     #[module(skip)]
     precision: Precision,
 }

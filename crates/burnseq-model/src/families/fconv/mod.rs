@@ -4,6 +4,8 @@ mod attention;
 mod config;
 mod decoder;
 mod encoder;
+mod fairseq;
+mod settings;
 mod spec;
 mod state;
 
@@ -18,7 +20,7 @@ use burnseq_text::Vocab;
 pub use config::FConvConfig;
 pub use decoder::{FConvDecoder, OutputLayer};
 pub use encoder::{FConvEncoder, FConvEncoderOut};
-pub use spec::{AttentionSpec, ConvLayer, ConvSpec, SpecError};
+pub use spec::{AttentionSpec, ConvLayer, ConvSpec};
 pub use state::FConvState;
 
 use crate::{Dropout, EncoderDecoder, Stepwise};

@@ -4,8 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, Serializer, de};
 
-/// Most layers that a specification may have.
-const MAX_LAYERS: usize = 1000;
+use crate::families::python::{LiteralError, Reader};
 
 /// One convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,16 +30,6 @@ pub enum AttentionSpec {
     Layers(Vec<bool>),
 }
 
-/// A specification cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected {expected} at character {at} of {text:?}")]
-pub struct SpecError {
-    expected: &'static str,
-    /// Counted from 1.
-    at: usize,
-    text: String,
-}
-
 impl AttentionSpec {
     /// Whether layer `layer` (from 0) attends.
     pub fn attends(&self, layer: usize) -> bool {
@@ -49,165 +38,55 @@ impl AttentionSpec {
             Self::Layers(layers) => layers.get(layer).copied().unwrap_or(false),
         }
     }
+
+    /// One value for all layers, where all of them are alike.
+    pub(super) fn shortest(&self) -> Self {
+        match self {
+            Self::Layers(layers) => match layers.as_slice() {
+                [first, rest @ ..] if rest.iter().all(|attends| attends == first) => Self::All(*first),
+                _ => self.clone(),
+            },
+            Self::All(_) => self.clone(),
+        }
+    }
 }
 
-/// What is left of a text.
-struct Reader<'a> {
-    text: &'a str,
-    rest: &'a str,
-}
-
-impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, rest: text }
+/// `(channels, kernel_size)` or `(channels, kernel_size, residual)`.
+fn conv_layer(reader: &mut Reader<'_>) -> Result<ConvLayer, LiteralError> {
+    reader.expect('(', "`(`")?;
+    let channels = reader.number()?;
+    reader.expect(',', "`,`")?;
+    let kernel_size = reader.number()?;
+    let mut residual = 1;
+    if reader.takes(',') && !reader.at(')') {
+        residual = reader.number()?;
+        reader.takes(',');
     }
-
-    fn error(&self, expected: &'static str) -> SpecError {
-        SpecError {
-            expected,
-            at: self.text[..self.text.len() - self.rest.len()].chars().count() + 1,
-            text: self.text.to_owned(),
-        }
-    }
-
-    fn skip_spaces(&mut self) {
-        self.rest = self.rest.trim_start();
-    }
-
-    /// Whether `token` is next; it is read then.
-    fn takes(&mut self, token: char) -> bool {
-        self.skip_spaces();
-        match self.rest.strip_prefix(token) {
-            Some(rest) => {
-                self.rest = rest;
-                true
-            }
-            None => false,
-        }
-    }
-
-    fn expect(&mut self, token: char, expected: &'static str) -> Result<(), SpecError> {
-        if self.takes(token) {
-            Ok(())
-        } else {
-            Err(self.error(expected))
-        }
-    }
-
-    fn number(&mut self) -> Result<usize, SpecError> {
-        self.skip_spaces();
-        let digits = self
-            .rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(self.rest.len());
-        let number = self.rest[..digits].parse().map_err(|_| self.error("a number"))?;
-        self.rest = &self.rest[digits..];
-        Ok(number)
-    }
-
-    fn boolean(&mut self) -> Result<bool, SpecError> {
-        self.skip_spaces();
-        for (name, value) in [("True", true), ("False", false)] {
-            if let Some(rest) = self.rest.strip_prefix(name) {
-                self.rest = rest;
-                return Ok(value);
-            }
-        }
-        Err(self.error("True or False"))
-    }
-
-    fn end(mut self) -> Result<(), SpecError> {
-        self.skip_spaces();
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.error("`+`, `*` or the end"))
-        }
-    }
-
-    /// Sums of lists, each of which may be repeated.
-    fn lists<T: Clone>(
-        &mut self,
-        item: impl Fn(&mut Self) -> Result<T, SpecError>,
-    ) -> Result<Vec<T>, SpecError> {
-        let mut all = Vec::new();
-        loop {
-            let list = self.list(&item)?;
-            let times = if self.takes('*') { self.number()? } else { 1 };
-            if list.len().saturating_mul(times).saturating_add(all.len()) > MAX_LAYERS {
-                return Err(self.error("at most 1000 layers"));
-            }
-            for _ in 0..times {
-                all.extend(list.iter().cloned());
-            }
-            if !self.takes('+') {
-                return Ok(all);
-            }
-        }
-    }
-
-    /// A list in brackets, or a tuple of items in parentheses.
-    fn list<T>(&mut self, item: &impl Fn(&mut Self) -> Result<T, SpecError>) -> Result<Vec<T>, SpecError> {
-        let closing = if self.takes('[') {
-            ']'
-        } else {
-            self.expect('(', "`[`")?;
-            ')'
-        };
-        let mut list = Vec::new();
-        loop {
-            if self.takes(closing) {
-                return Ok(list);
-            }
-            list.push(item(self)?);
-            if list.len() > MAX_LAYERS {
-                return Err(self.error("at most 1000 layers"));
-            }
-            if !self.takes(',') {
-                self.expect(closing, "`,` or the end of the list")?;
-                return Ok(list);
-            }
-        }
-    }
-
-    /// `(channels, kernel_size)` or `(channels, kernel_size, residual)`.
-    fn conv_layer(&mut self) -> Result<ConvLayer, SpecError> {
-        self.expect('(', "`(`")?;
-        let channels = self.number()?;
-        self.expect(',', "`,`")?;
-        let kernel_size = self.number()?;
-        let mut residual = 1;
-        if self.takes(',') && !self.rest.trim_start().starts_with(')') {
-            residual = self.number()?;
-            self.takes(',');
-        }
-        self.expect(')', "`)`")?;
-        Ok(ConvLayer {
-            channels,
-            kernel_size,
-            residual,
-        })
-    }
+    reader.expect(')', "`)`")?;
+    Ok(ConvLayer {
+        channels,
+        kernel_size,
+        residual,
+    })
 }
 
 impl FromStr for ConvSpec {
-    type Err = SpecError;
+    type Err = LiteralError;
 
-    fn from_str(text: &str) -> Result<Self, SpecError> {
+    fn from_str(text: &str) -> Result<Self, LiteralError> {
         let mut reader = Reader::new(text);
-        let layers = reader.lists(Reader::conv_layer)?;
+        let layers = reader.lists(conv_layer)?;
         reader.end()?;
         Ok(Self(layers))
     }
 }
 
 impl FromStr for AttentionSpec {
-    type Err = SpecError;
+    type Err = LiteralError;
 
-    fn from_str(text: &str) -> Result<Self, SpecError> {
+    fn from_str(text: &str) -> Result<Self, LiteralError> {
         let mut reader = Reader::new(text);
-        reader.skip_spaces();
-        let spec = if reader.rest.starts_with(['[', '(']) {
+        let spec = if reader.at_list() {
             Self::Layers(reader.lists(Reader::boolean)?)
         } else {
             Self::All(reader.boolean()?)
@@ -278,7 +157,8 @@ macro_rules! as_text {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(deserializer)?;
-                text.parse().map_err(de::Error::custom)
+                let spec = text.parse::<Self>();
+                spec.map_err(|error| de::Error::custom(format_args!("{error} of {text:?}")))
             }
         }
     };
@@ -325,16 +205,16 @@ mod tests {
         let each: AttentionSpec = "[True, False] * 2".parse().unwrap();
         assert_eq!(each.to_string(), "[True, False, True, False]");
         assert!(each.attends(2) && !each.attends(3));
+        assert_eq!(each.shortest(), each);
+        let alike: AttentionSpec = "[True] * 3".parse().unwrap();
+        assert_eq!(alike.shortest(), AttentionSpec::All(true));
     }
 
     #[test]
     fn errors_name_the_place() {
         let error = |text: &str| text.parse::<ConvSpec>().unwrap_err().to_string();
-        assert_eq!(error("[(512 3)]"), "expected `,` at character 7 of \"[(512 3)]\"");
-        assert_eq!(
-            error("[(512, x)]"),
-            "expected a number at character 8 of \"[(512, x)]\""
-        );
+        assert_eq!(error("[(512 3)]"), "expected `,` at character 7");
+        assert_eq!(error("[(512, x)]"), "expected a number at character 8");
         assert!(error("[(512, 3)] * 1001").contains("at most 1000 layers"));
         assert!(error("[(512, 3)] * 99999999999999999999").contains("a number"));
         assert!(error("__import__('os')").contains("expected `[`"));

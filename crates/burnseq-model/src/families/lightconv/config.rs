@@ -3,12 +3,13 @@
 use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::{LightConvDecoder, LightConvEncoder, LightConvModel};
+use super::{LightConvDecoder, LightConvEncoder, LightConvModel, fairseq::FAIRSEQ, settings::SETTINGS};
 use crate::{
     DropoutModule, Init, ModelError,
     families::{
-        Extra, FamilyConfig, Preset,
+        Fairseq, FamilyConfig, Preset, Setting,
         checks::{
             MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
             check_shared_embeddings, check_sizes, check_vocab,
@@ -205,48 +206,6 @@ impl LightConvConfig {
     pub(super) fn decoder_kernel_sizes(&self) -> Vec<usize> {
         for_all_layers(&self.decoder_kernel_size_list, self.decoder_layers)
     }
-
-    /// What fairseq's state dict of such a model holds beside its parameters.
-    ///
-    /// Dynamic convolutions have a `conv_bias` there that is never used, and not even initialised.
-    pub fn fairseq_extras(&self) -> Vec<Extra> {
-        let mut extras = vec![
-            Extra::version("encoder.version", 2.0),
-            Extra::version("decoder.version", 2.0),
-        ];
-        for (side, layers, conv_type, width) in [
-            (
-                "encoder",
-                self.encoder_layers,
-                self.encoder_conv_type,
-                self.encoder_conv_width(),
-            ),
-            (
-                "decoder",
-                self.decoder_layers,
-                self.decoder_conv_type,
-                self.decoder_conv_width(),
-            ),
-        ] {
-            if conv_type == ConvType::Dynamic {
-                let name = |layer| format!("{side}.layers.{layer}.conv.conv_bias");
-                extras.extend((0..layers).map(|layer| Extra::zeros(name(layer), &[1, 1, width])));
-            }
-        }
-        let table = if self.share_all_embeddings {
-            extras.push(Extra::same_as(
-                "decoder.embed_tokens.weight",
-                "encoder.embed_tokens.weight",
-            ));
-            "encoder.embed_tokens.weight"
-        } else {
-            "decoder.embed_tokens.weight"
-        };
-        if self.share_all_embeddings || self.share_decoder_input_output_embed {
-            extras.push(Extra::same_as("decoder.output_projection.weight", table));
-        }
-        extras
-    }
 }
 
 /// One number for each of `layers` layers.
@@ -260,6 +219,10 @@ fn for_all_layers(list: &[usize], layers: usize) -> Vec<usize> {
 impl FamilyConfig for LightConvConfig {
     type Model = LightConvModel;
 
+    const NAME: &'static str = "LightConv";
+
+    const PHRASE: &'static str = "LightConv";
+
     /// What `--arch` can name. All are dynamic, as in fairseq; the lightweight forms differ in `encoder_conv_type` and
     /// `decoder_conv_type` alone.
     const ARCHS: &'static [Preset<Self>] = &[
@@ -270,6 +233,10 @@ impl FamilyConfig for LightConvConfig {
         ("lightconv_wmt_en_fr_big", LightConvConfig::wmt_en_fr_big),
         ("lightconv_wmt_zh_en_big", LightConvConfig::wmt_zh_en_big),
     ];
+
+    const SETTINGS: &'static [Setting] = SETTINGS;
+
+    const FAIRSEQ: Option<&'static Fairseq<Self>> = Some(&FAIRSEQ);
 
     const FREE_FIELDS: &'static [&'static str] = &[
         "dropout",
@@ -490,6 +457,27 @@ impl FamilyConfig for LightConvConfig {
 
     fn shares_all_embeddings(&self) -> bool {
         self.share_all_embeddings
+    }
+
+    fn resolved(&self) -> Self {
+        Self {
+            encoder_conv_dim: Some(self.encoder_conv_width()),
+            encoder_kernel_size_list: self.encoder_kernel_sizes(),
+            decoder_conv_dim: Some(self.decoder_conv_width()),
+            decoder_kernel_size_list: self.decoder_kernel_sizes(),
+            ..self.clone()
+        }
+    }
+
+    /// The taps of a preset are those of its first layers, as in fairseq.
+    fn settle(&mut self, given: &Map<String, Value>) {
+        let fits = |list: &str, layers: &str| given.contains_key(layers) && !given.contains_key(list);
+        if fits("encoder_kernel_size_list", "encoder_layers") {
+            self.encoder_kernel_size_list.truncate(self.encoder_layers);
+        }
+        if fits("decoder_kernel_size_list", "decoder_layers") {
+            self.decoder_kernel_size_list.truncate(self.decoder_layers);
+        }
     }
 }
 

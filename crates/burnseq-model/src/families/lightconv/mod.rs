@@ -3,6 +3,8 @@
 mod config;
 mod decoder;
 mod encoder;
+mod fairseq;
+mod settings;
 mod state;
 
 use burn::{

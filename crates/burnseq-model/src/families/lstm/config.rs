@@ -4,11 +4,11 @@ use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
-use super::{LstmDecoder, LstmEncoder, LstmModel};
+use super::{LstmDecoder, LstmEncoder, LstmModel, fairseq::FAIRSEQ, settings::SETTINGS};
 use crate::{
     DropoutModule, Init, ModelError,
     families::{
-        Extra, FamilyConfig, Preset,
+        Fairseq, FamilyConfig, Preset, Setting,
         checks::{
             MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_shared_embeddings,
             check_sizes, check_vocab,
@@ -139,22 +139,14 @@ impl LstmConfig {
     pub fn source_width(&self) -> usize {
         self.encoder_hidden().saturating_mul(self.directions())
     }
-
-    /// What fairseq's state dict of such a model holds beside its parameters.
-    pub fn fairseq_extras(&self) -> Vec<Extra> {
-        if self.share_all_embeddings {
-            vec![Extra::same_as(
-                "decoder.embed_tokens.weight",
-                "encoder.embed_tokens.weight",
-            )]
-        } else {
-            Vec::new()
-        }
-    }
 }
 
 impl FamilyConfig for LstmConfig {
     type Model = LstmModel;
+
+    const NAME: &'static str = "LSTM";
+
+    const PHRASE: &'static str = "an LSTM";
 
     /// What `--arch` can name.
     const ARCHS: &'static [Preset<Self>] = &[
@@ -162,6 +154,10 @@ impl FamilyConfig for LstmConfig {
         ("lstm_wiseman_iwslt_de_en", LstmConfig::wiseman_iwslt_de_en),
         ("lstm_luong_wmt_en_de", LstmConfig::luong_wmt_en_de),
     ];
+
+    const SETTINGS: &'static [Setting] = SETTINGS;
+
+    const FAIRSEQ: Option<&'static Fairseq<Self>> = Some(&FAIRSEQ);
 
     const FREE_FIELDS: &'static [&'static str] = &[
         "dropout",
@@ -291,6 +287,18 @@ impl FamilyConfig for LstmConfig {
 
     fn shares_all_embeddings(&self) -> bool {
         self.share_all_embeddings
+    }
+
+    fn resolved(&self) -> Self {
+        Self {
+            encoder_hidden_size: Some(self.encoder_hidden()),
+            encoder_dropout_in: self.encoder_dropout_in.or(Some(self.dropout)),
+            encoder_dropout_out: self.encoder_dropout_out.or(Some(self.dropout)),
+            decoder_hidden_size: Some(self.decoder_hidden()),
+            decoder_dropout_in: self.decoder_dropout_in.or(Some(self.dropout)),
+            decoder_dropout_out: self.decoder_dropout_out.or(Some(self.dropout)),
+            ..self.clone()
+        }
     }
 }
 

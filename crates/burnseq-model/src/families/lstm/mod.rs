@@ -4,6 +4,8 @@ mod attention;
 mod config;
 mod decoder;
 mod encoder;
+mod fairseq;
+mod settings;
 mod state;
 
 use burn::{

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decoder, Encoder, Transformer, size};
+use super::{Decoder, Encoder, Transformer, fairseq::FAIRSEQ, settings::SETTINGS, size};
 pub use crate::layers::ActivationFn;
 use crate::{
     DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset,
-    families::checks::{
-        MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
-        check_shared_embeddings, check_sizes, check_vocab,
+    families::{
+        Fairseq, Setting,
+        checks::{
+            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
+            check_shared_embeddings, check_sizes, check_vocab,
+        },
     },
 };
 use burnseq_kernels::Compute;
@@ -180,6 +183,10 @@ impl TransformerConfig {
 impl FamilyConfig for TransformerConfig {
     type Model = Transformer;
 
+    const NAME: &'static str = "Transformer";
+
+    const PHRASE: &'static str = "a Transformer";
+
     const ARCHS: &'static [Preset<Self>] = &[
         ("transformer", TransformerConfig::default),
         ("transformer_tiny", TransformerConfig::tiny),
@@ -200,6 +207,10 @@ impl FamilyConfig for TransformerConfig {
             TransformerConfig::wmt_en_de_big_t2t,
         ),
     ];
+
+    const SETTINGS: &'static [Setting] = SETTINGS;
+
+    const FAIRSEQ: Option<&'static Fairseq<Self>> = Some(&FAIRSEQ);
 
     const FREE_FIELDS: &'static [&'static str] = &[
         "dropout",

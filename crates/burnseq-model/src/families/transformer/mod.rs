@@ -3,10 +3,12 @@
 mod config;
 mod decoder;
 mod encoder;
+pub(in crate::families) mod fairseq;
 mod inputs;
 #[cfg(test)]
 mod precision_tests;
 mod recomputation;
+mod settings;
 mod size;
 mod state;
 
