@@ -5,7 +5,6 @@
 
 mod checks;
 mod config;
-mod count;
 mod extras;
 mod family;
 pub mod fconv;
@@ -13,6 +12,7 @@ pub mod lightconv;
 pub mod lstm;
 mod positions;
 pub mod transformer;
+pub mod transformer_lm;
 
 use burn::{
     module::Module,
