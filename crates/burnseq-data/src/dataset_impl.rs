@@ -1,6 +1,7 @@
 //! The formats that a data folder may have, and files of any of them.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -157,6 +158,25 @@ impl SentenceFile {
         match self {
             Self::Indexed(file) => file.tokens(index).for_each(each),
             Self::Raw(file) => file.sentence(index).iter().copied().for_each(each),
+        }
+    }
+
+    /// Calls `each` with the tokens at the places `range` of sentence `index`.
+    ///
+    /// # Panics
+    /// When `index` is not below [`SentenceFile::len`]; when the sentence has fewer tokens.
+    pub fn for_each_token_of(&self, index: usize, range: Range<usize>, each: impl FnMut(u32)) {
+        match self {
+            Self::Indexed(file) => {
+                let tokens = file.tokens(index);
+                assert!(
+                    range.end <= tokens.len(),
+                    "places {range:?} of {} tokens",
+                    tokens.len()
+                );
+                tokens.skip(range.start).take(range.len()).for_each(each);
+            }
+            Self::Raw(file) => file.sentence(index)[range].iter().copied().for_each(each),
         }
     }
 

@@ -11,7 +11,7 @@
 //! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's formats.
 //! - [`RawDataset`]: text that becomes ids when it is opened; [`DatasetImpl`] names all formats.
 //! - [`Dataset`], [`Batch`]: examples, and the batches padded from them; [`LanguagePairDataset`] and [`PairBatch`] of
-//!   sentence pairs, each side [`Sentences`].
+//!   sentence pairs, each side [`Sentences`]; [`TokenBlockDataset`] of text cut into blocks.
 //! - [`ordered_indices`], [`filter_by_size`], [`batch_by_size`]: which sentences share a batch.
 //! - [`EpochIterator`]: the order of batches in each epoch, resumable at any batch.
 //! - [`prefetch()`]: batches made in the background.
@@ -47,6 +47,7 @@ mod error;
 mod indexed;
 mod lines;
 mod mt19937;
+mod numpy_seed;
 mod parallel;
 mod prefetch;
 pub mod preprocess;
@@ -57,7 +58,8 @@ mod side_writer;
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
 pub use dataset::{
     Batch, BatchPlan, BatchSettings, Dataset, Example, LanguagePairDataset, Padding, PairBatch, PairOptions,
-    PlanStats, Resampling, SideSampler,
+    PlanStats, Resampling, SampleBreakMode, ShortenMethod, SideSampler, TokenBlockBatch, TokenBlockDataset,
+    TokenBlockOptions,
 };
 pub use dataset_dir::DatasetDir;
 pub use dataset_impl::{DatasetImpl, SentenceFile};

@@ -1,5 +1,7 @@
 //! One side of a dataset: sentences in memory, or one or more files in a row.
 
+use std::ops::Range;
+
 use crate::dataset_impl::SentenceFile;
 use crate::error::{Error, Result};
 
@@ -65,6 +67,20 @@ impl Sentences {
                 parts[part].for_each_token(index - starts[part], each);
             }
             Self::Memory(sentences) => sentences[index].iter().copied().for_each(each),
+        }
+    }
+
+    /// Calls `each` with the tokens at the places `range` of sentence `index`, whatever its length, in time for the range.
+    ///
+    /// # Panics
+    /// When `index` is not below [`Sentences::len`]; when the sentence has fewer tokens.
+    pub fn for_each_token_of(&self, index: usize, range: Range<usize>, each: impl FnMut(u32)) {
+        match self {
+            Self::Files { parts, starts } => {
+                let part = part_of(starts, index);
+                parts[part].for_each_token_of(index - starts[part], range, each);
+            }
+            Self::Memory(sentences) => sentences[index][range].iter().copied().for_each(each),
         }
     }
 

@@ -1,42 +1,86 @@
-//! Initial weights, drawn on the host from one seeded stream so that they are the same on every device.
+//! Initial weights, drawn on the host from one seeded stream so that they are the same on every device; or only counted.
 
 use burn::{
-    module::Param,
+    module::{Param, ParamId},
     tensor::{DType, Device, Tensor, TensorData},
 };
 use burnseq_numerics::split_mix::{SplitMix64, mix};
 
 use burnseq_kernels::{Compute, Precision};
 
-/// A seeded stream of uniform and normal numbers.
+use crate::layers::sinusoids;
+
+/// A seeded stream of uniform and normal numbers, from which the parameters of a model are drawn.
 #[derive(Debug)]
 pub struct Init {
-    rng: SplitMix64,
+    source: Source,
     device: Device,
     precision: Precision,
     activations: DType,
+}
+
+/// Where initial values come from.
+#[derive(Debug)]
+enum Source {
+    Drawn(SplitMix64),
+    /// Nowhere: what is made has a shape, and no values.
+    Counted(Numbers),
+}
+
+/// How many numbers a model holds; they saturate where no memory would hold them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Numbers {
+    /// Parameters.
+    pub learned: u128,
+    /// Tables that are not learned.
+    pub fixed: u128,
 }
 
 impl Init {
     /// A stream whose tensors are made on the device of `compute`, for layers that compute in its precision.
     pub fn new(seed: u64, compute: &Compute) -> Self {
         Self {
-            rng: SplitMix64::new(mix(seed ^ 0x6275_726E_7365_7131)),
+            source: Source::Drawn(SplitMix64::new(mix(seed ^ 0x6275_726E_7365_7131))),
             device: compute.device.clone(),
             precision: compute.precision,
             activations: compute.activations(),
         }
     }
 
-    /// Standard normal (Box and Muller 1958).
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.rng.uniform()).ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.rng.uniform()).cos()
+    /// How many numbers there are in the model that `build` makes; it takes no memory for them.
+    pub(crate) fn count<M>(build: impl FnOnce(&mut Self) -> M) -> Numbers {
+        let mut init = Self {
+            source: Source::Counted(Numbers::default()),
+            ..Self::new(0, &Compute::from(&Device::flex()))
+        };
+        build(&mut init);
+        match init.source {
+            Source::Counted(numbers) => numbers,
+            Source::Drawn(_) => unreachable!("the source stays what it is"),
+        }
     }
 
     /// These values, row-major.
-    pub(crate) fn param<const D: usize>(&self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
-        Param::from_data(TensorData::new(values, shape), &self.device)
+    pub(crate) fn param<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
+        match &mut self.source {
+            Source::Drawn(_) => Param::from_data(TensorData::new(values, shape), &self.device),
+            Source::Counted(numbers) => {
+                add(&mut numbers.learned, shape);
+                let zeros = move |device: &Device, _| Tensor::zeros(shape, device);
+                Param::uninitialized(ParamId::new(), zeros, self.device.clone(), true, shape.into())
+            }
+        }
+    }
+
+    /// fairseq's table of sinusoids, which is not learned: see [`sinusoids`].
+    pub(crate) fn sinusoids(&mut self, rows: usize, width: usize, pad: usize) -> Tensor<2> {
+        match &mut self.source {
+            Source::Drawn(_) => sinusoids(rows, width, pad, &self.device),
+            Source::Counted(numbers) => {
+                add(&mut numbers.fixed, [rows, width]);
+                Tensor::zeros([0, 0], &self.device)
+            }
+        }
     }
 
     /// Uniform on `[-bound, bound)`.
@@ -45,20 +89,29 @@ impl Init {
         shape: [usize; D],
         bound: f64,
     ) -> Param<Tensor<D>> {
-        let values = self.uniform_values(shape.iter().product(), bound);
+        let values = self.uniform_values(shape, bound);
         self.param(values, shape)
     }
 
-    /// `count` numbers, uniform on `[-bound, bound)`.
-    pub(crate) fn uniform_values(&mut self, count: usize, bound: f64) -> Vec<f32> {
-        (0..count)
-            .map(|_| ((self.rng.uniform() * 2.0 - 1.0) * bound) as f32)
-            .collect()
+    /// Numbers of this shape, uniform on `[-bound, bound)`; none where numbers are only counted.
+    pub(crate) fn uniform_values<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Vec<f32> {
+        self.values(shape, |rng| (rng.uniform() * 2.0 - 1.0) * bound)
     }
 
-    /// `count` numbers, normal with mean 0 and the given standard deviation.
-    pub(crate) fn normal_values(&mut self, count: usize, std: f64) -> Vec<f32> {
-        (0..count).map(|_| (self.normal() * std) as f32).collect()
+    /// Numbers of this shape, normal with mean 0 and the given standard deviation; none where numbers are only counted.
+    pub(crate) fn normal_values<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Vec<f32> {
+        self.values(shape, |rng| normal(rng) * std)
+    }
+
+    fn values<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        mut draw: impl FnMut(&mut SplitMix64) -> f64,
+    ) -> Vec<f32> {
+        match &mut self.source {
+            Source::Drawn(rng) => (0..shape.iter().product()).map(|_| draw(rng) as f32).collect(),
+            Source::Counted(_) => Vec::new(),
+        }
     }
 
     /// Normal with mean 0 and the given standard deviation; row `zero_row` is zero.
@@ -68,21 +121,17 @@ impl Init {
         std: f64,
         zero_row: Option<usize>,
     ) -> Param<Tensor<2>> {
-        let mut values = self.normal_values(rows * width, std);
+        let mut values = self.normal_values([rows, width], std);
         if let Some(row) = zero_row {
-            values[row * width..(row + 1) * width].fill(0.0);
+            clear_row(&mut values, width, row);
         }
         self.param(values, [rows, width])
     }
 
     /// The same value everywhere.
     pub(crate) fn constant_param(&mut self, size: usize, value: f32) -> Param<Tensor<1>> {
-        self.param(vec![value; size], [size])
-    }
-
-    /// The device the tensors are made on.
-    pub(crate) fn device(&self) -> &Device {
-        &self.device
+        let values = self.values([size], |_| f64::from(value));
+        self.param(values, [size])
     }
 
     /// What the layers compute in.
@@ -100,6 +149,27 @@ impl Init {
     pub(crate) fn with_activations(self, activations: DType) -> Self {
         Self { activations, ..self }
     }
+}
+
+/// Standard normal (Box and Muller 1958).
+fn normal(rng: &mut SplitMix64) -> f64 {
+    let radius = (-2.0 * (1.0 - rng.uniform()).ln()).sqrt();
+    radius * (std::f64::consts::TAU * rng.uniform()).cos()
+}
+
+/// Zeros in a row of a matrix of rows of `width` numbers; nothing where numbers are only counted.
+pub(crate) fn clear_row(values: &mut [f32], width: usize, row: usize) {
+    if let Some(values) = values.chunks_exact_mut(width).nth(row) {
+        values.fill(0.0);
+    }
+}
+
+/// Adds the numbers of a tensor.
+fn add<const D: usize>(count: &mut u128, shape: [usize; D]) {
+    let numbers = shape
+        .iter()
+        .fold(1u128, |product, &size| product.saturating_mul(size as u128));
+    *count = count.saturating_add(numbers);
 }
 
 /// Bound of the uniform distribution of Glorot and Bengio 2010 for a `[fan_out, fan_in]` matrix.

@@ -33,5 +33,5 @@ pub use error::ModelError;
 pub use families::transformer::{ActivationFn, Transformer, TransformerConfig};
 pub use families::{Family, FamilyConfig, Feature, Kind, Model, ModelConfig, ModelState, Preset, Setting};
 pub use init::Init;
-pub use roles::{EncoderDecoder, Stepwise};
+pub use roles::{DecoderOnly, EncoderDecoder, Stepwise};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};

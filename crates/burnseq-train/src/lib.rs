@@ -48,7 +48,7 @@ mod trainer;
 mod validation;
 
 pub use checkpoint::{Checkpoint, CheckpointContents, CheckpointMeta, Retention, TaskInfo};
-pub use criterions::{Criterion, CriterionConfig, Seq2Seq};
+pub use criterions::{Criterion, CriterionConfig, NextTokenPrediction, Seq2Seq};
 pub use ema::{Ema, EmaConfig};
 pub use error::{Error, Result};
 pub use gradients::{Accumulated, GradNorm};

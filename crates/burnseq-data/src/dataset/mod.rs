@@ -4,6 +4,7 @@ mod pair;
 mod pair_batch;
 mod plan;
 mod resampling;
+mod token_block;
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -12,7 +13,11 @@ pub use pair::{Example, LanguagePairDataset, PairOptions};
 pub use pair_batch::{Padding, PairBatch};
 pub use plan::{BatchPlan, BatchSettings, PlanStats};
 pub use resampling::{Resampling, SideSampler};
+pub use token_block::{
+    SampleBreakMode, ShortenMethod, TokenBlockBatch, TokenBlockDataset, TokenBlockOptions,
+};
 
+use crate::batching::ordered_indices;
 use crate::error::Result;
 
 /// Examples by number, and the batches made of them.
@@ -79,7 +84,21 @@ pub trait Dataset: Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`plan`](Self::plan).
     fn plan_shard(&self, shard: Range<usize>, settings: &BatchSettings) -> Result<BatchPlan> {
-        plan::of_shard(|index| self.sizes(index), shard, settings)
+        let order = self.ordered(shard, settings.seed);
+        plan::of(|index| self.sizes(index), &order, settings)
+    }
+
+    /// The examples `shard` from short to long; equal ones in random order (numpy's permutation for `seed`), or in their
+    /// own order without a seed.
+    fn ordered(&self, shard: Range<usize>, seed: Option<u32>) -> Vec<usize> {
+        let sizes = |index: usize| self.sizes(shard.start + index);
+        let order = ordered_indices(
+            shard.len(),
+            |index| sizes(index)[0],
+            |index| sizes(index)[1],
+            seed,
+        );
+        order.into_iter().map(|index| shard.start + index).collect()
     }
 
     /// Rows, and the widths of what is read and written, of the batch that the examples `indices` make.

@@ -1,9 +1,8 @@
 //! Which examples share a batch, and how much of the batches is padding.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
-use crate::batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
+use crate::batching::{BatchLimits, batch_by_size, filter_by_size};
 use crate::error::{Error, Result};
 
 /// How a dataset is cut into batches.
@@ -63,28 +62,24 @@ impl PlanStats {
 /// Tokens that a model reads and writes of an example.
 type Sizes = [usize; 2];
 
-/// See [`Dataset::plan_shard`](super::Dataset::plan_shard).
-pub(super) fn of_shard(
+/// The batches of the examples `order`, which are in order of length.
+///
+/// # Errors
+/// See [`Dataset::plan`](super::Dataset::plan).
+pub(super) fn of(
     sizes: impl Fn(usize) -> Sizes,
-    shard: Range<usize>,
+    order: &[usize],
     settings: &BatchSettings,
 ) -> Result<BatchPlan> {
     settings.limits.validate()?;
     let src_len = |index: usize| sizes(index)[0];
     let tgt_len = |index: usize| sizes(index)[1];
-    let mut order = ordered_indices(
-        shard.len(),
-        |index| src_len(shard.start + index),
-        |index| tgt_len(shard.start + index),
-        settings.seed,
-    );
-    order.iter_mut().for_each(|index| *index += shard.start);
     let (mut max_src, mut max_tgt) = settings.max_positions;
     if settings.skip_too_long {
         let max_tokens = settings.limits.max_tokens.unwrap_or(usize::MAX);
         (max_src, max_tgt) = (max_src.min(max_tokens), max_tgt.min(max_tokens));
     }
-    let (kept, dropped) = filter_by_size(&order, src_len, tgt_len, (max_src, max_tgt));
+    let (kept, dropped) = filter_by_size(order, src_len, tgt_len, (max_src, max_tgt));
     let limit = || format!("{max_src} source or {max_tgt} target tokens");
     let longer = || options_for(dropped.iter().map(|&index| sizes(index)), settings);
     if let Some(&sentence) = dropped.iter().min()
@@ -106,7 +101,7 @@ pub(super) fn of_shard(
             longer()
         );
         return Err(Error::NothingLeft {
-            total: shard.len(),
+            total: order.len(),
             reason,
         });
     }

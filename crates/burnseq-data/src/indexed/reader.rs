@@ -149,6 +149,13 @@ impl Iterator for Tokens<'_> {
         Some(token.unwrap_or(u32::MAX))
     }
 
+    /// In constant time.
+    fn nth(&mut self, n: usize) -> Option<u32> {
+        let skipped = n.saturating_mul(self.dtype.size()).min(self.bytes.len());
+        self.bytes = &self.bytes[skipped..];
+        self.next()
+    }
+
     fn size_hint(&self) -> (usize, Option<usize>) {
         let len = self.bytes.len() / self.dtype.size();
         (len, Some(len))

@@ -11,3 +11,4 @@ mod preprocess;
 mod segmented;
 mod shared;
 mod subwords;
+mod token_blocks;

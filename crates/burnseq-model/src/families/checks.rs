@@ -50,6 +50,23 @@ pub(super) fn check_probabilities(probabilities: &[(&'static str, f64)]) -> Resu
     Ok(())
 }
 
+/// Attention heads divide the width of their side, `encoder` or `decoder`.
+pub(super) fn check_heads(side: &'static str, heads: usize, width: usize) -> Result<(), ModelError> {
+    let field = if side == "encoder" {
+        "encoder_attention_heads"
+    } else {
+        "decoder_attention_heads"
+    };
+    check(heads > 0 && width.is_multiple_of(heads), field, heads, || {
+        let fit = (1..=64).filter(|heads| width.is_multiple_of(*heads));
+        let fit: Vec<String> = fit.map(|heads| heads.to_string()).collect();
+        format!(
+            "must divide '{side}_embed_dim' {width}; it could be one of: {}",
+            fit.join(", ")
+        )
+    })
+}
+
 /// Special symbols are ids of both dictionaries.
 pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
     for (field, id) in [("pad", vocab.pad()), ("eos", vocab.eos())] {

@@ -14,7 +14,7 @@ use super::{
     fairseq::{Fairseq, FairseqNames},
     setting::Setting,
 };
-use crate::{DropoutModule, ModelError, load_state_dict};
+use crate::{DropoutModule, Init, ModelError, load_state_dict};
 
 /// A name for `--arch`, and the configuration that it stands for.
 pub type Preset<C> = (&'static str, fn() -> C);
@@ -62,18 +62,27 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
     /// The first field that no model can be built from.
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError>;
 
-    /// A model with fresh weights, drawn from `seed` as fairseq distributes them. Call [`Self::validate`] first.
-    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Self::Model;
+    /// A model with fresh weights from `init`, as fairseq distributes them.
+    fn build(&self, vocab: &Vocab, init: &mut Init) -> Self::Model;
+
+    /// A model with fresh weights, drawn from `seed`. Call [`Self::validate`] first.
+    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Self::Model {
+        self.build(vocab, &mut Init::new(seed, &compute.into()))
+    }
 
     /// Longest source and target in tokens, the end of sentence included.
     fn max_positions(&self) -> (usize, usize);
 
-    /// How many numbers a model learns, tied ones once; `u128::MAX` when there are more.
-    fn num_params(&self, vocab: &Vocab) -> u128;
+    /// How many numbers a model learns, tied ones once; `u128::MAX` when there are more. Call [`Self::validate`] first,
+    /// which bounds the time that this takes.
+    fn num_params(&self, vocab: &Vocab) -> u128 {
+        Init::count(|init| self.build(vocab, init)).learned
+    }
 
     /// Bytes of a model in float32, tables that are not learned included; saturates.
     fn num_bytes(&self, vocab: &Vocab) -> u128 {
-        self.num_params(vocab).saturating_mul(4)
+        let numbers = Init::count(|init| self.build(vocab, init));
+        numbers.learned.saturating_add(numbers.fixed).saturating_mul(4)
     }
 
     /// Multiplications and additions in the matrix products of a forward and a backward pass over a batch of `shape`

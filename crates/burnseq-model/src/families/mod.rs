@@ -5,7 +5,6 @@
 
 mod checks;
 mod config;
-mod count;
 mod extras;
 pub mod fairseq;
 mod family;
@@ -16,6 +15,7 @@ mod positions;
 mod python;
 mod setting;
 pub mod transformer;
+pub mod transformer_lm;
 
 use burn::{
     module::Module,

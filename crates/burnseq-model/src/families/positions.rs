@@ -8,7 +8,7 @@ use burnseq_kernels::ops;
 
 use crate::{
     Dropout, DropoutModule, Init,
-    layers::{Embedding, position_ids, sinusoids},
+    layers::{Embedding, position_ids},
 };
 
 /// Settings and constants that turn embeddings into the input of the first layer.
@@ -67,10 +67,10 @@ impl PositionedEmbedding {
         settings: PositionSettings,
         max_positions: usize,
         width: usize,
-        init: &Init,
+        init: &mut Init,
     ) -> Self {
         let rows = max_positions + settings.offset;
-        let table = sinusoids(rows, width, settings.offset - 1, init.device());
+        let table = init.sinusoids(rows, width, settings.offset - 1);
         Self {
             sinusoids: Some(table),
             ..Self::new(settings, init)

@@ -6,7 +6,7 @@ use burn::{
 };
 use burnseq_kernels::{Precision, ops};
 
-use crate::init::Init;
+use crate::init::{Init, clear_row};
 
 /// Embedding table; as an output projection its rows are the weights of the types.
 #[derive(Module, Debug)]
@@ -37,9 +37,9 @@ impl Embedding {
         mut values: Vec<f32>,
         [types, width]: [usize; 2],
         pad: usize,
-        init: &Init,
+        init: &mut Init,
     ) -> Self {
-        values[pad * width..(pad + 1) * width].fill(0.0);
+        clear_row(&mut values, width, pad);
         Self {
             weight: init.param(values, [types, width]),
             laid_out: None,

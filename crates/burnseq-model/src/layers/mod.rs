@@ -13,6 +13,7 @@ mod lstm;
 mod positions;
 mod projection;
 mod residual;
+mod transformer_layer;
 mod weight_norm;
 
 pub use activation::ActivationFn;
@@ -31,4 +32,6 @@ pub use lstm::{Lstm, LstmCell, LstmOut, LstmStepWeights};
 pub use positions::{position_ids, sinusoids};
 pub use projection::Projection;
 pub(crate) use residual::Residual;
+pub(crate) use transformer_layer::LayerSettings;
+pub use transformer_layer::TransformerLayer;
 pub use weight_norm::{Affine, Conv, WeightNormConv, WeightNormLinear};

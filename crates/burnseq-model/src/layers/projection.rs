@@ -6,7 +6,7 @@ use burn::{
 };
 use burnseq_kernels::{Precision, ops};
 
-use crate::init::Init;
+use crate::init::{Init, xavier_bound};
 
 /// `y = x Wᵀ` with `weight` `[out, in]`, as PyTorch stores it.
 #[derive(Module, Debug)]
@@ -29,6 +29,11 @@ impl Projection {
     /// PyTorch's default: weight uniform on ±1/sqrt(`input`).
     pub(crate) fn uniform(input: usize, output: usize, init: &mut Init) -> Self {
         Self::uniform_within(1.0 / (input as f64).sqrt(), input, output, init)
+    }
+
+    /// Weight after Glorot and Bengio 2010.
+    pub(crate) fn xavier(input: usize, output: usize, init: &mut Init) -> Self {
+        Self::uniform_within(xavier_bound(output, input, 1.0), input, output, init)
     }
 
     /// Brings the weight into the form that decoding reads: see [`ops::laid_out_for_decoding`].

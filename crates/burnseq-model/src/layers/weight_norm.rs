@@ -65,7 +65,7 @@ impl WeightNormLinear {
     /// Weight N(0, (1 - `dropout`) / `input`) as Gehring et al. 2017, section 3.5; bias zero.
     pub(crate) fn new(input: usize, output: usize, dropout: f64, init: &mut Init) -> Self {
         let std = ((1.0 - dropout) / input as f64).sqrt();
-        let weight = init.normal_values(output * input, std);
+        let weight = init.normal_values([output, input], std);
         let norm = |row: &[f32]| row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt() as f32;
         let lengths = weight.chunks_exact(input).map(norm).collect();
         Self {
@@ -110,7 +110,7 @@ impl WeightNormConv {
         init: &mut Init,
     ) -> Self {
         let std = (4.0 * (1.0 - dropout) / (kernel_size * input) as f64).sqrt();
-        let weight = init.normal_values(kernel_size * input * output, std);
+        let weight = init.normal_values([kernel_size, input, output], std);
         let mut squares = vec![0f64; output];
         for row in weight.chunks_exact(output) {
             for (square, x) in squares.iter_mut().zip(row) {

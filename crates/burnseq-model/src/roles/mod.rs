@@ -1,7 +1,9 @@
 //! What training and decoding ask of a model, by the role that it plays.
 
+mod decoder_only;
 mod encoder_decoder;
 mod stepwise;
 
+pub use decoder_only::DecoderOnly;
 pub use encoder_decoder::EncoderDecoder;
 pub use stepwise::Stepwise;

@@ -3,6 +3,8 @@
 //! A criterion is all that the trainer knows of a task. Functions of logits and targets are [`losses`](crate::losses), which
 //! criterions use. A new criterion is a file here; what it sums has names, so that logs and checkpoints need no new field.
 
+mod next_token_prediction;
+mod per_token;
 mod seq2seq;
 
 use std::fmt::Debug;
@@ -17,6 +19,7 @@ use crate::Result;
 use crate::log::{Measure, Meters};
 use crate::losses::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig, Loss};
 
+pub use next_token_prediction::NextTokenPrediction;
 pub use seq2seq::Seq2Seq;
 
 /// The sum that is minimised, among the named sums of every criterion.

@@ -5,4 +5,6 @@ mod checkpoint;
 mod copying;
 mod families;
 mod golden;
+mod language_models;
+mod recorded;
 mod shared;

@@ -1,6 +1,5 @@
 //! Settings and presets of fconv.
 
-use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +12,6 @@ use crate::{
     families::{
         Fairseq, FamilyConfig, Preset, Setting,
         checks::{MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_sizes, check_vocab},
-        count::{linear, matrix, sum},
     },
 };
 
@@ -238,11 +236,10 @@ impl FamilyConfig for FConvConfig {
         Ok(())
     }
 
-    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> FConvModel {
-        let mut init = Init::new(seed, &compute.into());
+    fn build(&self, vocab: &Vocab, init: &mut Init) -> FConvModel {
         FConvModel {
-            encoder: FConvEncoder::new(self, vocab, &mut init),
-            decoder: FConvDecoder::new(self, vocab, &mut init),
+            encoder: FConvEncoder::new(self, vocab, init),
+            decoder: FConvDecoder::new(self, vocab, init),
             vocab: *vocab,
             max_source_positions: self.max_source_positions - vocab.pad() - 1,
             max_target_positions: self.max_target_positions - vocab.pad() - 1,
@@ -264,58 +261,6 @@ impl FamilyConfig for FConvConfig {
             decoder_attention: self.decoder_attention.shortest(),
             ..self.clone()
         }
-    }
-
-    fn num_params(&self, vocab: &Vocab) -> u128 {
-        // Lengths, directions and biases.
-        let normed = |from: usize, to: usize| linear(from, to).saturating_add(to as u128);
-        let stack = |spec: &ConvSpec, width: usize| {
-            let first = spec.0.first().map_or(0, |layer| layer.channels);
-            let mut channels = vec![first];
-            let mut count = normed(width, first);
-            for layer in &spec.0 {
-                let input = channels[channels.len() - 1];
-                let back = channels.len().saturating_sub(layer.residual.max(1));
-                if layer.residual > 0 && channels[back] != layer.channels {
-                    count = count.saturating_add(normed(channels[back], layer.channels));
-                }
-                let seen = input.saturating_mul(layer.kernel_size);
-                count = count.saturating_add(normed(seen, layer.channels.saturating_mul(2)));
-                channels.push(layer.channels);
-            }
-            (count, channels[channels.len() - 1])
-        };
-        let (encoder, encoder_last) = stack(&self.encoder_layers, self.encoder_embed_dim);
-        let (decoder, decoder_last) = stack(&self.decoder_layers, self.decoder_embed_dim);
-        let attention = self.decoder_layers.0.iter().enumerate().map(|(number, layer)| {
-            if self.decoder_attention.attends(number) {
-                let width = self.decoder_embed_dim;
-                normed(layer.channels, width).saturating_add(normed(width, layer.channels))
-            } else {
-                0
-            }
-        });
-        let output = if self.share_input_output_embed {
-            vocab.tgt as u128
-        } else {
-            normed(self.decoder_out_embed_dim, vocab.tgt)
-        };
-        sum([
-            matrix(
-                vocab.src.saturating_add(self.max_source_positions),
-                self.encoder_embed_dim,
-            ),
-            encoder,
-            normed(encoder_last, self.encoder_embed_dim),
-            matrix(
-                vocab.tgt.saturating_add(self.max_target_positions),
-                self.decoder_embed_dim,
-            ),
-            decoder,
-            sum(attention),
-            normed(decoder_last, self.decoder_out_embed_dim),
-            output,
-        ])
     }
 }
 

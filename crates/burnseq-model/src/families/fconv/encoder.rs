@@ -19,7 +19,7 @@ use crate::{
 
 /// A table of fconv: N(0, 0.01) with the padding row zero.
 pub(super) fn embedding(types: usize, width: usize, pad: usize, init: &mut Init) -> Embedding {
-    let values = init.normal_values(types * width, 0.1);
+    let values = init.normal_values([types, width], 0.1);
     Embedding::of_values(values, [types, width], pad, init)
 }
 

@@ -1,6 +1,5 @@
 //! Settings and presets of LightConv and DynamicConv.
 
-use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -14,7 +13,6 @@ use crate::{
             MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
             check_shared_embeddings, check_sizes, check_vocab,
         },
-        count::{linear, matrix, sum},
     },
     layers::ConvType,
 };
@@ -362,11 +360,10 @@ impl FamilyConfig for LightConvConfig {
         Ok(())
     }
 
-    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> LightConvModel {
-        let mut init = Init::new(seed, &compute.into());
+    fn build(&self, vocab: &Vocab, init: &mut Init) -> LightConvModel {
         LightConvModel {
-            encoder: LightConvEncoder::new(self, vocab, &mut init),
-            decoder: LightConvDecoder::new(self, vocab, &mut init),
+            encoder: LightConvEncoder::new(self, vocab, init),
+            decoder: LightConvDecoder::new(self, vocab, init),
             vocab: *vocab,
             max_source_positions: self.max_source_positions,
             max_target_positions: self.max_target_positions,
@@ -375,84 +372,6 @@ impl FamilyConfig for LightConvConfig {
 
     fn max_positions(&self) -> (usize, usize) {
         (self.max_source_positions, self.max_target_positions)
-    }
-
-    fn num_params(&self, vocab: &Vocab) -> u128 {
-        let filters = |conv_type: ConvType, width: usize, heads: usize, kernel_size: usize| match conv_type {
-            ConvType::Lightweight => matrix(heads, kernel_size),
-            ConvType::Dynamic => matrix(heads.saturating_mul(kernel_size), width),
-        };
-        let conv = |glu: bool, width: usize, conv_dim: usize| {
-            let inner = if glu { conv_dim.saturating_mul(2) } else { conv_dim };
-            linear(width, inner).saturating_add(linear(conv_dim, width))
-        };
-        let feed_forward = |width, ffn_dim| linear(width, ffn_dim).saturating_add(linear(ffn_dim, width));
-        let norms = |count: usize, width: usize| matrix(count.saturating_mul(2), width);
-        let positions = |learned: bool, longest: usize, width: usize| {
-            let learned = learned && !self.no_token_positional_embeddings;
-            let rows = longest.saturating_add(vocab.pad() + 1);
-            if learned { matrix(rows, width) } else { 0 }
-        };
-        let (width, memory) = (self.decoder_embed_dim, self.encoder_embed_dim);
-        let encoder_layers = self.encoder_kernel_sizes().into_iter().map(|kernel_size| {
-            let (heads, conv_dim) = (self.encoder_attention_heads, self.encoder_conv_width());
-            sum([
-                filters(self.encoder_conv_type, conv_dim, heads, kernel_size),
-                conv(self.encoder_glu, memory, conv_dim),
-                feed_forward(memory, self.encoder_ffn_embed_dim),
-                norms(2, memory),
-            ])
-        });
-        let decoder_layers = self.decoder_kernel_sizes().into_iter().map(|kernel_size| {
-            let (heads, conv_dim) = (self.decoder_attention_heads, self.decoder_conv_width());
-            sum([
-                filters(self.decoder_conv_type, conv_dim, heads, kernel_size),
-                conv(self.decoder_glu, width, conv_dim),
-                linear(memory, width).saturating_mul(2),
-                linear(width, width).saturating_mul(2),
-                feed_forward(width, self.decoder_ffn_embed_dim),
-                norms(3, width),
-            ])
-        });
-        let tables: usize = match (self.share_all_embeddings, self.share_decoder_input_output_embed) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => 2,
-        };
-        sum([
-            matrix(vocab.src, memory),
-            positions(self.encoder_learned_pos, self.max_source_positions, memory),
-            sum(encoder_layers),
-            norms(usize::from(self.encoder_normalize_before), memory),
-            matrix(vocab.tgt.saturating_mul(tables), width),
-            positions(self.decoder_learned_pos, self.max_target_positions, width),
-            sum(decoder_layers),
-            norms(usize::from(self.decoder_normalize_before), width),
-        ])
-    }
-
-    fn num_bytes(&self, vocab: &Vocab) -> u128 {
-        let sinusoids = |learned: bool, positions: usize, width: usize| {
-            if learned || self.no_token_positional_embeddings {
-                0
-            } else {
-                matrix(positions, width)
-            }
-        };
-        sum([
-            self.num_params(vocab),
-            sinusoids(
-                self.encoder_learned_pos,
-                self.max_source_positions,
-                self.encoder_embed_dim,
-            ),
-            sinusoids(
-                self.decoder_learned_pos,
-                self.max_target_positions,
-                self.decoder_embed_dim,
-            ),
-        ])
-        .saturating_mul(4)
     }
 
     fn shares_all_embeddings(&self) -> bool {

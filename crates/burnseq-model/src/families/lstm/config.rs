@@ -1,6 +1,5 @@
 //! Settings and presets of the LSTM.
 
-use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +12,6 @@ use crate::{
             MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_shared_embeddings,
             check_sizes, check_vocab,
         },
-        count::{linear, matrix, sum},
     },
 };
 
@@ -225,11 +223,10 @@ impl FamilyConfig for LstmConfig {
         Ok(())
     }
 
-    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> LstmModel {
-        let mut init = Init::new(seed, &compute.into());
+    fn build(&self, vocab: &Vocab, init: &mut Init) -> LstmModel {
         LstmModel {
-            encoder: LstmEncoder::new(self, vocab, &mut init),
-            decoder: LstmDecoder::new(self, vocab, &mut init),
+            encoder: LstmEncoder::new(self, vocab, init),
+            decoder: LstmDecoder::new(self, vocab, init),
             vocab: *vocab,
             max_source_positions: self.max_source_positions,
             max_target_positions: self.max_target_positions,
@@ -238,51 +235,6 @@ impl FamilyConfig for LstmConfig {
 
     fn max_positions(&self) -> (usize, usize) {
         (self.max_source_positions, self.max_target_positions)
-    }
-
-    fn num_params(&self, vocab: &Vocab) -> u128 {
-        let cell = |input: usize, hidden: usize| {
-            let rows = hidden.saturating_mul(4);
-            matrix(rows, input.saturating_add(hidden).saturating_add(2))
-        };
-        let (hidden, source_width) = (self.decoder_hidden(), self.source_width());
-        let encoder = (0..self.encoder_layers).map(|layer| {
-            let input = if layer == 0 {
-                self.encoder_embed_dim
-            } else {
-                source_width
-            };
-            cell(input, self.encoder_hidden()).saturating_mul(self.directions() as u128)
-        });
-        let decoder = (0..self.decoder_layers).map(|layer| {
-            let input = if layer == 0 { self.decoder_embed_dim } else { 0 };
-            cell(input.saturating_add(hidden), hidden)
-        });
-        let if_there = |there: bool, count: u128| if there { count } else { 0 };
-        let own_output = !self.share_all_embeddings && !self.share_decoder_input_output_embed;
-        sum([
-            matrix(vocab.src, self.encoder_embed_dim),
-            sum(encoder),
-            if_there(
-                !self.share_all_embeddings,
-                matrix(vocab.tgt, self.decoder_embed_dim),
-            ),
-            if_there(
-                source_width != hidden,
-                linear(source_width, hidden).saturating_mul(2),
-            ),
-            sum(decoder),
-            if_there(
-                self.decoder_attention,
-                matrix(hidden, source_width)
-                    .saturating_add(matrix(hidden, source_width.saturating_add(hidden))),
-            ),
-            if_there(
-                hidden != self.decoder_out_embed_dim,
-                linear(hidden, self.decoder_out_embed_dim),
-            ),
-            if_there(own_output, linear(self.decoder_out_embed_dim, vocab.tgt)),
-        ])
     }
 
     fn shares_all_embeddings(&self) -> bool {

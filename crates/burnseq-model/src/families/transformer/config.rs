@@ -9,12 +9,11 @@ use crate::{
     families::{
         Fairseq, Setting,
         checks::{
-            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
+            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
             check_shared_embeddings, check_sizes, check_vocab,
         },
     },
 };
-use burnseq_kernels::Compute;
 use burnseq_text::Vocab;
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017).
@@ -167,17 +166,6 @@ impl TransformerConfig {
             ..Self::vaswani_wmt_en_de_big()
         }
     }
-
-    pub(super) fn init_from(&self, vocab: &Vocab, mut init: Init) -> Transformer {
-        let encoder = Encoder::new(self, vocab, &mut init);
-        let decoder = Decoder::new(self, vocab, &mut init);
-        Transformer {
-            encoder,
-            decoder,
-            vocab: *vocab,
-            share_all_embeddings: self.share_all_embeddings,
-        }
-    }
 }
 
 impl FamilyConfig for TransformerConfig {
@@ -257,31 +245,8 @@ impl FamilyConfig for TransformerConfig {
             ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
         ])?;
         check_vocab(vocab)?;
-        for (field, heads, side, width) in [
-            (
-                "encoder_attention_heads",
-                self.encoder_attention_heads,
-                "encoder",
-                self.encoder_embed_dim,
-            ),
-            (
-                "decoder_attention_heads",
-                self.decoder_attention_heads,
-                "decoder",
-                self.decoder_embed_dim,
-            ),
-        ] {
-            check(width % heads == 0, field, heads, || {
-                let fit: Vec<String> = (1..=64)
-                    .filter(|heads| width % heads == 0)
-                    .map(|heads| heads.to_string())
-                    .collect();
-                format!(
-                    "must divide '{side}_embed_dim' {width}; it could be one of: {}",
-                    fit.join(", ")
-                )
-            })?;
-        }
+        check_heads("encoder", self.encoder_attention_heads, self.encoder_embed_dim)?;
+        check_heads("decoder", self.decoder_attention_heads, self.decoder_embed_dim)?;
         for (field, width, sinusoids) in [
             (
                 "encoder_embed_dim",
@@ -312,40 +277,19 @@ impl FamilyConfig for TransformerConfig {
         Ok(())
     }
 
-    fn init(&self, vocab: &Vocab, seed: u64, compute: impl Into<Compute>) -> Transformer {
-        self.init_from(vocab, Init::new(seed, &compute.into()))
+    fn build(&self, vocab: &Vocab, init: &mut Init) -> Transformer {
+        let encoder = Encoder::new(self, vocab, init);
+        let decoder = Decoder::new(self, vocab, init);
+        Transformer {
+            encoder,
+            decoder,
+            vocab: *vocab,
+            share_all_embeddings: self.share_all_embeddings,
+        }
     }
 
     fn max_positions(&self) -> (usize, usize) {
         (self.max_source_positions, self.max_target_positions)
-    }
-
-    fn num_params(&self, vocab: &Vocab) -> u128 {
-        size::num_params(self, vocab)
-    }
-
-    fn num_bytes(&self, vocab: &Vocab) -> u128 {
-        let sinusoids = |learned: bool, positions: usize, width: usize| {
-            if learned || self.no_token_positional_embeddings {
-                0
-            } else {
-                (positions as u128).saturating_mul(width as u128)
-            }
-        };
-        let encoder = sinusoids(
-            self.encoder_learned_pos,
-            self.max_source_positions,
-            self.encoder_embed_dim,
-        );
-        let decoder = sinusoids(
-            self.decoder_learned_pos,
-            self.max_target_positions,
-            self.decoder_embed_dim,
-        );
-        let values = self
-            .num_params(vocab)
-            .saturating_add(encoder.saturating_add(decoder));
-        values.saturating_mul(4)
     }
 
     fn training_flops(&self, vocab: &Vocab, shape: [usize; 3]) -> Option<f64> {

@@ -215,6 +215,7 @@ impl Decoder {
     fn input_params<'a>(&'a self, embed_tokens: &'a Embedding) -> InputParams<'a> {
         InputParams {
             embed_tokens,
+            project_in_dim: None,
             embed_positions: self.embed_positions.as_ref(),
             layernorm_embedding: self.layernorm_embedding.as_ref(),
         }

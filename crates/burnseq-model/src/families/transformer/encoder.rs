@@ -7,72 +7,13 @@ use burn::{
 use burnseq_text::Vocab;
 
 use super::{
-    ActivationFn, EncoderOut, TransformerConfig,
+    EncoderOut, TransformerConfig,
     inputs::{InputParams, InputSettings, Inputs},
 };
 use crate::{
     Dropout, DropoutModule, Init,
-    layers::{Embedding, FeedForward, LayerNorm, Linear, MultiheadAttention, Residual},
+    layers::{Embedding, LayerNorm, LayerSettings, TransformerLayer},
 };
-
-/// Self-attention and feed-forward block of the encoder.
-#[derive(Module, Debug)]
-pub struct EncoderLayer {
-    /// Every source token looks at every other.
-    pub self_attn: MultiheadAttention,
-    /// Of the attention sub-layer.
-    pub self_attn_layer_norm: LayerNorm,
-    /// Into the feed-forward block.
-    pub fc1: Linear,
-    /// Out of the feed-forward block.
-    pub fc2: Linear,
-    /// Of the feed-forward sub-layer.
-    pub final_layer_norm: LayerNorm,
-    #[module(skip)]
-    activation_fn: ActivationFn,
-    normalize_before: bool,
-    dropout: f64,
-    activation_dropout: f64,
-}
-
-impl EncoderLayer {
-    fn new(config: &TransformerConfig, init: &mut Init) -> Self {
-        let (width, ffn_dim) = (config.encoder_embed_dim, config.encoder_ffn_embed_dim);
-        let heads = config.encoder_attention_heads;
-        Self {
-            self_attn: MultiheadAttention::new(width, width, heads, config.attention_dropout, init),
-            self_attn_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
-            fc1: Linear::uniform(width, ffn_dim, init),
-            fc2: Linear::uniform(ffn_dim, width, init),
-            final_layer_norm: LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init),
-            activation_fn: config.activation_fn,
-            normalize_before: config.encoder_normalize_before,
-            dropout: config.dropout,
-            activation_dropout: config.activation_dropout,
-        }
-    }
-
-    /// `x` `[batch, src_len, d_model]` to the same shape; `is_pad` `[batch, src_len]`.
-    pub fn forward(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
-        let settings = Residual {
-            normalize_before: self.normalize_before,
-            module: DropoutModule::TransformerEncoderLayer,
-            probability: self.dropout,
-            dropout,
-        };
-        let x = settings.apply(x, &self.self_attn_layer_norm, |x| {
-            self.self_attn.attend_to_self(x, is_pad, false, dropout)
-        });
-        let feed_forward = FeedForward {
-            fc1: &self.fc1,
-            fc2: &self.fc2,
-            activation_fn: self.activation_fn,
-            activation_dropout: self.activation_dropout,
-            module: settings.module,
-        };
-        settings.apply(x, &self.final_layer_norm, |x| feed_forward.forward(x, dropout))
-    }
-}
 
 /// Source tokens to vectors.
 #[derive(Module, Debug)]
@@ -84,7 +25,7 @@ pub struct Encoder {
     /// Of the input of the first block.
     pub layernorm_embedding: Option<LayerNorm>,
     /// The blocks.
-    pub layers: Vec<EncoderLayer>,
+    pub layers: Vec<TransformerLayer>,
     /// After the last block of a pre-norm stack.
     pub layer_norm: Option<LayerNorm>,
     inputs: Inputs,
@@ -106,6 +47,19 @@ impl Encoder {
             offset: vocab.pad() + 1,
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
+        let layer = LayerSettings {
+            width,
+            ffn_dim: config.encoder_ffn_embed_dim,
+            heads: config.encoder_attention_heads,
+            causal: false,
+            normalize_before: config.encoder_normalize_before,
+            layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
+            activation_fn: config.activation_fn,
+            dropout: config.dropout,
+            attention_dropout: config.attention_dropout,
+            activation_dropout: config.activation_dropout,
+            module: DropoutModule::TransformerEncoderLayer,
+        };
         Self {
             embed_tokens: Embedding::new(vocab.src, width, vocab.pad(), init),
             embed_positions,
@@ -113,7 +67,7 @@ impl Encoder {
                 .layernorm_embedding
                 .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
             layers: (0..config.encoder_layers)
-                .map(|_| EncoderLayer::new(config, init))
+                .map(|_| TransformerLayer::new(layer, init))
                 .collect(),
             layer_norm: config
                 .encoder_normalize_before
@@ -157,6 +111,7 @@ impl Encoder {
         let is_pad = self.inputs.is_pad(src_tokens.clone());
         let params = InputParams {
             embed_tokens: &self.embed_tokens,
+            project_in_dim: None,
             embed_positions: self.embed_positions.as_ref(),
             layernorm_embedding: self.layernorm_embedding.as_ref(),
         };

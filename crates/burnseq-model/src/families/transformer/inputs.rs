@@ -8,7 +8,7 @@ use burnseq_kernels::ops;
 
 use crate::{
     Dropout, DropoutModule, Init,
-    layers::{Embedding, LayerNorm, position_ids, sinusoids},
+    layers::{Embedding, LayerNorm, Projection, position_ids},
 };
 
 /// Settings and constants that turn embeddings into the input of the first block.
@@ -34,6 +34,8 @@ pub struct Inputs {
 #[derive(Clone, Copy)]
 pub(crate) struct InputParams<'a> {
     pub embed_tokens: &'a Embedding,
+    /// From the width of the embeddings to that of the blocks.
+    pub project_in_dim: Option<&'a Projection>,
     pub embed_positions: Option<&'a Embedding>,
     pub layernorm_embedding: Option<&'a LayerNorm>,
 }
@@ -70,7 +72,7 @@ impl Inputs {
         let learned = (learned_pos && !no_positions).then(|| Embedding::new(rows, d_model, offset - 1, init));
         let fixed = !learned_pos && !no_positions;
         let inputs = Self {
-            sinusoids: fixed.then(|| sinusoids(rows, d_model, offset - 1, init.device())),
+            sinusoids: fixed.then(|| init.sinusoids(rows, d_model, offset - 1)),
             scale: if scale { (d_model as f64).sqrt() } else { 1.0 },
             dropout,
             module,
@@ -100,7 +102,7 @@ impl Inputs {
         params: InputParams,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        let embedded = params.embed_tokens.forward(tokens) * self.scale;
+        let embedded = self.embedded(tokens, params);
         let table = self
             .sinusoids
             .clone()
@@ -120,7 +122,7 @@ impl Inputs {
         params: InputParams,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        let embedded = params.embed_tokens.forward(tokens.unsqueeze_dim(1)) * self.scale;
+        let embedded = self.embedded(tokens.unsqueeze_dim(1), params);
         let table = self
             .sinusoids
             .clone()
@@ -133,6 +135,15 @@ impl Inputs {
             None => embedded,
         };
         self.finish(x, params, dropout)
+    }
+
+    /// `[batch, len]` tokens to `[batch, len, d_model]`, without positions.
+    fn embedded(&self, tokens: Tensor<2, Int>, params: InputParams) -> Tensor<3> {
+        let embedded = params.embed_tokens.forward(tokens) * self.scale;
+        match params.project_in_dim {
+            Some(projection) => projection.forward(embedded),
+            None => embedded,
+        }
     }
 
     fn finish(&self, x: Tensor<3>, params: InputParams, dropout: &Dropout) -> Tensor<3> {

@@ -4,7 +4,7 @@ mod config;
 mod decoder;
 mod encoder;
 pub(in crate::families) mod fairseq;
-mod inputs;
+pub(super) mod inputs;
 #[cfg(test)]
 mod precision_tests;
 mod recomputation;
@@ -22,7 +22,7 @@ use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 pub use config::{ActivationFn, TransformerConfig};
 pub use decoder::{Decoder, DecoderLayer};
-pub use encoder::{Encoder, EncoderLayer};
+pub use encoder::Encoder;
 pub use inputs::Inputs;
 pub use state::DecoderState;
 
@@ -108,9 +108,7 @@ impl Stepwise for Transformer {
     /// The table of the output projection is there twice then.
     fn laid_out_for_decoding(mut self) -> Self {
         for layer in &mut self.encoder.layers {
-            layer.self_attn.lay_out_for_decoding(false);
-            layer.fc1.lay_out_for_decoding();
-            layer.fc2.lay_out_for_decoding();
+            layer.lay_out_for_decoding(false);
         }
         for layer in &mut self.decoder.layers {
             layer.self_attn.lay_out_for_decoding(true);

@@ -9,7 +9,7 @@ use burnseq_kernels::{Compute, Precision, Stepping, ops};
 use burnseq_text::Vocab;
 
 use super::{ActivationFn, Transformer, TransformerConfig};
-use crate::{Dropout, EncoderDecoder, Init, Stepwise, named_parameters};
+use crate::{Dropout, EncoderDecoder, FamilyConfig, Init, Stepwise, named_parameters};
 
 const VOCAB: Vocab = Vocab::fairseq(40, 48);
 
@@ -18,13 +18,13 @@ fn model(precision: Precision, activations: DType) -> Transformer {
         device: Device::flex().autodiff(),
         precision,
     };
-    let init = Init::new(3, &compute).with_activations(activations);
+    let mut init = Init::new(3, &compute).with_activations(activations);
     // Not ReLU: where its input is close to zero, rounding decides whether a token takes part at all.
     let config = TransformerConfig {
         activation_fn: ActivationFn::Gelu,
         ..TransformerConfig::tiny()
     };
-    config.init_from(&VOCAB, init)
+    config.build(&VOCAB, &mut init)
 }
 
 /// Loss, and the gradients by parameter.

@@ -1,0 +1,256 @@
+//! The decoder of the Transformer alone, as a language model.
+
+mod config;
+mod settings;
+
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor},
+};
+use burnseq_kernels::Stepping;
+use burnseq_text::Vocab;
+
+pub use config::TransformerLmConfig;
+
+use super::transformer::inputs::{InputParams, InputSettings, Inputs};
+use crate::{
+    DecoderOnly, Dropout, DropoutModule, Init, Stepwise,
+    layers::{Embedding, KeyValueCache, LayerNorm, LayerSettings, Projection, TransformerLayer},
+};
+
+/// Language model of fairseq's `transformer_lm` (Radford et al. 2018; Baevski and Auli 2019), with its parameter names,
+/// shapes and arithmetic.
+#[derive(Module, Debug)]
+pub struct TransformerLm {
+    /// All of it; the name is part of the names of weights.
+    pub decoder: LmDecoder,
+    #[module(skip)]
+    vocab: Vocab,
+}
+
+/// Tokens to vectors that the output projection reads.
+#[derive(Module, Debug)]
+pub struct LmDecoder {
+    /// `[types, decoder_input_dim]`
+    pub embed_tokens: Embedding,
+    /// From the width of the embeddings to that of the blocks, where they differ.
+    pub project_in_dim: Option<Projection>,
+    /// Learned positions.
+    pub embed_positions: Option<Embedding>,
+    /// Of the input of the first block.
+    pub layernorm_embedding: Option<LayerNorm>,
+    /// The blocks.
+    pub layers: Vec<TransformerLayer>,
+    /// After the last block of a pre-norm stack.
+    pub layer_norm: Option<LayerNorm>,
+    /// From the width of the blocks to that of the output, where they differ.
+    pub project_out_dim: Option<Projection>,
+    /// Rows are types; none where the embeddings serve.
+    pub output_projection: Option<Embedding>,
+    inputs: Inputs,
+    layerdrop: f64,
+}
+
+/// Keys and values of the tokens so far.
+#[derive(Debug, Clone)]
+pub struct LmState {
+    past: KeyValueCache,
+    /// Masks of the steps to come.
+    dropout: Dropout,
+}
+
+impl TransformerLm {
+    fn new(config: &TransformerLmConfig, vocab: &Vocab, init: &mut Init) -> Self {
+        Self {
+            decoder: LmDecoder::new(config, vocab, init),
+            vocab: *vocab,
+        }
+    }
+
+    /// [`DecoderOnly::forward`] without dropout, and the input of the first block and the output of each,
+    /// `[batch, len, d_model]`.
+    pub fn forward_with_states(&self, tokens: Tensor<2, Int>) -> (Tensor<3>, Vec<Tensor<3>>) {
+        let mut states = Vec::new();
+        let features = self
+            .decoder
+            .forward(tokens, &Dropout::off(), &mut |x| states.push(x.clone()));
+        (self.decoder.project(features), states)
+    }
+}
+
+impl LmDecoder {
+    fn new(config: &TransformerLmConfig, vocab: &Vocab, init: &mut Init) -> Self {
+        let (pad, width) = (vocab.pad(), config.decoder_embed_dim);
+        let (input, output) = (config.decoder_input_dim, config.decoder_output_dim);
+        let between = |from: usize, to: usize, init: &mut Init| {
+            (from != to).then(|| Projection::xavier(from, to, init))
+        };
+        let embed_tokens = Embedding::new(vocab.tgt, input, pad, init);
+        let project_in_dim = between(input, width, init);
+        let settings = InputSettings {
+            d_model: width,
+            max_positions: config.max_target_positions,
+            learned_pos: config.decoder_learned_pos,
+            no_positions: config.no_token_positional_embeddings,
+            scale: !config.no_scale_embedding,
+            dropout: config.dropout,
+            module: DropoutModule::TransformerDecoder,
+            pad,
+            offset: pad + 1,
+        };
+        let (inputs, embed_positions) = Inputs::new(settings, init);
+        let layer = LayerSettings {
+            width,
+            ffn_dim: config.decoder_ffn_embed_dim,
+            heads: config.decoder_attention_heads,
+            causal: true,
+            normalize_before: config.decoder_normalize_before,
+            layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
+            activation_fn: config.activation_fn,
+            dropout: config.dropout,
+            attention_dropout: config.attention_dropout,
+            activation_dropout: config.activation_dropout,
+            module: DropoutModule::TransformerDecoderLayer,
+        };
+        let norm = |is_there: bool, init: &mut Init| {
+            is_there.then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init))
+        };
+        Self {
+            embed_tokens,
+            project_in_dim,
+            embed_positions,
+            layernorm_embedding: norm(config.layernorm_embedding, init),
+            layers: (0..config.decoder_layers)
+                .map(|_| TransformerLayer::new(layer, init))
+                .collect(),
+            layer_norm: norm(
+                config.decoder_normalize_before && !config.no_decoder_final_norm,
+                init,
+            ),
+            project_out_dim: between(width, output, init),
+            output_projection: (!config.share_decoder_input_output_embed)
+                .then(|| Embedding::projection(vocab.tgt, output, init)),
+            inputs,
+            layerdrop: config.decoder_layerdrop,
+        }
+    }
+
+    fn input_params(&self) -> InputParams<'_> {
+        InputParams {
+            embed_tokens: &self.embed_tokens,
+            project_in_dim: self.project_in_dim.as_ref(),
+            embed_positions: self.embed_positions.as_ref(),
+            layernorm_embedding: self.layernorm_embedding.as_ref(),
+        }
+    }
+
+    /// `[batch, len]` to `[batch, len, decoder_output_dim]`; `observe` sees the input of the first block and the output of
+    /// each.
+    fn forward(
+        &self,
+        tokens: Tensor<2, Int>,
+        dropout: &Dropout,
+        observe: &mut dyn FnMut(&Tensor<3>),
+    ) -> Tensor<3> {
+        let is_pad = self.inputs.is_pad(tokens.clone());
+        let mut x = self.inputs.embed(tokens, &is_pad, self.input_params(), dropout);
+        observe(&x);
+        for layer in &self.layers {
+            if !dropout.drops_layer(self.layerdrop) {
+                x = layer.forward(x, is_pad.clone(), dropout);
+            }
+            observe(&x);
+        }
+        self.finish(x)
+    }
+
+    /// `[rows]` to `[rows, 1, decoder_output_dim]`.
+    fn step(&self, tokens: Tensor<1, Int>, state: &mut LmState) -> Tensor<3> {
+        let LmState { past, dropout } = state;
+        let [rows] = tokens.dims();
+        let step = past.steps();
+        let mut x = self.inputs.embed_step(tokens, step, self.input_params(), dropout);
+        past.begin_step(rows);
+        for (number, layer) in self.layers.iter().enumerate() {
+            x = layer.step(x, number, past, dropout);
+        }
+        self.finish(x)
+    }
+
+    /// What the last block gave to what the output projection reads.
+    fn finish(&self, x: Tensor<3>) -> Tensor<3> {
+        let x = match &self.layer_norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        match &self.project_out_dim {
+            Some(projection) => projection.forward(x),
+            None => x,
+        }
+    }
+
+    /// `[batch, len, decoder_output_dim]` to logits `[batch, len, types]`.
+    fn project(&self, features: Tensor<3>) -> Tensor<3> {
+        let table = self.output_projection.as_ref().unwrap_or(&self.embed_tokens);
+        table.project(features)
+    }
+}
+
+impl Stepwise for TransformerLm {
+    type State = LmState;
+
+    fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut LmState) -> Tensor<2> {
+        let features = self.decoder.step(prev_output_tokens, state); // [rows, 1, decoder_output_dim]
+        self.decoder.project(features).squeeze_dim(1)
+    }
+
+    fn reorder(&self, state: &mut LmState, rows: &[usize], _sentences: &[usize]) {
+        state.past.reorder(rows);
+    }
+
+    fn reorder_rows(&self, state: &mut LmState, rows: Tensor<1, Int>) {
+        state.past.reorder_rows(rows);
+    }
+
+    /// The table of the output projection is there twice then.
+    fn laid_out_for_decoding(mut self) -> Self {
+        let decoder = &mut self.decoder;
+        decoder
+            .layers
+            .iter_mut()
+            .for_each(|layer| layer.lay_out_for_decoding(true));
+        let projections = [&mut decoder.project_in_dim, &mut decoder.project_out_dim];
+        projections
+            .into_iter()
+            .flatten()
+            .for_each(Projection::lay_out_for_decoding);
+        decoder
+            .output_projection
+            .as_mut()
+            .unwrap_or(&mut decoder.embed_tokens)
+            .lay_out_for_decoding();
+        self
+    }
+}
+
+impl DecoderOnly for TransformerLm {
+    fn forward(&self, tokens: Tensor<2, Int>, dropout: &Dropout) -> Tensor<3> {
+        let features = self.decoder.forward(tokens, dropout, &mut |_| ());
+        self.decoder.project(features)
+    }
+
+    fn start(&self, dropout: Dropout, stepping: Stepping) -> LmState {
+        LmState {
+            past: KeyValueCache::new(self.decoder.layers.len(), stepping),
+            dropout,
+        }
+    }
+
+    fn vocab(&self) -> Vocab {
+        self.vocab
+    }
+
+    fn max_positions(&self) -> usize {
+        self.decoder.inputs.max_positions()
+    }
+}

@@ -1,0 +1,118 @@
+//! Block of a Transformer that reads one text: an encoder, or a language model.
+
+use burn::{
+    module::Module,
+    tensor::{Bool, Tensor},
+};
+
+use super::{ActivationFn, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention, Residual};
+use crate::{Dropout, DropoutModule, Init};
+
+/// Self-attention and feed-forward block (Vaswani et al. 2017, section 3).
+#[derive(Module, Debug)]
+pub struct TransformerLayer {
+    /// Every token looks at every other, or at those before it.
+    pub self_attn: MultiheadAttention,
+    /// Of the attention sub-layer.
+    pub self_attn_layer_norm: LayerNorm,
+    /// Into the feed-forward block.
+    pub fc1: Linear,
+    /// Out of the feed-forward block.
+    pub fc2: Linear,
+    /// Of the feed-forward sub-layer.
+    pub final_layer_norm: LayerNorm,
+    #[module(skip)]
+    settings: LayerSettings,
+}
+
+/// What a [`TransformerLayer`] computes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LayerSettings {
+    pub width: usize,
+    pub ffn_dim: usize,
+    pub heads: usize,
+    /// Tokens see those before them only.
+    pub causal: bool,
+    pub normalize_before: bool,
+    /// Of both layer norms.
+    pub layer_norm_eps: f64,
+    pub activation_fn: ActivationFn,
+    /// Drop probability of the outputs of the sub-layers.
+    pub dropout: f64,
+    /// Drop probability of attention probabilities.
+    pub attention_dropout: f64,
+    /// Drop probability after the activation.
+    pub activation_dropout: f64,
+    /// The place of dropout.
+    pub module: DropoutModule,
+}
+
+impl TransformerLayer {
+    pub(crate) fn new(settings: LayerSettings, init: &mut Init) -> Self {
+        let LayerSettings {
+            width,
+            ffn_dim,
+            heads,
+            ..
+        } = settings;
+        Self {
+            self_attn: MultiheadAttention::new(width, width, heads, settings.attention_dropout, init),
+            self_attn_layer_norm: LayerNorm::new(width, settings.layer_norm_eps, init),
+            fc1: Linear::uniform(width, ffn_dim, init),
+            fc2: Linear::uniform(ffn_dim, width, init),
+            final_layer_norm: LayerNorm::new(width, settings.layer_norm_eps, init),
+            settings,
+        }
+    }
+
+    /// `x` `[batch, len, d_model]` to the same shape; `is_pad` `[batch, len]`.
+    pub fn forward(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
+        self.sublayers(x, dropout, |x| {
+            self.self_attn
+                .attend_to_self(x, is_pad, self.settings.causal, dropout)
+        })
+    }
+
+    /// One more token of each row: `x` `[rows, 1, d_model]` to the same shape; this is layer `number` of `past`.
+    pub(crate) fn step(
+        &self,
+        x: Tensor<3>,
+        number: usize,
+        past: &mut KeyValueCache,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        self.sublayers(x, dropout, |x| {
+            self.self_attn.attend_cached(x, past, number, dropout)
+        })
+    }
+
+    /// See [`Linear::lay_out_for_decoding`]; `stepwise` where [`step`](Self::step) is going to be used.
+    pub(crate) fn lay_out_for_decoding(&mut self, stepwise: bool) {
+        self.self_attn.lay_out_for_decoding(stepwise);
+        self.fc1.lay_out_for_decoding();
+        self.fc2.lay_out_for_decoding();
+    }
+
+    fn sublayers(
+        &self,
+        x: Tensor<3>,
+        dropout: &Dropout,
+        attention: impl FnOnce(Tensor<3>) -> Tensor<3>,
+    ) -> Tensor<3> {
+        let residual = Residual {
+            normalize_before: self.settings.normalize_before,
+            module: self.settings.module,
+            probability: self.settings.dropout,
+            dropout,
+        };
+        let x = residual.apply(x, &self.self_attn_layer_norm, attention);
+        let feed_forward = FeedForward {
+            fc1: &self.fc1,
+            fc2: &self.fc2,
+            activation_fn: self.settings.activation_fn,
+            activation_dropout: self.settings.activation_dropout,
+            module: self.settings.module,
+        };
+        residual.apply(x, &self.final_layer_norm, |x| feed_forward.forward(x, dropout))
+    }
+}

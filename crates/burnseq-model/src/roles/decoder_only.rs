@@ -1,0 +1,31 @@
+//! What training and decoding ask of a language model.
+
+use burn::tensor::{Int, Tensor};
+use burnseq_kernels::Stepping;
+use burnseq_text::Vocab;
+
+use super::Stepwise;
+use crate::Dropout;
+
+/// A model of text from left to right: trained on whole texts, decoded token by token.
+///
+/// # Shapes
+/// `batch` texts of `len` tokens, `vocab` types.
+pub trait DecoderOnly: Stepwise {
+    /// Logits of the token after each token, given that token and those before it.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[batch, len]`, padded on the right
+    /// - result: `[batch, len, vocab]`
+    fn forward(&self, tokens: Tensor<2, Int>, dropout: &Dropout) -> Tensor<3>;
+
+    /// Prepares decoding of texts that are still empty; the first step brings as many rows as there are texts. `dropout`
+    /// gives the masks of every step.
+    fn start(&self, dropout: Dropout, stepping: Stepping) -> Self::State;
+
+    /// The dictionary the model is built for, as source and as target.
+    fn vocab(&self) -> Vocab;
+
+    /// Longest text the positions reach, in tokens.
+    fn max_positions(&self) -> usize;
+}
