@@ -15,7 +15,7 @@ use burn::tensor::{Device, Int, Tensor};
 use burnseq_generate::{DeviceNextToken, ModelNextToken, device_beam};
 use burnseq_kernels::Stepping;
 use burnseq_kernels::device::parse_device;
-use burnseq_model::{Dropout, Model, ModelConfig};
+use burnseq_model::{Dropout, Model, ModelConfig, OfConfig};
 use burnseq_search::search::{Beam, run_options};
 use burnseq_search::{BatchSearch, GenerateOptions, LogProbs, NextToken, Request, Search, Source};
 use burnseq_text::Vocab;
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let vocab = Vocab::fairseq(8000, 8000);
-    let model = ModelConfig::from_arch(&arch)?.init(&vocab, 1, &device);
+    let model = Model::init(&ModelConfig::from_arch(&arch)?, &vocab, 1, &device)?;
     let start = || {
         let src_tokens = Tensor::<2, Int>::full([batch, SRC_LEN], 7, &device);
         ModelNextToken::new(&model, src_tokens, 1.0, Dropout::off(), stepping)

@@ -37,6 +37,14 @@ pub enum ModelError {
         /// What it cannot do.
         feature: String,
     },
+    /// A model is given where one of another role is needed.
+    #[error("{model} is not {role}")]
+    WrongRole {
+        /// A model of the family, within a sentence.
+        model: &'static str,
+        /// The role, within a sentence.
+        role: &'static str,
+    },
     /// The configuration describes a far larger model than the weights are of.
     #[error(
         "the model needs {needed} weights, {held} are there\nhint: {}",

@@ -31,7 +31,10 @@ mod state_dict;
 pub use dropout::{Dropout, DropoutModule};
 pub use error::ModelError;
 pub use families::transformer::{ActivationFn, Transformer, TransformerConfig};
-pub use families::{Family, FamilyConfig, Feature, Kind, Model, ModelConfig, ModelState, Preset, Setting};
+pub use families::{
+    Family, FamilyConfig, Feature, Kind, LanguageModel, LanguageModelState, Model, ModelConfig, ModelState,
+    OfConfig, Preset, Setting,
+};
 pub use init::Init;
 pub use roles::{DecoderOnly, EncoderDecoder, Stepwise};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};

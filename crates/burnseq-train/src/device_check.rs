@@ -7,7 +7,7 @@ use burn::{
 };
 use burnseq_data::Mt19937;
 use burnseq_kernels::{Compute, Precision};
-use burnseq_model::{Dropout, EncoderDecoder, Feature, Model, ModelConfig, state_dict};
+use burnseq_model::{Dropout, EncoderDecoder, Feature, Model, ModelConfig, OfConfig, state_dict};
 use burnseq_text::Vocab;
 
 use crate::losses::label_smoothed_cross_entropy;
@@ -130,7 +130,7 @@ struct Run {
 
 impl Run {
     fn new(config: &ModelConfig, vocab: &Vocab, compute: &Compute, seed: u64) -> Result<Self> {
-        let model = config.init(vocab, seed, compute).train();
+        let model = Model::init(config, vocab, seed, compute)?.train();
         let device = compute.device.clone().autodiff();
         let [src_tokens, prev_output_tokens, target] = batch(config, vocab, &device);
         let loss = |logits: Tensor<3>| {
@@ -284,7 +284,7 @@ mod tests {
             precision,
         };
         let deviations = compare_with_processor(&config, &vocab, &compute, 1).unwrap();
-        let parameters = state_dict(&config.init(&vocab, 1, &Device::flex())).len();
+        let parameters = state_dict(&Model::init(&config, &vocab, 1, &Device::flex()).unwrap()).len();
         assert_eq!(deviations.len(), 4 + 2 * parameters);
         deviations
     }

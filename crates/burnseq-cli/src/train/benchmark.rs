@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset, Mt19937, PairOptions, Sentences};
-use burnseq_model::ModelConfig;
+use burnseq_model::{Model, ModelConfig, OfConfig};
 use burnseq_text::Vocab;
 use burnseq_train::checkpoint::Dictionaries;
 use burnseq_train::{
@@ -92,7 +92,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
         files: Vec::new(),
         importer: None,
     };
-    let model = request.model.init(&vocab, u64::from(config.seed), &compute);
+    let model = Model::init(&request.model, &vocab, u64::from(config.seed), &compute).map_err(usage)?;
     let replicas = request
         .compute
         .open_replicas(&compute.device, config.distributed_world_size)?;

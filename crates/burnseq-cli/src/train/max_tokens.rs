@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
 use burnseq_data::{Dataset, LanguagePairDataset};
 use burnseq_kernels::Compute;
-use burnseq_model::ModelConfig;
+use burnseq_model::{Model, ModelConfig, OfConfig};
 use burnseq_text::Vocab;
 use burnseq_text::write_atomically;
 use burnseq_train::{
@@ -116,7 +116,11 @@ impl Search<'_> {
             return Ok(max_tokens);
         }
         say("note: --max-tokens auto: trying how large batches may be");
-        let init = || self.model.init(self.vocab, u64::from(config.seed), self.compute);
+        Model::check(self.model)?;
+        let init = || {
+            Model::init(self.model, self.vocab, u64::from(config.seed), self.compute)
+                .expect("the role has been checked")
+        };
         let sentence_avg = config.optimization.sentence_avg;
         let criterion = Seq2Seq::new(&config.criterion, self.vocab.pad(), sentence_avg)?;
         let found = find_max_tokens(

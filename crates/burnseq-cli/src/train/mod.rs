@@ -56,7 +56,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         .open_replicas(&compute.device, request.train.distributed_world_size)?;
     let notes = notes::at_start(args, &request, &compute);
     let task = TranslationTask::open(request.task).map_err(coded)?;
-    request.model.validate(&task.vocab()).map_err(usage)?;
+    task.check_model(&request.model).map_err(usage)?;
     memory::check_model(&request.model, &task.vocab(), &compute)?;
     let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
     reporter.say(&format!(
@@ -90,7 +90,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             let data = task
                 .data(&request.train, &request.model, &compute.device)
                 .map_err(coded)?;
-            request.model.validate(&task.vocab()).map_err(usage)?;
             let search = max_tokens::Search {
                 data: &data.train,
                 model: &request.model,

@@ -111,7 +111,7 @@ fn a_run_goes_on_with_the_same_bits_from_either_format() {
         task: &meta.task,
         dictionaries: &meta.dictionaries,
         train_state: meta.train_state.clone(),
-        model: &state_dict(&checkpoint.model(&Device::flex()).unwrap()),
+        model: &state_dict(&checkpoint.model::<burnseq_model::Model>(&Device::flex()).unwrap()),
         raw_model: None,
         optimizer: optimizer.as_ref(),
         files: &files,

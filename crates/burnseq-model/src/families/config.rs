@@ -53,6 +53,14 @@ impl ModelConfig {
         })
     }
 
+    /// The error of what needs the models of `role`, and this is none of them.
+    pub(super) fn wrong_role(&self, role: &'static str) -> ModelError {
+        ModelError::WrongRole {
+            model: self.phrase(),
+            role,
+        }
+    }
+
     /// Every field by name, and `type`, the name of the family.
     pub fn fields(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
@@ -100,7 +108,7 @@ mod tests {
     use burnseq_text::Vocab;
 
     use super::*;
-    use crate::families::Kind;
+    use crate::families::{Kind, LanguageModel, Model, OfConfig};
     use crate::state_dict;
 
     const VOCAB: Vocab = Vocab::fairseq(40, 40);
@@ -220,10 +228,23 @@ mod tests {
     }
 
     #[test]
+    fn models_of_another_role_are_refused_by_what_they_are() {
+        let config = ModelConfig::from_arch("transformer_lm").unwrap();
+        let error = Model::init(&config, &VOCAB, 1, &Device::flex()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "a Transformer language model is not an encoder-decoder, which reads one text and writes another"
+        );
+        let config = ModelConfig::from_arch("lstm").unwrap();
+        let error = LanguageModel::check(&config).unwrap_err().to_string();
+        assert_eq!(error, "an LSTM is not a language model");
+    }
+
+    #[test]
     fn the_weights_of_a_model_have_the_names_of_its_family() {
         let device = Device::flex();
         let config = ModelConfig::from_arch("transformer_tiny").unwrap();
-        let model = config.init(&VOCAB, 3, &device);
+        let model = Model::init(&config, &VOCAB, 3, &device).unwrap();
         assert_eq!(config.num_params(&VOCAB), model.num_params() as u128);
         let weights = state_dict(&model);
         let names: Vec<&str> = weights.iter().map(|(name, _)| name.as_str()).collect();
@@ -231,9 +252,8 @@ mod tests {
             names.contains(&"encoder.layers.0.self_attn.q_proj.weight"),
             "{names:?}"
         );
-        let loaded = config
-            .load(&VOCAB, &weights.iter().cloned().collect(), &device)
-            .unwrap();
+        let weights_by_name = weights.iter().cloned().collect();
+        let loaded = Model::load(&config, &VOCAB, &weights_by_name, &device).unwrap();
         assert_eq!(state_dict(&loaded), weights);
     }
 }

@@ -39,7 +39,7 @@ use std::{
 
 use burn::tensor::{Device, TensorData};
 use burnseq_kernels::Compute;
-use burnseq_model::{Model, ModelConfig, ModelError};
+use burnseq_model::{ModelConfig, ModelError, OfConfig};
 
 use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
@@ -251,7 +251,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// See [`Self::model_tensors`]; a tensor that is missing, superfluous or of another shape.
-    pub fn model(&self, device: &Device) -> Result<Model> {
+    pub fn model<M: OfConfig>(&self, device: &Device) -> Result<M> {
         self.model_as(&self.meta.model_config, device)
     }
 
@@ -259,10 +259,9 @@ impl Checkpoint {
     ///
     /// # Errors
     /// See [`Self::model`].
-    pub fn model_as(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<Model> {
+    pub fn model_as<M: OfConfig>(&self, config: &ModelConfig, compute: impl Into<Compute>) -> Result<M> {
         let tensors = self.model_tensors()?;
-        config
-            .load(&self.meta.dictionaries.vocab(), &tensors, compute)
+        M::load(config, &self.meta.dictionaries.vocab(), &tensors, compute)
             .map_err(|problem| self.misfit(problem))
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use burn::tensor::{Device, TensorData};
-use burnseq_model::{FamilyConfig, ModelConfig, TransformerConfig, state_dict};
+use burnseq_model::{FamilyConfig, Model, ModelConfig, TransformerConfig, state_dict};
 use burnseq_text::Vocab;
 use burnseq_train::{
     Checkpoint, CheckpointContents, Error, OptimizerConfig, OptimizerState, TaskInfo,
@@ -142,7 +142,7 @@ fn everything_that_was_saved_is_read_back_with_the_same_bits() {
     assert_eq!(meta.train_state, sample.train_state);
     assert_eq!(meta.format_version, FORMAT_VERSION);
     assert_eq!(
-        state_dict(&checkpoint.model(&Device::flex()).unwrap()),
+        state_dict(&checkpoint.model::<Model>(&Device::flex()).unwrap()),
         sample.model
     );
     assert_eq!(checkpoint.optimizer_state().unwrap().unwrap(), sample.optimizer);
@@ -340,7 +340,10 @@ fn weights_of_another_architecture_are_named() {
             "`encoder.layers.0.fc1.bias` has shape [9], the model needs [8]",
         ),
     ] {
-        let error = checkpoint.model(&Device::flex()).unwrap_err().to_string();
+        let error = checkpoint
+            .model::<Model>(&Device::flex())
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("model.safetensors") && error.contains(expected),
             "{error}"
@@ -399,5 +402,5 @@ fn a_full_disk_costs_only_the_new_checkpoint() {
     assert_eq!(entries(save_dir), [names::LAST]);
     let checkpoint = Checkpoint::open(&save_dir.join(names::LAST)).unwrap();
     assert_eq!(checkpoint.optimizer_state().unwrap().unwrap().step, 1);
-    checkpoint.model(&Device::flex()).unwrap();
+    checkpoint.model::<Model>(&Device::flex()).unwrap();
 }

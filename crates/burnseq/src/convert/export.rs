@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 use burnseq_data::EpochState;
 use burnseq_interchange::fairseq::{self, Entry, Moments, Progress, Slice};
 use burnseq_model::families::{Extra, ExtraValue, InFairseq};
-use burnseq_model::named_parameters;
+use burnseq_model::{Model, named_parameters};
 use burnseq_train::{Checkpoint, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord};
 use serde_json::{Map, Value, json};
 
@@ -44,7 +44,7 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         problem,
     })?;
     let languages = LanguagePair::of(&meta.task)?;
-    let model = checkpoint.model(&Device::flex())?;
+    let model = checkpoint.model::<Model>(&Device::flex())?;
     let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
     let parameters: Vec<Parameter> = named_parameters(&model)
         .into_iter()

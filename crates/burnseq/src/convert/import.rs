@@ -8,7 +8,7 @@ use burnseq_data::{EpochState, PairOptions};
 use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout, Options, Progress};
 use burnseq_interchange::torch_file::Tensor;
 use burnseq_model::families::{Extra, ExtraValue, InFairseq};
-use burnseq_model::{Model, ModelConfig, load_state_dict, named_parameters, state_dict};
+use burnseq_model::{Model, ModelConfig, OfConfig, load_state_dict, named_parameters, state_dict};
 use burnseq_train::checkpoint::{self, CheckpointContents};
 use burnseq_train::{OptimizerState, TaskInfo, TrainConfig, TrainState, TrainingRecord, training_epochs};
 
@@ -77,7 +77,7 @@ pub fn from_fairseq(
         false => Ok(file.shape(name)?),
     })?;
     config.validate(&data.vocab())?;
-    let fresh = config.init(&data.vocab(), 0, &Device::flex());
+    let fresh = Model::init(&config, &data.vocab(), 0, &Device::flex())?;
     let layout = layout(&fresh, &described);
     let mut notes = Vec::new();
     let weights = untied(file.weights(&layout)?, &described.extras, input)?;
@@ -150,7 +150,7 @@ pub fn from_weights(
         Ok(weights.get(name).map(|table| table.shape().to_vec()))
     })?;
     config.validate(&data.vocab())?;
-    let fresh = config.init(&data.vocab(), 0, &Device::flex());
+    let fresh = Model::init(config, &data.vocab(), 0, &Device::flex())?;
     let model = loaded(fresh, &weights, input)?;
     Contents::of(config, &data, &model).save(output, Vec::new())
 }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path, sync::Arc};
 use burn::tensor::{Device, TensorData};
 use burnseq_data::DatasetDir;
 use burnseq_kernels::Compute;
-use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, Stepwise};
+use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, OfConfig, Stepwise};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::Checkpoint;
 use burnseq_train::checkpoint::DictionaryInfo;
@@ -96,7 +96,11 @@ impl TranslationModel {
         config.validate(&meta.dictionaries.vocab())?;
         let compute = compute.into();
         Ok(Self {
-            models: vec![checkpoint.model_as(&config, &compute)?.laid_out_for_decoding()],
+            models: vec![
+                checkpoint
+                    .model_as::<Model>(&config, &compute)?
+                    .laid_out_for_decoding(),
+            ],
             device: compute.device,
             src_text: pipeline(&languages.source_lang)?,
             tgt_text: pipeline(&languages.target_lang)?,
@@ -123,7 +127,7 @@ impl TranslationModel {
         config.validate(&vocab)?;
         let tensors = read_safetensors(path)?;
         let compute = compute.into();
-        let model = config.load(&vocab, &tensors, &compute);
+        let model = Model::load(config, &vocab, &tensors, &compute);
         let model = model.map_err(|problem| Error::Weights {
             path: path.to_owned(),
             problem: problem.to_string(),

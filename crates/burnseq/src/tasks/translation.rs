@@ -9,7 +9,7 @@ use burnseq_data::{
     Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
 };
 use burnseq_kernels::Compute;
-use burnseq_model::{EncoderDecoder, Model, ModelConfig, load_state_dict, state_dict};
+use burnseq_model::{EncoderDecoder, Model, ModelConfig, OfConfig, load_state_dict, state_dict};
 use burnseq_text::Vocab;
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
@@ -187,6 +187,15 @@ impl TranslationTask {
     /// The dictionaries of the data.
     fn dictionaries(&self) -> Dictionaries {
         dictionaries(self.dir.src_dict(), self.dir.tgt_dict())
+    }
+
+    /// Makes sure that the task can learn a model of this configuration.
+    ///
+    /// # Errors
+    /// A model of another role; a value out of range.
+    pub fn check_model(&self, model: &ModelConfig) -> Result<()> {
+        Model::check(model)?;
+        Ok(model.validate(&self.vocab())?)
     }
 
     /// Opens the sets to learn from and to validate on; `device` says how their batches are padded.
@@ -425,7 +434,7 @@ impl TranslationTask {
         self.config.complete(&mut config);
         config.validate(&self.config.metrics())?;
         let vocab = self.vocab();
-        model.validate(&vocab)?;
+        self.check_model(model)?;
         let data = self.data(&config, model, &compute.device)?;
         if let Some(resampling) = data.train.resampling()
             && !resampling.changes(&data.train, LOOKED_AT)?
@@ -441,7 +450,7 @@ impl TranslationTask {
             config.optimization.sentence_avg,
             &compute.device,
         )?;
-        let model = model.init(&vocab, u64::from(config.seed), compute);
+        let model = Model::init(model, &vocab, u64::from(config.seed), compute)?;
         let model = self.with_pretrained_embeddings(model, observe)?;
         let mut trainer = Trainer::new(
             config,

@@ -8,7 +8,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq::convert::{Dictionaries, ImportOptions, from_fairseq, to_fairseq};
 use burnseq::model::{
-    Dropout, EncoderDecoder, FamilyConfig, ModelConfig, TransformerConfig, load_state_dict, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, Model, ModelConfig, TransformerConfig, load_state_dict, state_dict,
 };
 use burnseq::text::Vocab;
 use burnseq::train::{Accumulated, Checkpoint, LossOutput, Optimizer, TrainConfig, TrainingRecord};
@@ -138,7 +138,7 @@ fn training_continues_where_fairseq_stopped() {
     assert_eq!(config.optimization.lr, [5e-4]);
 
     // Update 6 takes batch 3, at the learning rate of update 6.
-    let model = checkpoint.model(&Device::flex()).unwrap().train();
+    let model = checkpoint.model::<Model>(&Device::flex()).unwrap().train();
     let mut optimizer = config.optimizer.init(&model).unwrap();
     optimizer
         .load_state_dict(&model, checkpoint.optimizer_state().unwrap().unwrap())
