@@ -157,6 +157,70 @@ fn a_converted_model_translates_alike() {
     assert_ne!(generate("other/checkpoint_last"), expected, "the weights matter");
 }
 
+/// Small models of the families beside the Transformer.
+const FAMILIES: [(&str, &str); 3] = [
+    (
+        "dynamicconv",
+        "--arch lightconv --encoder-embed-dim 16 --encoder-ffn-embed-dim 16 --encoder-layers 2 --encoder-attention-heads 2 \
+         --encoder-kernel-size-list 3 --decoder-embed-dim 16 --decoder-ffn-embed-dim 16 --decoder-layers 2 \
+         --decoder-attention-heads 2 --decoder-normalize-before --share-all-embeddings",
+    ),
+    (
+        "lstm",
+        "--arch lstm --encoder-embed-dim 16 --encoder-bidirectional --encoder-freeze-embed --decoder-embed-dim 12 \
+         --decoder-out-embed-dim 8",
+    ),
+    (
+        "fconv",
+        "--arch fconv --encoder-embed-dim 16 --encoder-layers [(16,3)]*2 --decoder-embed-dim 16 --decoder-layers \
+         [(16,3),(12,3)] --decoder-attention [True,True] --decoder-out-embed-dim 8",
+    ),
+];
+
+#[test]
+fn runs_of_every_family_go_on_and_translate_after_fairseq_s_format() {
+    for (family, model) in FAMILIES {
+        let dir = TempDir::new().unwrap();
+        let dir = dir.path();
+        data(dir, "data-bin", 24);
+        train(dir, "whole", &format!("{model} --max-update 16"));
+        train(dir, "half", &format!("{model} --max-update 7"));
+        succeed(&run(dir, "convert", "half/checkpoint_last model.pt"));
+        succeed(&run(
+            dir,
+            "convert",
+            "model.pt back/checkpoint_last --with-optimizer",
+        ));
+        for file in FILES {
+            let read = |folder: &str| fs::read(dir.join(folder).join("checkpoint_last").join(file)).unwrap();
+            assert!(read("half") == read("back"), "{family} {file}");
+        }
+        let generate = |name: &str| {
+            let flags = format!("data-bin --cpu --beam 2 --path {name}/checkpoint_last");
+            succeed(&run(dir, "generate", &flags))
+        };
+        let expected = generate("half");
+        assert!(expected.contains("H-0\t"), "{family}");
+        assert_eq!(generate("back"), expected, "{family}");
+        let said = train(dir, "back", &format!("{model} --max-update 16"));
+        assert!(said.contains("resuming after update"), "{family}: {said}");
+        for file in FILES {
+            let read = |folder: &str| fs::read(dir.join(folder).join("checkpoint_last").join(file)).unwrap();
+            assert!(read("whole") == read("back"), "{family} {file}");
+        }
+        // A run takes the file itself, and its architecture with it.
+        let taken = "data-bin --cpu --max-tokens 64 --disable-validation --restore-file model.pt --max-update 8 \
+                     --warmup-updates 4 --lr 1e-3 --save-dir taken --log-format json";
+        let output = run(dir, "train", taken);
+        succeed(&output);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("the architecture is that of model.pt"),
+            "{family}: {said}"
+        );
+    }
+}
+
 #[test]
 fn what_is_there_is_only_replaced_on_request() {
     let dir = TempDir::new().unwrap();

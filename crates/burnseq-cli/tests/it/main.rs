@@ -7,6 +7,7 @@ mod convert;
 mod decoding;
 #[cfg(unix)]
 mod effects;
+mod families;
 mod fixture;
 mod formats;
 mod generate;

@@ -77,6 +77,10 @@ impl ModelConfig {
         let family = self.family();
         let mut fields = self.fields();
         for (name, value) in changes {
+            // A whole configuration names its family.
+            if name == "type" && fields.get(name) == Some(value) {
+                continue;
+            }
             let setting = family.setting(name).ok_or_else(|| ModelError::UnknownField {
                 model: self.phrase(),
                 field: name.clone(),
@@ -148,6 +152,8 @@ mod tests {
         assert_eq!(changed.fields()["encoder_layers"], 3);
         assert_eq!(changed.fields()["decoder_layers"], 6);
         assert_eq!(config.with_fields(&Map::new()).unwrap(), config);
+        assert_eq!(config.with_fields(&config.fields()).unwrap(), config);
+        assert!(config.with_fields(&changes(r#"{"type": "lstm"}"#)).is_err());
         let error = config
             .with_fields(&changes(r#"{"hidden_size": 3}"#))
             .unwrap_err()

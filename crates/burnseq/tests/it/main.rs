@@ -1,4 +1,5 @@
 //! Checkpoints that the real fairseq has written, taken over.
 
 mod convert;
+mod convert_families;
 mod translator;

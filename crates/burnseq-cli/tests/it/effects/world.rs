@@ -14,6 +14,26 @@ const TINY: &str = "--arch transformer --encoder-embed-dim 8 --encoder-ffn-embed
                     --encoder-attention-heads 2 --decoder-layers 1 --decoder-attention-heads 2 --max-source-positions 30 \
                     --max-target-positions 30 --cpu";
 
+/// The same of each of the other families: the setting that trains one, and its flags.
+const OTHER_FAMILIES: [(&str, &str); 3] = [
+    (
+        "lightconv",
+        "--arch lightconv --encoder-embed-dim 8 --encoder-ffn-embed-dim 8 --encoder-layers 1 --encoder-attention-heads 2 \
+         --encoder-kernel-size-list 3 --decoder-embed-dim 8 --decoder-ffn-embed-dim 8 --decoder-layers 1 \
+         --decoder-attention-heads 2 --decoder-kernel-size-list 3 --max-source-positions 30 --max-target-positions 30 --cpu",
+    ),
+    (
+        "lstm",
+        "--arch lstm --encoder-embed-dim 8 --decoder-embed-dim 8 --decoder-out-embed-dim 8 --max-source-positions 30 \
+         --max-target-positions 30 --cpu",
+    ),
+    (
+        "fconv",
+        "--arch fconv --encoder-embed-dim 8 --encoder-layers '[(8, 3)]' --decoder-embed-dim 8 --decoder-layers '[(8, 3)]' \
+         --decoder-out-embed-dim 8 --max-source-positions 30 --max-target-positions 30 --cpu",
+    ),
+];
+
 /// What makes the datasets and checkpoints, in this order.
 const COMMANDS: [&str; 22] = [
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 20",
@@ -217,7 +237,10 @@ pub(super) fn base(binary: &str, setting: &str) -> String {
 }
 
 fn command(binary: &str, setting: &str) -> String {
+    let family = OTHER_FAMILIES.iter().find(|(family, _)| *family == setting);
+    let tiny = family.map_or(TINY, |(_, flags)| *flags);
     let data = match setting {
+        _ if family.is_some() => "data-bin",
         "" | "tri" | "dropout" | "free" | "text" | "device" => "data-bin",
         other => other,
     };
@@ -236,7 +259,7 @@ fn command(binary: &str, setting: &str) -> String {
                 "--warmup-updates 2"
             };
             format!(
-                "train {data} {TINY} --max-tokens 100 --max-epoch 2 --lr 2e-2 {warmup} --dropout 0.1 --save-dir out --log-format \
+                "train {data} {tiny} --max-tokens 100 --max-epoch 2 --lr 2e-2 {warmup} --dropout 0.1 --save-dir out --log-format \
                  json --log-interval 3"
             )
         }
