@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
-use burnseq_model::{DropoutModule, ModelConfig};
+use burnseq_model::{DropoutModule, Model, ModelConfig};
 use burnseq_search::{ConstraintOrder, GenerateOptions, Generator};
 use burnseq_text::RemoveBpe;
 use clap::{Args, ValueEnum};
@@ -352,7 +352,7 @@ fn positive(number: Option<f64>) -> Option<f64> {
 
 /// The modules of each family, for the help of `--retain-dropout-modules`.
 fn dropout_modules_help() -> String {
-    let families = ModelConfig::families().into_iter().map(|family| {
+    let families = ModelConfig::families_of::<Model>().into_iter().map(|family| {
         let modules: Vec<&str> = family
             .dropout_modules
             .iter()

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use burnseq::tasks::translation::TranslationConfig;
-use burnseq_model::{ModelConfig, ModelError};
+use burnseq_model::{Model, ModelConfig, ModelError};
 use burnseq_train::TrainConfig;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -173,7 +173,7 @@ fn utf8(content: Vec<u8>) -> Result<String> {
 
 /// All keys that there are, in their sections, but those of choices that are not the default.
 fn known() -> Value {
-    let presets = ModelConfig::families()
+    let presets = ModelConfig::families_of::<Model>()
         .into_iter()
         .flat_map(|family| family.presets);
     let model: Map<String, Value> = presets.flat_map(|(_, preset)| preset.fields()).collect();

@@ -3,7 +3,7 @@
 use std::fs;
 
 use burnseq_cli::train::{GRAMMAR, Request, TrainArgs};
-use burnseq_model::{Kind, ModelConfig};
+use burnseq_model::{Kind, Model, ModelConfig};
 use clap::CommandFactory;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -275,7 +275,7 @@ fn a_value_out_of_range_is_told_with_the_range() {
 #[test]
 fn help_shows_every_flag_under_its_families() {
     let help = help("");
-    for family in ModelConfig::families() {
+    for family in ModelConfig::families_of::<Model>() {
         for setting in family.settings {
             let flag = format!("--{}", setting.field.replace('_', "-"));
             assert!(help.contains(&flag), "{flag} of {}", family.name);
@@ -304,10 +304,10 @@ fn help_shows_every_flag_under_its_families() {
 
 #[test]
 fn help_of_a_preset_shows_its_family_alone_with_its_defaults() {
-    for family in ModelConfig::families() {
+    for family in ModelConfig::families_of::<Model>() {
         for (arch, preset) in &family.presets {
             let help = help(arch);
-            for other in ModelConfig::families() {
+            for other in ModelConfig::families_of::<Model>() {
                 for setting in other.settings {
                     let flag = format!("--{}", setting.field.replace('_', "-"));
                     let shown = help
@@ -359,7 +359,7 @@ fn completions_and_manual_pages_hold_the_flags_of_all_families() {
     assert!(output.status.success());
     let page = fs::read_to_string(dir.path().join("man/burnseq-train.1")).unwrap();
     let command = TrainArgs::command();
-    for family in ModelConfig::families() {
+    for family in ModelConfig::families_of::<Model>() {
         for setting in family.settings {
             let flag = setting.field.replace('_', "-");
             assert!(script.contains(&format!("--{flag}")), "{flag}");

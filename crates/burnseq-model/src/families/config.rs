@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Feature, ModelConfig};
+use super::{Family, Feature, ModelConfig, OfConfig};
 use crate::ModelError;
 
 impl ModelConfig {
@@ -26,6 +26,13 @@ impl ModelConfig {
     /// Every name that [`Self::from_arch`] takes.
     pub fn archs() -> Vec<&'static str> {
         Self::presets().into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// The families that play the role of the models `M`.
+    pub fn families_of<M: OfConfig>() -> Vec<Family> {
+        let mut families = Self::families();
+        families.retain(|family| family.presets.iter().all(|(_, preset)| M::check(preset).is_ok()));
+        families
     }
 
     /// The presets of all families.
@@ -112,7 +119,7 @@ mod tests {
     use burnseq_text::Vocab;
 
     use super::*;
-    use crate::families::{Kind, LanguageModel, Model, OfConfig};
+    use crate::families::{Kind, LanguageModel, Model};
     use crate::state_dict;
 
     const VOCAB: Vocab = Vocab::fairseq(40, 40);

@@ -41,9 +41,8 @@ fn transformers() -> Vec<Item> {
 fn transformer(item: &Item) -> TransformerLm {
     let config: TransformerLmConfig = item.config();
     config.validate(&item.vocab).unwrap();
-    config
-        .load(&item.vocab, &item.parameters(&[]), &Device::flex())
-        .unwrap()
+    let weights = item.parameters(&config.fairseq_extras());
+    config.load(&item.vocab, &weights, &Device::flex()).unwrap()
 }
 
 #[test]

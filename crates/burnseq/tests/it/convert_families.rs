@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq::convert::{Dictionaries, ImportOptions, from_fairseq, to_fairseq};
-use burnseq::model::{Dropout, EncoderDecoder, ModelConfig};
+use burnseq::model::{Dropout, EncoderDecoder, Model, ModelConfig, OfConfig};
 use burnseq::train::Checkpoint;
 use burnseq_interchange::fairseq::{Contents, Entry, FairseqCheckpoint, Layout, Moments, Progress, save};
 use burnseq_interchange::torch_file::TorchFile;
@@ -50,7 +50,7 @@ fn checkpoints_that_fairseq_wrote_compute_the_same_and_go_back_as_they_were() {
         let dir = TempDir::new().unwrap();
         let theirs = written().join(format!("{family}.pt"));
         let first = import_written(&theirs, &dir.path().join("first"));
-        let model = first.model(&device).unwrap();
+        let model = first.model::<Model>(&device).unwrap();
         let logits = model.forward(ids("src_tokens"), ids("prev_output_tokens"), &Dropout::off());
         let types = logits.dims()[2];
         let logits = logits.into_data_dtype(DType::F32);
@@ -349,7 +349,7 @@ fn compare_logits(
 ) {
     let device = Device::flex();
     let vocab = checkpoint.meta().dictionaries.vocab();
-    let model = config.load(&vocab, weights, &device).unwrap();
+    let model = Model::load(config, &vocab, weights, &device).unwrap();
     let batch = tensors(&item.folder.join("batch1.safetensors"));
     let ids = |name: &str| Tensor::<2, Int>::from_data(batch[name].clone(), &device);
     let logits = model.forward(

@@ -3,14 +3,14 @@
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
-use super::{TransformerLm, settings::SETTINGS};
+use super::{TransformerLm, fairseq::FAIRSEQ, settings::SETTINGS};
 use crate::{
     DropoutModule, FamilyConfig, Init, ModelError, Preset,
-    families::Setting,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
         check_sizes, check_vocab,
     },
+    families::{Fairseq, Setting},
     layers::ActivationFn,
 };
 
@@ -132,6 +132,8 @@ impl FamilyConfig for TransformerLmConfig {
     const PHRASE: &'static str = "a Transformer language model";
 
     const SETTINGS: &'static [Setting] = SETTINGS;
+
+    const FAIRSEQ: Option<&'static Fairseq<Self>> = Some(&FAIRSEQ);
 
     const ARCHS: &'static [Preset<Self>] = &[
         ("transformer_lm", TransformerLmConfig::default),

@@ -1,6 +1,7 @@
 //! The decoder of the Transformer alone, as a language model.
 
 mod config;
+mod fairseq;
 mod settings;
 
 use burn::{

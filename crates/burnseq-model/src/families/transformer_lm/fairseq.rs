@@ -1,0 +1,104 @@
+//! The language model in fairseq.
+
+use serde_json::{Map, Value, json};
+
+use super::TransformerLmConfig;
+use crate::families::{
+    Extra,
+    fairseq::{Fairseq, is_off},
+    transformer::fairseq::tied_tables,
+};
+
+/// Options of parts that there is no support for.
+const REFUSED: &[&str] = &[
+    "adaptive_input",
+    "adaptive_softmax_cutoff",
+    "base_layers",
+    "character_embeddings",
+    "decoder_layers_to_keep",
+    "scale_attn",
+    "scale_fc",
+    "scale_heads",
+    "scale_resids",
+];
+
+pub(super) const FAIRSEQ: Fairseq<TransformerLmConfig> = Fairseq {
+    in_namespace: false,
+    options,
+    checked: REFUSED,
+    check,
+    extras: TransformerLmConfig::fairseq_extras,
+    ..Fairseq::plain(
+        "transformer_lm",
+        &["add_bos_token", "character_embeddings", "decoder_input_dim"],
+    )
+};
+
+fn options(config: &TransformerLmConfig) -> Map<String, Value> {
+    let options = json!({
+        "adaptive_input": false,
+        "adaptive_input_cutoff": null,
+        "adaptive_input_factor": 4,
+        "adaptive_softmax_cutoff": null,
+        "adaptive_softmax_dropout": 0,
+        "adaptive_softmax_factor": 4,
+        "add_bos_token": false,
+        "base_layers": 0,
+        "base_shuffle": 0,
+        "base_sublayers": 1,
+        "char_embedder_highway_layers": 2,
+        "character_embedding_dim": 4,
+        "character_embeddings": false,
+        "character_filters": "[(1, 64), (2, 128), (3, 192), (4, 256), (5, 256), (6, 256), (7, 256)]",
+        "checkpoint_activations": false,
+        "decoder_layers_to_keep": null,
+        "min_params_to_wrap": 100_000_000,
+        "offload_activations": false,
+        "quant_noise_pq": 0,
+        "quant_noise_pq_block_size": 8,
+        "quant_noise_scalar": 0,
+        "scale_attn": false,
+        "scale_fc": false,
+        "scale_heads": false,
+        "scale_resids": false,
+        "tie_adaptive_proj": false,
+        "tie_adaptive_weights": false,
+        "tokens_per_sample": config.max_target_positions,
+    });
+    options.as_object().cloned().unwrap_or_default()
+}
+
+fn check(_: &TransformerLmConfig, options: &Map<String, Value>) -> Result<(), String> {
+    let on = |name: &&&str| options.get(**name).is_some_and(|value| !is_off(value));
+    match REFUSED.iter().find(on) {
+        Some(name) => Err(format!("option `{name}` = {}: not supported", options[*name])),
+        None => Ok(()),
+    }
+}
+
+impl TransformerLmConfig {
+    /// What fairseq's state dict of such a model holds beside its parameters.
+    pub fn fairseq_extras(&self) -> Vec<Extra> {
+        let mut extras = vec![Extra::version("decoder.version", 3.0)];
+        extras.extend(tied_tables(false, self.share_decoder_input_output_embed));
+        extras
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adaptive_inputs_and_outputs_are_refused() {
+        let config = TransformerLmConfig::default();
+        check(&config, &options(&config)).unwrap();
+        let mut adaptive = options(&config);
+        adaptive.insert("adaptive_softmax_cutoff".to_owned(), "20000,60000".into());
+        let error = check(&config, &adaptive).unwrap_err();
+        assert_eq!(
+            error,
+            "option `adaptive_softmax_cutoff` = \"20000,60000\": not supported"
+        );
+    }
+}
