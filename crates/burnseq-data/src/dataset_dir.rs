@@ -342,7 +342,7 @@ impl DatasetDir {
 }
 
 /// The folders of a list with colons; a path that exists is one folder whatever its name.
-fn folders(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn folders(path: &Path) -> Vec<PathBuf> {
     match path.to_str() {
         Some(list) if list.contains(':') && !path.exists() => {
             let mut folders: Vec<PathBuf> = list
@@ -371,7 +371,7 @@ fn check_aligned(src: &SentenceFile, tgt: &SentenceFile) -> Result<()> {
     })
 }
 
-fn file_names(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn file_names(path: &Path) -> Result<Vec<String>> {
     if path.as_os_str().is_empty() {
         return Err(Error::Config(
             "the name of the dataset's folder is empty\nhint: name the folder that `preprocess` wrote"

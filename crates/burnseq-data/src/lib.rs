@@ -8,6 +8,7 @@
 //!
 //! - [`preprocess`]: the whole way from text to a data folder: subwords, dictionaries, ids, report.
 //! - [`DatasetDir`]: a data folder opened again: languages, splits, dictionaries, subword models.
+//! - [`TextDir`]: the same of text without a second side.
 //! - [`IndexedDataset`], [`IndexedWriter`]: sentences of ids on disk in fairseq's formats.
 //! - [`RawDataset`]: text that becomes ids when it is opened; [`DatasetImpl`] names all formats.
 //! - [`Dataset`], [`Batch`]: examples, and the batches padded from them; [`LanguagePairDataset`] and [`PairBatch`] of
@@ -54,6 +55,7 @@ pub mod preprocess;
 mod raw;
 mod sentences;
 mod side_writer;
+mod text_dir;
 
 pub use batching::{BatchLimits, batch_by_size, filter_by_size, ordered_indices};
 pub use dataset::{
@@ -70,3 +72,4 @@ pub use mt19937::Mt19937;
 pub use prefetch::{Prefetch, prefetch};
 pub use raw::RawDataset;
 pub use sentences::Sentences;
+pub use text_dir::TextDir;

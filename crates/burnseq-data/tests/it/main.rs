@@ -11,4 +11,5 @@ mod preprocess;
 mod segmented;
 mod shared;
 mod subwords;
+mod text_dir;
 mod token_blocks;

@@ -194,7 +194,11 @@ impl TranslationTask {
     /// # Errors
     /// A model of another role; a value out of range.
     pub fn check_model(&self, model: &ModelConfig) -> Result<()> {
-        Model::check(model)?;
+        Model::check(model).map_err(|error| {
+            Error::Config(format!(
+                "{error}\nhint: give another 'arch'; translation learns encoder-decoders"
+            ))
+        })?;
         Ok(model.validate(&self.vocab())?)
     }
 
