@@ -343,6 +343,18 @@ fn help_of_a_preset_shows_its_family_alone_with_its_defaults() {
                 assert!(flat.contains(setting.help), "{} of {arch}: {flat}", setting.field);
             }
             assert!(help.contains("--max-tokens") && help.contains("--arch"), "{arch}");
+            // In the order in which the family declares them.
+            let place = |field: &str| help.find(&format!(" --{} ", field.replace('_', "-")));
+            let places: Vec<usize> = [
+                "encoder_embed_dim",
+                "encoder_layers",
+                "decoder_embed_dim",
+                "decoder_layers",
+            ]
+            .iter()
+            .filter_map(|field| place(field))
+            .collect();
+            assert!(places.is_sorted() && places.len() == 4, "{arch}: {places:?}");
         }
     }
 }

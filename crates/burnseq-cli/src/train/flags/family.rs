@@ -181,13 +181,16 @@ impl Flag {
     }
 
     /// The flag as clap takes it.
-    fn arg(&'static self, shown: Option<&Shown>) -> Arg {
+    fn arg(&'static self) -> Arg {
+        let arg = Arg::new(self.name).long(self.long.as_str());
+        self.shown(arg.visible_aliases(self.aliases.iter().map(String::as_str)), None)
+    }
+
+    /// The flag with help and values of one family, or of all that have it.
+    fn shown(&'static self, arg: Arg, shown: Option<&Shown>) -> Arg {
         let family = shown.map(|shown| shown.family);
-        let help = self.help(family) + &self.default(shown);
-        let mut arg = Arg::new(self.name)
-            .long(self.long.as_str())
-            .visible_aliases(self.aliases.iter().map(String::as_str))
-            .help(help)
+        let mut arg = arg
+            .help(self.help(family) + &self.default(shown))
             .help_heading(match family {
                 Some(_) => HEADING,
                 None => self.heading.as_str(),
@@ -276,7 +279,7 @@ pub(in crate::train) fn for_arch(command: Command, words: &[OsString]) -> Comman
     let shown = arch_of(words).and_then(|arch| Shown::of_arch(&arch));
     let Some(shown) = shown else { return command };
     FLAGS.iter().fold(command, |command, flag| {
-        command.mut_arg(flag.name, |_| flag.arg(Some(&shown)))
+        command.mut_arg(flag.name, |arg| flag.shown(arg, Some(&shown)))
     })
 }
 
@@ -357,7 +360,7 @@ impl Args for FamilyFlags {
     fn augment_args(command: Command) -> Command {
         FLAGS
             .iter()
-            .fold(command, |command, flag| command.arg(flag.arg(None)))
+            .fold(command, |command, flag| command.arg(flag.arg()))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
