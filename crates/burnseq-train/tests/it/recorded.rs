@@ -61,7 +61,7 @@ fn item(family: &str, folder: PathBuf) -> Item {
     let weights = tensors(&folder.join("init.safetensors"));
     let rows = |name: &str| weights.get(name).map(|table| table.shape().to_vec()[0]);
     let tgt = rows("decoder.embed_tokens.weight");
-    let src = rows("encoder.embed_tokens.weight").or(tgt).unwrap();
+    let src = rows("encoder.embed_tokens.weight").or(tgt).unwrap_or(0); // none with adaptive inputs
     Item {
         name: format!("{family}/{}", folder.file_name().unwrap().to_str().unwrap()),
         options: args["model"].as_object().unwrap().clone(),

@@ -91,6 +91,7 @@ mod tests {
         config.load(&VOCAB, &tensors, &device).unwrap();
         let layers = TransformerConfig {
             decoder_layers: 1000,
+            decoder_ffn_embed_dim: 1 << 18,
             ..config.clone()
         };
         let vocab = Vocab {
