@@ -67,6 +67,13 @@ pub(super) fn check_heads(side: &'static str, heads: usize, width: usize) -> Res
     })
 }
 
+/// Sinusoidal positions need a width that holds two frequencies.
+pub(super) fn check_sinusoids(field: &'static str, width: usize, sinusoids: bool) -> Result<(), ModelError> {
+    check(!sinusoids || width >= 4, field, width, || {
+        "sinusoidal positions need at least 4".into()
+    })
+}
+
 /// Special symbols are ids of both dictionaries.
 pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
     for (field, id) in [("pad", vocab.pad()), ("eos", vocab.eos())] {

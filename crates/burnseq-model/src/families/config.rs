@@ -5,11 +5,14 @@ use serde_json::{Map, Value};
 use super::{Family, Feature, ModelConfig, OfConfig};
 use crate::ModelError;
 
+/// Names that are told in place of one that there is not.
+const NEAREST: usize = 10;
+
 impl ModelConfig {
     /// The preset of that name.
     ///
     /// # Errors
-    /// An unknown name, with all known ones, nearest first.
+    /// An unknown name, with the known ones that are most alike.
     pub fn from_arch(name: &str) -> Result<Self, ModelError> {
         let mut presets = Self::presets();
         if let Some(at) = presets.iter().position(|(known, _)| *known == name) {
@@ -17,9 +20,11 @@ impl ModelConfig {
         }
         let mut choices: Vec<&str> = presets.into_iter().map(|(known, _)| known).collect();
         choices.sort_by(|a, b| strsim::jaro_winkler(name, b).total_cmp(&strsim::jaro_winkler(name, a)));
+        let others = choices.len().saturating_sub(NEAREST);
+        choices.truncate(NEAREST);
         Err(ModelError::UnknownArch {
             name: name.to_owned(),
-            choices: choices.join(", "),
+            choices: format!("{}, or one of {others} less alike", choices.join(", ")),
         })
     }
 
@@ -137,7 +142,11 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("choose one of: transformer_iwslt"), "{error}");
-        assert!(error.contains("transformer_wmt_en_de_big_t2t"), "{error}");
+        let others = ModelConfig::archs().len() - NEAREST;
+        assert!(
+            error.ends_with(&format!(", or one of {others} less alike")),
+            "{error}"
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
         Fairseq, FamilyConfig, Preset, Setting,
         checks::{
             MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
-            check_shared_embeddings, check_sizes, check_vocab,
+            check_shared_embeddings, check_sinusoids, check_sizes, check_vocab,
         },
     },
     layers::ConvType,
@@ -330,6 +330,7 @@ impl FamilyConfig for LightConvConfig {
                 format!("numbers must be at least 1 and at most {MAX_KERNEL_SIZE}")
             })?;
         }
+        let sinusoids = |learned: bool| !learned && !self.no_token_positional_embeddings;
         for (field, width, learned) in [
             (
                 "encoder_embed_dim",
@@ -342,10 +343,7 @@ impl FamilyConfig for LightConvConfig {
                 self.decoder_learned_pos,
             ),
         ] {
-            let sinusoids = !learned && !self.no_token_positional_embeddings;
-            check(!sinusoids || width >= 4, field, width, || {
-                "sinusoidal positions need at least 4".into()
-            })?;
+            check_sinusoids(field, width, sinusoids(learned))?;
         }
         check_probabilities(&[
             ("dropout", self.dropout),

@@ -9,8 +9,8 @@ use crate::{
     families::{
         Fairseq, Setting,
         checks::{
-            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
-            check_shared_embeddings, check_sizes, check_vocab,
+            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check_heads, check_probabilities,
+            check_shared_embeddings, check_sinusoids, check_sizes, check_vocab,
         },
     },
 };
@@ -247,22 +247,20 @@ impl FamilyConfig for TransformerConfig {
         check_vocab(vocab)?;
         check_heads("encoder", self.encoder_attention_heads, self.encoder_embed_dim)?;
         check_heads("decoder", self.decoder_attention_heads, self.decoder_embed_dim)?;
-        for (field, width, sinusoids) in [
+        let sinusoids = |learned: bool| !learned && !self.no_token_positional_embeddings;
+        for (field, width, learned) in [
             (
                 "encoder_embed_dim",
                 self.encoder_embed_dim,
-                !self.encoder_learned_pos,
+                self.encoder_learned_pos,
             ),
             (
                 "decoder_embed_dim",
                 self.decoder_embed_dim,
-                !self.decoder_learned_pos,
+                self.decoder_learned_pos,
             ),
         ] {
-            let sinusoids = sinusoids && !self.no_token_positional_embeddings;
-            check(!sinusoids || width >= 4, field, width, || {
-                "sinusoidal positions need at least 4".into()
-            })?;
+            check_sinusoids(field, width, sinusoids(learned))?;
         }
         check_probabilities(&[
             ("dropout", self.dropout),

@@ -8,7 +8,7 @@ use crate::{
     DropoutModule, FamilyConfig, Init, ModelError, Preset,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
-        check_sizes, check_vocab,
+        check_sinusoids, check_sizes, check_vocab,
     },
     families::{Fairseq, Setting},
     layers::ActivationFn,
@@ -190,12 +190,7 @@ impl FamilyConfig for TransformerLmConfig {
         check_vocab(vocab)?;
         check_heads("decoder", self.decoder_attention_heads, self.decoder_embed_dim)?;
         let sinusoids = !self.decoder_learned_pos && !self.no_token_positional_embeddings;
-        check(
-            !sinusoids || self.decoder_embed_dim >= 4,
-            "decoder_embed_dim",
-            self.decoder_embed_dim,
-            || "sinusoidal positions need at least 4".into(),
-        )?;
+        check_sinusoids("decoder_embed_dim", self.decoder_embed_dim, sinusoids)?;
         check(
             !self.share_decoder_input_output_embed || self.decoder_input_dim == self.decoder_output_dim,
             "decoder_output_dim",
