@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
@@ -12,7 +11,8 @@ use clap_complete::Shell;
 use crate::exit::{self, usage};
 use crate::grammar::{Flags, Grammar};
 use crate::{
-    average_checkpoints, convert, generate, interactive, memory, preprocess, score, text, train, validate,
+    average_checkpoints, convert, doctor, generate, inspect, interactive, manual, memory, preprocess, score,
+    text, train, validate,
 };
 
 /// The name of the binary that has all commands.
@@ -33,7 +33,7 @@ pub struct Command {
 }
 
 /// All commands, in the order in which they are used.
-pub const COMMANDS: [Command; 11] = [
+pub const COMMANDS: [Command; 13] = [
     Command {
         name: "preprocess",
         about: "Text to a dataset: subword model, dictionaries, ids",
@@ -92,6 +92,18 @@ pub const COMMANDS: [Command; 11] = [
         run: |words| text::run(&Grammar::PLAIN.parse_words(words)?),
     },
     Command {
+        name: "inspect",
+        about: "Tell what a dataset, checkpoint, dictionary or log is",
+        flags: inspect::InspectArgs::command,
+        run: |words| inspect::run(&Grammar::PLAIN.parse_words(words)?),
+    },
+    Command {
+        name: "doctor",
+        about: "Tell what this machine has, and what is missing",
+        flags: doctor::DoctorArgs::command,
+        run: |words| doctor::run(&Grammar::PLAIN.parse_words(words)?),
+    },
+    Command {
         name: "completions",
         about: "Print what lets a shell complete these commands",
         flags: CompletionsArgs::command,
@@ -100,8 +112,8 @@ pub const COMMANDS: [Command; 11] = [
     Command {
         name: "man",
         about: "Write manual pages",
-        flags: ManArgs::command,
-        run: |words| man(&Grammar::PLAIN.parse_words(words)?),
+        flags: manual::ManArgs::command,
+        run: |words| manual::run(&Grammar::PLAIN.parse_words(words)?),
     },
 ];
 
@@ -192,8 +204,8 @@ fn help() -> String {
     for Command { name, about, .. } in &COMMANDS {
         help += &format!("  {name:12} {about}\n");
     }
-    help += "\n`burnseq COMMAND --help` tells the flags of a command. preprocess, train and generate are also\n\
-             binaries of their own.\n";
+    help += "\n`burnseq COMMAND --help` tells the flags of a command that most people use, --help-all tells all of\n\
+             them. preprocess, train and generate are also binaries of their own.\n";
     help
 }
 
@@ -207,7 +219,7 @@ fn print(text: &str) -> Result<()> {
 }
 
 /// `burnseq` as clap sees it, for completions and manual pages.
-fn tree() -> clap::Command {
+pub(crate) fn tree() -> clap::Command {
     let commands = COMMANDS
         .iter()
         .map(|command| (command.flags)().name(command.name).about(command.about));
@@ -260,24 +272,6 @@ fn completions(args: &CompletionsArgs) -> Result<()> {
     print(&String::from_utf8(script).context("completions are text")?)
 }
 
-/// Write a manual page for burnseq and one for each of its commands.
-#[derive(Debug, Parser)]
-#[command(name = "man", version, max_term_width = 110)]
-pub struct ManArgs {
-    /// The folder to write to, which is made if need be; pages of the same name in it are replaced
-    #[arg(value_name = "FOLDER")]
-    pub folder: std::path::PathBuf,
-}
-
-impl Flags for ManArgs {}
-
-fn man(args: &ManArgs) -> Result<()> {
-    let folder: &Path = &args.folder;
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(tree(), folder))
-        .with_context(|| format!("cannot write manual pages to {}", folder.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,6 +281,49 @@ mod tests {
         let help = help();
         assert!(help.lines().count() <= 24, "{help}");
         assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+    }
+
+    /// The short help of a command, and names in it that are no flags.
+    fn short<A: Flags + std::fmt::Debug>() -> (String, Vec<&'static str>) {
+        let help = Grammar::PLAIN.try_parse::<A>(["burnseq", "--help"]).unwrap_err();
+        let command = A::command();
+        let is_flag = |name: &str| {
+            let mut flags = command.get_arguments();
+            flags.any(|arg| arg.get_long() == Some(name) || arg.get_id() == name)
+        };
+        let names = A::SHORT_HELP.flags.iter().map(|(name, _)| *name);
+        (help.to_string(), names.filter(|name| !is_flag(name)).collect())
+    }
+
+    #[test]
+    fn help_of_each_command_fits_a_screen_and_leads_to_all_flags() {
+        let helps = [
+            short::<preprocess::PreprocessArgs>(),
+            short::<train::TrainArgs>(),
+            short::<generate::GenerateArgs>(),
+            short::<interactive::InteractiveArgs>(),
+            short::<validate::ValidateArgs>(),
+            short::<score::ScoreArgs>(),
+            short::<average_checkpoints::AverageArgs>(),
+            short::<convert::ConvertArgs>(),
+            short::<text::TextArgs>(),
+            short::<inspect::InspectArgs>(),
+            short::<doctor::DoctorArgs>(),
+            short::<CompletionsArgs>(),
+            short::<manual::ManArgs>(),
+        ];
+        assert_eq!(helps.len(), COMMANDS.len());
+        for (help, unknown) in helps {
+            assert!(help.lines().count() <= 40, "{help}");
+            assert!(unknown.is_empty(), "{unknown:?} of {help}");
+        }
+        let (train, _) = short::<train::TrainArgs>();
+        assert!(train.contains("`train --help-all` tells all"), "{train}");
+        assert!(!train.contains("--adam-eps"), "{train}");
+        let all = train::GRAMMAR
+            .try_parse::<train::TrainArgs>(["train", "--help-all"])
+            .unwrap_err();
+        assert!(all.to_string().contains("--adam-eps"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! - [`commands`]: the list of commands, and how each is run.
 //! - [`exit`]: exit codes and the one block that an error prints.
 //! - [`memory`]: what the allocator does with freed memory, and models that no memory holds.
+//! - `findings`: what `inspect` and `doctor` tell.
 //! - [`problems`]: several errors that are told together.
 //! - [`grammar`]: command lines in fairseq's spelling, and flags of fairseq that change nothing or are refused.
 //! - [`compute`]: flags of device and precision.
@@ -11,28 +12,35 @@
 //! - [`task`]: the flags of task and languages.
 //! - [`fairseq_options`]: what becomes of every option of fairseq.
 //!
-//! The commands:
+//! The commands, of which [`commands`] has the list:
 //!
+//! - [`preprocess`]: from parallel text to a binarised dataset.
+//! - [`train`]: from a dataset to checkpoints.
+//! - [`generate`]: from a checkpoint to translations and scores.
+//! - [`interactive`]: from lines of text to their translations as they come.
+//! - [`validate`]: from a checkpoint and a dataset to loss and BLEU.
+//! - [`score`]: from translations and references to BLEU, chrF and TER.
 //! - [`average_checkpoints`]: `average`, the mean of several checkpoints.
-//! - [`burnseq convert`]: `burnseq convert`, from checkpoints of fairseq to ours and back.
-//! - [`generate`]: `generate`, from a checkpoint to translations and scores.
-//! - [`burnseq interactive`]: `burnseq interactive`, from lines of text to their translations as they come.
-//! - [`preprocess`]: `preprocess`, from parallel text to a binarised dataset.
-//! - [`burnseq score`]: `burnseq score`, from translations and references to BLEU, chrF and TER.
-//! - [`burnseq text`]: `burnseq text`, tools for text before and after translation.
-//! - [`train`]: `train`, from a dataset to checkpoints.
-//! - [`burnseq validate`]: `burnseq validate`, from a checkpoint and a dataset to loss and BLEU.
+//! - [`convert`]: from checkpoints of fairseq to ours and back.
+//! - [`text`]: tools for text before and after translation.
+//! - [`inspect`]: what files and folders are.
+//! - [`doctor`]: what this machine has, and what is missing.
+//! - [`manual`]: `man`, manual pages, and the docs' pages of commands.
 
 pub mod average_checkpoints;
 pub mod commands;
 pub mod compute;
 pub mod convert;
 pub mod decoding;
+pub mod doctor;
 pub mod exit;
 pub mod fairseq_options;
+mod findings;
 pub mod generate;
 pub mod grammar;
+pub mod inspect;
 pub mod interactive;
+pub mod manual;
 pub mod memory;
 mod output;
 pub mod preprocess;

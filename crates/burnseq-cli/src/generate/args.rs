@@ -7,7 +7,7 @@ use burnseq_data::{BatchLimits, DatasetImpl};
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::DecodingArgs;
-use crate::grammar::Flags;
+use crate::grammar::{Flags, ShortHelp};
 use crate::problems::Problems;
 use crate::task::TaskArgs;
 
@@ -104,6 +104,35 @@ pub enum Scoring {
 }
 
 impl Flags for GenerateArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            ("data", "Folder of the dataset [default: data-bin]"),
+            (
+                "path",
+                "Checkpoint, or several of an ensemble, separated by colons [default: checkpoints/checkpoint_best]",
+            ),
+            ("gen-subset", "Part of the dataset [default: test]"),
+            ("input", "Translate this text file instead; `-` is standard input"),
+            ("output", ""),
+            ("beam", "Hypotheses of each step [default: 5]"),
+            (
+                "lenpen",
+                "Length penalty: above 1 longer translations, below 1 shorter ones [default: 1]",
+            ),
+            ("nbest", "Translations of each sentence [default: 1]"),
+            ("batch-size", "Sentences of a batch"),
+            ("sampling", "Draw tokens instead of searching"),
+            ("quiet", ""),
+            (
+                "device",
+                "Where to compute: auto, cpu, cuda, cuda:N [default: auto]",
+            ),
+        ],
+        examples: "generate --beam 5\n\
+                   generate data-bin --path checkpoints/checkpoint_best --gen-subset valid --quiet\n\
+                   generate --input text.de --output text.en",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         self.decoding
             .problems_beside([self.check(), self.limits().map(drop)])

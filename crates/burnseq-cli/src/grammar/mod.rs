@@ -3,6 +3,7 @@
 //! ignored. Everything that is wrong with a command is told at once.
 
 mod clap_errors;
+mod help;
 mod machines;
 mod tables;
 mod unknown;
@@ -17,6 +18,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::decoding::format;
 use crate::exit::usage;
 use crate::problems::Problems;
+pub use help::ShortHelp;
 pub(crate) use machines::{MACHINES, MACHINES_HARMLESS};
 pub use tables::{Allowed, Arity, Harmless, Refused};
 pub(crate) use tables::{
@@ -29,6 +31,14 @@ pub trait Flags: CommandFactory + FromArgMatches {
     /// Everything that is wrong with flags of which each has a legal value: combinations, ranges. No file is touched.
     fn problems(&self) -> Vec<anyhow::Error> {
         Vec::new()
+    }
+
+    /// What `--help` shows; `--help-all` tells all flags.
+    const SHORT_HELP: ShortHelp = ShortHelp::ALL;
+
+    /// The heading whose flags `--help` shows as well, for a command line of which these are the words.
+    fn heading_in_short_help(_words: &[OsString]) -> Option<&'static str> {
+        None
     }
 
     /// The flags, for a command line of which these are the words: what one of them says may change the help of others,
@@ -101,8 +111,12 @@ impl Grammar {
         &self,
         words: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> clap::error::Result<Result<Parsed<A>>> {
-        let given: Vec<OsString> = self.join_values(words.into_iter().map(Into::into).collect());
-        let command = self.command(A::command_for(&given));
+        let mut given: Vec<OsString> = self.join_values(words.into_iter().map(Into::into).collect());
+        let mut command = A::command_for(&given);
+        if let Some(asked) = help::asked(&mut given) {
+            command = help::shown(command, asked, &A::SHORT_HELP, A::heading_in_short_help(&given));
+        }
+        let command = self.command(command);
         let mut words = given.clone();
         let mut found = Found::new(&given);
         for unknown in unknown::remove(&command, &mut words) {

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use crate::decoding::{DecodingArgs, HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
 use crate::grammar::{
-    COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, Refused,
+    COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, Refused, ShortHelp,
     TRAINING_HARMLESS, number, off, one, switch, value,
 };
 use crate::task::TaskArgs;
@@ -94,6 +94,27 @@ pub const GRAMMAR: Grammar = Grammar {
 };
 
 impl Flags for InteractiveArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            (
+                "path",
+                "Checkpoint, or several of an ensemble, separated by colons [default: checkpoints/checkpoint_best]",
+            ),
+            ("input", ""),
+            ("beam", "Hypotheses of each step [default: 5]"),
+            ("nbest", "Translations of each sentence [default: 1]"),
+            ("buffer-size", "Lines that are read before they are translated"),
+            ("batch-size", "Sentences of a batch"),
+            ("sampling", "Draw tokens instead of searching"),
+            (
+                "device",
+                "Where to compute: auto, cpu, cuda, cuda:N [default: auto]",
+            ),
+        ],
+        examples: "burnseq interactive --path checkpoints/checkpoint_best\n\
+                   echo \"ein haus\" | burnseq interactive",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         self.decoding
             .problems_beside([self.check(), self.limits().map(drop)])

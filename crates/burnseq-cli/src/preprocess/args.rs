@@ -7,7 +7,7 @@ use burnseq_data::preprocess::{BpeKind, PreprocessConfig, TokenizerKind};
 use burnseq_text::packed_path;
 use clap::{Parser, ValueEnum};
 
-use crate::grammar::Flags;
+use crate::grammar::{Flags, ShortHelp};
 
 /// Folder of the default text, relative to where `preprocess` is run.
 const DEFAULT_TEXT: &str = "data";
@@ -254,6 +254,30 @@ pub struct Resolved {
 }
 
 impl Flags for PreprocessArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            (
+                "source-lang",
+                "Source language, such as de; the ending of its files",
+            ),
+            ("target-lang", "Target language, such as en"),
+            (
+                "trainpref",
+                "Training text without its ending: data/train [default: data/train]",
+            ),
+            ("validpref", "Validation text, likewise"),
+            ("testpref", "Test text, likewise"),
+            ("destdir", "Folder of the dataset [default: data-bin]"),
+            ("bpe", "Subword model: sentencepiece, subword_nmt, none"),
+            ("bpe-size", ""),
+            ("joined-dictionary", ""),
+            ("only-source", "Text of one side alone"),
+            ("workers", ""),
+        ],
+        examples: "preprocess --src de --tgt en\n\
+                   preprocess -s de -t en --trainpref train --validpref valid --testpref test --destdir data-bin --bpe-size 8000",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         let config = self.clone().resolve();
         let valid = config.and_then(|resolved| Ok(resolved.config.validate()?));

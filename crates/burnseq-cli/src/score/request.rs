@@ -7,7 +7,7 @@ use burnseq_metrics::bootstrap::Trials;
 use burnseq_metrics::{Bleu, BleuConfig, Chrf, ChrfConfig, Smoothing, Ter, TerConfig, TokenisedBleuConfig};
 
 use super::args::{Format, MetricName, ScoreArgs};
-use crate::grammar::Flags;
+use crate::grammar::{Flags, ShortHelp};
 
 /// What is to be computed; ranges and combinations are checked.
 #[derive(Debug, PartialEq)]
@@ -63,6 +63,34 @@ pub(super) enum Style {
 }
 
 impl Flags for ScoreArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            (
+                "sys",
+                "Translations, one per line; several files are several systems",
+            ),
+            (
+                "ref",
+                "References, one per line; several files are several references of each line",
+            ),
+            ("gen-output", ""),
+            (
+                "metrics",
+                "Metrics as sacreBLEU's: bleu, chrf, ter; without it fairseq-score's BLEU of tokens",
+            ),
+            ("tokenize", "Tokenizer of BLEU: 13a, intl, char, zh, none"),
+            ("lowercase", ""),
+            ("confidence", ""),
+            ("paired-bs", ""),
+            ("sentence-level", ""),
+            ("format", "How scores are printed: text, json"),
+            ("score-only", ""),
+        ],
+        examples: "burnseq score -r test.en -i translations.en -m bleu chrf\n\
+                   burnseq score -r test.en -i base.en better.en --paired-bs\n\
+                   burnseq score --gen-output generate.out",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         self.check().err().into_iter().collect()
     }

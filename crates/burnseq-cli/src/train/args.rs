@@ -8,11 +8,11 @@ use clap::{Args, Command, CommandFactory, Parser, ValueEnum};
 
 use super::config::Request;
 use super::flags::{
-    CheckpointArgs, DatasetArgs, EmaArgs, LossScalingArgs, ModelArgs, OptimArgs, ScheduleArgs, StopArgs,
-    ValidationArgs, for_arch,
+    CheckpointArgs, DatasetArgs, EmaArgs, FAMILY_HEADING, LossScalingArgs, ModelArgs, OptimArgs,
+    ScheduleArgs, StopArgs, ValidationArgs, for_arch, names_arch,
 };
 use crate::compute::ComputeArgs;
-use crate::grammar::Flags;
+use crate::grammar::{Flags, ShortHelp};
 use crate::task::TaskArgs;
 
 /// Train a translation model on the dataset that `preprocess` wrote.
@@ -62,8 +62,55 @@ pub struct TrainArgs {
 }
 
 impl Flags for TrainArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            ("data", "Folder of the dataset [default: data-bin]"),
+            ("recipe", ""),
+            (
+                "arch",
+                "Preset [default: transformer_iwslt]; with it, --help also tells the flags of its family",
+            ),
+            ("lr", "Learning rate [default: 5e-4]"),
+            (
+                "warmup-updates",
+                "Updates until the learning rate is reached [default: 4000]",
+            ),
+            ("dropout", "Dropout [default: that of the preset]"),
+            (
+                "max-tokens",
+                "Tokens of a batch, padding included [default: 4096]",
+            ),
+            ("max-epoch", "Stop after this epoch"),
+            ("max-update", "Stop after this update"),
+            (
+                "patience",
+                "Stop after this many validations without improvement [default: 10]",
+            ),
+            (
+                "eval-bleu",
+                "Translate the validation set with beam search and measure BLEU",
+            ),
+            (
+                "save-dir",
+                "Folder of the checkpoints; a run that was interrupted goes on from it [default: checkpoints]",
+            ),
+            (
+                "device",
+                "Where to compute: auto, cpu, cuda, cuda:N [default: auto]",
+            ),
+            ("seed", "Seed of weights, order and dropout [default: 1]"),
+        ],
+        examples: "train --arch transformer_iwslt\n\
+                   train data-bin --recipe multi30k --save-dir checkpoints\n\
+                   train data-bin --arch lightconv_iwslt_de_en --help",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         Request::new(self).err().into_iter().collect()
+    }
+
+    fn heading_in_short_help(words: &[OsString]) -> Option<&'static str> {
+        names_arch(words).then_some(FAMILY_HEADING)
     }
 
     fn command_for(words: &[OsString]) -> Command {

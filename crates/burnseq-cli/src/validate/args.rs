@@ -12,7 +12,7 @@ use crate::compute::ComputeArgs;
 use crate::decoding::OF_TRAINING;
 use crate::grammar::{
     BOOLEANS, COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
-    TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
+    ShortHelp, TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
 };
 use crate::task::TaskArgs;
 use crate::train::flags::EvalBleuArgs;
@@ -193,6 +193,26 @@ pub const GRAMMAR: Grammar = Grammar {
 };
 
 impl Flags for ValidateArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            ("data", ""),
+            ("path", ""),
+            (
+                "valid-subset",
+                "Parts of the dataset, separated by commas [default: valid]",
+            ),
+            ("eval-bleu", "Translate with beam search and measure BLEU"),
+            ("max-tokens", ""),
+            ("batch-size", ""),
+            ("criterion", ""),
+            (
+                "device",
+                "Where to compute: auto, cpu, cuda, cuda:N [default: auto]",
+            ),
+        ],
+        examples: "burnseq validate data-bin --path checkpoints/checkpoint_best --valid-subset valid,test",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         Request::new(self).err().into_iter().collect()
     }

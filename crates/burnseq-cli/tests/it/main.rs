@@ -5,6 +5,7 @@ mod average_checkpoints;
 mod cases;
 mod convert;
 mod decoding;
+mod docs;
 #[cfg(unix)]
 mod effects;
 mod families;

@@ -119,6 +119,22 @@ impl FairseqCheckpoint {
         }
     }
 
+    /// Names and shapes of all tensors of the state dict, in the order of the file.
+    ///
+    /// # Errors
+    /// A tensor that is damaged.
+    pub fn tensors(&self) -> Result<Vec<(String, Vec<usize>)>> {
+        let model = self.file.root().get("model").and_then(View::entries);
+        let mut tensors = Vec::new();
+        for (key, value) in model.expect("checked when it was opened") {
+            let name = key.as_str().unwrap_or_default();
+            if let Some(info) = self.file.tensor(name, value)? {
+                tensors.push((name.to_owned(), info.shape));
+            }
+        }
+        Ok(tensors)
+    }
+
     /// The shape of the tensor `name`; none where there is no such tensor.
     ///
     /// # Errors

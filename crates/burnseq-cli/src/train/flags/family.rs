@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::problems::{Problems, cut};
 
 /// Heading of flags that several families have.
-pub(super) const HEADING: &str = "Model (overrides the preset of --arch)";
+pub(in crate::train) const HEADING: &str = "Model (overrides the preset of --arch)";
 
 /// All families of encoder-decoders, which translation learns.
 static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(ModelConfig::families_of::<Model>);
@@ -281,6 +281,11 @@ pub(in crate::train) fn for_arch(command: Command, words: &[OsString]) -> Comman
     FLAGS.iter().fold(command, |command, flag| {
         command.mut_arg(flag.name, |arg| flag.shown(arg, Some(&shown)))
     })
+}
+
+/// Whether `--arch` names a preset, so that the flags of its family are told.
+pub(in crate::train) fn names_arch(words: &[OsString]) -> bool {
+    arch_of(words).is_some_and(|arch| Shown::of_arch(&arch).is_some())
 }
 
 /// The last value of `--arch`.

@@ -20,7 +20,7 @@ pub use checkpoint::CheckpointArgs;
 pub use dataset::DatasetArgs;
 pub use ema::EmaArgs;
 pub use family::FamilyFlags;
-pub(super) use family::for_arch;
+pub(super) use family::{HEADING as FAMILY_HEADING, for_arch, names_arch};
 pub use loss_scaling::LossScalingArgs;
 pub(super) use model::DEFAULT_ARCH;
 pub use model::ModelArgs;

@@ -255,7 +255,16 @@ fn every_option_of_preprocess_acts() {
 
 #[test]
 fn every_option_of_the_other_binaries_acts() {
-    for binary in ["score", "average", "convert", "text", "completions"] {
+    for binary in [
+        "score",
+        "average",
+        "convert",
+        "text",
+        "completions",
+        "inspect",
+        "doctor",
+        "man",
+    ] {
         check(binary);
     }
 }

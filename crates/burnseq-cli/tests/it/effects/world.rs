@@ -289,6 +289,9 @@ fn command(binary: &str, setting: &str) -> String {
         ("score", "asian") => "burnseq score data/asian.en --sys data/asianhyp.en".to_owned(),
         ("score", "punct") => "burnseq score data/punct.en --sys data/puncthyp.en".to_owned(),
         ("score", "spaced") => "burnseq score data/spaced.en --sys data/spacedhyp.en".to_owned(),
+        ("inspect", "") => "burnseq inspect data/test.de".to_owned(),
+        ("doctor", "") => "burnseq doctor".to_owned(),
+        ("man", "") => "burnseq man out".to_owned(),
         ("completions", "") => "burnseq completions bash".to_owned(),
         ("average", "") => "burnseq average --inputs run/checkpoint3 --output out".to_owned(),
         ("average", "there") => {

@@ -1,0 +1,94 @@
+//! Checkpoints of burnseq.
+
+use std::path::Path;
+
+use anyhow::Result;
+use burnseq_train::checkpoint::Checkpoint;
+use serde_json::Value;
+
+use crate::decoding::format::thousands;
+use crate::exit::describe;
+use crate::findings::{Findings, Table};
+
+/// Tensors that are listed; the rest is counted.
+const LISTED: [&str; 2] = ["model.safetensors", "optimizer.safetensors"];
+
+/// What a checkpoint holds; every file is read and its checksum compared.
+pub(super) fn checkpoint(path: &Path) -> Result<Findings> {
+    let checkpoint = Checkpoint::open(path)?;
+    let meta = checkpoint.meta();
+    let vocab = meta.dictionaries.vocab();
+    let mut findings = Findings::of(format!("a checkpoint of burnseq {}", meta.burnseq_version));
+    findings.fact("format", meta.format_version.to_string());
+    let parameters = usize::try_from(meta.model_config.num_params(&vocab)).unwrap_or(usize::MAX);
+    findings.fact(
+        "model",
+        format!(
+            "{}, {} parameters",
+            meta.model_config.phrase(),
+            thousands(parameters)
+        ),
+    );
+    let fields = meta.task.fields.iter();
+    let fields: Vec<String> = fields
+        .map(|(name, value)| {
+            format!(
+                "{name} {}",
+                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+            )
+        })
+        .collect();
+    findings.fact("task", format!("{}: {}", meta.task.name, fields.join(", ")));
+    for side in &meta.dictionaries.sides {
+        findings.fact(
+            "dictionary",
+            format!("{}, {}, {} types", side.side, side.file, thousands(side.types)),
+        );
+    }
+    training(&meta.train_state, &mut findings);
+    findings.table = Table::new(["file", "bytes", "checksum"]);
+    for name in checkpoint.file_names() {
+        let bytes = meta.files.get(name).map_or(0, |info| info.bytes);
+        let state = match checkpoint.file(name) {
+            Ok(_) => "right",
+            Err(error) => {
+                findings.problems.push(describe(&error.into()));
+                "wrong"
+            }
+        };
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        findings
+            .table
+            .row([name.to_owned(), thousands(bytes), state.to_owned()]);
+    }
+    if findings.problems.is_empty()
+        && let Err(error) = checkpoint.model_tensors()
+    {
+        findings.problems.push(describe(&error.into()));
+    }
+    if !checkpoint.file_names().any(|name| name == LISTED[1]) {
+        findings.notes.push(
+            "without the state of the optimiser: it translates, and training cannot go on from it".to_owned(),
+        );
+    }
+    Ok(findings)
+}
+
+/// How far training had come.
+fn training(state: &Value, findings: &mut Findings) {
+    let number = |pointer: &str| state.pointer(pointer).and_then(Value::as_f64);
+    let (Some(updates), Some(epoch)) = (number("/state/num_updates"), number("/state/data/epoch")) else {
+        findings.fact("training", "no record of it");
+        return;
+    };
+    findings.fact("training", format!("{updates} updates, epoch {epoch}"));
+    let metric = state.pointer("/state/best_metric").and_then(Value::as_str);
+    if let (Some(metric), Some(value)) = (metric, number("/state/val_loss")) {
+        let best =
+            number("/state/patience/best").map_or_else(String::new, |best| format!(", best {best:.3}"));
+        findings.fact("validation", format!("{metric} {value:.3}{best}"));
+    }
+    if let Some(seconds) = number("/state/wall") {
+        findings.fact("time", burnseq_train::log::format_duration(seconds));
+    }
+}

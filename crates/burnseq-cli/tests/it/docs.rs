@@ -1,0 +1,132 @@
+//! The pages of `docs/`: all are listed, links lead somewhere, the reference is that of the binaries, and commands work.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use burnseq_cli::manual;
+
+/// What stands before the commands of a page, so that they take seconds: one update, few tokens of each translation.
+const IN_SHORT: &str = r#"
+set -euo pipefail
+train() {
+    case " $* " in
+    *" --help "* | *" --benchmark "*) command train "$@" ;;
+    *) command train "$@" --max-update 1 --max-valid-steps 1 --save-interval-updates 1 --log-format simple ;;
+    esac
+}
+generate() { command generate "$@" --max-len-a 0 --max-len-b 5; }
+burnseq() {
+    case "$1" in
+    average) command burnseq "$@" --num-update-checkpoints 1 ;;
+    interactive) command burnseq "$@" --max-len-a 0 --max-len-b 5 ;;
+    *) command burnseq "$@" ;;
+    esac
+}
+"#;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn docs() -> PathBuf {
+    root().join("docs/src")
+}
+
+/// Paths below `docs/src` and contents of all pages.
+fn pages() -> Vec<(String, String)> {
+    let mut pages = Vec::new();
+    for folder in ["", "commands"] {
+        for entry in fs::read_dir(docs().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                let name = path.strip_prefix(docs()).unwrap().to_str().unwrap().to_owned();
+                pages.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// Targets of the links of a page.
+fn links(page: &str) -> impl Iterator<Item = &str> {
+    page.match_indices("](").filter_map(|(at, _)| {
+        let rest = &page[at + 2..];
+        rest.find(')').map(|end| &rest[..end])
+    })
+}
+
+/// The blocks of a page that are marked as commands of a shell.
+fn commands(page: &str) -> Vec<&str> {
+    let blocks = page.split("```sh\n").skip(1);
+    blocks
+        .map(|block| block.split("```").next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn the_summary_lists_every_page_and_links_lead_to_files() {
+    let pages = pages();
+    assert!(pages.len() > 20, "{}", pages.len());
+    let mut listed = BTreeSet::from(["SUMMARY.md".to_owned()]);
+    for (name, page) in &pages {
+        for link in links(page).filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let target = link.split('#').next().unwrap();
+            let path = docs().join(name).parent().unwrap().join(target);
+            assert!(path.is_file(), "{name} links to {link}");
+            if name == "SUMMARY.md" {
+                listed.insert(target.to_owned());
+            }
+        }
+    }
+    let names: BTreeSet<String> = pages.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(listed, names);
+}
+
+#[test]
+fn the_reference_is_what_the_binaries_say() {
+    for (name, page) in manual::pages() {
+        let written = fs::read_to_string(docs().join("commands").join(&name)).unwrap_or_default();
+        assert!(
+            written == page,
+            "docs/src/commands/{name} is not what the flags say; write it again: `burnseq man --markdown docs/src/commands`"
+        );
+    }
+}
+
+#[test]
+fn every_command_of_the_pages_works() {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_burnseq")).parent().unwrap();
+    let path = format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap());
+    let mut run = 0;
+    for (name, page) in pages() {
+        let commands = commands(&page);
+        if commands.is_empty() {
+            continue;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        fs::create_dir(&data).unwrap();
+        for entry in fs::read_dir(root().join("data")).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), data.join(entry.file_name())).unwrap();
+        }
+        let script = format!("{IN_SHORT}{}", commands.join("\n"));
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .current_dir(dir.path())
+            .env("PATH", &path)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "docs/src/{name}: {}\n{said}",
+            output.status
+        );
+        run += commands.len();
+    }
+    assert!(run > 20, "{run}");
+}
