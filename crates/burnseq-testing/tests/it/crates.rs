@@ -113,3 +113,13 @@ fn crates_use_those_before_them_only() {
         }
     }
 }
+
+#[test]
+fn each_crate_has_a_profile_of_its_own() {
+    // Those of dependencies leave out assertions.
+    let manifest = read("Cargo.toml");
+    for (name, _) in table().iter().filter(|(name, _)| name.starts_with("burnseq")) {
+        let heading = format!("[profile.dev.package.{name}]");
+        assert!(manifest.lines().any(|line| line == heading), "Cargo.toml has no {heading}");
+    }
+}
