@@ -18,6 +18,7 @@
 //! - [`generate`]: `generate`, from a checkpoint to translations and scores.
 //! - [`burnseq interactive`]: `burnseq interactive`, from lines of text to their translations as they come.
 //! - [`preprocess`]: `preprocess`, from parallel text to a binarised dataset.
+//! - [`burnseq report`](mod@report): `burnseq report`, from runs to a page about them.
 //! - [`burnseq score`]: `burnseq score`, from translations and references to BLEU, chrF and TER.
 //! - [`burnseq text`]: `burnseq text`, tools for text before and after translation.
 //! - [`train`]: `train`, from a dataset to checkpoints.
@@ -37,6 +38,7 @@ pub mod memory;
 mod output;
 pub mod preprocess;
 pub mod problems;
+pub mod report;
 pub mod score;
 mod spelling;
 pub mod task;
