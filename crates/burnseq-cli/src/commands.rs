@@ -11,8 +11,8 @@ use clap_complete::Shell;
 use crate::exit::{self, usage};
 use crate::grammar::{Flags, Grammar};
 use crate::{
-    average_checkpoints, convert, doctor, generate, inspect, interactive, manual, memory, preprocess, score,
-    text, train, validate,
+    average_checkpoints, convert, doctor, generate, inspect, interactive, manual, memory, preprocess, report,
+    score, text, train, validate,
 };
 
 /// The name of the binary that has all commands.
@@ -33,7 +33,7 @@ pub struct Command {
 }
 
 /// All commands, in the order in which they are used.
-pub const COMMANDS: [Command; 13] = [
+pub const COMMANDS: [Command; 14] = [
     Command {
         name: "preprocess",
         about: "Text to a dataset: subword model, dictionaries, ids",
@@ -72,6 +72,12 @@ pub const COMMANDS: [Command; 13] = [
         about: "BLEU, chrF and TER of translations",
         flags: score::ScoreArgs::command,
         run: |words| score::run(&score::parse(words)?),
+    },
+    Command {
+        name: "report",
+        about: "A page about training runs: curves, data, translations, attention",
+        flags: report::ReportArgs::command,
+        run: |words| report::run(&report::GRAMMAR.parse_words(words)?),
     },
     Command {
         name: "average",
@@ -307,6 +313,7 @@ mod tests {
             short::<average_checkpoints::AverageArgs>(),
             short::<convert::ConvertArgs>(),
             short::<text::TextArgs>(),
+            short::<report::ReportArgs>(),
             short::<inspect::InspectArgs>(),
             short::<doctor::DoctorArgs>(),
             short::<CompletionsArgs>(),

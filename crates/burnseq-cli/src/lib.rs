@@ -23,6 +23,7 @@
 //! - [`average_checkpoints`]: `average`, the mean of several checkpoints.
 //! - [`convert`]: from checkpoints of fairseq to ours and back.
 //! - [`text`]: tools for text before and after translation.
+//! - [`report`](mod@report): from runs to a page about them.
 //! - [`inspect`]: what files and folders are.
 //! - [`doctor`]: what this machine has, and what is missing.
 //! - [`manual`]: `man`, manual pages, and the docs' pages of commands.
@@ -45,6 +46,7 @@ pub mod memory;
 mod output;
 pub mod preprocess;
 pub mod problems;
+pub mod report;
 pub mod score;
 mod spelling;
 pub mod task;

@@ -6,6 +6,7 @@
 //!   [`device_beam`].
 //! - [`Generate`] begins batches with encoder-decoders, which are encoded first.
 //! - [`Scorer`] gives what the same models say to translations that are given, and their attention weights.
+//! - [`attention_maps`] gives the attention of every layer and head for one sentence.
 //!
 //! ```
 //! use burn::tensor::Device;
@@ -26,6 +27,7 @@
 //! # Ok::<(), burnseq_search::SearchError>(())
 //! ```
 
+mod attention_maps;
 pub mod device_beam;
 mod device_choice;
 mod encoder_decoder;
@@ -34,6 +36,7 @@ mod retained_dropout;
 mod scorer;
 mod tensor_ops;
 
+pub use attention_maps::{AttentionMaps, attention_maps};
 pub use device_beam::DeviceNextToken;
 pub use encoder_decoder::Generate;
 pub use model_next_token::ModelNextToken;

@@ -194,7 +194,7 @@ impl Scorer {
 }
 
 /// Makes sure that the target of sentence `sentence` can be fed to models of these limits.
-fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), SearchError> {
+pub(crate) fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), SearchError> {
     let (vocab, limit) = (limits.vocab, limits.max_target_positions);
     let problem = if target.len() > limit {
         format!("has {} tokens, the model takes {limit}", target.len())
@@ -212,7 +212,7 @@ fn check_target(sentence: u64, target: &[u32], limits: &Limits) -> Result<(), Se
 }
 
 /// The targets shifted right, `[batch, tgt_len]`, padded on the right.
-fn prev_output_tokens(targets: &[Vec<u32>], vocab: &Vocab, device: &Device) -> Tensor<2, Int> {
+pub(crate) fn prev_output_tokens(targets: &[Vec<u32>], vocab: &Vocab, device: &Device) -> Tensor<2, Int> {
     let tgt_len = targets.iter().map(Vec::len).max().unwrap_or(0);
     let mut tokens = vec![vocab.pad() as i32; targets.len() * tgt_len];
     for (row, target) in tokens.chunks_exact_mut(tgt_len).zip(targets) {

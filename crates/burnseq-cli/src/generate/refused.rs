@@ -2,7 +2,8 @@
 
 use crate::decoding::{HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
 use crate::grammar::{
-    COMMON, COMMON_HARMLESS, Grammar, MACHINES, MACHINES_HARMLESS, Refused, TRAINING_HARMLESS,
+    COMMON, COMMON_HARMLESS, Grammar, MACHINES, MACHINES_HARMLESS, Refused, TRACKERS_HARMLESS,
+    TRAINING_HARMLESS,
 };
 
 /// Flags of fairseq-interactive that have no meaning here.
@@ -12,6 +13,7 @@ const INTERACTIVE: &[Refused] = &[("buffer-size", "use `burnseq interactive`, or
 pub const GRAMMAR: Grammar = Grammar {
     harmless: &[
         COMMON_HARMLESS,
+        TRACKERS_HARMLESS,
         MACHINES_HARMLESS,
         TRAINING_HARMLESS,
         HARMLESS,

@@ -22,8 +22,8 @@ pub use help::ShortHelp;
 pub(crate) use machines::{MACHINES, MACHINES_HARMLESS};
 pub use tables::{Allowed, Arity, Harmless, Refused};
 pub(crate) use tables::{
-    BOOLEANS, COMMON, COMMON_HARMLESS, MARKS, TRAINING_HARMLESS, number, off, one, optional, switch, value,
-    words,
+    BOOLEANS, COMMON, COMMON_HARMLESS, MARKS, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one,
+    optional, switch, value, words,
 };
 
 /// The flags of a binary, and what is wrong with them.

@@ -159,8 +159,15 @@ pub(crate) const COMMON_HARMLESS: &[Harmless] = &[
     value("plasma-path", PLASMA),
     switch("profile", "use a profiler of the system, such as `perf record`"),
     switch("reset-logging", "there is one log"),
-    value("tensorboard-logdir", TRACKER),
     switch("use-plasma-view", PLASMA),
+];
+
+/// Trackers that every tool of fairseq takes and only training writes to.
+pub(crate) const TRACKERS_HARMLESS: &[Harmless] = &[
+    value(
+        "tensorboard-logdir",
+        "training alone has curves; `train` has this option, too",
+    ),
     value("wandb-project", TRACKER),
 ];
 

@@ -9,7 +9,7 @@ use clap::Parser;
 use crate::decoding::{DecodingArgs, HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
 use crate::grammar::{
     COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, Refused, ShortHelp,
-    TRAINING_HARMLESS, number, off, one, switch, value,
+    TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value,
 };
 use crate::task::TaskArgs;
 
@@ -82,6 +82,7 @@ const ON_DATASET: &str = "it goes with a dataset; use `generate`";
 pub const GRAMMAR: Grammar = Grammar {
     harmless: &[
         COMMON_HARMLESS,
+        TRACKERS_HARMLESS,
         MACHINES_HARMLESS,
         TRAINING_HARMLESS,
         HARMLESS,

@@ -1,6 +1,8 @@
 //! Flags of fairseq-preprocess that change nothing here, and those that are refused.
 
-use crate::grammar::{COMMON, COMMON_HARMLESS, Grammar, Harmless, Refused, TRAINING_HARMLESS, switch, value};
+use crate::grammar::{
+    COMMON, COMMON_HARMLESS, Grammar, Harmless, Refused, TRACKERS_HARMLESS, TRAINING_HARMLESS, switch, value,
+};
 
 /// Flags that change nothing.
 const HARMLESS: &[Harmless] = &[
@@ -31,7 +33,7 @@ const REFUSED: &[Refused] = &[
 
 /// The command line of `preprocess`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[COMMON_HARMLESS, TRAINING_HARMLESS, HARMLESS],
+    harmless: &[COMMON_HARMLESS, TRACKERS_HARMLESS, TRAINING_HARMLESS, HARMLESS],
     refused: &[COMMON, REFUSED],
     optional_values: &[],
 };

@@ -163,6 +163,10 @@ pub struct RunArgs {
     /// File to which log lines are appended as well
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    /// Folder of files for TensorBoard, in it train_inner, train and a folder for each validation set, as fairseq writes
+    /// them
+    #[arg(long, value_name = "DIR")]
+    pub tensorboard_logdir: Option<PathBuf>,
     /// Lines instead of a progress bar
     #[arg(long)]
     pub no_progress_bar: bool,

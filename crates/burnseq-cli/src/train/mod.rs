@@ -58,7 +58,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let task = TranslationTask::open(request.task).map_err(coded)?;
     task.check_model(&request.model).map_err(usage)?;
     memory::check_model(&request.model, &task.vocab(), &compute)?;
-    let mut reporter = Reporter::new(format, args.run.log_file.as_deref())?;
+    let mut reporter = Reporter::new(
+        format,
+        args.run.log_file.as_deref(),
+        args.run.tensorboard_logdir.as_deref(),
+    )?;
     reporter.say(&format!(
         "translation from {} to {}: dictionaries of {} and {} types",
         task.dir().src_lang(),

@@ -144,6 +144,11 @@ const REFUSED: &[Refused] = &[
         "use-bmuf",
         "leave it out; every update sums the gradients of all devices",
     ),
+    (
+        "wandb-project",
+        "write TensorBoard's files with --tensorboard-logdir DIR, which `wandb sync` uploads; or send the lines of \
+         --log-format json with a program of your own",
+    ),
 ];
 
 const COMBINED: &str =

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use burnseq_train::log::format_duration;
+use burnseq_train::log::{TensorboardWriter, format_duration};
 use burnseq_train::{Event, RunSummary, StopReason, TrainRecord};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -22,6 +22,8 @@ pub struct Reporter {
     bar: Option<ProgressBar>,
     /// Lines are appended to it as well.
     file: Option<(File, PathBuf)>,
+    /// Records go there as well.
+    tensorboard: Option<TensorboardWriter>,
     /// The first line that could not be written: told when it happens, and once more at the end.
     failure: Option<anyhow::Error>,
     /// Whether the end of the run is known, rather than only that of the epoch.
@@ -43,11 +45,15 @@ pub fn default_format(no_progress_bar: bool) -> LogFormat {
 }
 
 impl Reporter {
-    /// A reporter that also appends its lines to `log_file`.
+    /// A reporter that also appends its lines to `log_file`, and writes its records for TensorBoard.
     ///
     /// # Errors
-    /// When that file cannot be opened.
-    pub fn new(format: LogFormat, log_file: Option<&Path>) -> Result<Self> {
+    /// When that file cannot be opened, or the folder cannot be written to.
+    pub fn new(
+        format: LogFormat,
+        log_file: Option<&Path>,
+        tensorboard_logdir: Option<&Path>,
+    ) -> Result<Self> {
         let open = |path: &Path| {
             let file = OpenOptions::new().create(true).append(true).open(path);
             let file = file.with_context(|| format!("cannot open the log file {}", path.display()))?;
@@ -57,6 +63,7 @@ impl Reporter {
             format,
             bar: None,
             file: log_file.map(open).transpose()?,
+            tensorboard: tensorboard_logdir.map(TensorboardWriter::new).transpose()?,
             failure: None,
             end_known: false,
             updates: 0,
@@ -89,6 +96,7 @@ impl Reporter {
             Event::Note(note) => self.say(&format!("note: {note}")),
             Event::Update(record) => self.update(record),
             Event::Interval(record) => {
+                self.track("train_inner", record.num_updates, &record.interval_scalars());
                 self.log(
                     "train_inner",
                     || record.interval_line(),
@@ -97,6 +105,7 @@ impl Reporter {
             }
             Event::Epoch(record) => {
                 self.finish_bar();
+                self.track("train", record.num_updates, &record.epoch_scalars());
                 self.log("train", || record.epoch_line(), || record.epoch_json());
                 if let Some(kernels) = burnseq_kernels::kernel_cache::compiled() {
                     self.say(&format!(
@@ -110,7 +119,10 @@ impl Reporter {
                     bar.set_message(format!("validating on {subset} ..."));
                 }
             }
-            Event::Valid(record) => self.log(&record.subset, || record.line(), || record.json()),
+            Event::Valid(record) => {
+                self.track(&record.subset, record.num_updates, &record.scalars());
+                self.log(&record.subset, || record.line(), || record.json());
+            }
             Event::Sample(sample) => {
                 self.say(&format!("example hypothesis: {}", sample.hypothesis));
                 self.say(&format!("example reference:  {}", sample.reference));
@@ -131,6 +143,9 @@ impl Reporter {
 
     fn start(&mut self, summary: &RunSummary) {
         self.end_known = summary.last_update.is_some();
+        if let Some(tensorboard) = &mut self.tensorboard {
+            tensorboard.resume(summary.num_updates);
+        }
         for line in start_lines(summary) {
             self.say(&line);
         }
@@ -191,6 +206,19 @@ impl Reporter {
                 self.print(&line);
                 self.append(&line);
             }
+        }
+    }
+
+    /// The numbers of a record for TensorBoard.
+    fn track(&mut self, subset: &str, num_updates: u64, scalars: &[(String, f64)]) {
+        let written = self
+            .tensorboard
+            .as_mut()
+            .map(|writer| writer.write(subset, num_updates, scalars));
+        if let Some(Err(error)) = written {
+            // What is lost is lost: later records would stand beside a gap.
+            self.tensorboard = None;
+            self.fail(error.into());
         }
     }
 

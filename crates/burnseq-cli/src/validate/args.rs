@@ -12,7 +12,7 @@ use crate::compute::ComputeArgs;
 use crate::decoding::OF_TRAINING;
 use crate::grammar::{
     BOOLEANS, COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
-    ShortHelp, TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
+    ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
 };
 use crate::task::TaskArgs;
 use crate::train::flags::EvalBleuArgs;
@@ -179,6 +179,7 @@ const ONE_PROCESS: &str = "leave it out; one process validates on the whole data
 pub const GRAMMAR: Grammar = Grammar {
     harmless: &[
         COMMON_HARMLESS,
+        TRACKERS_HARMLESS,
         MACHINES_HARMLESS,
         TRAINING_HARMLESS,
         OF_TRAINING,

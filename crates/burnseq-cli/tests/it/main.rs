@@ -16,6 +16,7 @@ mod golden_generate;
 mod interactive;
 mod measuring;
 mod preprocess;
+mod report;
 mod score;
 mod text;
 mod toy;

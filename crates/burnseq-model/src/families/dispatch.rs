@@ -348,6 +348,16 @@ macro_rules! encoder_decoders {
                 }
             }
 
+            fn attention_probabilities(
+                &self,
+                src_tokens: Tensor<2, Int>,
+                prev_output_tokens: Tensor<2, Int>,
+            ) -> AttentionProbabilities {
+                match self {
+                    $( Self::$family(model) => model.attention_probabilities(src_tokens, prev_output_tokens), )+
+                }
+            }
+
             fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> ModelState {
                 match self {
                     $(

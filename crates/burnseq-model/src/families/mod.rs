@@ -38,7 +38,9 @@ pub use family::{Family, FamilyConfig, Feature, Preset};
 pub use python::LiteralError;
 pub use setting::{Kind, Setting};
 
-use crate::{DecoderOnly, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise};
+use crate::{
+    AttentionProbabilities, DecoderOnly, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise,
+};
 
 families! {
     encoder_decoders {

@@ -129,6 +129,25 @@ impl MultiheadAttention {
         self.out_proj.forward(found)
     }
 
+    /// Attention probabilities of each head for the queries of `x` and the keys of `memory`; nothing is dropped.
+    ///
+    /// # Shapes
+    /// - `x`: `[batch, query_len, d_model]`
+    /// - `memory`: `[batch, key_len, key width]`
+    /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
+    /// - `causal`: query `i` sees keys `0..=i` only
+    /// - result: `[batch, heads, query_len, key_len]`, rows add up to 1
+    pub fn head_probabilities(
+        &self,
+        x: Tensor<3>,
+        memory: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        causal: bool,
+    ) -> Tensor<4> {
+        let (queries, keys) = (self.q_proj.forward(x), self.k_proj.forward(memory));
+        ops::attention_probabilities(queries, keys, self.heads, Some(is_pad), causal)
+    }
+
     /// How much the queries of `x` look at each key of `memory`, averaged over the heads; nothing is dropped.
     ///
     /// # Shapes
@@ -137,8 +156,7 @@ impl MultiheadAttention {
     /// - `is_pad`: `[batch, key_len]`, true where a key must not be seen
     /// - result: `[batch, query_len, key_len]`, rows add up to 1
     pub fn probabilities(&self, x: Tensor<3>, memory: Tensor<3>, is_pad: Tensor<2, Bool>) -> Tensor<3> {
-        let (queries, keys) = (self.q_proj.forward(x), self.k_proj.forward(memory));
-        ops::attention_probabilities(queries, keys, self.heads, Some(is_pad), false)
+        self.head_probabilities(x, memory, is_pad, false)
             .mean_dim(1)
             .squeeze_dim(1)
     }
@@ -169,5 +187,48 @@ impl MultiheadAttention {
 
     fn draw(&self, dropout: &Dropout) -> Option<Mask> {
         dropout.draw(DropoutModule::MultiheadAttention, self.attention_dropout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::{module::Param, tensor::Device};
+
+    use super::*;
+
+    #[test]
+    fn probabilities_of_a_head_are_the_softmax_of_its_scores() {
+        let device = Device::flex();
+        let mut attention = MultiheadAttention::new(2, 2, 2, 0.0, &mut Init::new(1, &(&device).into()));
+        // Projections that change nothing: each of the two heads has one dimension, so scores are plain products.
+        for projection in [&mut attention.q_proj, &mut attention.k_proj] {
+            projection.weight = Param::from_tensor(Tensor::from_floats([[1.0, 0.0], [0.0, 1.0]], &device));
+            projection.bias = Param::from_tensor(Tensor::zeros([2], &device));
+        }
+        let ln2 = std::f32::consts::LN_2;
+        let queries = Tensor::<3>::from_floats([[[ln2, 0.0], [0.0, 2.0 * ln2]]], &device);
+        let memory = Tensor::<3>::from_floats([[[1.0, 1.0], [0.0, 0.0], [9.0, 9.0]]], &device);
+        let is_pad = Tensor::<2, Bool>::from_data([[false, false, true]], &device);
+        let found = attention.head_probabilities(queries.clone(), memory, is_pad.clone(), false);
+        // Head 1 has scores (ln 2, 0) and (0, 0), head 2 (0, 0) and (2 ln 2, 0); the third key is padding.
+        let third = 1.0 / 3.0;
+        let expected = Tensor::<4>::from_floats(
+            [[
+                [[2.0 * third, third, 0.0], [0.5, 0.5, 0.0]],
+                [[0.5, 0.5, 0.0], [0.8, 0.2, 0.0]],
+            ]],
+            &device,
+        );
+        let difference = (found - expected).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-6, "{difference}");
+
+        // The first query of a causal attention sees the first key alone.
+        let causal = attention.head_probabilities(queries.clone(), queries, is_pad.slice([0..1, 0..2]), true);
+        let first = causal
+            .slice([0..1, 0..2, 0..1, 0..2])
+            .into_data()
+            .try_to_vec::<f32>()
+            .unwrap();
+        assert_eq!(first, [1.0, 0.0, 1.0, 0.0]);
     }
 }

@@ -67,7 +67,33 @@ impl TransformerLayer {
 
     /// `x` `[batch, len, d_model]` to the same shape; `is_pad` `[batch, len]`.
     pub fn forward(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
+        self.forward_observed(x, is_pad, dropout, |_| ())
+    }
+
+    /// [`forward`](Self::forward) without dropout, and the attention probabilities `[batch, heads, len, len]`.
+    pub(crate) fn forward_with_attention(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+    ) -> (Tensor<3>, Tensor<4>) {
+        let mut attention = None;
+        let x = self.forward_observed(x, is_pad.clone(), &Dropout::off(), |x| {
+            let (queries, memory, causal) = (x.clone(), x.clone(), self.settings.causal);
+            attention = Some(self.self_attn.head_probabilities(queries, memory, is_pad, causal));
+        });
+        (x, attention.expect("every layer attends to itself once"))
+    }
+
+    /// [`forward`](Self::forward); `observe` sees the input of the self-attention.
+    fn forward_observed(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        dropout: &Dropout,
+        observe: impl FnOnce(&Tensor<3>),
+    ) -> Tensor<3> {
         self.sublayers(x, dropout, |x| {
+            observe(&x);
             self.self_attn
                 .attend_to_self(x, is_pad, self.settings.causal, dropout)
         })

@@ -10,6 +10,19 @@ use burnseq_text::Vocab;
 use super::Stepwise;
 use crate::Dropout;
 
+/// Attention probabilities of one pass, a tensor for each layer. Attentions that a model does not have are empty.
+///
+/// Every row adds up to 1; row `t` of the decoder belongs to the token that is predicted at `t`.
+#[derive(Debug, Clone, Default)]
+pub struct AttentionProbabilities {
+    /// Self-attention of the encoder: `[batch, heads, src_len, src_len]`.
+    pub encoder: Vec<Tensor<4>>,
+    /// Self-attention of the decoder: `[batch, heads, tgt_len, tgt_len]`.
+    pub decoder: Vec<Tensor<4>>,
+    /// Cross-attention of the decoder to the encoder: `[batch, heads, tgt_len, src_len]`.
+    pub cross: Vec<Tensor<4>>,
+}
+
 /// An encoder-decoder that can be trained on whole sentences and decoded token by token.
 ///
 /// # Shapes
@@ -60,6 +73,24 @@ pub trait EncoderDecoder: Stepwise {
         prev_output_tokens: Tensor<2, Int>,
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>);
+
+    /// Probabilities of every attention, layer by layer and head by head, in a pass over whole sentences without dropout.
+    /// Families that do not tell them apart give what [`forward_with_attention`](Self::forward_with_attention) gives, as
+    /// the one head of one layer.
+    ///
+    /// # Shapes
+    /// Those of [`forward`](Self::forward).
+    fn attention_probabilities(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+    ) -> AttentionProbabilities {
+        let (_, attention) = self.forward_with_attention(src_tokens, prev_output_tokens, &Dropout::off());
+        AttentionProbabilities {
+            cross: vec![attention.unsqueeze_dim(1)],
+            ..AttentionProbabilities::default()
+        }
+    }
 
     /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence; `dropout` gives the
     /// masks of the encoder and of every step, which are [off](Dropout::off) unless samples of the model are wanted.

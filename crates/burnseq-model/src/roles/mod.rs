@@ -5,5 +5,5 @@ mod encoder_decoder;
 mod stepwise;
 
 pub use decoder_only::DecoderOnly;
-pub use encoder_decoder::EncoderDecoder;
+pub use encoder_decoder::{AttentionProbabilities, EncoderDecoder};
 pub use stepwise::Stepwise;

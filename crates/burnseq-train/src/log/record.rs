@@ -53,6 +53,9 @@ pub struct ValidRecord {
     pub best: Option<(String, f64)>,
 }
 
+/// Key of the number of updates.
+const NUM_UPDATES: &str = "num_updates";
+
 fn round(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     // Huge perplexities have no digits to round.
@@ -101,7 +104,7 @@ impl TrainRecord {
             field("ups", meters.ups(), 2),
             field("wpb", meters.wpb(), 1),
             field("bsz", meters.bsz(), 1),
-            count("num_updates", self.num_updates),
+            count(NUM_UPDATES, self.num_updates),
         ]);
         if !meters.is_empty() {
             fields.extend([
@@ -152,6 +155,16 @@ impl TrainRecord {
             self.epoch_fields(),
             "train_",
         )
+    }
+
+    /// The numbers of an interval by fairseq's tags, as trackers take them; `num_updates` is their step.
+    pub fn interval_scalars(&self) -> Vec<(String, f64)> {
+        scalars(self.fields())
+    }
+
+    /// The numbers of an epoch, likewise.
+    pub fn epoch_scalars(&self) -> Vec<(String, f64)> {
+        scalars(self.epoch_fields())
     }
 
     /// One line of text for an interval: `epoch 001:     50 / 483 loss=10.9, ...`.
@@ -212,11 +225,16 @@ impl ValidRecord {
         fields.push(field("wps", meters.wps(), 1));
         fields.push(field("wpb", meters.wpb(), 1));
         fields.push(field("bsz", meters.bsz(), 1));
-        fields.push(count("num_updates", self.num_updates));
+        fields.push(count(NUM_UPDATES, self.num_updates));
         if let Some((key, value)) = &self.best {
             fields.push(field(&format!("best_{key}"), *value, 3));
         }
         fields
+    }
+
+    /// The numbers by fairseq's tags, without the name of the set; `num_updates` is their step.
+    pub fn scalars(&self) -> Vec<(String, f64)> {
+        scalars(self.fields())
     }
 
     /// One JSON object: `{"epoch": 1, "valid_loss": ...}`; the prefix is the name of the set.
@@ -230,6 +248,14 @@ impl ValidRecord {
         let head = format!("epoch {:03} | valid on '{}' subset", self.epoch, self.subset);
         line(&head, self.fields())
     }
+}
+
+/// The fields that are finite, but for the number of updates.
+fn scalars(fields: Fields) -> Vec<(String, f64)> {
+    let numbers = fields.into_iter().filter(|(key, _)| key != NUM_UPDATES);
+    numbers
+        .filter_map(|(key, value)| value.as_f64().map(|value| (key, value)))
+        .collect()
 }
 
 fn json(head: Fields, fields: Fields, prefix: &str) -> String {
@@ -365,6 +391,33 @@ mod tests {
                 .line()
                 .starts_with("epoch 002 | valid on 'valid' subset | loss 10.9 |")
         );
+    }
+
+    #[test]
+    fn scalars_are_the_numbers_of_the_json_under_plain_tags() {
+        let mut endless = record();
+        endless.measures[2].value = f64::INFINITY;
+        for (json, scalars, prefix) in [
+            (endless.interval_json(), endless.interval_scalars(), ""),
+            (endless.epoch_json(), endless.epoch_scalars(), "train_"),
+        ] {
+            let json: Value = serde_json::from_str(&json).unwrap();
+            let in_json = json.as_object().unwrap();
+            for (tag, value) in &scalars {
+                assert_eq!(in_json[&format!("{prefix}{tag}")], *value, "{tag}");
+            }
+            // The epoch, the position and the updates are no scalars, and neither is infinity.
+            let others = in_json.keys().filter(|key| {
+                let key = key.strip_prefix(prefix).unwrap_or(key);
+                scalars.iter().all(|(tag, _)| tag != key)
+            });
+            let expected: &[&str] = if prefix.is_empty() {
+                &["epoch", "update", "ppl", "num_updates"]
+            } else {
+                &["epoch", "train_ppl", "train_num_updates"]
+            };
+            assert!(others.eq(expected), "{prefix}");
+        }
     }
 
     #[test]

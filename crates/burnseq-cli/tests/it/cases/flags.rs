@@ -107,11 +107,11 @@ fn s05_recipes_of_earlier_versions_train_and_what_does_not_act_is_told_at_once()
 
     let taken = said(
         dir,
-        "--lr 5e-4 --tensorboard-logdir tb --ddp-backend no_c10d --min-lr 1e-9 --max-tokens 300 --max-update 1 \
+        "--lr 5e-4 --azureml-logging --ddp-backend no_c10d --min-lr 1e-9 --max-tokens 300 --max-update 1 \
          --save-dir s5b",
     );
     for note in [
-        "--tensorboard-logdir changes nothing here: no tracker is written to",
+        "--azureml-logging changes nothing here: no tracker is written to",
         "--ddp-backend changes nothing here: one process does all the work",
         "--min-lr 0.000000001 is taken as --stop-min-lr",
     ] {

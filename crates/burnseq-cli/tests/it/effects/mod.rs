@@ -254,6 +254,11 @@ fn every_option_of_preprocess_acts() {
 }
 
 #[test]
+fn every_option_of_report_acts() {
+    check("report");
+}
+
+#[test]
 fn every_option_of_the_other_binaries_acts() {
     for binary in [
         "score",

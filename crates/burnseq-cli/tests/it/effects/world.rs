@@ -245,7 +245,7 @@ fn command(binary: &str, setting: &str) -> String {
         other => other,
     };
     let model = match setting {
-        "" | "long" | "free" | "text" | "device" => "run".to_owned(),
+        "" | "long" | "free" | "text" | "device" | "there" => "run".to_owned(),
         "dropout" => "run2".to_owned(),
         other => format!("m-{other}"),
     };
@@ -274,6 +274,8 @@ fn command(binary: &str, setting: &str) -> String {
             format!("burnseq interactive --path {model}/checkpoint_last --cpu {short} --input data/test.de")
         }
         ("validate", _) => format!("burnseq validate {data} --path {model}/checkpoint_last --cpu"),
+        ("report", "there") => format!("burnseq report {model} --output there/text --cpu --num-sentences 4"),
+        ("report", _) => format!("burnseq report {model} --output page.html --cpu --num-sentences 4 {short}"),
         ("preprocess", "") => format!("{preprocess} --bpe none --destdir out"),
         ("preprocess", "one-sided") => format!("{preprocess} --only-source --bpe none --destdir out"),
         ("preprocess", "auto") => format!("{preprocess} --destdir out"),

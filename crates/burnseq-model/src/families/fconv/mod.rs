@@ -23,7 +23,7 @@ pub use encoder::{FConvEncoder, FConvEncoderOut};
 pub use spec::{AttentionSpec, ConvLayer, ConvSpec};
 pub use state::FConvState;
 
-use crate::{Dropout, EncoderDecoder, Stepwise};
+use crate::{AttentionProbabilities, Dropout, EncoderDecoder, Stepwise};
 
 /// Encoder-decoder of convolutions with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]
@@ -104,6 +104,24 @@ impl EncoderDecoder for FConvModel {
         );
         let sum = sum.expect("at least one layer attends");
         (logits, sum / self.decoder.convolutions.len() as f64)
+    }
+
+    /// One head for each layer that attends.
+    fn attention_probabilities(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+    ) -> AttentionProbabilities {
+        let dropout = Dropout::off();
+        let encoder_out = self.encode(src_tokens, &dropout);
+        let mut found = AttentionProbabilities::default();
+        self.decoder.forward(
+            prev_output_tokens,
+            &encoder_out,
+            &dropout,
+            Some(&mut |weights| found.cross.push(weights.unsqueeze_dim(1))),
+        );
+        found
     }
 
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> FConvState {

@@ -131,10 +131,24 @@ impl LightConvDecoderLayer {
         encoder_out: &EncoderOut,
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>) {
+        let (x, attention) = self.forward_with_heads(x, encoder_out, dropout);
+        (x, attention.mean_dim(1).squeeze_dim(1))
+    }
+
+    /// [`forward`](Self::forward), and the attention weights of each head `[batch, heads, tgt_len, src_len]`.
+    fn forward_with_heads(
+        &self,
+        x: Tensor<3>,
+        encoder_out: &EncoderOut,
+        dropout: &Dropout,
+    ) -> (Tensor<3>, Tensor<4>) {
         let mut attention = None;
         let x = self.forward_observed(x, encoder_out, dropout, |x| {
             let EncoderOut { x: memory, is_pad } = encoder_out.clone();
-            attention = Some(self.encoder_attn.probabilities(x.clone(), memory, is_pad));
+            attention = Some(
+                self.encoder_attn
+                    .head_probabilities(x.clone(), memory, is_pad, false),
+            );
         });
         (x, attention.expect("every layer attends to the source once"))
     }
@@ -287,6 +301,24 @@ impl LightConvDecoder {
         }
         let (x, attention) = last.forward_with_attention(x, encoder_out, dropout);
         (self.finish(x), attention)
+    }
+
+    /// Attention weights of each layer and head, without dropout: `[batch, heads, tgt_len, src_len]`.
+    pub(super) fn attention_probabilities(
+        &self,
+        prev_output_tokens: Tensor<2, Int>,
+        encoder_out: &EncoderOut,
+        embed_tokens: &Embedding,
+    ) -> Vec<Tensor<4>> {
+        let dropout = Dropout::off();
+        let mut x = self.embed(prev_output_tokens, embed_tokens, &dropout);
+        let mut attentions = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let attention;
+            (x, attention) = layer.forward_with_heads(x, encoder_out, &dropout);
+            attentions.push(attention);
+        }
+        attentions
     }
 
     /// Caches before the first step: keys and values of the source. `dropout` gives the masks of all steps.

@@ -21,7 +21,7 @@ pub use state::LightConvState;
 
 use super::{EncoderOut, HiddenStates};
 use crate::{
-    Dropout, EncoderDecoder, Stepwise,
+    AttentionProbabilities, Dropout, EncoderDecoder, Stepwise,
     layers::{Embedding, Linear},
 };
 
@@ -159,6 +159,22 @@ impl EncoderDecoder for LightConvModel {
             self.decoder
                 .forward_with_attention(prev_output_tokens, &encoder_out, embedding, dropout);
         (self.project(features), attention)
+    }
+
+    /// Convolutions take the place of self-attention, which stays empty.
+    fn attention_probabilities(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+    ) -> AttentionProbabilities {
+        let encoder_out = self.encode(src_tokens, &Dropout::off());
+        let embedding = self.tgt_embedding();
+        AttentionProbabilities {
+            cross: self
+                .decoder
+                .attention_probabilities(prev_output_tokens, &encoder_out, embedding),
+            ..AttentionProbabilities::default()
+        }
     }
 
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> LightConvState {

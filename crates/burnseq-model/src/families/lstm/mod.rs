@@ -22,7 +22,7 @@ pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;
 
 use crate::{
-    Dropout, EncoderDecoder, Stepwise,
+    AttentionProbabilities, Dropout, EncoderDecoder, Stepwise,
     layers::{Embedding, Linear, Projection},
 };
 
@@ -125,6 +125,20 @@ impl EncoderDecoder for LstmModel {
             Some(&mut |weights| attention.push(weights)),
         );
         (logits, Tensor::cat(attention, 1))
+    }
+
+    /// One head of one layer; nothing without attention in the decoder.
+    fn attention_probabilities(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+    ) -> AttentionProbabilities {
+        let mut found = AttentionProbabilities::default();
+        if self.decoder.attention.is_some() {
+            let (_, attention) = self.forward_with_attention(src_tokens, prev_output_tokens, &Dropout::off());
+            found.cross.push(attention.unsqueeze_dim(1));
+        }
+        found
     }
 
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> LstmState {

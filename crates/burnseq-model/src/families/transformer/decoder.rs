@@ -94,7 +94,7 @@ impl DecoderLayer {
         encoder_out: &EncoderOut,
         dropout: &Dropout,
     ) -> Tensor<3> {
-        self.forward_observed(x, is_pad, encoder_out, dropout, |_| ())
+        self.forward_observed(x, is_pad, encoder_out, dropout, |_| (), |_| ())
     }
 
     /// [`forward`](Self::forward), and how much each target token looks at each source token:
@@ -107,25 +107,64 @@ impl DecoderLayer {
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>) {
         let mut attention = None;
-        let x = self.forward_observed(x, is_pad, encoder_out, dropout, |x| {
+        let observe = |x: &Tensor<3>| {
             let EncoderOut { x: memory, is_pad } = encoder_out.clone();
             attention = Some(self.encoder_attn.probabilities(x.clone(), memory, is_pad));
-        });
+        };
+        let x = self.forward_observed(x, is_pad, encoder_out, dropout, |_| (), observe);
         (x, attention.expect("every layer attends to the source once"))
     }
 
-    /// [`forward`](Self::forward); `observe` sees the input of the cross-attention.
+    /// [`forward`](Self::forward) without dropout, and the probabilities of each head: of the self-attention
+    /// `[batch, heads, tgt_len, tgt_len]` and of the cross-attention `[batch, heads, tgt_len, src_len]`.
+    fn forward_with_heads(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        encoder_out: &EncoderOut,
+    ) -> (Tensor<3>, [Tensor<4>; 2]) {
+        let (mut to_itself, mut to_source) = (None, None);
+        let observe_self = |x: &Tensor<3>| {
+            let (queries, memory, is_pad) = (x.clone(), x.clone(), is_pad.clone());
+            to_itself = Some(self.self_attn.head_probabilities(queries, memory, is_pad, true));
+        };
+        let observe_cross = |x: &Tensor<3>| {
+            let EncoderOut { x: memory, is_pad } = encoder_out.clone();
+            to_source = Some(
+                self.encoder_attn
+                    .head_probabilities(x.clone(), memory, is_pad, false),
+            );
+        };
+        let dropout = Dropout::off();
+        let x = self.forward_observed(
+            x,
+            is_pad.clone(),
+            encoder_out,
+            &dropout,
+            observe_self,
+            observe_cross,
+        );
+        let both = [to_itself, to_source].map(|found| found.expect("every layer attends once to each"));
+        (x, both)
+    }
+
+    /// [`forward`](Self::forward); `observe_self` sees the input of the self-attention, `observe_cross` that of the
+    /// cross-attention.
     fn forward_observed(
         &self,
         x: Tensor<3>,
         is_pad: Tensor<2, Bool>,
         encoder_out: &EncoderOut,
         dropout: &Dropout,
-        observe: impl FnOnce(&Tensor<3>),
+        observe_self: impl FnOnce(&Tensor<3>),
+        observe_cross: impl FnOnce(&Tensor<3>),
     ) -> Tensor<3> {
-        let self_attention = |x: Tensor<3>| self.self_attn.attend_to_self(x, is_pad, true, dropout);
+        let self_attention = |x: Tensor<3>| {
+            observe_self(&x);
+            self.self_attn.attend_to_self(x, is_pad, true, dropout)
+        };
         let cross_attention = |x: Tensor<3>| {
-            observe(&x);
+            observe_cross(&x);
             let EncoderOut { x: memory, is_pad } = encoder_out.clone();
             self.encoder_attn.attend_to(x, memory, is_pad, dropout)
         };
@@ -281,6 +320,26 @@ impl Decoder {
         }
         let (x, attention) = last.forward_with_attention(x, is_pad, encoder_out, dropout);
         (self.finish(x), attention)
+    }
+
+    /// Probabilities of the self-attention and of the cross-attention of each block, without dropout: see
+    /// [`AttentionProbabilities`](crate::AttentionProbabilities).
+    pub(super) fn attention_probabilities(
+        &self,
+        prev_output_tokens: Tensor<2, Int>,
+        encoder_out: &EncoderOut,
+        embed_tokens: &Embedding,
+    ) -> (Vec<Tensor<4>>, Vec<Tensor<4>>) {
+        let (mut x, is_pad) = self.embed(prev_output_tokens, embed_tokens, &Dropout::off());
+        let (mut to_itself, mut to_source) = (Vec::new(), Vec::new());
+        for layer in &self.layers {
+            let both;
+            (x, both) = layer.forward_with_heads(x, is_pad.clone(), encoder_out);
+            let [own, source] = both;
+            to_itself.push(own);
+            to_source.push(source);
+        }
+        (to_itself, to_source)
     }
 
     /// Caches before the first step: the keys and values of the source. `dropout` gives the masks of all steps.

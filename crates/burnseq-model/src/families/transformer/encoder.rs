@@ -102,6 +102,23 @@ impl Encoder {
         }
     }
 
+    /// [`forward`](Self::forward) without dropout, and the probabilities of each block's self-attention
+    /// `[batch, heads, src_len, src_len]`.
+    pub(super) fn forward_with_attention(&self, src_tokens: Tensor<2, Int>) -> (EncoderOut, Vec<Tensor<4>>) {
+        let (mut x, is_pad) = self.embed(src_tokens, &Dropout::off());
+        let mut attentions = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let attention;
+            (x, attention) = layer.forward_with_attention(x, is_pad.clone());
+            attentions.push(attention);
+        }
+        let encoder_out = EncoderOut {
+            x: self.finish(x),
+            is_pad,
+        };
+        (encoder_out, attentions)
+    }
+
     /// The input of the first block `[batch, src_len, d_model]`, and where padding is `[batch, src_len]`.
     pub(super) fn embed(
         &self,

@@ -27,7 +27,7 @@ pub use inputs::Inputs;
 pub use state::DecoderState;
 
 use super::{EncoderOut, HiddenStates};
-use crate::{Dropout, EncoderDecoder, Stepwise, layers::Embedding};
+use crate::{AttentionProbabilities, Dropout, EncoderDecoder, Stepwise, layers::Embedding};
 
 /// Encoder-decoder Transformer (Vaswani et al. 2017) with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]
@@ -166,6 +166,23 @@ impl EncoderDecoder for Transformer {
             self.decoder
                 .forward_with_attention(prev_output_tokens, &encoder_out, embedding, dropout);
         (self.project(features), attention)
+    }
+
+    fn attention_probabilities(
+        &self,
+        src_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tensor<2, Int>,
+    ) -> AttentionProbabilities {
+        let (encoder_out, encoder) = self.encoder.forward_with_attention(src_tokens);
+        let embedding = self.tgt_embedding();
+        let (decoder, cross) =
+            self.decoder
+                .attention_probabilities(prev_output_tokens, &encoder_out, embedding);
+        AttentionProbabilities {
+            encoder,
+            decoder,
+            cross,
+        }
     }
 
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> DecoderState {
