@@ -30,7 +30,7 @@ mod lstm;
 
 pub use depthwise_conv::{DepthwiseConv, dynamic_conv, lightweight_conv, scattered_conv};
 pub use glu::glu;
-pub use lstm::{lstm, lstm_cell};
+pub use lstm::{LstmAttention, lstm, lstm_cell, lstm_decoder, takes_lstm_decoder};
 
 /// Whether the processor multiplies bfloat16 faster than `f32`.
 pub(crate) fn bf16_is_fast() -> bool {

@@ -99,13 +99,11 @@ impl EncoderDecoder for LstmModel {
         dropout: &Dropout,
     ) -> Tensor<3> {
         let encoder_out = self.encode(src_tokens, dropout);
-        self.decoder.forward(
-            prev_output_tokens,
-            encoder_out,
-            self.tgt_embedding(),
-            dropout,
-            None,
-        )
+        let embedding = self.tgt_embedding();
+        let (logits, _) = self
+            .decoder
+            .forward(prev_output_tokens, encoder_out, embedding, dropout);
+        logits
     }
 
     /// Without attention in the decoder, all weights are zero.
@@ -116,15 +114,11 @@ impl EncoderDecoder for LstmModel {
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>) {
         let encoder_out = self.encode(src_tokens, dropout);
-        let mut attention = Vec::new();
-        let logits = self.decoder.forward(
-            prev_output_tokens,
-            encoder_out,
-            self.tgt_embedding(),
-            dropout,
-            Some(&mut |weights| attention.push(weights)),
-        );
-        (logits, Tensor::cat(attention, 1))
+        let (source, embedding) = (encoder_out.source.clone(), self.tgt_embedding());
+        let (logits, hidden) = self
+            .decoder
+            .forward(prev_output_tokens, encoder_out, embedding, dropout);
+        (logits, self.decoder.attention_weights(hidden, &source))
     }
 
     fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> LstmState {
