@@ -517,8 +517,11 @@ fn adam_agrees() {
     let [param, grad, first] = [(); 3].map(|_| random([70, 900]));
     let second = random([70, 900]).square();
     let before = [param.clone(), first.clone(), second.clone()];
-    let ours = adam_step(param.clone(), grad.clone(), first.clone(), second.clone(), &step);
-    let theirs = composed::adam_step(param, grad, first, second, &step);
+    let ours = adam_step(
+        [param.clone(), grad.clone(), first.clone(), second.clone()],
+        &step,
+    );
+    let theirs = composed::adam_step([param, grad, first, second], &step);
     for ((ours, theirs), before) in ours.into_iter().zip(theirs).zip(before) {
         assert!(largest(theirs.clone() - before) > 1e-3, "nothing has moved");
         assert!(largest(ours - theirs) < 1e-6);
@@ -540,9 +543,12 @@ fn adam_with_a_factor_on_the_device_agrees_and_is_left_out_where_that_is_not_a_n
     let with = |factor: f32, grad: &Tensor<2>| {
         let factor = Tensor::from_floats([factor], &Device::flex());
         let (param, first, second) = (param.clone(), first.clone(), second.clone());
-        adam_step_on_device(param, grad.clone(), first, second, &step, factor)
+        adam_step_on_device([param, grad.clone(), first, second], &step, factor)
     };
-    let expected = adam_step(param.clone(), grad.clone(), first.clone(), second.clone(), &step);
+    let expected = adam_step(
+        [param.clone(), grad.clone(), first.clone(), second.clone()],
+        &step,
+    );
     for (ours, theirs) in with(0.5, &grad).into_iter().zip(expected) {
         assert!(largest(ours - theirs) < 1e-6);
     }
