@@ -9,7 +9,7 @@ use burnseq_text::Vocab;
 
 use super::{LstmConfig, LstmEncoderOut, LstmState, LuongAttention, encoder::embedding, state::Recurrent};
 use crate::{
-    Dropout, DropoutModule, Init,
+    Dropout, DropoutModule, Init, Tokens,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Linear, LstmCell, LstmStepWeights},
 };
@@ -105,7 +105,7 @@ impl LstmDecoder {
     /// What the embeddings of tokens `[rows, len]` give to the gates of the first layer, `[rows, len, 4 * hidden]`.
     fn known_gates(
         &self,
-        tokens: Tensor<2, Int>,
+        tokens: Tokens,
         embed_tokens: &Embedding,
         weights: &[LstmStepWeights],
         dropout: &Dropout,
@@ -163,7 +163,7 @@ impl LstmDecoder {
     /// before attention, `[batch, tgt_len, hidden]`.
     pub(super) fn forward(
         &self,
-        prev_output_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tokens,
         encoder_out: LstmEncoderOut,
         embed_tokens: &Embedding,
         dropout: &Dropout,

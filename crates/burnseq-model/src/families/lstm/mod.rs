@@ -22,7 +22,7 @@ pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;
 
 use crate::{
-    Dropout, EncoderDecoder, Stepwise,
+    Dropout, EncoderDecoder, Stepwise, Tokens,
     layers::{Embedding, Linear, Projection},
 };
 
@@ -41,7 +41,7 @@ pub struct LstmModel {
 
 impl LstmModel {
     /// Encodes `src_tokens` `[batch, src_len]`.
-    pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> LstmEncoderOut {
+    pub fn encode(&self, src_tokens: Tokens, dropout: &Dropout) -> LstmEncoderOut {
         self.encoder.forward(src_tokens, dropout)
     }
 
@@ -92,12 +92,7 @@ impl Stepwise for LstmModel {
 }
 
 impl EncoderDecoder for LstmModel {
-    fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3> {
+    fn forward(&self, src_tokens: Tokens, prev_output_tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
         let encoder_out = self.encode(src_tokens, dropout);
         let embedding = self.tgt_embedding();
         let (logits, _) = self
@@ -107,21 +102,14 @@ impl EncoderDecoder for LstmModel {
     }
 
     /// Without attention in the decoder, all weights are zero.
-    fn forward_with_attention(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> (Tensor<3>, Tensor<3>) {
-        let encoder_out = self.encode(src_tokens, dropout);
+    fn forward_with_attention(&self, src: Tokens, prev: Tokens, dropout: &Dropout) -> (Tensor<3>, Tensor<3>) {
+        let encoder_out = self.encode(src, dropout);
         let (source, embedding) = (encoder_out.source.clone(), self.tgt_embedding());
-        let (logits, hidden) = self
-            .decoder
-            .forward(prev_output_tokens, encoder_out, embedding, dropout);
+        let (logits, hidden) = self.decoder.forward(prev, encoder_out, embedding, dropout);
         (logits, self.decoder.attention_weights(hidden, &source))
     }
 
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> LstmState {
+    fn start(&self, src_tokens: Tokens, dropout: Dropout, _stepping: Stepping) -> LstmState {
         let encoder_out = self.encode(src_tokens, &dropout);
         self.decoder.start(encoder_out, dropout)
     }
