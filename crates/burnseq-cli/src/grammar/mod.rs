@@ -4,6 +4,7 @@
 
 mod clap_errors;
 mod machines;
+pub(crate) mod reasons;
 mod tables;
 mod unknown;
 
