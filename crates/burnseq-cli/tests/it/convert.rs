@@ -49,7 +49,7 @@ fn run(dir: &Path, binary: &str, flags: &str) -> Output {
 
 #[track_caller]
 fn succeed(output: &Output) -> String {
-    assert_success(&output);
+    assert_success(output);
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 

@@ -117,7 +117,7 @@ pub fn assert_success(output: &Output) {
 }
 
 pub fn stdout(output: &Output) -> String {
-    assert_success(&output);
+    assert_success(output);
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 

@@ -50,7 +50,7 @@ fn stderr(output: &Output) -> &str {
 fn assert_fails(output: &Output, code: i32, expected: &str) {
     let stderr = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert_says(&stderr, expected);
+    assert_says(stderr, expected);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_bare_command_works_on_raw_text_in_data() {
     }
     // Nothing is unknown: every character of the corpus has a piece.
     let row = out.lines().find(|line| line.starts_with("train")).unwrap();
-    assert_says(&row, " 0.00% ");
+    assert_says(row, " 0.00% ");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn score(folder: &Path, flags: &str) -> Output {
 
 #[track_caller]
 fn stdout(output: &Output) -> &str {
-    assert_success(&output);
+    assert_success(output);
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
@@ -257,7 +257,7 @@ Paired approximate randomisation with 99 trials: p is";
     let text = stdout(&output);
     assert!(text.starts_with(table), "{text}");
     let signature = "\n - BLEU  nrefs:1|ar:99|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:";
-    assert_says(&text, signature);
+    assert_says(text, signature);
 
     let plain = score(dir.path(), "ref -i a b");
     let intervals = score(dir.path(), "ref -i a b --confidence --confidence-n 40");

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 use burnseq_kernels::Stepping;

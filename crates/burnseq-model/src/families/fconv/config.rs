@@ -257,7 +257,6 @@ impl FamilyConfig for FConvConfig {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::Device};
 
     use super::*;
     use crate::families::family::assert_counted;

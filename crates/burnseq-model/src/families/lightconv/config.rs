@@ -406,7 +406,6 @@ impl FamilyConfig for LightConvConfig {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::Device};
 
     use super::*;
     use crate::families::family::assert_counted;

@@ -251,7 +251,7 @@ impl FamilyConfig for LstmConfig {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::Device};
+    use burn::tensor::Device;
 
     use super::*;
     use crate::families::family::assert_counted;

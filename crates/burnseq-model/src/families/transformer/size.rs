@@ -26,7 +26,6 @@ pub(super) fn training_flops(
 
 #[cfg(test)]
 mod tests {
-    use burn::module::Module;
     use burn::tensor::Device;
 
     use super::*;
