@@ -36,5 +36,5 @@ pub use families::{
     OfConfig, Preset, Setting,
 };
 pub use init::Init;
-pub use roles::{AttentionProbabilities, DecoderOnly, EncoderDecoder, Stepwise};
+pub use roles::{AttentionProbabilities, DecoderOnly, EncoderDecoder, Stepwise, Tokens};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};

@@ -17,6 +17,17 @@ use crate::unpack::Unpacked;
 /// U+FEFF in UTF-8, which some programs put at the start of a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// A line and its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    /// Of the file, for errors.
+    pub path: &'a Path,
+    /// From 1.
+    pub number: u64,
+    /// Without its end.
+    pub text: &'a str,
+}
+
 /// Reads a file or stream line by line; memory is that of the longest line.
 ///
 /// ```
@@ -169,6 +180,53 @@ impl<R: BufRead> LineReader<R> {
             start += BYTE_ORDER_MARK.len() as u64;
         }
         Ok(Some(start))
+    }
+
+    /// Calls `visit` with every line.
+    ///
+    /// # Errors
+    /// As [`read_line`](Self::read_line), and what `visit` returns.
+    pub(crate) fn for_each_line(mut self, mut visit: impl FnMut(&Line<'_>) -> Result<()>) -> Result<()> {
+        let path = self.name.clone();
+        let mut number = 0;
+        while let Some(text) = self.read_line()? {
+            number += 1;
+            visit(&Line {
+                path: &path,
+                number,
+                text,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with every line of a table, whose blank lines at the end do not count. Other blank lines, and those for
+    /// which `visit` returns false, are `wrong`: path, number and text of the line.
+    ///
+    /// # Errors
+    /// As [`read_line`](Self::read_line), `wrong`, and what `visit` returns.
+    pub(crate) fn for_each_row(
+        self,
+        wrong: fn(PathBuf, u64, String) -> Error,
+        mut visit: impl FnMut(&Line<'_>) -> Result<bool>,
+    ) -> Result<()> {
+        // The first of the blank lines just read.
+        let mut blank: Option<(u64, String)> = None;
+        self.for_each_line(|line| {
+            let Line { path, number, text } = *line;
+            if text.trim().is_empty() {
+                blank.get_or_insert_with(|| (number, text.to_owned()));
+                return Ok(());
+            }
+            if let Some((number, text)) = blank.take() {
+                return Err(wrong(path.to_owned(), number, text));
+            }
+            if visit(line)? {
+                Ok(())
+            } else {
+                Err(wrong(path.to_owned(), number, text.to_owned()))
+            }
+        })
     }
 
     /// Number of the line returned last, counted from 1; 0 before the first.

@@ -1,5 +1,9 @@
 //! Flags of fairseq-generate and fairseq-interactive that change nothing in both binaries, and those that both refuse.
 
+use crate::grammar::reasons::{
+    AUTOREGRESSIVE, DICTIONARY, MAPPED, OF_TRAIN, OF_VALIDATE, ONE_FOLDER, PADDING, PROGRESS, SAMPLED, SCORE,
+    SECOND, SHARDS, SYMBOLS,
+};
 use crate::grammar::{BOOLEANS, Harmless, MARKS, Refused, number, one, optional, switch, value, words};
 
 /// Flags that change nothing.
@@ -45,20 +49,12 @@ pub(crate) const HARMLESS: &[Harmless] = &[
     value("max-len-b-mt", SECOND),
 ];
 
-const AUTOREGRESSIVE: &str =
-    "it is for models that do not decode from left to right, which there are none of";
-const DICTIONARY: &str = "the dictionary says which ids its special symbols have";
-const MAPPED: &str = "sentences are mapped into memory, not loaded by workers";
-const PADDING: &str = "results do not depend on padding";
-const PROGRESS: &str = "progress is a bar on the terminal, which --no-progress-bar hides";
-const SECOND: &str = "it is for models with a second decoder, which there are none of";
-
 /// Flags that are refused.
 pub(crate) const REFUSED: &[Refused] = &[
     ("bpe-separator", "leave it out; subword-nmt's mark is `@@`"),
     ("checkpoint-shard-count", ONE_FOLDER),
     ("checkpoint-suffix", ONE_FOLDER),
-    ("distributed-world-size", ONE_PROCESS),
+    ("distributed-world-size", SHARDS),
     ("eos", SYMBOLS),
     (
         "eos-token",
@@ -86,12 +82,6 @@ pub(crate) const REFUSED: &[Refused] = &[
     ("sentencepiece-enable-sampling", SAMPLED),
     ("unk", SYMBOLS),
 ];
-
-const ONE_FOLDER: &str = "leave it out; a checkpoint is one folder";
-const ONE_PROCESS: &str = "divide the work among processes with --num-shards and --shard-id of `generate`";
-const SAMPLED: &str = "draw segmentations first: `burnseq text subword encode --unigram-alpha ALPHA`";
-const SCORE: &str = "score the D- lines with `burnseq score`, which has all settings of sacreBLEU";
-const SYMBOLS: &str = "leave it out; the dictionary says which ids its special symbols have";
 
 /// Flags of training that fairseq's parsers of decoding and validation take as well.
 pub(crate) const OF_TRAINING: &[Harmless] = &[
@@ -138,8 +128,6 @@ pub(crate) const OF_TRAINING: &[Harmless] = &[
     switch("write-checkpoints-asynchronously", OF_TRAIN),
 ];
 
-const OF_TRAIN: &str = "it is an option of `train`";
-
 /// Flags of validation that fairseq's parsers of decoding take as well.
 pub(crate) const OF_VALIDATION: &[Harmless] = &[
     value("batch-size-valid", OF_VALIDATE),
@@ -156,8 +144,6 @@ pub(crate) const OF_VALIDATION: &[Harmless] = &[
     value("nval", OF_VALIDATE),
     value("valid-subset", OF_VALIDATE),
 ];
-
-const OF_VALIDATE: &str = "it is an option of `burnseq validate`";
 
 /// Flags whose value may be left out, and the values that they take from the next word.
 pub(crate) const OPTIONAL_VALUES: &[(&str, &[&str])] = &[

@@ -1,12 +1,9 @@
 //! Every option of fairseq's command lines, and what becomes of it here.
 //!
-//! The list of options is written down once, in [`Tool::options`]; what becomes of each is looked up in the binaries
+//! The list of options is written down once, in `options.txt`; what becomes of each is looked up in the binaries
 //! themselves, so that the table in `examples/fairseq/OPTIONS.md`, which [`markdown`] writes, cannot be out of date.
 
-mod generation;
-mod other;
-mod preprocessing;
-mod training;
+mod tools;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -26,22 +23,29 @@ pub struct FairseqOption {
     pub beside: &'static str,
 }
 
-/// An option that needs nothing beside it.
-const fn option(spellings: &'static str, value: &'static str) -> FairseqOption {
-    FairseqOption {
-        spellings,
-        value,
-        beside: "",
-    }
-}
+/// The options, in groups of which a line `[NAME]` is the heading.
+const OPTIONS: &str = include_str!("options.txt");
 
-/// An option that needs others.
-const fn option_with(spellings: &'static str, value: &'static str, beside: &'static str) -> FairseqOption {
-    FairseqOption {
-        spellings,
-        value,
-        beside,
-    }
+/// The options of a group.
+///
+/// # Panics
+/// If there is no such group.
+fn group(name: &str) -> impl Iterator<Item = FairseqOption> + use<> {
+    let heading = format!("[{name}]\n");
+    let start = OPTIONS
+        .find(&heading)
+        .expect("every group that a tool names is listed")
+        + heading.len();
+    let lines = OPTIONS[start..].lines().take_while(|line| line.starts_with("--"));
+    lines.map(|line| {
+        let mut columns = line.split(" |").map(str::trim);
+        let mut column = || columns.next().unwrap_or_default();
+        FairseqOption {
+            spellings: column(),
+            value: column(),
+            beside: column(),
+        }
+    })
 }
 
 /// A command of fairseq, and the binary that stands for it.
@@ -51,8 +55,8 @@ pub struct Tool {
     pub fairseq: &'static str,
     /// The binary here, and its command line; or why there is none.
     pub binary: Result<Binary, &'static str>,
-    /// Its options, in groups that several tools may share.
-    pub options: &'static [&'static [FairseqOption]],
+    /// Its options, by the names of groups that several tools may share.
+    pub options: &'static [&'static str],
 }
 
 /// A binary and its command line.
@@ -91,57 +95,14 @@ pub enum Fate {
 
 /// The commands of fairseq that concern translation.
 pub const TOOLS: &[Tool] = &[
-    preprocessing::PREPROCESS,
-    training::TRAIN,
-    generation::GENERATE,
-    generation::INTERACTIVE,
-    other::SCORE,
-    other::VALIDATE,
-    other::AVERAGE_CHECKPOINTS,
-    other::EVAL_LM,
-];
-
-/// What every tool of fairseq takes.
-const COMMON: &[FairseqOption] = &[
-    option("--seed", "7"),
-    option("--no-progress-bar", ""),
-    option("--cpu", ""),
-    option("--fp16", ""),
-    option("--memory-efficient-fp16", ""),
-    option("--amp", ""),
-    option("--bf16", ""),
-    option("--memory-efficient-bf16", ""),
-    option("--tpu", ""),
-    option("--on-cpu-convert-precision", ""),
-    option("--amp-batch-retries", "3"),
-    option("--amp-init-scale", "128"),
-    option("--amp-scale-window", "100"),
-    option_with("--fp16-init-scale", "256", "--fp16"),
-    option("--fp16-no-flatten-grads", ""),
-    option_with("--fp16-scale-window", "128", "--fp16"),
-    option_with("--fp16-scale-tolerance", "0.1", "--fp16"),
-    option_with("--min-loss-scale", "0.1", "--fp16"),
-    option_with("--threshold-loss-scale", "1", "--fp16"),
-    option("--user-dir", "plugins"),
-    option("--log-format", "json"),
-    option("--log-interval", "7"),
-    option("--log-file", "train.log"),
-    option("--reset-logging", ""),
-    option("--tensorboard-logdir", "logs"),
-    option("--wandb-project", "x"),
-    option("--aim-repo", "x"),
-    option("--aim-run-hash", "x"),
-    option("--azureml-logging", ""),
-    option("--empty-cache-freq", "7"),
-    option("--all-gather-list-size", "16384"),
-    option("--model-parallel-size", "1"),
-    option("--use-plasma-view", ""),
-    option("--plasma-path", "/tmp/plasma"),
-    option("--simul-type", "waitk"),
-    option("--quantization-config-path", "x"),
-    option("--profile", ""),
-    option("--suppress-crashes", ""),
-    option("--task", "translation"),
+    tools::PREPROCESS,
+    tools::TRAIN,
+    tools::GENERATE,
+    tools::INTERACTIVE,
+    tools::SCORE,
+    tools::VALIDATE,
+    tools::AVERAGE_CHECKPOINTS,
+    tools::EVAL_LM,
 ];
 
 impl FairseqOption {
@@ -158,16 +119,14 @@ impl FairseqOption {
 
 impl Tool {
     /// All its options; of those that several groups list, the first one.
-    pub fn options(&self) -> impl Iterator<Item = &'static FairseqOption> + use<> {
+    pub fn options(&self) -> impl Iterator<Item = FairseqOption> + use<> {
         let mut listed: Vec<&str> = Vec::new();
-        self.options
-            .iter()
-            .flat_map(|group| group.iter())
-            .filter(move |option| {
-                let new = option.spellings().any(|spelling| !listed.contains(&spelling));
-                listed.extend(option.spellings());
-                new
-            })
+        let groups = self.options.iter();
+        groups.flat_map(|name| group(name)).filter(move |option| {
+            let new = option.spellings().any(|spelling| !listed.contains(&spelling));
+            listed.extend(option.spellings());
+            new
+        })
     }
 }
 
@@ -312,7 +271,7 @@ mod tests {
         "--left-pad-target",
     ];
 
-    fn rows() -> impl Iterator<Item = (Binary, &'static FairseqOption)> {
+    fn rows() -> impl Iterator<Item = (Binary, FairseqOption)> {
         let binaries = TOOLS.iter().filter_map(|tool| Some((tool.binary.ok()?, tool)));
         binaries.flat_map(|(binary, tool)| tool.options().map(move |option| (binary, option)))
     }
@@ -352,9 +311,9 @@ mod tests {
             let beside: Vec<&str> = option.beside.split_whitespace().collect();
             for (spelling, fate) in option.spellings().zip(option.fates(&binary)) {
                 let Fate::Accepted(help) = fate else { continue };
-                let place = format!("{} {:?}", binary.name, words(option, spelling));
+                let place = format!("{} {:?}", binary.name, words(&option, spelling));
                 assert!(!help.is_empty(), "{place} has no help");
-                let with = configure(&binary, &words(option, spelling));
+                let with = configure(&binary, &words(&option, spelling));
                 let with = with.unwrap_or_else(|error| panic!("{place}: {error}"));
                 let with = with.unwrap_or_else(|error| panic!("{place}: {error:#}"));
                 let without = configure(&binary, &beside).unwrap().unwrap();
@@ -374,9 +333,9 @@ mod tests {
                 let Fate::Harmless { why, .. } = fate else {
                     continue;
                 };
-                let place = format!("{} {:?}", binary.name, words(option, spelling));
+                let place = format!("{} {:?}", binary.name, words(&option, spelling));
                 assert!(!why.is_empty() && !why.starts_with("leave"), "{place}: {why}");
-                let with = configure(&binary, &words(option, spelling)).unwrap();
+                let with = configure(&binary, &words(&option, spelling)).unwrap();
                 let with = with.unwrap_or_else(|error| panic!("{place}: {error:#}"));
                 // What stands beside it for another binary may be without effect, too.
                 let without = configure(&binary, &beside).unwrap().unwrap();
@@ -408,7 +367,7 @@ mod tests {
 
     #[test]
     fn five_hundred_commands_are_understood_or_refused_completely() {
-        let tools: Vec<(Binary, Vec<&FairseqOption>)> = TOOLS
+        let tools: Vec<(Binary, Vec<FairseqOption>)> = TOOLS
             .iter()
             .filter_map(|tool| Some((tool.binary.ok()?, tool.options().collect())))
             .collect();
@@ -429,7 +388,7 @@ mod tests {
                 if command.contains(&spelling) {
                     continue;
                 }
-                command.extend(words(option, spelling));
+                command.extend(words(&option, spelling));
                 if let Fate::Refused(instead) = binary.fate(spelling) {
                     expected.push((spelling, instead));
                 }

@@ -1,11 +1,7 @@
 //! Flags about processes, hosts and devices: one process does all the work here, on the devices of one host.
 
 use super::tables::{Harmless, Refused, number, off, switch, value, words};
-
-/// Why they change nothing.
-const ONE_PROCESS: &str = "one process does all the work";
-const PIPELINE: &str = "it goes with --pipeline-model-parallel, which there is not";
-const SLOWMO: &str = "it goes with --ddp-backend slow_mo, which there is not";
+use crate::grammar::reasons::{DEVICE, HOSTS, ONE_PROCESS, PIPELINE, SLOWMO};
 
 /// Those that change nothing.
 pub(crate) const MACHINES_HARMLESS: &[Harmless] = &[
@@ -52,10 +48,6 @@ pub(crate) const MACHINES_HARMLESS: &[Harmless] = &[
     switch("use-sharded-state", ONE_PROCESS),
     value("zero-sharding", ONE_PROCESS),
 ];
-
-const HOSTS: &str =
-    "leave it out, and run one process on one host: --distributed-world-size says on how many of its GPUs";
-const DEVICE: &str = "name the device: --device cuda:N";
 
 /// Those that are refused, where they ask for more than one process.
 pub(crate) const MACHINES: &[Refused] = &[

@@ -5,6 +5,7 @@
 mod clap_errors;
 mod help;
 mod machines;
+pub(crate) mod reasons;
 mod tables;
 mod unknown;
 

@@ -1,6 +1,8 @@
 //! Flags of fairseq that binaries take without needing them, or refuse: what an entry says, and the tables that several
 //! binaries share.
 
+use crate::grammar::reasons::{FLOAT32, NO_AMP, NO_SCALE, OF_TRAIN, PLASMA, TRACKER};
+
 /// A flag of fairseq, without its dashes, and what to do instead.
 pub type Refused = (&'static str, &'static str);
 
@@ -125,17 +127,6 @@ pub(crate) const MARKS: &[&str] = &[
     "_EOW",
     "none",
 ];
-
-/// What stands for a tracker of experiments.
-const TRACKER: &str =
-    "no tracker is written to; `train --log-format json` writes one object a line, which any tracker reads";
-/// Precision.
-const FLOAT32: &str = "use --bf16 or --fp16; parameters and optimiser stay in float32";
-/// What half precision needs.
-const NO_SCALE: &str = "the loss is scaled in training only";
-const NO_AMP: &str = "it goes with --amp, which there is not";
-const OF_TRAIN: &str = "it is an option of `train`";
-const PLASMA: &str = "data is mapped into memory, not kept in a store";
 
 /// Options of every tool of fairseq that change nothing in any binary.
 pub(crate) const COMMON_HARMLESS: &[Harmless] = &[

@@ -1,5 +1,6 @@
 //! The flags of `burnseq interactive`, with fairseq's names and meanings.
 
+use crate::grammar::reasons::{DATASET, ON_DATASET};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -74,9 +75,6 @@ const GENERATE: &[Refused] = &[
     ("score-reference", ON_DATASET),
     ("shard-id", ON_DATASET),
 ];
-
-const DATASET: &str = "it is about a dataset";
-const ON_DATASET: &str = "it goes with a dataset; use `generate`";
 
 /// The command line of `burnseq interactive`.
 pub const GRAMMAR: Grammar = Grammar {

@@ -1,5 +1,6 @@
 //! Flags of fairseq-preprocess that change nothing here, and those that are refused.
 
+use crate::grammar::reasons::TEXT;
 use crate::grammar::{
     COMMON, COMMON_HARMLESS, Grammar, Harmless, Refused, TRACKERS_HARMLESS, TRAINING_HARMLESS, switch, value,
 };
@@ -14,9 +15,6 @@ const HARMLESS: &[Harmless] = &[
     value("scoring", "it is an option of `generate`"),
     value("seed", "nothing is drawn at random"),
 ];
-
-/// Precision.
-const TEXT: &str = "it is an option of `train`, `generate`, `burnseq interactive` and `burnseq validate`";
 
 /// Flags that are refused: those of earlier versions of fairseq.
 const REFUSED: &[Refused] = &[

@@ -1,5 +1,10 @@
 //! Flags of fairseq-train that change nothing here, and those that are refused.
 
+use crate::grammar::reasons::{
+    ALIGNED, BMUF, COMBINED, COMPLETE, DECODER_WIDTH, DICTIONARY, KEEP_LAYERS, OF_GENERATE, ONE_PAIR,
+    OPTIMISER, OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, SOFTMAX, STEP, SYMBOLS,
+    XFORMERS,
+};
 use crate::grammar::{
     BOOLEANS, COMMON, COMMON_HARMLESS, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
     number, off, one, switch, value, words,
@@ -65,12 +70,6 @@ const HARMLESS: &[Harmless] = &[
     ),
     switch("write-checkpoints-asynchronously", COMPLETE),
 ];
-
-const COMPLETE: &str = "a checkpoint is complete on the disk before training goes on";
-const DICTIONARY: &str = "the dictionary says which ids its special symbols have";
-const OF_GENERATE: &str = "it is an option of `generate`";
-const QUANTISED: &str = "weights are not quantised";
-const SOFTMAX: &str = "it goes with --adaptive-softmax-cutoff, which there is not";
 
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[
@@ -151,17 +150,6 @@ const REFUSED: &[Refused] = &[
     ),
 ];
 
-const COMBINED: &str =
-    "leave it out; --valid-subset valid,valid1 validates on each, the first one chooses the best checkpoint";
-const DECODER_WIDTH: &str =
-    "leave it out; inputs and outputs of the decoder are as wide as --decoder-embed-dim";
-const KEEP_LAYERS: &str = "train with fewer layers: --encoder-layers N, --decoder-layers N";
-const PLATEAU: &str = "use --lr-scheduler inverse_sqrt, fixed, polynomial_decay, cosine or tri_stage";
-const QUANT_NOISE: &str = "leave it out; weights are not quantised";
-const SIMPLE_DECODER: &str = "leave it out; decoder blocks attend to themselves and to the encoder";
-const SYMBOLS: &str = "leave it out; the dictionary says which ids its special symbols have";
-const XFORMERS: &str = "leave it out; there is one implementation of attention for each device";
-
 /// Flags of earlier versions of fairseq, and of its other models, losses, optimisers and schedules.
 const OLD: &[Refused] = &[
     ("adadelta-eps", OPTIMISER),
@@ -221,13 +209,6 @@ const OLD: &[Refused] = &[
     ("warmup-init", OPTIMISER),
     ("warmup-iterations", BMUF),
 ];
-
-const ALIGNED: &str = "leave it out; no loss learns from alignments";
-const BMUF: &str = "leave it out; it goes with --use-bmuf, which there is not";
-const ONE_PAIR: &str = "leave it out; a model translates one pair of languages";
-const OPTIMISER: &str = "leave it out; the optimisers are adam, nag and sgd";
-const OTHER_MODEL: &str = "leave it out; it is of a model that there is not";
-const STEP: &str = PLATEAU;
 
 /// The command line of `train`.
 pub const GRAMMAR: Grammar = Grammar {

@@ -1,5 +1,6 @@
 //! `burnseq average` from end to end.
 
+use crate::fixture::assert_says;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -75,12 +76,9 @@ fn the_folder_of_a_run_stands_for_its_latest_checkpoints() {
     let average = |flags: &str| stderr(&succeed(toy.tool(AVERAGE, flags)));
     let said = average("--inputs run --output x");
     let latest = [6, 5, 4, 3, 2].map(|epoch| format!("run/checkpoint{epoch}"));
-    assert!(
-        said.contains(&format!("averaged {}\n", latest.join(", "))),
-        "{said}"
-    );
+    assert_says(&said, &format!("averaged {}\n", latest.join(", ")));
     let said = average("--inputs run --output x --overwrite --num-epoch-checkpoints 1");
-    assert!(said.contains("averaged run/checkpoint6\n"), "{said}");
+    assert_says(&said, "averaged run/checkpoint6\n");
     let single = tensors(&toy.dir.path().join("run/checkpoint6"));
     let run = toy.save_dir("run");
     assert_moved(&run.join("checkpoint5"), &run.join("checkpoint6"), 1e-5);
@@ -94,7 +92,7 @@ fn the_folder_of_a_run_stands_for_its_latest_checkpoints() {
         "--max-update 3 --save-interval-updates 1 --no-epoch-checkpoints --max-tokens 200",
     ));
     let said = average("--inputs updates --output y");
-    assert!(said.contains("updates/checkpoint_1_"), "{said}");
+    assert_says(&said, "updates/checkpoint_1_");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `convert` as a user runs it: to fairseq and back, and what is refused.
 
+use crate::fixture::{assert_says, assert_success};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -48,11 +49,7 @@ fn run(dir: &Path, binary: &str, flags: &str) -> Output {
 
 #[track_caller]
 fn succeed(output: &Output) -> String {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_success(output);
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
@@ -108,7 +105,7 @@ fn a_run_that_goes_through_fairseq_s_format_ends_as_an_uninterrupted_one() {
         assert_moved(&last(name), &last("whole"), 1e-3);
         // A run that began anew would end with the same bits.
         let said = train(dir, &format!("{name}-back"), "--max-update 30");
-        assert!(said.contains("resuming after update"), "{said}");
+        assert_says(&said, "resuming after update");
         for file in FILES {
             let read = |folder: &str| fs::read(dir.join(folder).join("checkpoint_last").join(file)).unwrap();
             assert!(read("whole") == read(&format!("{name}-back")), "{name} {file}");

@@ -1,5 +1,6 @@
 //! What the flags of decoding do to the lines of `generate`.
 
+use crate::fixture::{assert_says, assert_success};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -129,15 +130,15 @@ fn references_are_scored_instead_of_translations() {
             .unwrap();
         assert!((mean - score).abs() < 1e-4);
     }
-    assert!(out.contains("BLEU4 = 100.00"), "{out}");
+    assert_says(&out, "BLEU4 = 100.00");
     let output = generate(
         dir.path(),
         &["data-bin", "--score-reference", "--beam", "5", "--unkpen", "5"],
     );
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        stderr.contains("--score-reference searches nothing: --beam, --unkpen changes nothing"),
-        "{stderr}"
+    assert_says(
+        &stderr,
+        "--score-reference searches nothing: --beam, --unkpen changes nothing",
     );
 
     for ending in ["idx", "bin"] {
@@ -315,11 +316,7 @@ fn unknown_tokens_become_words_of_the_source() {
             .args(flags.split(' '))
             .output()
             .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert_success(&output);
     };
     preprocess("--bpe none --destdir ids");
     let output = generate(dir.path(), &["ids", "--replace-unk"]);

@@ -1,5 +1,6 @@
 //! Flags of the model families: what each of them takes, shows and refuses.
 
+use crate::fixture::assert_says;
 use std::fs;
 
 use burnseq_cli::train::{GRAMMAR, Request, TrainArgs};
@@ -291,15 +292,12 @@ fn help_shows_every_flag_under_its_families() {
     }
     // Which families a flag is of, and what it means in each.
     let flat = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(
-        flat.contains("--encoder-embed-dim <N> Width of the encoder (Transformer, LightConv); width of the source embeddings (LSTM, fconv)"),
-        "{flat}"
+    assert_says(
+        &flat,
+        "--encoder-embed-dim <N> Width of the encoder (Transformer, LightConv); width of the source embeddings (LSTM, fconv)",
     );
-    assert!(
-        flat.contains("transformer_iwslt = transformer_iwslt_de_en"),
-        "{flat}"
-    );
-    assert!(flat.contains("[default: transformer_iwslt]"), "{flat}");
+    assert_says(&flat, "transformer_iwslt = transformer_iwslt_de_en");
+    assert_says(&flat, "[default: transformer_iwslt]");
 }
 
 #[test]
@@ -382,7 +380,7 @@ fn completions_and_manual_pages_hold_the_flags_of_all_families() {
             );
         }
     }
-    assert!(script.contains("dynamic lightweight"), "{script}");
+    assert_says(&script, "dynamic lightweight");
 }
 
 #[test]
@@ -406,7 +404,7 @@ fn configurations_in_json_take_the_settings_of_their_family() {
     );
     // The family is that of the file.
     let said = problem(&["--config", config, "--encoder-glu", "1"]);
-    assert!(said.contains("an LSTM has no such option"), "{said}");
+    assert_says(&said, "an LSTM has no such option");
     fs::write(&path, r#"{"arch": "fconv", "model": {"encoder_layers": 3}}"#).unwrap();
     assert!(problem(&["--config", config]).starts_with("model: "));
     let said = problem(&[

@@ -42,11 +42,7 @@ pub fn folder() -> TempDir {
         .args(["-s", "de", "-t", "en", "--bpe", "subword_nmt", "--bpe-size", "20"])
         .output()
         .unwrap();
-    assert!(
-        preprocess.status.success(),
-        "{}",
-        String::from_utf8_lossy(&preprocess.stderr)
-    );
+    assert_success(&preprocess);
     save_model(dir.path(), "checkpoint_best", 1.0);
     dir
 }
@@ -104,19 +100,31 @@ pub fn save_model(dir: &Path, name: &str, factor: f32) {
     checkpoint::save(&dir.join("checkpoints"), &[name], &contents).unwrap();
 }
 
-pub fn stdout(output: &Output) -> String {
+/// Makes sure that `said` holds `part`.
+#[track_caller]
+pub fn assert_says(said: &str, part: &str) {
+    assert!(said.contains(part), "{said}");
+}
+
+/// Makes sure that a command did what it was asked for.
+#[track_caller]
+pub fn assert_success(output: &Output) {
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+pub fn stdout(output: &Output) -> String {
+    assert_success(output);
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 pub fn assert_fails(output: &Output, code: i32, expected: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(stderr.contains(expected), "{stderr}");
+    assert_says(&stderr, expected);
     assert!(
         output.stdout.is_empty(),
         "{}",

@@ -1,5 +1,6 @@
 //! `generate` as a user runs it: lines, scores, raw text, exit codes, the error block.
 
+use crate::fixture::{assert_says, assert_success};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -54,7 +55,7 @@ fn a_dataset_gives_fairseqs_lines_for_every_sentence_and_the_scores() {
         "Generate test with beam=3: BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:"
     ));
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("Translated 21 sentences ("), "{stderr}");
+    assert_says(&stderr, "Translated 21 sentences (");
 }
 
 #[test]
@@ -315,11 +316,7 @@ fn the_three_commands_follow_one_another() {
         ])
         .output()
         .unwrap();
-    assert!(
-        train.status.success(),
-        "{}",
-        String::from_utf8_lossy(&train.stderr)
-    );
+    assert_success(&train);
 
     // The data is no longer needed for text: the checkpoint carries dictionaries and subwords.
     fs::rename(dir.path().join("data-bin"), dir.path().join("moved")).unwrap();
@@ -332,5 +329,5 @@ fn the_three_commands_follow_one_another() {
     assert!(!out.contains("@@"), "{out}");
     let out = stdout(&generate(dir.path(), "moved --quiet --max-len-b 8"));
     assert!(out.starts_with("Generate test with beam=5: BLEU4 = "), "{out}");
-    assert!(out.contains("detokenised"), "{out}");
+    assert_says(&out, "detokenised");
 }

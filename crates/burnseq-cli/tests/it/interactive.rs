@@ -1,5 +1,6 @@
 //! `interactive` as a user runs it: groups of lines, any bytes, pauses, wrong usage.
 
+use crate::fixture::assert_says;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -101,15 +102,15 @@ fn any_bytes_give_one_group_a_line() {
         assert!(hypotheses[&id][0].len() > 5, "{out}");
     }
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        stderr.contains("line 4 is not UTF-8; what cannot be read was replaced by U+FFFD"),
-        "{stderr}"
+    assert_says(
+        &stderr,
+        "line 4 is not UTF-8; what cannot be read was replaced by U+FFFD",
     );
     assert!(
         stderr.contains("line 6 has ") && stderr.contains("at most 30 can be translated"),
         "{stderr}"
     );
-    assert!(stderr.contains("line 7 has "), "{stderr}");
+    assert_says(&stderr, "line 7 has ");
 
     assert_eq!(stdout(&interactive(dir.path(), "", b"")), "");
     assert_eq!(
@@ -206,7 +207,7 @@ fn constraints_stand_behind_tabulators_and_on_lines_of_their_own() {
     );
     assert_eq!(lines_of(&out, 'H')[&2], ["-inf\t"]);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(stderr.contains("line 3: the constraint \"Ω\" holds "), "{stderr}");
+    assert_says(&stderr, "line 3: the constraint \"Ω\" holds ");
 
     // Too long for any hypothesis: told, and the other lines are answered.
     let text = b"Hund\tbird ball dog man bird ball\nMann\n";

@@ -1,5 +1,6 @@
 //! `preprocess` as a user runs it: exit codes, the error block, the table, the files.
 
+use crate::fixture::{assert_says, assert_success};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -49,14 +50,14 @@ fn stderr(output: &Output) -> &str {
 fn assert_fails(output: &Output, code: i32, expected: &str) {
     let stderr = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(stderr.contains(expected), "{stderr}");
+    assert_says(stderr, expected);
 }
 
 #[test]
 fn the_bare_command_works_on_raw_text_in_data() {
     let dir = corpus();
     let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en"]);
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     let out = stdout(&output);
     assert!(out.starts_with("subwords: SentencePiece, "), "{out}");
     for split in ["train", "valid", "test"] {
@@ -77,7 +78,7 @@ fn the_bare_command_works_on_raw_text_in_data() {
     }
     // Nothing is unknown: every character of the corpus has a piece.
     let row = out.lines().find(|line| line.starts_with("train")).unwrap();
-    assert!(row.contains(" 0.00% "), "{row}");
+    assert_says(row, " 0.00% ");
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn results_can_be_json() {
     let dir = corpus();
     let flags = ["-s", "de", "-t", "en", "--bpe", "none", "--log-format", "json"];
     let output = preprocess(dir.path(), &flags);
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     let report: serde_json::Value = serde_json::from_str(stdout(&output)).unwrap();
     assert_eq!(report["splits"][0]["sides"][0]["sentences"], 300);
 }
@@ -95,14 +96,14 @@ fn raw_text_can_go_through_moses() {
     let dir = corpus();
     let flags = "-s de -t en --tokenizer moses --lowercase --bpe subword_nmt --bpe-size 20";
     let output = preprocess(dir.path(), &flags.split_whitespace().collect::<Vec<_>>());
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     assert!(
         stdout(&output).contains("; words are Moses tokens; lower case\n"),
         "{}",
         stdout(&output)
     );
     let settings = fs::read_to_string(dir.path().join("data-bin/text.de.json")).unwrap();
-    assert!(settings.contains("\"moses\""), "{settings}");
+    assert_says(&settings, "\"moses\"");
     let dictionary = fs::read_to_string(dir.path().join("data-bin/dict.de.txt")).unwrap();
     assert!(dictionary.starts_with(". 300\n"), "{dictionary}");
     let flags = ["-s", "de", "-t", "en", "--moses-no-escape"];
@@ -167,7 +168,7 @@ fn default_sets_may_be_compressed() {
         assert!(gzip.unwrap().success());
     }
     let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en", "--bpe", "none"]);
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     assert!(!stderr(&output).contains("there is no"), "{}", stderr(&output));
     for split in ["valid", "test"] {
         assert!(

@@ -1,5 +1,6 @@
 //! `score` as a user runs it: fairseq's lines, sacreBLEU's lines, tables and JSON, wrong input.
 
+use crate::fixture::{assert_says, assert_success};
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -26,11 +27,7 @@ fn score(folder: &Path, flags: &str) -> Output {
 
 #[track_caller]
 fn stdout(output: &Output) -> &str {
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert_success(output);
     std::str::from_utf8(&output.stdout).unwrap()
 }
 
@@ -38,7 +35,7 @@ fn stdout(output: &Output) -> &str {
 fn assert_fails(output: &Output, code: i32, expected: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(stderr.contains(expected), "{stderr}");
+    assert_says(&stderr, expected);
     assert!(output.stdout.is_empty());
 }
 
@@ -260,7 +257,7 @@ Paired approximate randomisation with 99 trials: p is";
     let text = stdout(&output);
     assert!(text.starts_with(table), "{text}");
     let signature = "\n - BLEU  nrefs:1|ar:99|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:";
-    assert!(text.contains(signature), "{text}");
+    assert_says(text, signature);
 
     let plain = score(dir.path(), "ref -i a b");
     let intervals = score(dir.path(), "ref -i a b --confidence --confidence-n 40");

@@ -1,5 +1,6 @@
 //! `text` as a user runs it: pipes, files, whole corpora, and the IWSLT14 recipe on a small archive.
 
+use crate::fixture::{assert_says, assert_success};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -43,7 +44,7 @@ fn stderr(output: &Output) -> String {
 fn assert_fails(output: &Output, code: i32, expected: &str) {
     let stderr = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert!(stderr.contains(expected), "{stderr}");
+    assert_says(&stderr, expected);
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn a_reader_that_stops_early_is_no_error() {
         .unwrap()
         .write_all("A\n".repeat(100_000).as_bytes());
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     assert_eq!(stderr(&output), "");
 }
 
@@ -152,7 +153,7 @@ fn clean_and_split_keep_the_sides_in_step() {
     write("c.en", "A B\nB\nX Y\nA\nL1\nL2\n");
     let clean = "clean c out -s de -t en --max 3 --ratio 1.5";
     let output = text(dir.path(), clean, b"");
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     assert_eq!(stderr(&output), "kept 4 of 6 pairs\n");
     assert_eq!(read("out.de"), "a b\nx y z\nl1\nl2\n");
     assert_eq!(read("out.en"), "A B\nX Y\nL1\nL2\n");
@@ -337,7 +338,7 @@ fn the_iwslt14_recipe_prepares_a_local_archive() {
             .unwrap()
     };
     let output = prepare(&["--archive", "de-en.tgz", "--dir", "out"]);
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     // 102 lines with title and description, of which two are left out.
     assert!(
         stderr(&output).contains("kept 100 of 102 pairs"),
@@ -378,7 +379,7 @@ fn the_iwslt14_recipe_prepares_a_local_archive() {
         fs::write(dir.path().join(format!("nonbreaking_prefix.{lang}")), "Nr\n").unwrap();
     }
     let listed = prepare(&["--archive", "de-en.tgz", "--dir", "listed", "--prefixes", "."]);
-    assert!(listed.status.success(), "{}", stderr(&listed));
+    assert_success(&listed);
     assert!(read("../listed/text/train.de").starts_with("der 1 . titel , nr. 5\n"));
 
     let again = prepare(&["--archive", "de-en.tgz", "--dir", "out"]);

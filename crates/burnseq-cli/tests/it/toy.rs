@@ -1,5 +1,6 @@
 //! A small dataset, and the binaries run on it.
 
+use crate::fixture::{assert_says, assert_success};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -138,7 +139,7 @@ pub fn stderr(output: &Output) -> String {
 
 /// Makes sure that a run succeeded.
 pub fn succeed(output: Output) -> Output {
-    assert!(output.status.success(), "{}", stderr(&output));
+    assert_success(&output);
     output
 }
 
@@ -148,7 +149,7 @@ pub fn succeed(output: Output) -> Output {
 pub fn resumed(output: Output, epochs: usize) -> Output {
     let output = succeed(output);
     let said = stderr(&output);
-    assert!(said.contains("resuming after update"), "{said}");
+    assert_says(&said, "resuming after update");
     assert_eq!(logged(&output, "train_loss").len(), epochs, "{said}");
     output
 }

@@ -194,10 +194,7 @@ pub(super) fn label_smoothed_nll(
 }
 
 pub(super) fn adam_step<const D: usize>(
-    param: Tensor<D>,
-    grad: Tensor<D>,
-    exp_avg: Tensor<D>,
-    exp_avg_sq: Tensor<D>,
+    [param, grad, exp_avg, exp_avg_sq]: [Tensor<D>; 4],
     step: &AdamStep,
 ) -> [Tensor<D>; 3] {
     let grad = grad * step.grad_factor;
@@ -208,10 +205,7 @@ pub(super) fn adam_step<const D: usize>(
 }
 
 pub(super) fn adam_step_on_device<const D: usize>(
-    param: Tensor<D>,
-    grad: Tensor<D>,
-    exp_avg: Tensor<D>,
-    exp_avg_sq: Tensor<D>,
+    [param, grad, exp_avg, exp_avg_sq]: [Tensor<D>; 4],
     step: &AdamStep,
     factor: Tensor<1>,
 ) -> [Tensor<D>; 3] {
@@ -223,7 +217,7 @@ pub(super) fn adam_step_on_device<const D: usize>(
         ..*step
     };
     let mut old = old.into_iter();
-    adam_step(param, grad, exp_avg, exp_avg_sq, &step)
+    adam_step([param, grad, exp_avg, exp_avg_sq], &step)
         .map(|new| new.mask_where(skip.clone(), old.next().expect("one old value for each new one")))
 }
 

@@ -4,7 +4,7 @@
 use burn::tensor::{Bool, DType, Tensor, activation};
 
 use super::{as_type, composed, cpu, node};
-use crate::Precision;
+use crate::{Precision, dropout_mask::Mask};
 
 /// One step of a cell.
 ///
@@ -46,6 +46,63 @@ pub fn lstm(
         return apply!(op, gates, weight);
     }
     composed_lstm(gates, weight, is_pad, reverse)
+}
+
+/// What the attention of [`lstm_decoder`] reads (Luong et al. 2015, section 3.1, with the general score).
+#[derive(Debug, Clone)]
+pub struct LstmAttention {
+    /// `[batch, src_len, width]`
+    pub source: Tensor<3>,
+    /// `[batch, src_len]`
+    pub is_pad: Tensor<2, Bool>,
+    /// Of hidden states to queries, `[width, hidden]`.
+    pub input_proj: Tensor<2>,
+    /// Of context and hidden state to the output, `[hidden, width + hidden]`.
+    pub output_proj: Tensor<2>,
+}
+
+/// Whether [`lstm_decoder`] takes tensors of this device and type; elsewhere a decoder goes step by step.
+pub fn takes_lstm_decoder(gates: &Tensor<3>) -> bool {
+    cpu::takes(gates)
+}
+
+/// A decoder of several layers over whole targets with input feeding (Luong et al. 2015, section 3.3): the output of a
+/// step, zero before the first one, is the input of the next. Without attention it is the last layer's hidden state.
+///
+/// # Shapes
+/// - `gates`: `[batch, len, 4 * hidden]`, what the tokens give to those of the first layer
+/// - `weight`: `[layers, 4 * hidden, 2 * hidden]`, of a layer's other input, then of its hidden state
+/// - `bias`: `[layers, 4 * hidden]`
+/// - `state`: `[layers, batch, 2 * hidden]`, hidden state and cell before the first step
+/// - `masks`: `[len, layers]`, over hidden states `[batch, hidden]` on their way to the next layer, and for the last layer
+///   over the output
+/// - result: `[batch, len, 2 * hidden]`, output and the last layer's hidden state, before attention, of every step
+pub fn lstm_decoder(
+    gates: Tensor<3>,
+    weight: Tensor<3>,
+    bias: Tensor<2>,
+    state: Tensor<3>,
+    attention: Option<LstmAttention>,
+    masks: Vec<Option<Mask>>,
+    precision: Precision,
+) -> Tensor<3> {
+    let op = |is_pad| cpu::LstmDecoderOp {
+        is_pad,
+        masks,
+        precision,
+    };
+    match attention {
+        Some(LstmAttention {
+            source,
+            is_pad,
+            input_proj,
+            output_proj,
+        }) => {
+            let op = op(is_pad.into_data().iter::<bool>().collect());
+            apply!(op, gates, weight, bias, state, source, input_proj, output_proj)
+        }
+        None => apply!(op(Vec::new()), gates, weight, bias, state),
+    }
 }
 
 /// [`lstm_cell`] from Burn's operations, computed in `f32`.

@@ -30,7 +30,7 @@ mod lstm;
 
 pub use depthwise_conv::{DepthwiseConv, dynamic_conv, lightweight_conv, scattered_conv};
 pub use glu::glu;
-pub use lstm::{lstm, lstm_cell};
+pub use lstm::{LstmAttention, lstm, lstm_cell, lstm_decoder, takes_lstm_decoder};
 
 /// Whether the processor multiplies bfloat16 faster than `f32`.
 pub(crate) fn bf16_is_fast() -> bool {
@@ -529,18 +529,13 @@ pub struct AdamStep {
     pub step_size: f64,
 }
 
-/// New parameter, first and second moment after one update of Adam; no tensor is on the autodiff device.
-pub fn adam_step<const D: usize>(
-    param: Tensor<D>,
-    grad: Tensor<D>,
-    exp_avg: Tensor<D>,
-    exp_avg_sq: Tensor<D>,
-    step: &AdamStep,
-) -> [Tensor<D>; 3] {
-    if !cpu::takes(&param) {
-        return composed::adam_step(param, grad, exp_avg, exp_avg_sq, step);
+/// New parameter, first and second moment after one update of Adam, from parameter, gradient and both moments; no tensor is
+/// on the autodiff device.
+pub fn adam_step<const D: usize>(tensors: [Tensor<D>; 4], step: &AdamStep) -> [Tensor<D>; 3] {
+    if !cpu::takes(&tensors[0]) {
+        return composed::adam_step(tensors, step);
     }
-    cpu::adam_step(param, grad, exp_avg, exp_avg_sq, step)
+    cpu::adam_step(tensors, step)
 }
 
 /// [`adam_step`] where the factor of the gradient is on the device: `factor` `[1]` takes the place of
@@ -548,18 +543,16 @@ pub fn adam_step<const D: usize>(
 ///
 /// This is how an update whose loss or gradient is not finite is skipped without waiting for the device.
 pub fn adam_step_on_device<const D: usize>(
-    param: Tensor<D>,
-    grad: Tensor<D>,
-    exp_avg: Tensor<D>,
-    exp_avg_sq: Tensor<D>,
+    tensors: [Tensor<D>; 4],
     step: &AdamStep,
     factor: Tensor<1>,
 ) -> [Tensor<D>; 3] {
     #[cfg(feature = "gpu")]
-    if gpu::takes(&param) {
+    if gpu::takes(&tensors[0]) {
+        let [param, grad, exp_avg, exp_avg_sq] = tensors;
         return gpu::adam_step([param, exp_avg, exp_avg_sq, grad], step, factor);
     }
-    composed::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, step, factor)
+    composed::adam_step_on_device(tensors, step, factor)
 }
 
 /// Sum of the squares of all elements, `[1]`, in `f32`; off the tape.

@@ -323,6 +323,151 @@ fn the_lstm_agrees_in_both_directions_and_with_padding_on_either_side() {
     }
 }
 
+fn flat<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    let count = x.shape().num_elements();
+    x.reshape([count])
+}
+
+/// [`lstm_decoder`] step by step, from Burn's operations.
+fn composed_lstm_decoder(
+    [gates, weight, state, source]: [Tensor<3>; 4],
+    [bias, input_proj, output_proj]: [Tensor<2>; 3],
+    is_pad: Option<Tensor<2, Bool>>,
+    masks: &[Option<Mask>],
+) -> Tensor<3> {
+    let ([batch, len, _], [layers, _, both]) = (gates.dims(), weight.dims());
+    let ([_, _, width], hidden) = (source.dims(), both / 2);
+    let of_layer = |x: &Tensor<3>, layer: usize| x.clone().slice(layer..layer + 1).squeeze_dim::<2>(0);
+    let dropped = |x: Tensor<2>, mask: Option<Mask>| match mask {
+        Some(mask) => composed::dropout(x, mask),
+        None => x,
+    };
+    let mut states: Vec<Tensor<2>> = (0..layers).map(|layer| of_layer(&state, layer)).collect();
+    let mut x = states[0].clone().slice([0..batch, 0..hidden]).zeros_like();
+    let mut results = Vec::new();
+    for t in 0..len {
+        let mut last = x.clone();
+        for (layer, state) in states.iter_mut().enumerate() {
+            if layer > 0 {
+                x = dropped(x, masks[t * layers + layer - 1]);
+            }
+            let before = state.clone().slice([0..batch, 0..hidden]);
+            let inputs = Tensor::cat(vec![x, before], 1).unsqueeze_dim(1);
+            let bias = bias.clone().slice(layer..layer + 1).squeeze_dim(0);
+            let mut now = composed::linear(inputs, of_layer(&weight, layer), Some(bias)); // [batch, 1, 4 * hidden]
+            if layer == 0 {
+                now = now + gates.clone().slice([0..batch, t..t + 1]);
+            }
+            let cell = state.clone().slice([0..batch, hidden..both]);
+            *state = lstm::composed_lstm_cell(now.squeeze_dim(1), cell);
+            x = state.clone().slice([0..batch, 0..hidden]);
+            last = x.clone();
+        }
+        if let Some(is_pad) = &is_pad {
+            let hidden: Tensor<3> = last.clone().unsqueeze_dim(1);
+            let queries = composed::linear(hidden.clone(), input_proj.clone(), None) * (width as f64).sqrt();
+            let (source, is_pad) = (source.clone(), Some(is_pad.clone()));
+            let context = composed::attention(queries, source.clone(), source, 1, is_pad, false, None);
+            let found = Tensor::cat(vec![context, hidden], 2);
+            x = activation::tanh(composed::linear(found, output_proj.clone(), None)).squeeze_dim(1);
+        }
+        x = dropped(x, masks[(t + 1) * layers - 1]);
+        results.push(Tensor::cat(vec![x.clone(), last], 1));
+    }
+    Tensor::stack(results, 1)
+}
+
+#[test]
+fn the_lstm_decoder_agrees_with_and_without_attention_and_dropout() {
+    let device = Device::flex();
+    for (batch, len, layers, hidden, src_len, width) in
+        [(3, 1, 1, 5, 4, 6), (2, 4, 2, 16, 7, 12), (11, 6, 3, 20, 5, 24)]
+    {
+        let threes = [
+            random([batch, len, 4 * hidden]),
+            random([layers, 4 * hidden, 2 * hidden]) * 0.4,
+            random([layers, batch, 2 * hidden]),
+            random([batch, src_len, width]),
+        ];
+        let twos = [
+            random([layers, 4 * hidden]),
+            random([width, hidden]) * 0.4,
+            random([hidden, width + hidden]) * 0.4,
+        ];
+        // Padding on the right, on the left, and nothing else in the last sentence.
+        let pads = (0..batch).flat_map(|row| {
+            (0..src_len).map(move |s| match row {
+                _ if row + 1 == batch => true,
+                0 => s >= 2,
+                _ => s < row % 3,
+            })
+        });
+        let is_pad = TensorData::new(pads.collect::<Vec<bool>>(), [batch, src_len]);
+        let is_pad = Tensor::<2, Bool>::from_bool(is_pad, &device);
+        let masks = |probability: f64| -> Vec<Option<Mask>> {
+            let mask = |seed| (probability > 0.0).then_some(Mask { seed, probability });
+            (0..(len * layers) as u64).map(mask).collect()
+        };
+        let weights = Tensor::from_inner(random([batch, len, 2 * hidden]));
+        for (is_pad, masks) in [
+            (Some(is_pad.clone()), masks(0.0)),
+            (Some(is_pad), masks(0.3)),
+            (None, masks(0.3)),
+        ] {
+            let run = |ours: bool| {
+                let (threes, twos) = (threes.each_ref().map(leaf), twos.each_ref().map(leaf));
+                let result = if ours {
+                    let [gates, weight, state, source] = threes.clone();
+                    let [bias, input_proj, output_proj] = twos.clone();
+                    let attention = is_pad.clone().map(|is_pad| LstmAttention {
+                        source,
+                        is_pad,
+                        input_proj,
+                        output_proj,
+                    });
+                    lstm_decoder(
+                        gates,
+                        weight,
+                        bias,
+                        state,
+                        attention,
+                        masks.clone(),
+                        Precision::Fp32,
+                    )
+                } else {
+                    composed_lstm_decoder(threes.clone(), twos.clone(), is_pad.clone(), &masks)
+                };
+                let grads = (result.clone() * weights.clone()).sum().backward();
+                let of_threes = threes.map(|x| x.grad(&grads).map(flat));
+                let of_twos = twos.map(|x| x.grad(&grads).map(flat));
+                let mut found = vec![Some(flat(result.inner()))];
+                found.extend(of_threes.into_iter().chain(of_twos));
+                found
+            };
+            let (ours, theirs) = (run(true), run(false));
+            assert_eq!(
+                theirs.iter().flatten().count(),
+                if is_pad.is_some() { 8 } else { 5 }
+            );
+            for (number, (ours, theirs)) in ours.into_iter().zip(theirs).enumerate() {
+                let (Some(ours), Some(theirs)) = (ours.clone(), theirs.clone()) else {
+                    assert!(
+                        ours.is_none() && theirs.is_none(),
+                        "only one has gradient {number}"
+                    );
+                    continue;
+                };
+                let most = largest(theirs.clone());
+                let off = largest(ours - theirs);
+                assert!(
+                    off < 1e-4 * most.max(1.0),
+                    "{number} differs by {off:e} of {most:e}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_loss_agrees() {
     let device = Device::flex();
@@ -372,8 +517,11 @@ fn adam_agrees() {
     let [param, grad, first] = [(); 3].map(|_| random([70, 900]));
     let second = random([70, 900]).square();
     let before = [param.clone(), first.clone(), second.clone()];
-    let ours = adam_step(param.clone(), grad.clone(), first.clone(), second.clone(), &step);
-    let theirs = composed::adam_step(param, grad, first, second, &step);
+    let ours = adam_step(
+        [param.clone(), grad.clone(), first.clone(), second.clone()],
+        &step,
+    );
+    let theirs = composed::adam_step([param, grad, first, second], &step);
     for ((ours, theirs), before) in ours.into_iter().zip(theirs).zip(before) {
         assert!(largest(theirs.clone() - before) > 1e-3, "nothing has moved");
         assert!(largest(ours - theirs) < 1e-6);
@@ -395,9 +543,12 @@ fn adam_with_a_factor_on_the_device_agrees_and_is_left_out_where_that_is_not_a_n
     let with = |factor: f32, grad: &Tensor<2>| {
         let factor = Tensor::from_floats([factor], &Device::flex());
         let (param, first, second) = (param.clone(), first.clone(), second.clone());
-        adam_step_on_device(param, grad.clone(), first, second, &step, factor)
+        adam_step_on_device([param, grad.clone(), first, second], &step, factor)
     };
-    let expected = adam_step(param.clone(), grad.clone(), first.clone(), second.clone(), &step);
+    let expected = adam_step(
+        [param.clone(), grad.clone(), first.clone(), second.clone()],
+        &step,
+    );
     for (ours, theirs) in with(0.5, &grad).into_iter().zip(expected) {
         assert!(largest(ours - theirs) < 1e-6);
     }

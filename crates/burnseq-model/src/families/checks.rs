@@ -31,9 +31,17 @@ pub(super) fn check(
     }
 }
 
-/// Fields with their value and the most it may be; the least is 1.
-pub(super) fn check_sizes(sizes: &[(&'static str, usize, usize)]) -> Result<(), ModelError> {
-    for &(field, value, most) in sizes {
+/// Fields by name with their values, as the checks take them.
+macro_rules! fields {
+    ($config:ident: $($field:ident),+ $(,)?) => {
+        &[$((stringify!($field), $config.$field)),+]
+    };
+}
+pub(super) use fields;
+
+/// Fields that are at least 1 and at most `most`.
+pub(super) fn check_sizes(most: usize, sizes: &[(&'static str, usize)]) -> Result<(), ModelError> {
+    for &(field, value) in sizes {
         check(value > 0, field, value, || "must be at least 1".into())?;
         check(value <= most, field, value, || format!("must be at most {most}"))?;
     }
@@ -74,6 +82,12 @@ pub(super) fn check_sinusoids(field: &'static str, width: usize, sinusoids: bool
     })
 }
 
+/// [`check_sinusoids`] of encoder and decoder, where their positions are not learned.
+pub(super) fn check_positions([encoder, decoder]: [usize; 2], learned: [bool; 2]) -> Result<(), ModelError> {
+    check_sinusoids("encoder_embed_dim", encoder, !learned[0])?;
+    check_sinusoids("decoder_embed_dim", decoder, !learned[1])
+}
+
 /// Special symbols are ids of both dictionaries.
 pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
     for (field, id) in [("pad", vocab.pad()), ("eos", vocab.eos())] {
@@ -90,8 +104,7 @@ pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
 /// One table for both sides needs one dictionary and one width.
 pub(super) fn check_shared_embeddings(
     vocab: &Vocab,
-    encoder_width: usize,
-    decoder_width: usize,
+    [encoder, decoder]: [usize; 2],
 ) -> Result<(), ModelError> {
     let field = "share_all_embeddings";
     check(vocab.src == vocab.tgt, field, true, || {
@@ -100,9 +113,17 @@ pub(super) fn check_shared_embeddings(
             vocab.src, vocab.tgt
         )
     })?;
-    check(encoder_width == decoder_width, field, true, || {
-        format!(
-            "needs 'encoder_embed_dim' {encoder_width} and 'decoder_embed_dim' {decoder_width} to be equal"
-        )
+    check(encoder == decoder, field, true, || {
+        format!("needs 'encoder_embed_dim' {encoder} and 'decoder_embed_dim' {decoder} to be equal")
     })
+}
+
+/// Embeddings that are the output layer, too, need its width.
+pub(super) fn check_output_width(embed_dim: usize, out_embed_dim: usize) -> Result<(), ModelError> {
+    check(
+        out_embed_dim == embed_dim,
+        "decoder_out_embed_dim",
+        out_embed_dim,
+        || format!("must equal 'decoder_embed_dim' {embed_dim}, as the embeddings are the output layer"),
+    )
 }

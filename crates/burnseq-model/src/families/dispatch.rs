@@ -307,8 +307,8 @@ macro_rules! encoder_decoders {
         impl EncoderDecoder for Model {
             fn forward(
                 &self,
-                src_tokens: Tensor<2, Int>,
-                prev_output_tokens: Tensor<2, Int>,
+                src_tokens: Tokens,
+                prev_output_tokens: Tokens,
                 dropout: &Dropout,
             ) -> Tensor<3> {
                 match self {
@@ -318,8 +318,8 @@ macro_rules! encoder_decoders {
 
             fn backward_recomputing<T>(
                 &self,
-                src_tokens: Tensor<2, Int>,
-                prev_output_tokens: Tensor<2, Int>,
+                src_tokens: Tokens,
+                prev_output_tokens: Tokens,
                 dropout: &Dropout,
                 loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
                 add: &mut dyn FnMut(GradientsParams),
@@ -333,32 +333,23 @@ macro_rules! encoder_decoders {
                 }
             }
 
-            fn forward_with_attention(
-                &self,
-                src_tokens: Tensor<2, Int>,
-                prev_output_tokens: Tensor<2, Int>,
-                dropout: &Dropout,
-            ) -> (Tensor<3>, Tensor<3>) {
+            fn forward_with_attention(&self, src: Tokens, prev: Tokens, dropout: &Dropout) -> (Tensor<3>, Tensor<3>) {
                 match self {
                     $(
                         Self::$family(model) => {
-                            model.forward_with_attention(src_tokens, prev_output_tokens, dropout)
+                            model.forward_with_attention(src, prev, dropout)
                         }
                     )+
                 }
             }
 
-            fn attention_probabilities(
-                &self,
-                src_tokens: Tensor<2, Int>,
-                prev_output_tokens: Tensor<2, Int>,
-            ) -> AttentionProbabilities {
+            fn attention_probabilities(&self, src: Tokens, prev: Tokens) -> AttentionProbabilities {
                 match self {
-                    $( Self::$family(model) => model.attention_probabilities(src_tokens, prev_output_tokens), )+
+                    $( Self::$family(model) => model.attention_probabilities(src, prev), )+
                 }
             }
 
-            fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> ModelState {
+            fn start(&self, src_tokens: Tokens, dropout: Dropout, stepping: Stepping) -> ModelState {
                 match self {
                     $(
                         Self::$family(model) => {
@@ -386,7 +377,7 @@ macro_rules! encoder_decoders {
 macro_rules! decoders {
     ($( $(#[$doc:meta])* $family:ident = $module:ident::{$config:ident, $model:ident}; )+) => {
         impl DecoderOnly for LanguageModel {
-            fn forward(&self, tokens: Tensor<2, Int>, dropout: &Dropout) -> Tensor<3> {
+            fn forward(&self, tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
                 match self {
                     $( Self::$family(model) => model.forward(tokens, dropout), )+
                 }

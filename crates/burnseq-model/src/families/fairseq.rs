@@ -1,7 +1,7 @@
 //! Models of a family as fairseq describes and stores them: options and what a state dict holds beside parameters.
 //!
-//! A parameter's path in a model is fairseq's name for it, and the order of the parameters is fairseq's. Everything else
-//! is declared by the family, in [`FamilyConfig::FAIRSEQ`](super::FamilyConfig::FAIRSEQ).
+//! A parameter's path in a model is fairseq's name for it, and the order of the parameters is fairseq's but for
+//! [`Fairseq::last`]. Everything else is declared by the family, in [`FamilyConfig::FAIRSEQ`](super::FamilyConfig::FAIRSEQ).
 
 use serde_json::{Map, Value};
 
@@ -30,6 +30,8 @@ pub struct Fairseq<C: 'static> {
     pub extras: fn(&C) -> Vec<Extra>,
     /// Parameters that fairseq does not train, so that its optimisers do not know them.
     pub frozen: fn(&C) -> Vec<&'static str>,
+    /// Parameters that come behind all others in fairseq.
+    pub last: &'static [&'static str],
     /// What somebody should know who takes a model to fairseq.
     pub note: fn(&C) -> Option<&'static str>,
 }
@@ -47,6 +49,7 @@ impl<C> Fairseq<C> {
             settled: |config| config,
             extras: |_| Vec::new(),
             frozen: |_| Vec::new(),
+            last: &[],
             note: |_| None,
         }
     }
@@ -65,6 +68,8 @@ pub struct InFairseq {
     pub extras: Vec<Extra>,
     /// See [`Fairseq::frozen`].
     pub frozen: Vec<&'static str>,
+    /// See [`Fairseq::last`].
+    pub last: &'static [&'static str],
     /// See [`Fairseq::note`].
     pub note: Option<&'static str>,
 }
@@ -80,6 +85,7 @@ impl<C> Fairseq<C> {
             options: fields,
             extras: (self.extras)(config),
             frozen: (self.frozen)(config),
+            last: self.last,
             note: (self.note)(config),
         }
     }

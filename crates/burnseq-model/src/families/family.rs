@@ -186,3 +186,11 @@ impl fmt::Display for Feature {
         })
     }
 }
+
+/// Makes sure that parameters are counted as a model has them.
+#[cfg(test)]
+pub(super) fn assert_counted<C: FamilyConfig>(config: &C, vocab: &Vocab) {
+    config.validate(vocab).unwrap();
+    let model = config.init(vocab, 1, &burn::tensor::Device::flex());
+    assert_eq!(config.num_params(vocab), model.num_params() as u128, "{config:?}");
+}

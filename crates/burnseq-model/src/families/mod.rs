@@ -13,11 +13,12 @@ mod extras;
 pub mod fairseq;
 mod family;
 pub mod fconv;
+mod inputs;
 pub mod lightconv;
 pub mod lstm;
-mod positions;
 mod python;
 mod setting;
+pub mod stacks;
 pub mod transformer;
 pub mod transformer_lm;
 
@@ -39,7 +40,7 @@ pub use python::LiteralError;
 pub use setting::{Kind, Setting};
 
 use crate::{
-    AttentionProbabilities, DecoderOnly, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise,
+    AttentionProbabilities, DecoderOnly, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise, Tokens,
 };
 
 families! {

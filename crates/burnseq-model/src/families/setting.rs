@@ -113,12 +113,12 @@ pub(super) const fn names_of<T, const N: usize>(table: &[(&'static str, T); N]) 
 
 impl Setting {
     /// The same setting, which has these other names.
-    pub(super) const fn or(self, aliases: &'static [&'static str]) -> Self {
+    pub(in crate::families) const fn or(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
     /// The same setting, whose field may be left open.
-    pub(super) const fn optional(self) -> Self {
+    pub(in crate::families) const fn optional(self) -> Self {
         Self {
             optional: true,
             ..self
@@ -206,6 +206,61 @@ impl Kind {
                 .map_err(|error| format!("{error}; give {}", self.expected())),
         }
     }
+}
+
+/// Settings that several families have, with the same meaning.
+pub(super) mod shared {
+    use super::*;
+    use crate::layers::ActivationFn;
+
+    const ACTIVATIONS: [&str; ActivationFn::NAMES.len()] = names_of(&ActivationFn::NAMES);
+
+    pub(in crate::families) const ENCODER_FFN_EMBED_DIM: Setting = count(
+        "encoder_ffn_embed_dim",
+        "Inner width of the encoder's feed-forward blocks",
+    );
+    pub(in crate::families) const ENCODER_NORMALIZE_BEFORE: Setting = switch(
+        "encoder_normalize_before",
+        "Pre-norm instead of post-norm in the encoder",
+    );
+    pub(in crate::families) const ENCODER_LEARNED_POS: Setting = switch(
+        "encoder_learned_pos",
+        "Learned instead of sinusoidal positions in the encoder",
+    );
+    pub(in crate::families) const DECODER_FFN_EMBED_DIM: Setting = count(
+        "decoder_ffn_embed_dim",
+        "Inner width of the decoder's feed-forward blocks",
+    );
+    pub(in crate::families) const DECODER_NORMALIZE_BEFORE: Setting = switch(
+        "decoder_normalize_before",
+        "Pre-norm instead of post-norm in the decoder",
+    );
+    pub(in crate::families) const DECODER_LEARNED_POS: Setting = switch(
+        "decoder_learned_pos",
+        "Learned instead of sinusoidal positions in the decoder",
+    );
+    pub(in crate::families) const SHARE_DECODER_INPUT_OUTPUT_EMBED: Setting = switch(
+        "share_decoder_input_output_embed",
+        "Use the decoder's embeddings as output projection",
+    );
+    pub(in crate::families) const SHARE_ALL_EMBEDDINGS: Setting = switch(
+        "share_all_embeddings",
+        "One table for source, target and output; needs a joined dictionary",
+    );
+    pub(in crate::families) const ACTIVATION_DROPOUT: Setting = probability(
+        "activation_dropout",
+        "Drop probability inside the feed-forward blocks",
+    )
+    .or(&["relu_dropout"]);
+    pub(in crate::families) const ACTIVATION_FN: Setting = choice(
+        "activation_fn",
+        &ACTIVATIONS,
+        "Non-linearity of the feed-forward blocks: relu, relu_squared, gelu, gelu_accurate (= gelu_fast), tanh, swish, linear",
+    );
+    pub(in crate::families) const LAYERNORM_EMBEDDING: Setting = switch(
+        "layernorm_embedding",
+        "Normalise the sum of embedding and position",
+    );
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! What a causal convolution remembers while a batch is decoded step by step.
 
-use burn::tensor::{Int, Tensor};
-
+use burn::tensor::{Device, Int, Tensor};
 use burnseq_kernels::Stepping;
+
+use super::selection;
 
 /// The inputs that the next output of a causal convolution still sees.
 #[derive(Debug, Clone)]
@@ -129,6 +130,55 @@ impl Seen<'_> {
         match self {
             Self::Window(window) => window,
             Self::Scattered(_) => panic!("the window is no single tensor"),
+        }
+    }
+}
+/// The windows of all convolutions of a model.
+#[derive(Debug, Clone)]
+pub struct ConvWindows {
+    /// One for each convolution.
+    pub(crate) windows: Vec<ConvWindow>,
+    /// Tokens so far.
+    pub(crate) steps: usize,
+    /// Rows of the latest step.
+    rows: usize,
+}
+
+impl ConvWindows {
+    /// Before the first step.
+    pub(crate) fn new(windows: impl Iterator<Item = ConvWindow>) -> Self {
+        Self {
+            windows: windows.collect(),
+            steps: 0,
+            rows: 0,
+        }
+    }
+
+    /// Begins a step of so many rows.
+    pub(crate) fn begin_step(&mut self, rows: usize) {
+        self.rows = rows;
+        self.steps += 1;
+    }
+
+    /// See [`crate::Stepwise::reorder`].
+    pub(crate) fn reorder(&mut self, rows: &[usize], device: &Device) {
+        // Before the first step there is nothing to reorder.
+        if self.steps == 0 {
+            return;
+        }
+        if let Some(index) = selection(rows, self.rows, device) {
+            self.rows = rows.len();
+            for window in &mut self.windows {
+                window.reorder(rows, &index);
+            }
+        }
+    }
+
+    /// See [`crate::Stepwise::reorder_rows`].
+    pub(crate) fn reorder_rows(&mut self, rows: &Tensor<1, Int>) {
+        [self.rows] = rows.dims();
+        for window in &mut self.windows {
+            window.reorder_rows(rows);
         }
     }
 }

@@ -31,6 +31,19 @@ impl LayerNorm {
         }
     }
 
+    /// As fairseq's families have it, where `is_there`.
+    pub(crate) fn fairseq_if(is_there: bool, width: usize, init: &mut Init) -> Option<Self> {
+        is_there.then(|| Self::new(width, Self::FAIRSEQ_EPS, init))
+    }
+
+    /// [`forward`](Self::forward) where there is a norm.
+    pub(crate) fn forward_if(norm: Option<&Self>, x: Tensor<3>) -> Tensor<3> {
+        match norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        }
+    }
+
     /// Normalises every vector of `residual` plus `x`, dropped out under `mask`.
     pub(crate) fn forward_sum(&self, residual: Tensor<3>, x: Tensor<3>, mask: Option<Mask>) -> Tensor<3> {
         ops::residual_norm(residual, x, mask, self.weight.val(), self.bias.val(), self.eps)

@@ -6,7 +6,7 @@ use burn::{
     },
     tensor::{Bool, Device, Tensor},
 };
-use burnseq_kernels::{Precision, ops};
+use burnseq_kernels::{Precision, dropout_mask::Mask, ops};
 
 use crate::{Dropout, DropoutModule, init::Init};
 
@@ -92,7 +92,24 @@ impl LstmStepWeights {
     /// What the known inputs `[rows, len, known]` give to the gates: `[rows, len, 4 * hidden]`.
     pub(crate) fn known_gates(&self, x: Tensor<3>) -> Tensor<3> {
         let weight = self.of_known.clone().expect("some inputs are known");
-        ops::linear(x, weight, Some(self.bias.clone()), self.precision)
+        ops::linear(x, weight, None, self.precision)
+    }
+
+    /// All steps of a decoder of these layers; see [`ops::lstm_decoder`].
+    pub(crate) fn decode(
+        layers: Vec<Self>,
+        known: Tensor<3>,
+        state: Tensor<3>,
+        attention: Option<ops::LstmAttention>,
+        masks: Vec<Option<Mask>>,
+    ) -> Tensor<3> {
+        let precision = layers[0].precision;
+        let (weight, bias) = layers
+            .into_iter()
+            .map(|layer| (layer.of_state, layer.bias))
+            .unzip();
+        let (weight, bias) = (Tensor::stack(weight, 0), Tensor::stack(bias, 0));
+        ops::lstm_decoder(known, weight, bias, state, attention, masks, precision)
     }
 
     /// One step.
@@ -110,7 +127,7 @@ impl LstmStepWeights {
     ) -> (Tensor<2>, Tensor<2>) {
         let [rows, width] = cell.dims();
         let inputs = Tensor::cat(vec![rest, hidden], 1).unsqueeze_dim(1); // [rows, 1, rest + hidden]
-        let bias = known.is_none().then(|| self.bias.clone());
+        let bias = Some(self.bias.clone());
         let gates = ops::linear(inputs, self.of_state.clone(), bias, self.precision);
         let gates = match known {
             Some(known) => gates + known,

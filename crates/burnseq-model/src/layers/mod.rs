@@ -18,7 +18,7 @@ mod weight_norm;
 
 pub use activation::ActivationFn;
 pub use attention::MultiheadAttention;
-pub use conv_window::{ConvWindow, ScatteredInputs, Seen};
+pub use conv_window::{ConvWindow, ConvWindows, ScatteredInputs, Seen};
 pub use embedding::Embedding;
 pub use feed_forward::FeedForward;
 pub use key_value_cache::KeyValueCache;

@@ -1,10 +1,10 @@
 //! What training and decoding ask of a language model.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 
-use super::Stepwise;
+use super::{Stepwise, Tokens};
 use crate::Dropout;
 
 /// A model of text from left to right: trained on whole texts, decoded token by token.
@@ -17,7 +17,7 @@ pub trait DecoderOnly: Stepwise {
     /// # Shapes
     /// - `tokens`: `[batch, len]`, padded on the right
     /// - result: `[batch, len, vocab]`
-    fn forward(&self, tokens: Tensor<2, Int>, dropout: &Dropout) -> Tensor<3>;
+    fn forward(&self, tokens: Tokens, dropout: &Dropout) -> Tensor<3>;
 
     /// Prepares decoding of texts that are still empty; the first step brings as many rows as there are texts. `dropout`
     /// gives the masks of every step.

@@ -1,13 +1,10 @@
 //! What training and decoding ask of an encoder-decoder.
 
-use burn::{
-    optim::GradientsParams,
-    tensor::{Int, Tensor},
-};
+use burn::{optim::GradientsParams, tensor::Tensor};
 use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 
-use super::Stepwise;
+use super::{Stepwise, Tokens};
 use crate::Dropout;
 
 /// Attention probabilities of one pass, a tensor for each layer. Attentions that a model does not have are empty.
@@ -34,12 +31,7 @@ pub trait EncoderDecoder: Stepwise {
     /// - `src_tokens`: `[batch, src_len]`, padded on either side
     /// - `prev_output_tokens`: `[batch, tgt_len]`, the target shifted right, padded on the right
     /// - result: `[batch, tgt_len, vocab]`
-    fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3>;
+    fn forward(&self, src_tokens: Tokens, prev_output_tokens: Tokens, dropout: &Dropout) -> Tensor<3>;
 
     /// [`forward`](Self::forward), and the gradients of what `loss` computes from the logits. Families with
     /// [`Feature::RecomputedActivations`](crate::Feature::RecomputedActivations) keep only the input of each block, and
@@ -50,8 +42,8 @@ pub trait EncoderDecoder: Stepwise {
     /// time, those of a parameter more than once where it is used more than once, to be summed.
     fn backward_recomputing<T>(
         &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
+        src_tokens: Tokens,
+        prev_output_tokens: Tokens,
         dropout: &Dropout,
         loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
         add: &mut dyn FnMut(GradientsParams),
@@ -69,8 +61,8 @@ pub trait EncoderDecoder: Stepwise {
     /// - attention: `[batch, tgt_len, src_len]`; row `t` belongs to the token that is predicted at `t`
     fn forward_with_attention(
         &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
+        src_tokens: Tokens,
+        prev_output_tokens: Tokens,
         dropout: &Dropout,
     ) -> (Tensor<3>, Tensor<3>);
 
@@ -80,12 +72,8 @@ pub trait EncoderDecoder: Stepwise {
     ///
     /// # Shapes
     /// Those of [`forward`](Self::forward).
-    fn attention_probabilities(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-    ) -> AttentionProbabilities {
-        let (_, attention) = self.forward_with_attention(src_tokens, prev_output_tokens, &Dropout::off());
+    fn attention_probabilities(&self, src: Tokens, prev: Tokens) -> AttentionProbabilities {
+        let (_, attention) = self.forward_with_attention(src, prev, &Dropout::off());
         AttentionProbabilities {
             cross: vec![attention.unsqueeze_dim(1)],
             ..AttentionProbabilities::default()
@@ -94,7 +82,7 @@ pub trait EncoderDecoder: Stepwise {
 
     /// Encodes `src_tokens` `[batch, src_len]` and prepares decoding with one row per sentence; `dropout` gives the
     /// masks of the encoder and of every step, which are [off](Dropout::off) unless samples of the model are wanted.
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> Self::State;
+    fn start(&self, src_tokens: Tokens, dropout: Dropout, stepping: Stepping) -> Self::State;
 
     /// The dictionaries the model is built for.
     fn vocab(&self) -> Vocab;

@@ -7,3 +7,8 @@ mod stepwise;
 pub use decoder_only::DecoderOnly;
 pub use encoder_decoder::{AttentionProbabilities, EncoderDecoder};
 pub use stepwise::Stepwise;
+
+use burn::tensor::{Int, Tensor};
+
+/// Token ids of sentences, `[batch, len]`, padded to one length.
+pub type Tokens = Tensor<2, Int>;

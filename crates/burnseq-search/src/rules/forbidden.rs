@@ -1,23 +1,12 @@
 //! A token that is never produced.
 
 use super::{Change, TokenRule};
-use crate::{Position, Row, Rule};
 
 /// Forbids one token everywhere: padding.
 #[derive(Debug, Clone)]
 pub struct Forbidden {
     /// The token.
     pub token: usize,
-}
-
-impl Rule for Forbidden {
-    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        self.apply_change(position, row);
-    }
-
-    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
-        Some(self)
-    }
 }
 
 impl TokenRule for Forbidden {
@@ -33,7 +22,7 @@ impl TokenRule for Forbidden {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogProbs;
+    use crate::{LogProbs, Position, Rule};
 
     #[test]
     fn the_token_is_impossible_and_the_others_keep_their_scores() {

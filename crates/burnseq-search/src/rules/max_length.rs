@@ -1,23 +1,12 @@
 //! The longest hypothesis.
 
 use super::{Change, TokenRule};
-use crate::{Position, Row, Rule};
 
 /// Ends every hypothesis that has reached [`Position::max_len`].
 #[derive(Debug, Clone)]
 pub struct MaxLength {
     /// Id of `</s>`.
     pub eos: usize,
-}
-
-impl Rule for MaxLength {
-    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        self.apply_change(position, row);
-    }
-
-    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
-        Some(self)
-    }
 }
 
 impl TokenRule for MaxLength {
@@ -33,7 +22,7 @@ impl TokenRule for MaxLength {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogProbs;
+    use crate::{LogProbs, Position, Rule};
 
     #[test]
     fn only_the_end_is_left_at_the_limit() {

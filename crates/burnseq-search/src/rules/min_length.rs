@@ -1,7 +1,6 @@
 //! The shortest hypothesis.
 
 use super::{Change, TokenRule};
-use crate::{Position, Row, Rule};
 
 /// Forbids `</s>` before `min_len` tokens; where the longest hypothesis is shorter than that, its limit holds. A prefix
 /// may end a hypothesis earlier.
@@ -13,21 +12,13 @@ pub struct MinLength {
     pub min_len: usize,
 }
 
-impl Rule for MinLength {
-    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        if position.forced().is_none() {
-            self.apply_change(position, row);
-        }
-    }
-
-    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
-        Some(self)
-    }
-}
-
 impl TokenRule for MinLength {
     fn token(&self) -> usize {
         self.eos
+    }
+
+    fn yields_to_prefix(&self) -> bool {
+        true
     }
 
     fn change(&self, len: usize, max_len: usize) -> Option<Change> {
@@ -38,7 +29,7 @@ impl TokenRule for MinLength {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogProbs;
+    use crate::{LogProbs, Position, Rule};
 
     #[test]
     fn the_end_is_forbidden_until_there_are_enough_tokens() {

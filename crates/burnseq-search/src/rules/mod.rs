@@ -54,15 +54,24 @@ pub trait Rule: std::fmt::Debug + Send + Sync {
 
 /// A rule that changes one token, or leaves it alone possible, and looks at lengths only unless a prefix forces the next
 /// token. What it does is so simple that a device can do it.
-pub trait TokenRule: Rule {
+pub trait TokenRule: std::fmt::Debug + Send + Sync {
     /// The token.
     fn token(&self) -> usize;
 
+    /// Whether nothing is changed where a prefix forces the next token.
+    fn yields_to_prefix(&self) -> bool {
+        false
+    }
+
     /// What becomes of it in a hypothesis of `len` tokens, which may have `max_len` without its `</s>`.
     fn change(&self, len: usize, max_len: usize) -> Option<Change>;
+}
 
-    /// Makes the change in `row`.
-    fn apply_change(&self, position: &Position<'_>, row: &mut Row<'_>) {
+impl<T: TokenRule> Rule for T {
+    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
+        if self.yields_to_prefix() && position.forced().is_some() {
+            return;
+        }
         let token = self.token();
         match self.change(position.tokens.len(), position.max_len) {
             Some(Change::Forbid) => row.forbid(token),
@@ -71,6 +80,10 @@ pub trait TokenRule: Rule {
             Some(Change::Add(nats)) => row.add(token, nats),
             None => {}
         }
+    }
+
+    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
+        Some(self)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Hypotheses as long as their source.
 
 use super::{Change, TokenRule};
-use crate::{Position, Row, Rule};
 
 /// Ends every hypothesis at [`Position::max_len`] tokens and none before; what is not a choice costs nothing, as in
 /// fairseq. A prefix may end a hypothesis earlier.
@@ -11,22 +10,13 @@ pub struct SourceLength {
     pub eos: usize,
 }
 
-impl Rule for SourceLength {
-    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        // No prefix forces anything at the length.
-        if position.forced().is_none() {
-            self.apply_change(position, row);
-        }
-    }
-
-    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
-        Some(self)
-    }
-}
-
 impl TokenRule for SourceLength {
     fn token(&self) -> usize {
         self.eos
+    }
+
+    fn yields_to_prefix(&self) -> bool {
+        true
     }
 
     fn change(&self, len: usize, max_len: usize) -> Option<Change> {
@@ -42,7 +32,7 @@ impl TokenRule for SourceLength {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogProbs;
+    use crate::{LogProbs, Position, Rule};
 
     #[test]
     fn the_end_is_certain_at_the_length_and_impossible_before() {

@@ -1,7 +1,6 @@
 //! How much an unknown word costs.
 
 use super::{Change, TokenRule};
-use crate::{Position, Row, Rule};
 
 /// Takes `nats` from the log-probability of `<unk>`.
 #[derive(Debug, Clone)]
@@ -10,16 +9,6 @@ pub struct UnkPenalty {
     pub unk: usize,
     /// The penalty; negative favours `<unk>`.
     pub nats: f32,
-}
-
-impl Rule for UnkPenalty {
-    fn apply(&self, position: &Position<'_>, row: &mut Row<'_>) {
-        self.apply_change(position, row);
-    }
-
-    fn as_token_rule(&self) -> Option<&dyn TokenRule> {
-        Some(self)
-    }
 }
 
 impl TokenRule for UnkPenalty {
@@ -35,7 +24,7 @@ impl TokenRule for UnkPenalty {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LogProbs;
+    use crate::{LogProbs, Position, Rule};
 
     #[test]
     fn the_penalty_is_subtracted() {

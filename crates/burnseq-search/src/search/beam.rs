@@ -30,12 +30,7 @@ impl Strategy for Beam {
         Some(2 * self.beam)
     }
 
-    fn candidates(
-        &self,
-        sentence: &Sentence<'_>,
-        mut offers: Offers<'_>,
-        _memory: &mut (),
-    ) -> Vec<Candidate> {
+    fn candidates(&self, sentence: &Sentence<'_>, mut offers: Offers<'_>, _: &mut ()) -> Vec<Candidate> {
         let mut best = Best::new(self.limit(sentence.rows.len(), offers.vocab()));
         for (number, live) in sentence.live() {
             let row = offers.row(number, &[]);

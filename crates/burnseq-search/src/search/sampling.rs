@@ -97,12 +97,7 @@ impl Choices {
 impl Strategy for Sampling {
     type Memory = ();
 
-    fn candidates(
-        &self,
-        sentence: &Sentence<'_>,
-        mut offers: Offers<'_>,
-        _memory: &mut (),
-    ) -> Vec<Candidate> {
+    fn candidates(&self, sentence: &Sentence<'_>, mut offers: Offers<'_>, _: &mut ()) -> Vec<Candidate> {
         let id = sentence.source.id;
         if sentence.is_first_step() {
             let choices = self.choices(&offers.row(0, &[]));

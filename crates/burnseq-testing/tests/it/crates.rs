@@ -120,6 +120,9 @@ fn each_crate_has_a_profile_of_its_own() {
     let manifest = read("Cargo.toml");
     for (name, _) in table().iter().filter(|(name, _)| name.starts_with("burnseq")) {
         let heading = format!("[profile.dev.package.{name}]");
-        assert!(manifest.lines().any(|line| line == heading), "Cargo.toml has no {heading}");
+        assert!(
+            manifest.lines().any(|line| line == heading),
+            "Cargo.toml has no {heading}"
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::Dictionary;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
-use crate::lines::LineReader;
+use crate::lines::{Line, LineReader};
 use crate::moses::is_decimal;
 use crate::whitespace::is_space;
 
@@ -35,32 +35,30 @@ impl Dictionary {
         Self::read(LineReader::new(reader, name))
     }
 
-    fn read(mut lines: LineReader<impl BufRead>) -> Result<Self> {
-        let path = lines.name().to_owned();
+    fn read(lines: LineReader<impl BufRead>) -> Result<Self> {
         let mut dictionary = Self::new();
-        let mut number = 0;
-        while let Some(line) = lines.read_line()? {
-            number += 1;
-            let Some((token, count, overwrite)) = parse_line(line) else {
+        lines.for_each_line(|&Line { path, number, text }| {
+            let path = || path.to_owned();
+            let Some((token, count, overwrite)) = parse_line(text) else {
                 return Err(Error::DictLine {
-                    path,
+                    path: path(),
                     line: number,
-                    text: line.to_owned(),
+                    text: text.to_owned(),
                 });
             };
             match dictionary.index_of(token) {
-                Some(id) if !overwrite => {
-                    let token = token.to_owned();
-                    return Err(Error::DictDuplicate {
-                        path,
-                        line: number,
-                        token,
-                        id,
-                    });
+                Some(id) if !overwrite => Err(Error::DictDuplicate {
+                    path: path(),
+                    line: number,
+                    token: token.to_owned(),
+                    id,
+                }),
+                _ => {
+                    dictionary.push_symbol(token, count);
+                    Ok(())
                 }
-                _ => dictionary.push_symbol(token, count),
-            };
-        }
+            }
+        })?;
         Ok(dictionary)
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 use crate::error::{Error, Result};
-use crate::lines::LineReader;
+use crate::lines::{Line, LineReader};
 
 /// Regular expressions; what they match becomes a token.
 ///
@@ -40,21 +40,18 @@ impl ProtectedPatterns {
         Self::read(LineReader::new(reader, name))
     }
 
-    fn read(mut lines: LineReader<impl BufRead>) -> Result<Self> {
-        let path = lines.name().to_owned();
+    fn read(lines: LineReader<impl BufRead>) -> Result<Self> {
         let mut patterns = Vec::new();
-        let mut number = 0;
-        while let Some(line) = lines.read_line()? {
-            number += 1;
-            if line.is_empty() {
-                continue;
+        lines.for_each_line(|&Line { path, number, text }| {
+            if !text.is_empty() {
+                patterns.push(Regex::new(text).map_err(|error| Error::Pattern {
+                    path: path.to_owned(),
+                    line: number,
+                    reason: error.to_string(),
+                })?);
             }
-            patterns.push(Regex::new(line).map_err(|error| Error::Pattern {
-                path: path.clone(),
-                line: number,
-                reason: error.to_string(),
-            })?);
-        }
+            Ok(())
+        })?;
         Ok(Self { patterns })
     }
 

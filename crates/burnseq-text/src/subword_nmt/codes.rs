@@ -45,36 +45,25 @@ impl Codes {
         Self::read(LineReader::new(reader, name))
     }
 
-    fn read(mut lines: LineReader<impl BufRead>) -> Result<Self> {
-        let path = lines.name().to_owned();
+    fn read(lines: LineReader<impl BufRead>) -> Result<Self> {
         let mut codes = Self {
             version: CodesVersion::V0_1,
             merges: Vec::new(),
         };
-        let mut number = 0;
         // Columns of the file, known from its first merge.
         let mut columns = None;
-        // The first of the blank lines just read: at the end they do not count.
-        let mut blank: Option<(u64, String)> = None;
-        while let Some(line) = lines.read_line()? {
-            number += 1;
-            if line.trim().is_empty() {
-                blank.get_or_insert_with(|| (number, line.to_owned()));
-                continue;
-            }
-            if let Some((line, text)) = blank {
-                return Err(Error::CodesLine { path, line, text });
-            }
-            if number == 1 && line.starts_with("#version:") {
-                let version = line.split_whitespace().last().unwrap_or_default();
+        let wrong = |path, line, text| Error::CodesLine { path, line, text };
+        lines.for_each_row(wrong, |line| {
+            if line.number == 1 && line.text.starts_with("#version:") {
+                let version = line.text.split_whitespace().last().unwrap_or_default();
                 codes.version = parse_version(version).ok_or_else(|| Error::CodesVersion {
-                    path: path.clone(),
+                    path: line.path.to_owned(),
                     version: version.to_owned(),
                 })?;
                 columns = Some(2);
-                continue;
+                return Ok(true);
             }
-            let fields: Vec<&str> = line.trim_matches(' ').split(' ').collect();
+            let fields: Vec<&str> = line.text.trim_matches(' ').split(' ').collect();
             let fast_bpe = |count: &str| count.parse::<u64>().is_ok();
             match fields[..] {
                 [left, right] if columns != Some(3) && !left.is_empty() && !right.is_empty() => {
@@ -86,15 +75,10 @@ impl Codes {
                     codes.version = CodesVersion::V0_2;
                     codes.merges.push((left.to_owned(), right.to_owned()));
                 }
-                _ => {
-                    return Err(Error::CodesLine {
-                        path,
-                        line: number,
-                        text: line.to_owned(),
-                    });
-                }
+                _ => return Ok(false),
             }
-        }
+            Ok(true)
+        })?;
         Ok(codes)
     }
 

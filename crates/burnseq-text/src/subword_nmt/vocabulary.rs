@@ -31,34 +31,20 @@ impl Vocabulary {
         Self::read(LineReader::new(reader, name), threshold)
     }
 
-    fn read(mut lines: LineReader<impl BufRead>, threshold: u64) -> Result<Self> {
-        let path = lines.name().to_owned();
+    fn read(lines: LineReader<impl BufRead>, threshold: u64) -> Result<Self> {
         let mut vocabulary = Self::default();
-        let mut number = 0;
-        // The first of the blank lines just read: at the end they do not count.
-        let mut blank: Option<(u64, String)> = None;
-        while let Some(line) = lines.read_line()? {
-            number += 1;
-            if line.trim().is_empty() {
-                blank.get_or_insert_with(|| (number, line.to_owned()));
-                continue;
-            }
-            if let Some((line, text)) = blank {
-                return Err(Error::VocabularyLine { path, line, text });
-            }
-            let entry = line.trim_matches(' ').split_once(' ');
+        let wrong = |path, line, text| Error::VocabularyLine { path, line, text };
+        lines.for_each_row(wrong, |line| {
+            let entry = line.text.trim_matches(' ').split_once(' ');
             let Some((piece, count)) = entry.and_then(|(piece, n)| Some((piece, n.parse::<u64>().ok()?)))
             else {
-                return Err(Error::VocabularyLine {
-                    path,
-                    line: number,
-                    text: line.to_owned(),
-                });
+                return Ok(false);
             };
             if count >= threshold {
                 vocabulary.pieces.insert(piece.into(), ());
             }
-        }
+            Ok(true)
+        })?;
         Ok(vocabulary)
     }
 

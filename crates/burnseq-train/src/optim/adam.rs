@@ -87,7 +87,7 @@ impl Rule<2> for AdamStep {
         grad: Tensor<D>,
         [exp_avg, exp_avg_sq]: [Tensor<D>; 2],
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
-        let [param, exp_avg, exp_avg_sq] = adam_step(param, grad, exp_avg, exp_avg_sq, self);
+        let [param, exp_avg, exp_avg_sq] = adam_step([param, grad, exp_avg, exp_avg_sq], self);
         (param, [exp_avg, exp_avg_sq])
     }
 
@@ -99,7 +99,7 @@ impl Rule<2> for AdamStep {
         factor: Tensor<1>,
     ) -> (Tensor<D>, [Tensor<D>; 2]) {
         let [param, exp_avg, exp_avg_sq] =
-            adam_step_on_device(param, grad, exp_avg, exp_avg_sq, self, factor);
+            adam_step_on_device([param, grad, exp_avg, exp_avg_sq], self, factor);
         (param, [exp_avg, exp_avg_sq])
     }
 

@@ -1,6 +1,6 @@
 //! What gradient descent with momentum shares, whatever its formula: options, and a velocity for every parameter.
 
-use burn::module::Module;
+use burn::{module::Module, tensor::Tensor};
 
 use super::OptimizerState;
 use super::states::{Rule, States};
@@ -12,8 +12,28 @@ pub trait Descent {
     /// Name of the velocity in an [`OptimizerState`].
     const VELOCITY: &'static str;
 
-    /// What a step at learning rate `lr` does to every parameter; gradients are to be multiplied by `grad_factor`.
-    fn rule(&self, lr: f64, grad_factor: f64) -> impl Rule<1>;
+    /// New value and velocity of a parameter after a step at learning rate `lr`, from its value, gradient and velocity.
+    fn step<const D: usize>(&self, lr: f64, param_grad_velocity: [Tensor<D>; 3]) -> [Tensor<D>; 2];
+}
+
+/// One step of every parameter.
+struct Step<'a, C> {
+    config: &'a C,
+    lr: f64,
+    grad_factor: f64,
+}
+
+impl<C: Descent> Rule<1> for Step<'_, C> {
+    fn apply<const D: usize>(
+        &self,
+        param: Tensor<D>,
+        grad: Tensor<D>,
+        [velocity]: [Tensor<D>; 1],
+    ) -> (Tensor<D>, [Tensor<D>; 1]) {
+        let grad = grad * self.grad_factor;
+        let [param, velocity] = self.config.step(self.lr, [param, grad, velocity]);
+        (param, [velocity])
+    }
 }
 
 /// The optimiser. A parameter that has no gradient in a step is left as it is.
@@ -35,8 +55,11 @@ impl<C: Descent> Momentum<C> {
     /// One update of every parameter that has a gradient.
     pub fn step<M: Module>(&mut self, model: M, grads: Accumulated, lr: f64) -> M {
         let config = &self.config;
-        self.velocity
-            .step(model, grads, |grad_factor| config.rule(lr, grad_factor))
+        self.velocity.step(model, grads, |grad_factor| Step {
+            config,
+            lr,
+            grad_factor,
+        })
     }
 
     /// Does not count the last step, whose factor turned out to be NaN.

@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::momentum::{self, Descent, Momentum};
-use super::states::Rule;
 use crate::Result;
 
 /// Configuration of [`Nag`].
@@ -39,39 +38,15 @@ impl NagConfig {
 /// Gradient descent with Nesterov's momentum; its state is `<parameter>.velocity`.
 pub type Nag = Momentum<NagConfig>;
 
-/// One step. The velocity is that of fairseq divided by the learning rate: fairseq corrects it by the ratio of the
-/// new rate to the old one, which then is no longer needed.
-struct NagStep {
-    lr: f64,
-    momentum: f64,
-    decay: f64,
-    grad_factor: f64,
-}
-
-impl Rule<1> for NagStep {
-    fn apply<const D: usize>(
-        &self,
-        param: Tensor<D>,
-        grad: Tensor<D>,
-        [velocity]: [Tensor<D>; 1],
-    ) -> (Tensor<D>, [Tensor<D>; 1]) {
-        let grad = grad * self.grad_factor;
-        let ahead = velocity.clone() * (self.momentum * self.momentum) - grad.clone() * (1.0 + self.momentum);
-        let param = param * self.decay + ahead * self.lr;
-        (param, [velocity * self.momentum - grad])
-    }
-}
-
+/// The velocity is that of fairseq divided by the learning rate: fairseq corrects it by the ratio of the new rate to the
+/// old one, which then is no longer needed.
 impl Descent for NagConfig {
     const VELOCITY: &'static str = "velocity";
 
-    fn rule(&self, lr: f64, grad_factor: f64) -> impl Rule<1> {
-        NagStep {
-            lr,
-            momentum: self.momentum,
-            decay: 1.0 - lr * self.weight_decay,
-            grad_factor,
-        }
+    fn step<const D: usize>(&self, lr: f64, [param, grad, velocity]: [Tensor<D>; 3]) -> [Tensor<D>; 2] {
+        let ahead = velocity.clone() * (self.momentum * self.momentum) - grad.clone() * (1.0 + self.momentum);
+        let param = param * (1.0 - lr * self.weight_decay) + ahead * lr;
+        [param, velocity * self.momentum - grad]
     }
 }
 

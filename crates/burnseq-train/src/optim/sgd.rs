@@ -4,7 +4,6 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::momentum::{self, Descent, Momentum};
-use super::states::Rule;
 use crate::Result;
 
 /// Configuration of [`Sgd`].
@@ -30,36 +29,13 @@ impl SgdConfig {
 /// Stochastic gradient descent; its state is `<parameter>.momentum_buffer`.
 pub type Sgd = Momentum<SgdConfig>;
 
-struct SgdStep {
-    lr: f64,
-    momentum: f64,
-    weight_decay: f64,
-    grad_factor: f64,
-}
-
-impl Rule<1> for SgdStep {
-    fn apply<const D: usize>(
-        &self,
-        param: Tensor<D>,
-        grad: Tensor<D>,
-        [velocity]: [Tensor<D>; 1],
-    ) -> (Tensor<D>, [Tensor<D>; 1]) {
-        let grad = grad * self.grad_factor + param.clone() * self.weight_decay;
-        let velocity = velocity * self.momentum + grad;
-        (param - velocity.clone() * self.lr, [velocity])
-    }
-}
-
 impl Descent for SgdConfig {
     const VELOCITY: &'static str = "momentum_buffer";
 
-    fn rule(&self, lr: f64, grad_factor: f64) -> impl Rule<1> {
-        SgdStep {
-            lr,
-            momentum: self.momentum,
-            weight_decay: self.weight_decay,
-            grad_factor,
-        }
+    fn step<const D: usize>(&self, lr: f64, [param, grad, velocity]: [Tensor<D>; 3]) -> [Tensor<D>; 2] {
+        let grad = grad + param.clone() * self.weight_decay;
+        let velocity = velocity * self.momentum + grad;
+        [param - velocity.clone() * lr, velocity]
     }
 }
 

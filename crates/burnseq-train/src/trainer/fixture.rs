@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::{LanguagePairDataset, PairOptions, Sentences};
 use burnseq_kernels::Stepping;
 use burnseq_model::{
-    Dropout, EncoderDecoder, FamilyConfig, Stepwise, Transformer, TransformerConfig, state_dict,
+    Dropout, EncoderDecoder, FamilyConfig, Stepwise, Tokens, Transformer, TransformerConfig, state_dict,
 };
 use burnseq_text::Vocab;
 
@@ -188,7 +187,7 @@ impl Poisonable {
 
     /// # Panics
     /// As Burn does where memory runs out.
-    fn check_places(&self, src_tokens: &Tensor<2, Int>, prev_output_tokens: &Tensor<2, Int>) {
+    fn check_places(&self, src_tokens: &Tokens, prev_output_tokens: &Tokens) {
         let places: usize = [src_tokens.dims(), prev_output_tokens.dims()]
             .iter()
             .map(|[rows, width]| rows * width)
@@ -203,7 +202,7 @@ impl Poisonable {
     ///
     /// # Panics
     /// At [`FATAL`].
-    fn is_poisoned(src_tokens: &Tensor<2, Int>) -> bool {
+    fn is_poisoned(src_tokens: &Tokens) -> bool {
         let has = |token: u32| {
             let tokens = src_tokens.clone().equal_elem(i64::from(token));
             tokens.any().into_scalar::<bool>()
@@ -230,48 +229,18 @@ impl Stepwise for Poisonable {
 }
 
 impl EncoderDecoder for Poisonable {
-    fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3> {
+    fn forward(&self, src_tokens: Tokens, prev_output_tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
         self.check_places(&src_tokens, &prev_output_tokens);
         let is_poisoned = Self::is_poisoned(&src_tokens);
         let logits = self.inner.forward(src_tokens, prev_output_tokens, dropout);
         if is_poisoned { logits * f32::NAN } else { logits }
     }
 
-    fn backward_recomputing<T>(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
-        add: &mut dyn FnMut(GradientsParams),
-    ) -> T {
-        self.check_places(&src_tokens, &prev_output_tokens);
-        let factor = if Self::is_poisoned(&src_tokens) {
-            f32::NAN
-        } else {
-            1.0
-        };
-        let loss = |logits: Tensor<3>| loss(logits * factor);
-        self.inner
-            .backward_recomputing(src_tokens, prev_output_tokens, dropout, loss, add)
+    fn forward_with_attention(&self, src: Tokens, prev: Tokens, dropout: &Dropout) -> (Tensor<3>, Tensor<3>) {
+        self.inner.forward_with_attention(src, prev, dropout)
     }
 
-    fn forward_with_attention(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> (Tensor<3>, Tensor<3>) {
-        self.inner
-            .forward_with_attention(src_tokens, prev_output_tokens, dropout)
-    }
-
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, stepping: Stepping) -> Self::State {
+    fn start(&self, src_tokens: Tokens, dropout: Dropout, stepping: Stepping) -> Self::State {
         self.inner.start(src_tokens, dropout, stepping)
     }
 

@@ -46,13 +46,14 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
     let languages = LanguagePair::of(&meta.task)?;
     let model = checkpoint.model::<Model>(&Device::flex())?;
     let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
-    let parameters: Vec<Parameter> = named_parameters(&model)
+    let mut parameters: Vec<Parameter> = named_parameters(&model)
         .into_iter()
         .map(|(name, _, shape)| {
             let values = floats(weights.remove(&name).expect("the names are of the same model"));
             (name, shape, values)
         })
         .collect();
+    parameters.sort_by_key(|(name, ..)| described.last.contains(&name.as_str()));
     let config = record
         .as_ref()
         .map_or_else(TrainConfig::default, |record| record.config.clone());

@@ -1,5 +1,6 @@
 //! Values without bounds: no flag and no configuration makes a binary panic, run for ever or take all memory.
 
+use crate::fixture::assert_says;
 use std::ffi::OsString;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -368,9 +369,9 @@ fn references_behind_translations_are_found() {
     let expected = ok(dir, "burnseq score data/test.en --gen-output out");
     assert_eq!(ok(dir, "burnseq score --gen-output out data/test.en"), expected);
     let note = stderr_of(dir, "burnseq score --gen-output out data/test.en", 0);
-    assert!(
-        note.contains("data/test.en, the last file behind --gen-output, is taken for them"),
-        "{note}"
+    assert_says(
+        &note,
+        "data/test.en, the last file behind --gen-output, is taken for them",
     );
     // Two outputs of a decoder have their own references.
     ok(dir, "burnseq score --gen-output out out -m bleu");
@@ -378,8 +379,5 @@ fn references_behind_translations_are_found() {
     let expected = ok(dir, "burnseq score data/test.en -i data/test.de");
     assert_eq!(ok(dir, "burnseq score -i data/test.de data/test.en"), expected);
     let alone = stderr_of(dir, "burnseq score -i data/test.de", 2);
-    assert!(
-        alone.contains("there is no reference\nhint: give it with -r FILE"),
-        "{alone}"
-    );
+    assert_says(&alone, "there is no reference\nhint: give it with -r FILE");
 }

@@ -1,5 +1,6 @@
 //! Cases about command lines: refusals, recipes of fairseq, defaults.
 
+use crate::fixture::assert_says;
 use std::fs;
 use std::path::Path;
 
@@ -75,19 +76,13 @@ fn s04_a_source_side_alone_takes_the_joined_dictionary() {
         "preprocess -s de -t de --trainpref corpus/bpe --destdir no",
         2,
     );
-    assert!(
-        two.contains("hint: for text without a target side give --only-source"),
-        "{two}"
-    );
+    assert_says(&two, "hint: for text without a target side give --only-source");
     let uncounted = stderr_of(
         dir,
         "preprocess --only-source -s de -t en --joined-dictionary --trainpref corpus/bpe --destdir no",
         2,
     );
-    assert!(
-        uncounted.contains("hint: give the joined dictionary with --srcdict"),
-        "{uncounted}"
-    );
+    assert_says(&uncounted, "hint: give the joined dictionary with --srcdict");
 }
 
 #[test]
@@ -99,11 +94,8 @@ fn s05_recipes_of_earlier_versions_train_and_what_does_not_act_is_told_at_once()
         "--lr 5e-4 --min-lr 1e-09 --lr-scheduler inverse_sqrt --warmup-init-lr 1e-07 --warmup-updates 4000 \
          --max-tokens 300 --max-update 1 --save-dir s5",
     );
-    assert!(
-        old.contains("--min-lr 0.000000001 is taken as --stop-min-lr"),
-        "{old}"
-    );
-    assert!(old.contains("update 1 is the last"), "{old}");
+    assert_says(&old, "--min-lr 0.000000001 is taken as --stop-min-lr");
+    assert_says(&old, "update 1 is the last");
 
     let taken = said(
         dir,
@@ -173,13 +165,13 @@ fn s12_a_mark_is_taken_from_the_next_word_and_another_word_is_explained() {
     assert_eq!(sources("--post-process @@"), apart);
     assert_eq!(sources("--post-process=@@"), apart);
     let note = stderr_of(dir, &format!("{generate} --post-process @@"), 0);
-    assert!(note.contains("--post-process subword_nmt joins them"), "{note}");
+    assert_says(&note, "--post-process subword_nmt joins them");
 
     // A mark that is not known as one: the next word is the folder of the dataset.
     let other = stderr_of(dir, &format!("{generate} --remove-bpe ~~ data-bin"), 2);
-    assert!(
-        other.contains("hint: a value of --remove-bpe goes behind an equals sign: --remove-bpe=~~"),
-        "{other}"
+    assert_says(
+        &other,
+        "hint: a value of --remove-bpe goes behind an equals sign: --remove-bpe=~~",
     );
 }
 

@@ -1,6 +1,7 @@
 //! Where output goes: files that are there already, links, permissions, pipes, devices and full disks.
 #![cfg(target_os = "linux")]
 
+use crate::fixture::assert_says;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -41,35 +42,26 @@ fn no_binary_replaces_a_file_without_being_asked() {
     ok(dir, results);
     let first = read("results/generate-test.txt");
     let refused = stderr_of(dir, results, 1);
-    assert!(
-        refused.contains("results/generate-test.txt is there already\nhint: "),
-        "{refused}"
-    );
+    assert_says(&refused, "results/generate-test.txt is there already\nhint: ");
     ok(dir, &format!("{results} --overwrite --nbest 1"));
     assert_eq!(read("results/generate-test.txt"), first);
 
     let averaged = "burnseq average --inputs checkpoints/checkpoint_best --output";
     ok(dir, &format!("{averaged} average"));
     let refused = stderr_of(dir, &format!("{averaged} average"), 1);
-    assert!(
-        refused.contains("average: is there already\nhint: choose another name"),
-        "{refused}"
-    );
+    assert_says(&refused, "average: is there already\nhint: choose another name");
     ok(dir, &format!("{averaged} average --overwrite"));
 
     let converted = "burnseq convert average model.pt";
     ok(dir, converted);
     let refused = stderr_of(dir, converted, 1);
-    assert!(
-        refused.contains("model.pt is there already\nhint: choose another name"),
-        "{refused}"
-    );
+    assert_says(&refused, "model.pt is there already\nhint: choose another name");
     ok(dir, &format!("{converted} --overwrite"));
 
     let alone = stderr_of(dir, "generate data-bin --overwrite", 2);
-    assert!(
-        alone.contains("--overwrite replaces the file that --output or --results-path names"),
-        "{alone}"
+    assert_says(
+        &alone,
+        "--overwrite replaces the file that --output or --results-path names",
     );
 }
 
@@ -83,7 +75,7 @@ fn links_are_followed_and_files_that_must_not_be_written_stay() {
         symlink("file", dir.join("link")).unwrap();
         symlink("made", dir.join("dangling")).unwrap();
         let refused = stderr_of(dir, &format!("{command} link"), 1);
-        assert!(refused.contains("link is there already"), "{refused}");
+        assert_says(&refused, "link is there already");
         ok(dir, &format!("{command} link --overwrite"));
         ok(dir, &format!("{command} dangling"));
         for (link, file) in [("link", "file"), ("dangling", "made")] {
@@ -97,10 +89,7 @@ fn links_are_followed_and_files_that_must_not_be_written_stay() {
         fs::set_permissions(dir.join("file"), fs::Permissions::from_mode(0o444)).unwrap();
         for name in ["file", "link"] {
             let refused = stderr_of(dir, &format!("{command} {name} --overwrite"), 1);
-            assert!(
-                refused.contains(&format!("cannot write {name}: permission denied")),
-                "{refused}"
-            );
+            assert_says(&refused, &format!("cannot write {name}: permission denied"));
         }
         assert_eq!(fs::read_to_string(dir.join("file")).unwrap(), "kept");
         for name in ["file", "link", "made", "dangling"] {
@@ -128,7 +117,7 @@ fn errors_name_the_output_as_it_was_given() {
             "{said}"
         );
         let said = stderr_of(dir, &format!("{command} /dev/full"), 1);
-        assert!(said.contains("cannot write /dev/full: No space left"), "{said}");
+        assert_says(&said, "cannot write /dev/full: No space left");
     }
 }
 
@@ -157,7 +146,7 @@ fn pipes_and_devices_are_written_to_and_stay_what_they_are() {
         ok(dir, &format!("{command} /dev/null"));
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         let full = stderr_of(dir, &format!("{command} /dev/full"), 1);
-        assert!(full.contains("No space left on device"), "{full}");
+        assert_says(&full, "No space left on device");
         for name in ["redirected", "pipe", "received"] {
             fs::remove_file(dir.join(name)).unwrap();
         }
@@ -190,9 +179,9 @@ fn a_log_on_a_full_disk_is_an_error() {
     let train = "train data-bin --arch transformer_tiny --cpu --max-tokens 64 --max-update 2";
     // The first lines come before any work.
     let early = stderr_of(dir, &format!("{train} --save-dir a --log-file /dev/full"), 1);
-    assert!(
-        early.contains("train: error: cannot write the log file /dev/full: No space left on device"),
-        "{early}"
+    assert_says(
+        &early,
+        "train: error: cannot write the log file /dev/full: No space left on device",
     );
     assert!(!dir.join("a").exists());
     // JSON comes later: the run goes on to its end.
@@ -202,8 +191,8 @@ fn a_log_on_a_full_disk_is_an_error() {
         1,
     );
     let told = "cannot write the log to standard output: No space left on device";
-    assert!(late.contains(&format!("note: {told}")), "{late}");
-    assert!(late.contains(&format!("train: error: {told}")), "{late}");
+    assert_says(&late, &format!("note: {told}"));
+    assert_says(&late, &format!("train: error: {told}"));
     assert!(dir.join("b/checkpoint_last").is_dir());
 
     // A reader that has gone is no full disk, and neither is a link.
@@ -220,7 +209,7 @@ fn a_log_on_a_full_disk_is_an_error() {
         "{log}"
     );
     let missing = stderr_of(dir, &format!("{train} --save-dir e --log-file no/log"), 1);
-    assert!(missing.contains("cannot open the log file no/log"), "{missing}");
+    assert_says(&missing, "cannot open the log file no/log");
 }
 
 #[test]
@@ -252,7 +241,7 @@ fn weights_that_are_not_finite_are_neither_saved_nor_averaged() {
         said.contains("is not finite after update") && said.contains("no checkpoint was written"),
         "{said}"
     );
-    assert!(said.contains("hint: lower --lr"), "{said}");
+    assert_says(&said, "hint: lower --lr");
     assert!(toy.checkpoints("run").is_empty());
 
     let dir = folder();

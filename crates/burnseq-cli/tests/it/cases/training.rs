@@ -1,5 +1,6 @@
 //! Cases about training: resuming with other batches, checkpoints that lie where a run looks, fine-tuning.
 
+use crate::fixture::assert_says;
 use std::fs;
 use std::path::Path;
 
@@ -27,7 +28,7 @@ fn s01_a_run_goes_on_with_smaller_batches() {
     assert_eq!(num_updates(&dir.join("A/checkpoint_last")), 3);
     let resumed = format!("{TRAIN} {RUN_A} --max-tokens 200 --max-epoch 2");
     let stderr = stderr_of(dir, &resumed, 0);
-    assert!(stderr.contains("epoch 2 begins with them"), "{stderr}");
+    assert_says(&stderr, "epoch 2 begins with them");
     assert_eq!(num_updates(&dir.join("A/checkpoint_last")), 7);
     assert!(dir.join("A/checkpoint1").is_dir() && dir.join("A/checkpoint2").is_dir());
 
@@ -39,7 +40,7 @@ fn s01_a_run_goes_on_with_smaller_batches() {
     let resumed = format!("{TRAIN} {RUN_A} --save-dir B --max-tokens 200 --max-epoch 1");
     let stderr = stderr_of(dir, &resumed, 0);
     let note = "1 of 3 batches of epoch 1 were taken, so it goes on at the same share, behind batch 1 of 4";
-    assert!(stderr.contains(note), "{stderr}");
+    assert_says(&stderr, note);
     assert_eq!(num_updates(&dir.join("B/checkpoint_last")), 4);
 }
 
@@ -118,7 +119,7 @@ fn epochs_that_are_counted_anew_replace_checkpoints_only_with_a_warning() {
     succeed(toy.run("run", "--max-epoch 2"));
     let output = succeed(toy.run("run", "--max-epoch 1 --reset-dataloader"));
     let said = stderr(&output);
-    assert!(said.contains("checkpoint1 and those after it"), "{said}");
+    assert_says(&said, "checkpoint1 and those after it");
     let output = succeed(toy.run(
         "new",
         "--max-epoch 1 --reset-dataloader --restore-file run/checkpoint_last",
@@ -138,10 +139,7 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
     // In --save-dir: with the optimiser and the position.
     let output = assert_resumed(toy.run("fairseq", &format!("{flags} --max-epoch 2")), 1);
     let said = stderr(&output);
-    assert!(
-        said.contains("checkpoint_last.pt was written by another program"),
-        "{said}"
-    );
+    assert_says(&said, "checkpoint_last.pt was written by another program");
     assert_resumed(toy.run("run", &format!("{flags} --max-epoch 2")), 1);
     let weights =
         |name: &str| fs::read(toy.save_dir(name).join("checkpoint_last/model.safetensors")).unwrap();
@@ -165,8 +163,8 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
     // Later, the run goes on from what it has saved itself.
     let output = assert_resumed(toy.run("fairseq", &format!("{flags} --max-epoch 3")), 1);
     let said = stderr(&output);
-    assert!(said.contains("checkpoint_last.pt is not read"), "{said}");
-    assert!(said.contains("in epoch 2"), "{said}");
+    assert_says(&said, "checkpoint_last.pt is not read");
+    assert_says(&said, "in epoch 2");
 
     // By name, with and without its optimiser; without --arch, which is that of the file.
     let train = "train";
@@ -190,10 +188,7 @@ fn a_checkpoint_of_fairseq_where_the_run_looks_is_taken_up() {
             format!("data-bin --cpu --max-tokens 100 --max-epoch 2 --save-dir by-name{number} {flags}");
         let said = stderr(&succeed(toy.tool(train, &flags)));
         assert!(said.contains(expected), "{flags}: {said}");
-        assert!(
-            said.contains("the architecture is that of fairseq/checkpoint_last.pt"),
-            "{said}"
-        );
+        assert_says(&said, "the architecture is that of fairseq/checkpoint_last.pt");
     }
 }
 
@@ -226,7 +221,7 @@ fn weights_alone_begin_a_run_and_convert_says_what_it_leaves_out() {
     let left_out = "run.pt has the state of Adam, which is left out; --with-optimizer takes it over";
     let said = |flags: &str| stderr(&succeed(toy.tool(convert, flags)));
     let bare = said("run.pt bare/checkpoint_last");
-    assert!(bare.contains(left_out), "{bare}");
+    assert_says(&bare, left_out);
     let whole = said("run.pt whole/checkpoint_last --with-optimizer");
     assert!(!whole.contains("left out"), "{whole}");
 
@@ -252,10 +247,7 @@ fn a_run_on_other_languages_or_of_another_model_is_refused_with_what_helps() {
         stderr(&output)
     };
     let turned = refused("run", "-s yy -t xx");
-    assert!(
-        turned.contains("it translates from xx to yy, this run from yy to xx"),
-        "{turned}"
-    );
+    assert_says(&turned, "it translates from xx to yy, this run from yy to xx");
     assert!(
         turned.contains("give another --save-dir") && turned.contains("--finetune-from-model"),
         "{turned}"
@@ -269,7 +261,7 @@ fn a_run_on_other_languages_or_of_another_model_is_refused_with_what_helps() {
         ("--continue-once", "or leave out --continue-once to start anew"),
     ] {
         let other = refused("other", &format!("--encoder-layers 1 {flag} run/checkpoint_last"));
-        assert!(other.contains(expected), "{other}");
+        assert_says(&other, expected);
         assert!(!other.contains("--save-dir"), "{other}");
     }
 }
@@ -290,11 +282,8 @@ fn our_own_folder_under_fairseqs_name_is_taken_up() {
     fs::remove_dir_all(dir.join("checkpoint_last.pt")).unwrap();
     let output = succeed(toy.run("run", "--max-epoch 1"));
     let said = stderr(&output);
-    assert!(
-        said.contains("but no checkpoint_last, so this run begins anew"),
-        "{said}"
-    );
-    assert!(said.contains("--restore-file checkpoint2"), "{said}");
+    assert_says(&said, "but no checkpoint_last, so this run begins anew");
+    assert_says(&said, "--restore-file checkpoint2");
 }
 
 #[test]
@@ -310,7 +299,7 @@ fn s06_fine_tuning_with_another_dictionary_speaks_of_dictionaries() {
     );
     let tune = "--cpu --max-tokens 300 --max-update 1 --finetune-from-model A/checkpoint_best --save-dir s6";
     let said = stderr_of(dir, &format!("train db2 {tune}"), 1);
-    assert!(said.contains("cannot start from A/checkpoint_best"), "{said}");
+    assert_says(&said, "cannot start from A/checkpoint_best");
     assert!(!said.contains("resume") && !said.contains("--save-dir"), "{said}");
     assert!(
         said.contains("dictionar") && said.contains("--extend-dictionary"),
@@ -325,21 +314,18 @@ fn s06_fine_tuning_with_another_dictionary_speaks_of_dictionaries() {
     );
     ok(dir, command);
     let said = stderr_of(dir, &format!("train db2-like {tune}"), 0);
-    assert!(
-        said.contains("the architecture is that of A/checkpoint_best"),
-        "{said}"
-    );
+    assert_says(&said, "the architecture is that of A/checkpoint_best");
 
     let said = stderr_of(
         dir,
         &format!("train db2 {tune} --extend-dictionary --save-dir s6b"),
         0,
     );
-    assert!(said.contains("keep their embeddings"), "{said}");
+    assert_says(&said, "keep their embeddings");
     // It goes on from its own checkpoint, whose dictionaries are those of the data.
     let again = format!("train db2 {tune} --extend-dictionary --save-dir s6b --max-update 2");
     let said = stderr_of(dir, &again, 0);
-    assert!(said.contains("resuming after update 1"), "{said}");
+    assert_says(&said, "resuming after update 1");
 }
 
 #[test]
@@ -354,13 +340,13 @@ fn resuming_with_another_dictionary_names_the_command_too() {
         "preprocess -s de -t en --trainpref ft --validpref ft --joined-dictionary --destdir db2",
     );
     let said = stderr_of(dir, &format!("train db2 --cpu --max-epoch 2 {RUN_A}"), 1);
-    assert!(said.contains("cannot resume from A/checkpoint_last"), "{said}");
+    assert_says(&said, "cannot resume from A/checkpoint_last");
     assert!(
         said.contains("preprocess --like") && said.contains("--finetune-from-model"),
         "{said}"
     );
     let said = stderr_of(dir, "train db2 --cpu --extend-dictionary", 2);
-    assert!(said.contains("--finetune-from-model"), "{said}");
+    assert_says(&said, "--finetune-from-model");
 }
 
 #[test]
@@ -389,19 +375,19 @@ fn data_like_a_checkpoint_has_its_languages_dictionaries_and_text_settings() {
         &format!("{like} -s en -t de --trainpref data/valid --destdir x"),
         2,
     );
-    assert!(said.contains("translates from de to en"), "{said}");
+    assert_says(&said, "translates from de to en");
     let said = stderr_of(
         dir,
         &format!("{like} --bpe none --trainpref data/valid --destdir x"),
         2,
     );
-    assert!(said.contains("cannot be used with"), "{said}");
+    assert_says(&said, "cannot be used with");
     let said = stderr_of(
         dir,
         "preprocess --like nowhere --trainpref data/valid --destdir x",
         1,
     );
-    assert!(said.contains("nowhere: no checkpoint here"), "{said}");
+    assert_says(&said, "nowhere: no checkpoint here");
 }
 
 #[test]
@@ -465,7 +451,7 @@ fn s09_a_line_that_is_too_long_leaves_its_place_empty() {
         "burnseq interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input s09/in.de";
     let out = ok(dir, interactive);
     assert_eq!(out.matches("\nH-").count(), 4, "{out}");
-    assert!(out.contains("H-2\t-inf\t\n"), "{out}");
+    assert_says(&out, "H-2\t-inf\t\n");
 
     // Cut, it is translated.
     for command in [
@@ -486,9 +472,9 @@ fn s09_a_line_that_is_too_long_leaves_its_place_empty() {
         &format!("{generate} --skip-invalid-size-inputs-valid-test"),
         0,
     );
-    assert!(
-        said.contains("changes nothing here: lines that are too long stay empty in any case"),
-        "{said}"
+    assert_says(
+        &said,
+        "changes nothing here: lines that are too long stay empty in any case",
     );
 }
 
@@ -504,8 +490,8 @@ fn text_that_is_segmented_in_another_way_is_noticed() {
         "burnseq interactive --path A/checkpoint_best --cpu --beam 1 --max-len-b 4 --input corpus/words.de --buffer-size 30",
     ] {
         let said = stderr_of(dir, command, 0);
-        assert!(said.contains("source tokens are unknown to the model"), "{said}");
-        assert!(said.contains("segment this text in the same way"), "{said}");
+        assert_says(&said, "source tokens are unknown to the model");
+        assert_says(&said, "segment this text in the same way");
         let said = stderr_of(dir, &command.replace("words.de", "bpe.de"), 0);
         assert!(!said.contains("unknown"), "{said}");
     }
@@ -514,7 +500,7 @@ fn text_that_is_segmented_in_another_way_is_noticed() {
         "preprocess --like A/checkpoint_best --trainpref corpus/words --destdir words",
         0,
     );
-    assert!(said.contains("are not in the dictionary that is given"), "{said}");
+    assert_says(&said, "are not in the dictionary that is given");
     let said = stderr_of(
         dir,
         "preprocess --like A/checkpoint_best --trainpref corpus/bpe --destdir pieces",
@@ -529,10 +515,7 @@ fn a_run_that_cannot_learn_or_keeps_nothing_says_so_at_its_start() {
     let said = |name: &str, flags: &str| stderr(&succeed(toy.run(name, flags)));
     // One epoch of a small corpus within 4000 updates of warm-up.
     let long = said("long", "--max-epoch 1 --max-tokens 100");
-    assert!(
-        long.contains("is in its warm-up for 4000 updates, but the run has only"),
-        "{long}"
-    );
+    assert_says(&long, "is in its warm-up for 4000 updates, but the run has only");
     let hint = long.split("hint: --warmup-updates ").nth(1).unwrap();
     let hint = hint.split(' ').next().unwrap();
     let mended = said(
@@ -541,17 +524,17 @@ fn a_run_that_cannot_learn_or_keeps_nothing_says_so_at_its_start() {
     );
     assert!(!mended.contains("warm-up"), "{mended}");
     let tri = said("tri", "--max-update 3 --max-tokens 100 --lr-scheduler tri_stage");
-    assert!(tri.contains("hint: --warmup-steps 1"), "{tri}");
+    assert_says(&tri, "hint: --warmup-steps 1");
 
     let idle = said(
         "idle",
         "--max-update 1 --keep-interval-updates 2 --reset-optimizer",
     );
-    assert!(
-        idle.contains("--keep-interval-updates changes nothing without --save-interval-updates"),
-        "{idle}"
+    assert_says(
+        &idle,
+        "--keep-interval-updates changes nothing without --save-interval-updates",
     );
-    assert!(idle.contains("--reset-optimizer changes nothing"), "{idle}");
+    assert_says(&idle, "--reset-optimizer changes nothing");
 
     let nothing = "--max-update 1 --no-last-checkpoints --no-epoch-checkpoints --disable-validation";
     let output = toy.run("nothing", nothing);

@@ -12,13 +12,10 @@ const RUN: usize = 1 << 15;
 
 /// See [`crate::ops::adam_step`]; all tensors are on the flex device, without autodiff.
 pub(in super::super) fn adam_step<const D: usize>(
-    param: Tensor<D>,
-    grad: Tensor<D>,
-    exp_avg: Tensor<D>,
-    exp_avg_sq: Tensor<D>,
+    tensors: [Tensor<D>; 4],
     step: &AdamStep,
 ) -> [Tensor<D>; 3] {
-    let [mut param, grad, mut exp_avg, mut exp_avg_sq] = [param, grad, exp_avg, exp_avg_sq].map(|tensor| {
+    let [mut param, grad, mut exp_avg, mut exp_avg_sq] = tensors.map(|tensor| {
         let tensor = tensor
             .try_into_primitive::<Flex>()
             .expect("the caller checked the device");

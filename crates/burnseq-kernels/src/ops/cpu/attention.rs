@@ -32,7 +32,7 @@ pub(in super::super) struct AttentionSaved {
 }
 
 /// Sizes of one call.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Sizes {
     query_len: usize,
     key_len: usize,
@@ -50,6 +50,17 @@ impl Sizes {
             d_model: q[2],
             head_dim: q[2] / heads,
             heads,
+        }
+    }
+
+    /// Those of one query over `key_len` keys, with one head.
+    pub fn of_one_query(key_len: usize, d_model: usize) -> Self {
+        Self {
+            query_len: 1,
+            key_len,
+            d_model,
+            head_dim: d_model,
+            heads: 1,
         }
     }
 
@@ -142,7 +153,7 @@ fn scores_in_order(scores: &mut [f32], queries: Mat, keys: Mat, scratch: &mut Ve
 }
 
 vectorised! {
-    fn softmax_rows(scores: &mut [f32], is_pad: Option<&[bool]>, causal: bool, sizes: Sizes) {
+    pub(super) fn softmax_rows(scores: &mut [f32], is_pad: Option<&[bool]>, causal: bool, sizes: Sizes) {
         let scale = sizes.scale();
         // Sums begin with the first key of the sentence, so that padding before it changes nothing.
         let first = is_pad.and_then(|is_pad| is_pad.iter().position(|&is_pad| !is_pad)).unwrap_or(0);
@@ -204,7 +215,7 @@ vectorised! {
     }
 
     /// Through the softmax, `p * (g - sum(g p))`, and the scale of the scores; in place on `g`.
-    fn softmax_gradient(g: &mut [f32], p: &[f32], sizes: Sizes) {
+    pub(super) fn softmax_gradient(g: &mut [f32], p: &[f32], sizes: Sizes) {
         let scale = sizes.scale();
         for (g, p) in g.chunks_exact_mut(sizes.key_len).zip(p.chunks_exact(sizes.key_len)) {
             let mean = lanes_sum!(|g in g, p in p| g * p);
@@ -215,7 +226,7 @@ vectorised! {
     }
 
     /// `scores = queries keysᵀ` for a few queries.
-    fn few_scores(scores: &mut [f32], queries: &[f32], keys: &[f32], sizes: Sizes) {
+    pub(super) fn few_scores(scores: &mut [f32], queries: &[f32], keys: &[f32], sizes: Sizes) {
         for (query, row) in scores.chunks_exact_mut(sizes.key_len).enumerate() {
             let query = &queries[query * sizes.d_model..][..sizes.head_dim];
             for (key, score) in row.iter_mut().enumerate() {
@@ -226,7 +237,7 @@ vectorised! {
     }
 
     /// `out = probabilities values` for a few queries.
-    fn few_sums(out: &mut [f32], probabilities: &[f32], values: &[f32], sizes: Sizes) {
+    pub(super) fn few_sums(out: &mut [f32], probabilities: &[f32], values: &[f32], sizes: Sizes) {
         for (query, row) in probabilities.chunks_exact(sizes.key_len).enumerate() {
             let out = &mut out[query * sizes.d_model..][..sizes.head_dim];
             out.fill(0.0);

@@ -10,7 +10,7 @@ use crate::dropout_mask::{Keep, Mask};
 const RUN: usize = 1 << 14;
 
 /// `out = base + x * mask`, or `x * mask` without a base.
-fn masked(x: &[f32], base: Option<&[f32]>, keep: Keep) -> Vec<f32> {
+pub(super) fn masked(x: &[f32], base: Option<&[f32]>, keep: Keep) -> Vec<f32> {
     let mut y = buffer(x.len());
     y.par_chunks_mut(RUN).enumerate().for_each(|(run, y)| {
         let first = run * RUN;

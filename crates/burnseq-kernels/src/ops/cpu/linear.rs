@@ -19,16 +19,16 @@ pub(in super::super) struct LinearOp {
     pub precision: Precision,
 }
 
-impl LinearOp {
-    /// `c = a b`, or `c += a b`.
-    pub(super) fn multiply(&self, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
-        match self.precision {
-            Precision::Bf16 => bf16::matmul(c, a, b, accumulate),
-            // Tensors of half precision are no business of these kernels: here nothing is rounded to it.
-            Precision::Fp32 | Precision::Tf32 | Precision::Fp16 => matmul::matmul(c, a, b, accumulate),
-        }
+/// `c = a b`, or `c += a b`; `precision` says what the operands are rounded to.
+pub(super) fn multiply(precision: Precision, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    match precision {
+        Precision::Bf16 => bf16::matmul(c, a, b, accumulate),
+        // Tensors of half precision are no business of these kernels: here nothing is rounded to it.
+        Precision::Fp32 | Precision::Tf32 | Precision::Fp16 => matmul::matmul(c, a, b, accumulate),
     }
+}
 
+impl LinearOp {
     /// With the weight as the right operand, `[in, out]`.
     fn compute(&self, x: &Values, weight: Mat, bias: Option<&Values>) -> Values {
         let (input, output) = (weight.rows(), weight.cols());
@@ -40,7 +40,8 @@ impl LinearOp {
                     .for_each(|row| row.copy_from_slice(bias.as_slice()));
             });
         }
-        self.multiply(
+        multiply(
+            self.precision,
             &mut y,
             Mat::new(x.as_slice(), rows, input),
             weight,
@@ -98,12 +99,19 @@ impl LinearOp {
         let grad = Mat::new(grad.as_slice(), rows, output);
         let of_x = needed[0].then(|| {
             let mut of_x = buffer(rows * input);
-            self.multiply(&mut of_x, grad, Mat::new(weight.as_slice(), output, input), false);
+            multiply(
+                self.precision,
+                &mut of_x,
+                grad,
+                Mat::new(weight.as_slice(), output, input),
+                false,
+            );
             Values::new(of_x, x.shape())
         });
         let of_weight = needed[1].then(|| {
             let mut of_weight = buffer(output * input);
-            self.multiply(
+            multiply(
+                self.precision,
                 &mut of_weight,
                 grad.t(),
                 Mat::new(x.as_slice(), rows, input),

@@ -3,7 +3,7 @@
 use burnseq_numerics::simd::{self, vectorised};
 use rayon::prelude::*;
 
-use super::{CpuOp, LinearOp, Values, buffer, matmul::Mat};
+use super::{CpuOp, Values, buffer, linear::multiply, matmul::Mat};
 use crate::Precision;
 
 /// One step: `gates` `[rows, 4 * hidden]` before their non-linearities and `cell` `[rows, hidden]` to the new hidden
@@ -12,7 +12,7 @@ use crate::Precision;
 pub(in super::super) struct LstmCellOp;
 
 /// Rows that one task takes.
-const ROWS: usize = 8;
+pub(super) const ROWS: usize = 8;
 
 /// Gates after their non-linearities, the old cell, and the result.
 #[derive(Debug, Clone)]
@@ -107,14 +107,6 @@ struct Row<'a> {
 }
 
 impl LstmOp {
-    fn product(&self, c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
-        let op = LinearOp {
-            relu: false,
-            precision: self.precision,
-        };
-        op.multiply(c, a, b, accumulate);
-    }
-
     /// Tokens in the order in which they are read.
     fn order(&self, len: usize) -> Vec<usize> {
         if self.reverse {
@@ -142,7 +134,13 @@ impl CpuOp<2> for LstmOp {
                 .with_min_len(ROWS)
                 .for_each(|(now, gates)| now.copy_from_slice(&gates[t * 4 * width..][..4 * width]));
             if count > 0 {
-                self.product(&mut now, Mat::new(&hidden, batch, width), recurrent, true);
+                multiply(
+                    self.precision,
+                    &mut now,
+                    Mat::new(&hidden, batch, width),
+                    recurrent,
+                    true,
+                );
             }
             states
                 .par_chunks_exact_mut(len * 2 * width)
@@ -226,12 +224,19 @@ impl CpuOp<2> for LstmOp {
                     }
                     of_gates[t * 4 * width..][..4 * width].copy_from_slice(now);
                 });
-            self.product(&mut of_hidden, Mat::new(&now, batch, 4 * width), recurrent, true);
+            multiply(
+                self.precision,
+                &mut of_hidden,
+                Mat::new(&now, batch, 4 * width),
+                recurrent,
+                true,
+            );
         }
         let of_weight = needed[1].then(|| {
             let mut of_weight = buffer(4 * width * width);
             let of_gates = Mat::new(&of_gates, batch * len, 4 * width).t();
-            self.product(
+            multiply(
+                self.precision,
                 &mut of_weight,
                 of_gates,
                 Mat::new(&before, batch * len, width),
@@ -259,7 +264,7 @@ fn advance(row: Row, t: usize, width: usize, is_pad: bool) {
 
 vectorised! {
     /// `sum += x`
-    fn add(sum: &mut [f32], x: &[f32]) {
+    pub(super) fn add(sum: &mut [f32], x: &[f32]) {
         for (sum, &x) in sum.iter_mut().zip(x) {
             *sum += x;
         }
@@ -267,7 +272,7 @@ vectorised! {
 
     /// New hidden state and cell `state` `[2 * hidden]`; `gates` `[4 * hidden]` (input, forget, candidate, output) get
     /// their non-linearities.
-    fn step(state: &mut [f32], gates: &mut [f32], cell: &[f32]) {
+    pub(super) fn step(state: &mut [f32], gates: &mut [f32], cell: &[f32]) {
         let width = cell.len();
         let (input, gates) = gates.split_at_mut(width);
         let (forget, gates) = gates.split_at_mut(width);
@@ -286,7 +291,7 @@ vectorised! {
 
     /// Gradients of the gates before their non-linearities; `of_cell` is that of the new cell and becomes that of the
     /// old one. `gates` are those after their non-linearities.
-    fn step_gradient(
+    pub(super) fn step_gradient(
         of_gates: &mut [f32],
         of_cell: &mut [f32],
         of_hidden: &[f32],

@@ -16,6 +16,7 @@ mod layer_norm;
 mod linear;
 mod loss;
 mod lstm;
+mod lstm_decoder;
 mod matmul;
 
 use std::fmt::Debug;
@@ -41,6 +42,7 @@ pub(super) use self::{
     linear::LinearOp,
     loss::LabelSmoothedNll,
     lstm::{LstmCellOp, LstmOp},
+    lstm_decoder::LstmDecoderOp,
 };
 
 /// A differentiable operation on `N` tensors, on the processor.

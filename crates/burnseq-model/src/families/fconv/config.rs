@@ -11,7 +11,10 @@ use crate::{
     DropoutModule, Init, ModelError,
     families::{
         Fairseq, FamilyConfig, Preset, Setting,
-        checks::{MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_sizes, check_vocab},
+        checks::{
+            MAX_POSITIONS, MAX_WIDTH, check, check_output_width, check_probabilities, check_sizes,
+            check_vocab, fields,
+        },
     },
 };
 
@@ -158,18 +161,16 @@ impl FamilyConfig for FConvConfig {
     ];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
-        check_sizes(&[
-            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
-            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder_out_embed_dim", self.decoder_out_embed_dim, MAX_WIDTH),
-            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
-            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
-        ])?;
+        check_sizes(
+            MAX_WIDTH,
+            fields!(self: encoder_embed_dim, decoder_embed_dim, decoder_out_embed_dim),
+        )?;
+        check_sizes(
+            MAX_POSITIONS,
+            fields!(self: max_source_positions, max_target_positions),
+        )?;
         check_vocab(vocab)?;
-        for (field, rows) in [
-            ("max_source_positions", self.max_source_positions),
-            ("max_target_positions", self.max_target_positions),
-        ] {
+        for &(field, rows) in fields!(self: max_source_positions, max_target_positions) {
             check(rows > vocab.pad() + 1, field, rows, || {
                 format!(
                     "must be at least {}: so many rows come before the first",
@@ -219,19 +220,9 @@ impl FamilyConfig for FConvConfig {
             &self.decoder_attention,
             || "must be True for at least one decoder layer".into(),
         )?;
-        check_probabilities(&[("dropout", self.dropout)])?;
+        check_probabilities(fields!(self: dropout))?;
         if self.share_input_output_embed {
-            check(
-                self.decoder_out_embed_dim == self.decoder_embed_dim,
-                "decoder_out_embed_dim",
-                self.decoder_out_embed_dim,
-                || {
-                    format!(
-                        "must equal 'decoder_embed_dim' {}, as the embeddings are the output layer",
-                        self.decoder_embed_dim
-                    )
-                },
-            )?;
+            check_output_width(self.decoder_embed_dim, self.decoder_out_embed_dim)?;
         }
         Ok(())
     }
@@ -266,9 +257,9 @@ impl FamilyConfig for FConvConfig {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::Device};
 
     use super::*;
+    use crate::families::family::assert_counted;
 
     const VOCAB: Vocab = Vocab::fairseq(12, 14);
 
@@ -302,13 +293,7 @@ mod tests {
             ..small()
         };
         for config in [small(), shared] {
-            config.validate(&VOCAB).unwrap();
-            let model = config.init(&VOCAB, 1, &Device::flex());
-            assert_eq!(
-                config.num_params(&VOCAB),
-                model.num_params() as u128,
-                "{config:?}"
-            );
+            assert_counted(&config, &VOCAB);
         }
     }
 

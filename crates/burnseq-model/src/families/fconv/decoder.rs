@@ -10,12 +10,12 @@ use burnseq_text::Vocab;
 use super::{
     ConvAttention, FConvConfig, FConvEncoderOut, FConvState,
     attention::Attending,
-    encoder::{Stack, embedding},
+    encoder::{Stack, embedding, input_params, inputs},
 };
 use crate::{
-    Dropout, DropoutModule, Init,
-    families::positions::{PositionSettings, PositionedEmbedding},
-    layers::{Affine, Conv, ConvWindow, Embedding, WeightNormConv, WeightNormLinear},
+    Dropout, DropoutModule, Init, Tokens,
+    families::inputs::Inputs,
+    layers::{Affine, Conv, ConvWindow, ConvWindows, Embedding, WeightNormConv, WeightNormLinear},
 };
 
 /// The output layer: a weight-normalised map of its own, or the embeddings with a bias.
@@ -85,7 +85,7 @@ pub struct FConvDecoder {
     pub fc3: OutputLayer,
     #[module(skip)]
     residuals: Vec<usize>,
-    inputs: PositionedEmbedding,
+    inputs: Inputs,
     dropout: f64,
 }
 
@@ -129,13 +129,7 @@ impl FConvDecoder {
     pub(super) fn new(config: &FConvConfig, vocab: &Vocab, init: &mut Init) -> Self {
         let (width, dropout, spec) = (config.decoder_embed_dim, config.dropout, &config.decoder_layers);
         let rows = config.max_target_positions;
-        let settings = PositionSettings {
-            scale: 1.0,
-            dropout,
-            module: DropoutModule::FConvDecoder,
-            pad: vocab.pad(),
-            offset: vocab.pad() + 1,
-        };
+        let inputs = inputs(DropoutModule::FConvDecoder, config, vocab.pad(), init);
         let embed_tokens = embedding(vocab.tgt, width, vocab.pad(), init);
         let embed_positions = embedding(rows, width, vocab.pad(), init);
         let fc1 = WeightNormLinear::new(width, spec.0[0].channels, dropout, init);
@@ -159,7 +153,7 @@ impl FConvDecoder {
             fc2: WeightNormLinear::new(last, config.decoder_out_embed_dim, 0.0, init),
             fc3: OutputLayer::new(config, vocab, init),
             residuals: spec.0.iter().map(|layer| layer.residual).collect(),
-            inputs: PositionedEmbedding::new(settings, init),
+            inputs,
             dropout,
         }
     }
@@ -237,16 +231,14 @@ impl FConvDecoder {
     /// of every attending layer, `[batch, tgt_len, src_len]`, if they are asked for.
     pub(super) fn forward(
         &self,
-        prev_output_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tokens,
         source: &FConvEncoderOut,
         dropout: &Dropout,
         observe: Option<&mut dyn FnMut(Tensor<3>)>,
     ) -> Tensor<3> {
         let is_pad = self.inputs.is_pad(prev_output_tokens.clone());
-        let (table, positions) = (&self.embed_tokens, Some(&self.embed_positions));
-        let target = self
-            .inputs
-            .embed(prev_output_tokens, &is_pad, table, positions, dropout);
+        let params = input_params(&self.embed_tokens, &self.embed_positions);
+        let target = self.inputs.embed(prev_output_tokens, &is_pad, params, dropout);
         let convolve = |_, convolution: &Conv, x| convolution.forward(x, convolution.kernel_size() - 1);
         self.layers(
             target,
@@ -263,15 +255,12 @@ impl FConvDecoder {
     pub(super) fn start(&self, source: FConvEncoderOut, dropout: Dropout) -> FConvState {
         let weights = self.computed();
         let layers = weights.layers.iter();
-        let [rows, _] = source.is_pad.dims();
         FConvState {
-            windows: layers
-                .map(|layer| ConvWindow::contiguous(layer.convolution.kernel_size()))
-                .collect(),
+            windows: ConvWindows::new(
+                layers.map(|layer| ConvWindow::contiguous(layer.convolution.kernel_size())),
+            ),
             weights: weights.laid_out_for_decoding(),
             source,
-            steps: 0,
-            rows,
             dropout,
         }
     }
@@ -282,18 +271,16 @@ impl FConvDecoder {
             weights,
             windows,
             source,
-            steps,
-            rows,
             dropout,
         } = state;
-        [*rows] = prev_output_tokens.dims();
-        let (table, positions) = (&self.embed_tokens, Some(&self.embed_positions));
+        let [rows] = prev_output_tokens.dims();
+        let params = input_params(&self.embed_tokens, &self.embed_positions);
         let target = self
             .inputs
-            .embed_step(prev_output_tokens, *steps, table, positions, dropout);
-        *steps += 1;
+            .embed_step(prev_output_tokens, windows.steps, params, dropout);
+        windows.begin_step(rows);
         let convolve =
-            |number: usize, convolution: &Conv, x| convolution.step(windows[number].push(x).window());
+            |number: usize, convolution: &Conv, x| convolution.step(windows.windows[number].push(x).window());
         self.layers(target, weights, source, dropout, true, convolve, None)
     }
 }

@@ -2,17 +2,17 @@
 
 use burn::{
     module::Module,
-    tensor::{Bool, Int, Tensor},
+    tensor::{Bool, Tensor},
 };
 use burnseq_kernels::ops;
 use burnseq_text::Vocab;
 
 use super::{ConvSpec, FConvConfig};
 use crate::{
-    Dropout, DropoutModule, Init,
+    Dropout, DropoutModule, Init, Tokens,
     families::{
         clear_padding,
-        positions::{PositionSettings, PositionedEmbedding},
+        inputs::{InputParams, InputSettings, Inputs},
     },
     layers::{Embedding, WeightNormConv, WeightNormLinear},
 };
@@ -55,6 +55,31 @@ impl Stack {
     }
 }
 
+/// How embeddings of both sides enter the first layer: as they are, with learned positions of the model's own.
+pub(super) fn inputs(module: DropoutModule, config: &FConvConfig, pad: usize, init: &mut Init) -> Inputs {
+    let settings = InputSettings {
+        no_positions: true,
+        scale: false,
+        dropout: config.dropout,
+        // Neither matters without positions of theirs.
+        ..InputSettings::new(module, 0, 0, pad)
+    };
+    Inputs::new(settings, init).0
+}
+
+/// The parameters that go with them.
+pub(super) fn input_params<'a>(
+    embed_tokens: &'a Embedding,
+    embed_positions: &'a Embedding,
+) -> InputParams<'a> {
+    InputParams {
+        embed_tokens,
+        project_in_dim: None,
+        embed_positions: Some(embed_positions),
+        layernorm_embedding: None,
+    }
+}
+
 /// What the encoder gives the decoder.
 #[derive(Debug, Clone)]
 pub struct FConvEncoderOut {
@@ -85,7 +110,7 @@ pub struct FConvEncoder {
     pub fc2: WeightNormLinear,
     #[module(skip)]
     residuals: Vec<usize>,
-    inputs: PositionedEmbedding,
+    inputs: Inputs,
     dropout: f64,
 }
 
@@ -93,13 +118,7 @@ impl FConvEncoder {
     pub(super) fn new(config: &FConvConfig, vocab: &Vocab, init: &mut Init) -> Self {
         let (width, dropout, spec) = (config.encoder_embed_dim, config.dropout, &config.encoder_layers);
         let rows = config.max_source_positions;
-        let settings = PositionSettings {
-            scale: 1.0,
-            dropout,
-            module: DropoutModule::FConvEncoder,
-            pad: vocab.pad(),
-            offset: vocab.pad() + 1,
-        };
+        let inputs = inputs(DropoutModule::FConvEncoder, config, vocab.pad(), init);
         let embed_tokens = embedding(vocab.src, width, vocab.pad(), init);
         let embed_positions = embedding(rows, width, vocab.pad(), init);
         let fc1 = WeightNormLinear::new(width, spec.0[0].channels, dropout, init);
@@ -116,24 +135,17 @@ impl FConvEncoder {
             convolutions,
             fc2: WeightNormLinear::new(last, width, 0.0, init),
             residuals: spec.0.iter().map(|layer| layer.residual).collect(),
-            inputs: PositionedEmbedding::new(settings, init),
+            inputs,
             dropout,
         }
     }
 
     /// Encodes `src_tokens` `[batch, src_len]` for a decoder with so many `attending` layers: since all of them add to
     /// the gradient of the encoder, it is divided by twice their number.
-    pub(super) fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        attending: usize,
-        dropout: &Dropout,
-    ) -> FConvEncoderOut {
+    pub(super) fn forward(&self, src_tokens: Tokens, attending: usize, dropout: &Dropout) -> FConvEncoderOut {
         let is_pad = self.inputs.is_pad(src_tokens.clone());
-        let positions = Some(&self.embed_positions);
-        let embedded = self
-            .inputs
-            .embed(src_tokens, &is_pad, &self.embed_tokens, positions, dropout);
+        let params = input_params(&self.embed_tokens, &self.embed_positions);
+        let embedded = self.inputs.embed(src_tokens, &is_pad, params, dropout);
         let mut x = self.fc1.affine().forward(embedded.clone());
         let mut outputs = vec![x.clone()];
         let layers = self

@@ -23,7 +23,7 @@ pub use encoder::{FConvEncoder, FConvEncoderOut};
 pub use spec::{AttentionSpec, ConvLayer, ConvSpec};
 pub use state::FConvState;
 
-use crate::{AttentionProbabilities, Dropout, EncoderDecoder, Stepwise};
+use crate::{AttentionProbabilities, Dropout, EncoderDecoder, Stepwise, Tokens};
 
 /// Encoder-decoder of convolutions with fairseq's parameter names, shapes and arithmetic.
 #[derive(Module, Debug)]
@@ -40,7 +40,7 @@ pub struct FConvModel {
 
 impl FConvModel {
     /// Encodes `src_tokens` `[batch, src_len]`.
-    pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> FConvEncoderOut {
+    pub fn encode(&self, src_tokens: Tokens, dropout: &Dropout) -> FConvEncoderOut {
         let attending = self.decoder.attending_layers();
         self.encoder.forward(src_tokens, attending, dropout)
     }
@@ -70,12 +70,7 @@ impl Stepwise for FConvModel {
 }
 
 impl EncoderDecoder for FConvModel {
-    fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3> {
+    fn forward(&self, src_tokens: Tokens, prev_output_tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
         let encoder_out = self.encode(src_tokens, dropout);
         self.decoder
             .forward(prev_output_tokens, &encoder_out, dropout, None)
@@ -83,16 +78,11 @@ impl EncoderDecoder for FConvModel {
 
     /// The attention weights are the sum over all layers divided by their number, as in fairseq: rows add up to the share
     /// of layers that attend.
-    fn forward_with_attention(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> (Tensor<3>, Tensor<3>) {
-        let encoder_out = self.encode(src_tokens, dropout);
+    fn forward_with_attention(&self, src: Tokens, prev: Tokens, dropout: &Dropout) -> (Tensor<3>, Tensor<3>) {
+        let encoder_out = self.encode(src, dropout);
         let mut sum: Option<Tensor<3>> = None;
         let logits = self.decoder.forward(
-            prev_output_tokens,
+            prev,
             &encoder_out,
             dropout,
             Some(&mut |weights| {
@@ -107,24 +97,17 @@ impl EncoderDecoder for FConvModel {
     }
 
     /// One head for each layer that attends.
-    fn attention_probabilities(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-    ) -> AttentionProbabilities {
+    fn attention_probabilities(&self, src: Tokens, prev: Tokens) -> AttentionProbabilities {
         let dropout = Dropout::off();
-        let encoder_out = self.encode(src_tokens, &dropout);
+        let encoder_out = self.encode(src, &dropout);
         let mut found = AttentionProbabilities::default();
-        self.decoder.forward(
-            prev_output_tokens,
-            &encoder_out,
-            &dropout,
-            Some(&mut |weights| found.cross.push(weights.unsqueeze_dim(1))),
-        );
+        let mut observe = |weights: Tensor<3>| found.cross.push(weights.unsqueeze_dim(1));
+        self.decoder
+            .forward(prev, &encoder_out, &dropout, Some(&mut observe));
         found
     }
 
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> FConvState {
+    fn start(&self, src_tokens: Tokens, dropout: Dropout, _stepping: Stepping) -> FConvState {
         let encoder_out = self.encode(src_tokens, &dropout);
         self.decoder.start(encoder_out, dropout)
     }

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor};
 use super::{FConvEncoderOut, decoder::Computed};
 use crate::{
     Dropout,
-    layers::{ConvWindow, selection},
+    layers::{ConvWindows, selection},
 };
 
 /// Caches of a batch that is being decoded step by step.
@@ -14,13 +14,9 @@ pub struct FConvState {
     /// The decoder's weights, computed once.
     pub(super) weights: Computed,
     /// Last inputs of each convolution.
-    pub(super) windows: Vec<ConvWindow>,
+    pub(super) windows: ConvWindows,
     /// Keys and values of the source: one set per sentence, however many rows it has.
     pub(super) source: FConvEncoderOut,
-    /// Tokens so far.
-    pub(super) steps: usize,
-    /// Rows of the latest step.
-    pub(super) rows: usize,
     /// Masks of the steps to come.
     pub(super) dropout: Dropout,
 }
@@ -29,12 +25,7 @@ impl FConvState {
     /// See [`crate::EncoderDecoder::reorder`].
     pub(super) fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {
         let device = self.source.is_pad.device();
-        if let Some(index) = selection(rows, self.rows, &device) {
-            self.rows = rows.len();
-            for window in &mut self.windows {
-                window.reorder(rows, &index);
-            }
-        }
+        self.windows.reorder(rows, &device);
         let FConvEncoderOut {
             keys,
             values,
@@ -52,9 +43,6 @@ impl FConvState {
 
     /// See [`crate::EncoderDecoder::reorder_rows`].
     pub(super) fn select_rows(&mut self, rows: Tensor<1, Int>) {
-        [self.rows] = rows.dims();
-        for window in &mut self.windows {
-            window.reorder_rows(&rows);
-        }
+        self.windows.reorder_rows(&rows);
     }
 }

@@ -4,15 +4,19 @@ use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{LightConvDecoder, LightConvEncoder, LightConvModel, fairseq::FAIRSEQ, settings::SETTINGS};
+use super::{
+    LightConvDecoderLayer, LightConvEncoderLayer, LightConvModel, fairseq::FAIRSEQ, settings::SETTINGS,
+};
 use crate::{
     DropoutModule, Init, ModelError,
     families::{
         Fairseq, FamilyConfig, Preset, Setting,
         checks::{
-            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities,
-            check_shared_embeddings, check_sinusoids, check_sizes, check_vocab,
+            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_positions,
+            check_probabilities, check_shared_embeddings, check_sizes, check_vocab, fields,
         },
+        inputs::InputSettings,
+        stacks::{DecoderStack, EncoderStack, OwnTables, StackSettings},
     },
     layers::ConvType,
 };
@@ -260,53 +264,37 @@ impl FamilyConfig for LightConvConfig {
     ];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
-        check_sizes(&[
-            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
-            ("encoder_conv_dim", self.encoder_conv_width(), MAX_WIDTH),
-            (
-                "encoder_ffn_embed_dim",
-                self.encoder_ffn_embed_dim,
-                MAX_INNER_WIDTH,
-            ),
-            ("encoder_layers", self.encoder_layers, MAX_LAYERS),
-            ("encoder_attention_heads", self.encoder_attention_heads, MAX_WIDTH),
-            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder_conv_dim", self.decoder_conv_width(), MAX_WIDTH),
-            (
-                "decoder_ffn_embed_dim",
-                self.decoder_ffn_embed_dim,
-                MAX_INNER_WIDTH,
-            ),
-            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
-            ("decoder_attention_heads", self.decoder_attention_heads, MAX_WIDTH),
-            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
-            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
-        ])?;
+        check_sizes(
+            MAX_WIDTH,
+            fields!(self: encoder_embed_dim, encoder_attention_heads, decoder_embed_dim, decoder_attention_heads),
+        )?;
+        check_sizes(
+            MAX_INNER_WIDTH,
+            fields!(self: encoder_ffn_embed_dim, decoder_ffn_embed_dim),
+        )?;
+        check_sizes(MAX_LAYERS, fields!(self: encoder_layers, decoder_layers))?;
+        check_sizes(
+            MAX_POSITIONS,
+            fields!(self: max_source_positions, max_target_positions),
+        )?;
+        check_sizes(
+            MAX_WIDTH,
+            &[
+                ("encoder_conv_dim", self.encoder_conv_width()),
+                ("decoder_conv_dim", self.decoder_conv_width()),
+            ],
+        )?;
         check_vocab(vocab)?;
-        for (field, heads, width_field, width) in [
-            (
-                "encoder_attention_heads",
-                self.encoder_attention_heads,
-                "encoder_conv_dim",
-                self.encoder_conv_width(),
-            ),
-            (
-                "decoder_attention_heads",
-                self.decoder_attention_heads,
-                "decoder_conv_dim",
-                self.decoder_conv_width(),
-            ),
-            (
-                "decoder_attention_heads",
-                self.decoder_attention_heads,
-                "decoder_embed_dim",
-                self.decoder_embed_dim,
-            ),
-        ] {
-            check(width % heads == 0, field, heads, || {
+        let check_heads = |field, heads: usize, width_field: &str, width: usize| {
+            check(width.is_multiple_of(heads), field, heads, || {
                 format!("must divide '{width_field}' {width}")
-            })?;
-        }
+            })
+        };
+        let (field, heads) = ("encoder_attention_heads", self.encoder_attention_heads);
+        check_heads(field, heads, "encoder_conv_dim", self.encoder_conv_width())?;
+        let (field, heads) = ("decoder_attention_heads", self.decoder_attention_heads);
+        check_heads(field, heads, "decoder_conv_dim", self.decoder_conv_width())?;
+        check_heads(field, heads, "decoder_embed_dim", self.decoder_embed_dim)?;
         for (field, sizes, layers_field, layers) in [
             (
                 "encoder_kernel_size_list",
@@ -330,41 +318,59 @@ impl FamilyConfig for LightConvConfig {
                 format!("numbers must be at least 1 and at most {MAX_KERNEL_SIZE}")
             })?;
         }
-        let sinusoids = |learned: bool| !learned && !self.no_token_positional_embeddings;
-        for (field, width, learned) in [
-            (
-                "encoder_embed_dim",
-                self.encoder_embed_dim,
-                self.encoder_learned_pos,
-            ),
-            (
-                "decoder_embed_dim",
-                self.decoder_embed_dim,
-                self.decoder_learned_pos,
-            ),
-        ] {
-            check_sinusoids(field, width, sinusoids(learned))?;
+        let widths = [self.encoder_embed_dim, self.decoder_embed_dim];
+        if !self.no_token_positional_embeddings {
+            check_positions(widths, [self.encoder_learned_pos, self.decoder_learned_pos])?;
         }
-        check_probabilities(&[
-            ("dropout", self.dropout),
-            ("attention_dropout", self.attention_dropout),
-            ("relu_dropout", self.relu_dropout),
-            ("input_dropout", self.input_dropout),
-            ("weight_dropout", self.weight_dropout),
-        ])?;
+        check_probabilities(
+            fields!(self: dropout, attention_dropout, relu_dropout, input_dropout, weight_dropout),
+        )?;
         if self.share_all_embeddings {
-            check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
+            check_shared_embeddings(vocab, widths)?;
         }
         Ok(())
     }
 
     fn build(&self, vocab: &Vocab, init: &mut Init) -> LightConvModel {
+        let pad = vocab.pad();
+        let stack = |inputs, types, learned_pos, normalize_before| StackSettings {
+            types,
+            inputs: InputSettings {
+                learned_pos,
+                no_positions: self.no_token_positional_embeddings,
+                dropout: self.dropout,
+                ..inputs
+            },
+            layernorm_embedding: false,
+            normalize_before,
+            layerdrop: 0.0,
+        };
+        let (module, width) = (DropoutModule::LightConvEncoder, self.encoder_embed_dim);
+        let inputs = InputSettings::new(module, width, self.max_source_positions, pad);
+        let encoder = stack(
+            inputs,
+            vocab.src,
+            self.encoder_learned_pos,
+            self.encoder_normalize_before,
+        );
+        let (module, width) = (DropoutModule::LightConvDecoder, self.decoder_embed_dim);
+        let inputs = InputSettings::new(module, width, self.max_target_positions, pad);
+        let decoder = stack(
+            inputs,
+            vocab.tgt,
+            self.decoder_learned_pos,
+            self.decoder_normalize_before,
+        );
+        let own = OwnTables::new(self.share_all_embeddings, self.share_decoder_input_output_embed);
+        let (encoder_taps, decoder_taps) = (self.encoder_kernel_sizes(), self.decoder_kernel_sizes());
+        let encoder_layer =
+            |number: usize, init: &mut Init| LightConvEncoderLayer::new(self, encoder_taps[number], init);
+        let decoder_layer =
+            |number: usize, init: &mut Init| LightConvDecoderLayer::new(self, decoder_taps[number], init);
         LightConvModel {
-            encoder: LightConvEncoder::new(self, vocab, init),
-            decoder: LightConvDecoder::new(self, vocab, init),
+            encoder: EncoderStack::new(encoder, encoder_taps.len(), encoder_layer, init),
+            decoder: DecoderStack::new(decoder, &own, decoder_taps.len(), decoder_layer, init),
             vocab: *vocab,
-            max_source_positions: self.max_source_positions,
-            max_target_positions: self.max_target_positions,
         }
     }
 
@@ -400,9 +406,9 @@ impl FamilyConfig for LightConvConfig {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::Device};
 
     use super::*;
+    use crate::families::family::assert_counted;
 
     const VOCAB: Vocab = Vocab::fairseq(12, 14);
 
@@ -453,13 +459,7 @@ mod tests {
         };
         let joined = Vocab { tgt: 12, ..VOCAB };
         for (config, vocab) in [(small(), VOCAB), (learned, VOCAB), (shared, joined)] {
-            config.validate(&vocab).unwrap();
-            let model = config.init(&vocab, 1, &Device::flex());
-            assert_eq!(
-                config.num_params(&vocab),
-                model.num_params() as u128,
-                "{config:?}"
-            );
+            assert_counted(&config, &vocab);
         }
     }
 

@@ -1,22 +1,16 @@
-//! The encoder of LightConv and DynamicConv.
+//! A layer of the encoder of LightConv and DynamicConv.
 
 use burn::{
     module::Module,
-    tensor::{Bool, Int, Tensor},
+    tensor::{Bool, Tensor},
 };
 use burnseq_kernels::ops;
-use burnseq_text::Vocab;
 
 use super::LightConvConfig;
 use crate::{
     Dropout, DropoutModule, Init,
-    families::{
-        EncoderOut, clear_padding,
-        positions::{PositionSettings, PositionedEmbedding},
-    },
-    layers::{
-        ActivationFn, Embedding, FeedForward, LayerNorm, LightConv, LightConvSettings, Linear, Residual,
-    },
+    families::{clear_padding, stacks::EncoderLayer},
+    layers::{ActivationFn, FeedForward, LayerNorm, LightConv, LightConvSettings, Linear, Residual},
 };
 
 /// Convolution and feed-forward block of the encoder.
@@ -44,7 +38,7 @@ pub struct LightConvEncoderLayer {
 }
 
 impl LightConvEncoderLayer {
-    fn new(config: &LightConvConfig, kernel_size: usize, init: &mut Init) -> Self {
+    pub(super) fn new(config: &LightConvConfig, kernel_size: usize, init: &mut Init) -> Self {
         let (width, ffn_dim) = (config.encoder_embed_dim, config.encoder_ffn_embed_dim);
         let conv_dim = config.encoder_conv_width();
         let inner = if config.encoder_glu {
@@ -77,9 +71,10 @@ impl LightConvEncoderLayer {
             input_dropout: config.input_dropout,
         }
     }
+}
 
-    /// `x` `[batch, src_len, d_model]` to the same shape; `is_pad` `[batch, src_len]`.
-    pub fn forward(&self, x: Tensor<3>, is_pad: &Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
+impl EncoderLayer for LightConvEncoderLayer {
+    fn forward(&self, x: Tensor<3>, is_pad: &Tensor<2, Bool>, dropout: &Dropout) -> Tensor<3> {
         let module = DropoutModule::LightConvEncoderLayer;
         let settings = Residual {
             normalize_before: self.normalize_before,
@@ -103,74 +98,11 @@ impl LightConvEncoderLayer {
         };
         settings.apply(x, &self.layer_norm2, |x| feed_forward.forward(x, dropout))
     }
-}
 
-/// Source tokens to vectors.
-#[derive(Module, Debug)]
-pub struct LightConvEncoder {
-    /// Source types; the target's too where all embeddings are shared.
-    pub embed_tokens: Embedding,
-    /// Learned positions.
-    pub embed_positions: Option<Embedding>,
-    /// The layers.
-    pub layers: Vec<LightConvEncoderLayer>,
-    /// After the last layer of a pre-norm stack.
-    pub layer_norm: Option<LayerNorm>,
-    inputs: PositionedEmbedding,
-}
-
-impl LightConvEncoder {
-    pub(super) fn new(config: &LightConvConfig, vocab: &Vocab, init: &mut Init) -> Self {
-        let width = config.encoder_embed_dim;
-        let learned = config.encoder_learned_pos && !config.no_token_positional_embeddings;
-        let rows = config.max_source_positions + vocab.pad() + 1;
-        let settings = PositionSettings {
-            scale: (width as f64).sqrt(),
-            dropout: config.dropout,
-            module: DropoutModule::LightConvEncoder,
-            pad: vocab.pad(),
-            offset: vocab.pad() + 1,
-        };
-        Self {
-            embed_tokens: Embedding::new(vocab.src, width, vocab.pad(), init),
-            embed_positions: learned.then(|| Embedding::new(rows, width, vocab.pad(), init)),
-            layers: config
-                .encoder_kernel_sizes()
-                .into_iter()
-                .map(|kernel_size| LightConvEncoderLayer::new(config, kernel_size, init))
-                .collect(),
-            layer_norm: config
-                .encoder_normalize_before
-                .then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init)),
-            inputs: if learned || config.no_token_positional_embeddings {
-                PositionedEmbedding::new(settings, init)
-            } else {
-                PositionedEmbedding::sinusoidal(settings, config.max_source_positions, width, init)
-            },
-        }
-    }
-
-    /// Encodes `src_tokens` `[batch, src_len]`; `observe` sees the input of the first layer and the output of each.
-    pub(super) fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-        observe: &mut dyn FnMut(&Tensor<3>),
-    ) -> EncoderOut {
-        let is_pad = self.inputs.is_pad(src_tokens.clone());
-        let learned = self.embed_positions.as_ref();
-        let mut x = self
-            .inputs
-            .embed(src_tokens, &is_pad, &self.embed_tokens, learned, dropout);
-        observe(&x);
-        for layer in &self.layers {
-            x = layer.forward(x, &is_pad, dropout);
-            observe(&x);
-        }
-        let x = match &self.layer_norm {
-            Some(norm) => norm.forward(x),
-            None => x,
-        };
-        EncoderOut { x, is_pad }
+    fn lay_out_for_decoding(&mut self) {
+        [&mut self.linear1, &mut self.linear2, &mut self.fc1, &mut self.fc2]
+            .into_iter()
+            .for_each(Linear::lay_out_for_decoding);
+        self.conv.lay_out_for_decoding();
     }
 }

@@ -18,6 +18,7 @@ pub(super) const FAIRSEQ: Fairseq<LightConvConfig> = Fairseq {
     check: |config, options| check_decoder_widths(config.decoder_embed_dim, options),
     settled,
     extras: LightConvConfig::fairseq_extras,
+    last: &["decoder.layer_norm.weight", "decoder.layer_norm.bias"],
     ..Fairseq::plain(
         "lightconv",
         &[

@@ -1,7 +1,7 @@
 //! What users set of LightConv and DynamicConv.
 
 use crate::{
-    families::setting::{Setting, boolean, choice, count, counts, names_of, probability, switch},
+    families::setting::{Setting, boolean, choice, count, counts, names_of, probability, shared, switch},
     layers::ConvType,
 };
 
@@ -14,23 +14,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Width of the encoder's convolutions; not given: that of the encoder",
     )
     .optional(),
-    count(
-        "encoder_ffn_embed_dim",
-        "Inner width of the encoder's feed-forward blocks",
-    ),
+    shared::ENCODER_FFN_EMBED_DIM,
     count("encoder_layers", "Encoder blocks"),
     count(
         "encoder_attention_heads",
         "Heads of the encoder's convolutions, which share a filter each",
     ),
-    switch(
-        "encoder_normalize_before",
-        "Pre-norm instead of post-norm in the encoder",
-    ),
-    switch(
-        "encoder_learned_pos",
-        "Learned instead of sinusoidal positions in the encoder",
-    ),
+    shared::ENCODER_NORMALIZE_BEFORE,
+    shared::ENCODER_LEARNED_POS,
     boolean(
         "encoder_glu",
         "Gated linear units before the encoder's convolutions",
@@ -50,23 +41,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Width of the decoder's convolutions; not given: that of the decoder",
     )
     .optional(),
-    count(
-        "decoder_ffn_embed_dim",
-        "Inner width of the decoder's feed-forward blocks",
-    ),
+    shared::DECODER_FFN_EMBED_DIM,
     count("decoder_layers", "Decoder blocks"),
     count(
         "decoder_attention_heads",
         "Heads of the decoder's convolutions and of its cross-attention",
     ),
-    switch(
-        "decoder_normalize_before",
-        "Pre-norm instead of post-norm in the decoder",
-    ),
-    switch(
-        "decoder_learned_pos",
-        "Learned instead of sinusoidal positions in the decoder",
-    ),
+    shared::DECODER_NORMALIZE_BEFORE,
+    shared::DECODER_LEARNED_POS,
     boolean(
         "decoder_glu",
         "Gated linear units before the decoder's convolutions",
@@ -80,14 +62,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "decoder_kernel_size_list",
         "Taps of the decoder's filters, one number for each block or one for all",
     ),
-    switch(
-        "share_decoder_input_output_embed",
-        "Use the decoder's embeddings as output projection",
-    ),
-    switch(
-        "share_all_embeddings",
-        "One table for source, target and output; needs a joined dictionary",
-    ),
+    shared::SHARE_DECODER_INPUT_OUTPUT_EMBED,
+    shared::SHARE_ALL_EMBEDDINGS,
     probability("dropout", "Drop probability after embeddings and sub-layers"),
     probability(
         "attention_dropout",

@@ -31,12 +31,13 @@ impl LuongAttention {
         }
     }
 
-    /// Queries of the hidden states `[rows, 1, hidden]`, so that the scores of [`ops::attention`], which are divided by
-    /// the root of the width, are plain products: `[batch, rows / batch, source width]`.
-    fn queries(&self, hidden: Tensor<3>, source: &EncoderOut) -> Tensor<3> {
-        let ([batch, _, width], [rows, ..]) = (source.x.dims(), hidden.dims());
+    /// Queries of the hidden states `[rows, len, hidden]` to a source `[batch, src_len, width]`, so that the scores of
+    /// [`ops::attention`], which are divided by the root of the width, are plain products:
+    /// `[batch, rows / batch * len, width]`.
+    fn queries(&self, hidden: Tensor<3>, [batch, _, width]: [usize; 3]) -> Tensor<3> {
+        let [rows, len, _] = hidden.dims();
         let queries = self.input_proj.forward(hidden) * (width as f64).sqrt();
-        queries.reshape([batch, rows / batch, width])
+        queries.reshape([batch, rows / batch * len, width])
     }
 
     /// Hidden states `[rows, hidden]` to the same shape; the rows of a sentence are so many queries to its one set of
@@ -45,17 +46,27 @@ impl LuongAttention {
         let ([_, _, width], [rows, _]) = (source.x.dims(), hidden.dims());
         let hidden: Tensor<3> = hidden.unsqueeze_dim(1); // [rows, 1, hidden]
         let EncoderOut { x, is_pad } = source.clone();
-        let queries = self.queries(hidden.clone(), source);
+        let queries = self.queries(hidden.clone(), x.dims());
         let context = ops::step_attention(queries, x.clone(), x, 1, is_pad, None);
         let context = context.reshape([rows, 1, width]);
         let found = self.output_proj.forward(Tensor::cat(vec![context, hidden], 2));
         activation::tanh(found).squeeze_dim(1)
     }
 
-    /// The attention weights of hidden states `[batch, hidden]`: `[batch, 1, src_len]`, rows add up to 1.
-    pub(super) fn weights(&self, hidden: Tensor<2>, source: &EncoderOut) -> Tensor<3> {
+    /// The attention weights of hidden states `[batch, len, hidden]`: `[batch, len, src_len]`, rows add up to 1.
+    pub(super) fn weights(&self, hidden: Tensor<3>, source: &EncoderOut) -> Tensor<3> {
         let EncoderOut { x, is_pad } = source.clone();
-        let queries = self.queries(hidden.unsqueeze_dim(1), source);
+        let queries = self.queries(hidden, x.dims());
         ops::attention_probabilities(queries, x, 1, Some(is_pad), false).squeeze_dim(1)
+    }
+
+    /// What [`ops::lstm_decoder`] reads.
+    pub(super) fn over(&self, source: &EncoderOut) -> ops::LstmAttention {
+        ops::LstmAttention {
+            source: source.x.clone(),
+            is_pad: source.is_pad.clone(),
+            input_proj: self.input_proj.weight.val(),
+            output_proj: self.output_proj.weight.val(),
+        }
     }
 }

@@ -9,8 +9,8 @@ use crate::{
     families::{
         Fairseq, FamilyConfig, Preset, Setting,
         checks::{
-            MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_probabilities, check_shared_embeddings,
-            check_sizes, check_vocab,
+            MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_output_width, check_probabilities,
+            check_shared_embeddings, check_sizes, check_vocab, fields,
         },
     },
 };
@@ -178,17 +178,22 @@ impl FamilyConfig for LstmConfig {
     ];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
-        check_sizes(&[
-            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
-            ("encoder_hidden_size", self.encoder_hidden(), MAX_WIDTH),
-            ("encoder_layers", self.encoder_layers, MAX_LAYERS),
-            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder_hidden_size", self.decoder_hidden(), MAX_WIDTH),
-            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
-            ("decoder_out_embed_dim", self.decoder_out_embed_dim, MAX_WIDTH),
-            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
-            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
-        ])?;
+        check_sizes(
+            MAX_WIDTH,
+            fields!(self: encoder_embed_dim, decoder_embed_dim, decoder_out_embed_dim),
+        )?;
+        check_sizes(MAX_LAYERS, fields!(self: encoder_layers, decoder_layers))?;
+        check_sizes(
+            MAX_POSITIONS,
+            fields!(self: max_source_positions, max_target_positions),
+        )?;
+        check_sizes(
+            MAX_WIDTH,
+            &[
+                ("encoder_hidden_size", self.encoder_hidden()),
+                ("decoder_hidden_size", self.decoder_hidden()),
+            ],
+        )?;
         check_vocab(vocab)?;
         check(
             self.encoder_layers == self.decoder_layers,
@@ -205,20 +210,10 @@ impl FamilyConfig for LstmConfig {
             ("decoder_dropout_out", or_dropout(self.decoder_dropout_out)),
         ])?;
         if self.share_all_embeddings {
-            check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
+            check_shared_embeddings(vocab, [self.encoder_embed_dim, self.decoder_embed_dim])?;
         }
         if self.share_all_embeddings || self.share_decoder_input_output_embed {
-            check(
-                self.decoder_embed_dim == self.decoder_out_embed_dim,
-                "decoder_out_embed_dim",
-                self.decoder_out_embed_dim,
-                || {
-                    format!(
-                        "must equal 'decoder_embed_dim' {}, as the embeddings are the output layer",
-                        self.decoder_embed_dim
-                    )
-                },
-            )?;
+            check_output_width(self.decoder_embed_dim, self.decoder_out_embed_dim)?;
         }
         Ok(())
     }
@@ -256,9 +251,10 @@ impl FamilyConfig for LstmConfig {
 
 #[cfg(test)]
 mod tests {
-    use burn::{module::Module, tensor::Device};
+    use burn::tensor::Device;
 
     use super::*;
+    use crate::families::family::assert_counted;
     use crate::named_parameters;
 
     const VOCAB: Vocab = Vocab::fairseq(12, 14);
@@ -301,13 +297,7 @@ mod tests {
         };
         let joined = Vocab { tgt: 12, ..VOCAB };
         for (config, vocab) in [(small(), VOCAB), (both, VOCAB), (shared, joined)] {
-            config.validate(&vocab).unwrap();
-            let model = config.init(&vocab, 1, &Device::flex());
-            assert_eq!(
-                config.num_params(&vocab),
-                model.num_params() as u128,
-                "{config:?}"
-            );
+            assert_counted(&config, &vocab);
         }
     }
 

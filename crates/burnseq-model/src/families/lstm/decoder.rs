@@ -9,7 +9,7 @@ use burnseq_text::Vocab;
 
 use super::{LstmConfig, LstmEncoderOut, LstmState, LuongAttention, encoder::embedding, state::Recurrent};
 use crate::{
-    Dropout, DropoutModule, Init,
+    Dropout, DropoutModule, Init, Tokens,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Linear, LstmCell, LstmStepWeights},
 };
@@ -105,7 +105,7 @@ impl LstmDecoder {
     /// What the embeddings of tokens `[rows, len]` give to the gates of the first layer, `[rows, len, 4 * hidden]`.
     fn known_gates(
         &self,
-        tokens: Tensor<2, Int>,
+        tokens: Tokens,
         embed_tokens: &Embedding,
         weights: &[LstmStepWeights],
         dropout: &Dropout,
@@ -115,8 +115,7 @@ impl LstmDecoder {
         weights[0].known_gates(x)
     }
 
-    /// One step: `known_gates` `[rows, 1, 4 * hidden]` to `[rows, hidden]`. `observe` gets the last hidden state before
-    /// attention.
+    /// One step: `known_gates` `[rows, 1, 4 * hidden]` to `[rows, hidden]`.
     fn advance(
         &self,
         known_gates: Tensor<3>,
@@ -124,30 +123,25 @@ impl LstmDecoder {
         recurrent: &mut Recurrent,
         source: &EncoderOut,
         dropout: &Dropout,
-        observe: impl FnOnce(&Tensor<2>),
     ) -> Tensor<2> {
-        let module = DropoutModule::LstmDecoder;
+        let drop = |x| dropout.apply(x, DropoutModule::LstmDecoder, self.dropout_out);
         let mut known = Some(known_gates);
         let mut input = recurrent.feed.clone();
         let states = recurrent.hiddens.iter_mut().zip(&mut recurrent.cells);
-        for (weights, (hidden, cell)) in weights.iter().zip(states) {
+        for (number, (weights, (hidden, cell))) in weights.iter().zip(states).enumerate() {
+            if number > 0 {
+                input = drop(input);
+            }
             (*hidden, *cell) = weights.step(known.take(), input, hidden.clone(), cell.clone());
-            input = dropout.apply(hidden.clone(), module, self.dropout_out);
+            input = hidden.clone();
         }
         // Attention sees the hidden state before dropout.
-        let hidden = recurrent
-            .hiddens
-            .last()
-            .expect("there is at least one layer")
-            .clone();
-        observe(&hidden);
         let output = match &self.attention {
-            Some(attention) => attention.forward(hidden, source),
-            None => hidden,
+            Some(attention) => attention.forward(input, source),
+            None => input,
         };
-        let output = dropout.apply(output, module, self.dropout_out);
-        recurrent.feed = output.clone();
-        output
+        recurrent.feed = drop(output);
+        recurrent.feed.clone()
     }
 
     /// Outputs of steps `[batch, len, hidden]` to logits `[batch, len, vocab]`.
@@ -165,16 +159,15 @@ impl LstmDecoder {
         }
     }
 
-    /// `prev_output_tokens` `[batch, tgt_len]` to logits `[batch, tgt_len, vocab]`; `observe` gets the attention weights
-    /// of every step, `[batch, 1, src_len]`, if they are asked for.
+    /// `prev_output_tokens` `[batch, tgt_len]` to logits `[batch, tgt_len, vocab]`, and to the last layer's hidden states
+    /// before attention, `[batch, tgt_len, hidden]`.
     pub(super) fn forward(
         &self,
-        prev_output_tokens: Tensor<2, Int>,
+        prev_output_tokens: Tokens,
         encoder_out: LstmEncoderOut,
         embed_tokens: &Embedding,
         dropout: &Dropout,
-        mut observe: Option<&mut dyn FnMut(Tensor<3>)>,
-    ) -> Tensor<3> {
+    ) -> (Tensor<3>, Tensor<3>) {
         let [batch, tgt_len] = prev_output_tokens.dims();
         let weights = self.step_weights();
         let LstmEncoderOut {
@@ -185,25 +178,33 @@ impl LstmDecoder {
         let mut recurrent = self.first_state(final_hiddens, final_cells);
         let known = self.known_gates(prev_output_tokens, embed_tokens, &weights, dropout);
         let [_, _, gates] = known.dims();
-        let outputs = (0..tgt_len).map(|t| {
-            let known = known.clone().slice([0..batch, t..t + 1, 0..gates]);
-            self.advance(known, &weights, &mut recurrent, &source, dropout, |hidden| {
-                if let Some(observe) = &mut observe {
-                    observe(self.attention_weights(hidden, &source));
-                }
-            })
-        });
-        let x = Tensor::stack(outputs.collect(), 1); // [batch, tgt_len, hidden]
-        self.logits(x, embed_tokens, dropout)
+        let (x, hidden) = if ops::takes_lstm_decoder(&known) {
+            let draw = |_| dropout.draw(DropoutModule::LstmDecoder, self.dropout_out);
+            let masks = (0..tgt_len * weights.len()).map(draw).collect();
+            let attention = self.attention.as_ref().map(|attention| attention.over(&source));
+            let both = LstmStepWeights::decode(weights, known, recurrent.stacked(), attention, masks);
+            let width = gates / 4;
+            let part = |columns| both.clone().slice([0..batch, 0..tgt_len, columns]);
+            (part(0..width), part(width..2 * width))
+        } else {
+            let steps = (0..tgt_len).map(|t| {
+                let known = known.clone().slice([0..batch, t..t + 1, 0..gates]);
+                let output = self.advance(known, &weights, &mut recurrent, &source, dropout);
+                (output, recurrent.hiddens[weights.len() - 1].clone())
+            });
+            let (outputs, hiddens) = steps.unzip();
+            (Tensor::stack(outputs, 1), Tensor::stack(hiddens, 1))
+        };
+        (self.logits(x, embed_tokens, dropout), hidden)
     }
 
-    /// `[batch, 1, src_len]`; zeros without attention.
-    fn attention_weights(&self, hidden: &Tensor<2>, source: &EncoderOut) -> Tensor<3> {
+    /// Attention weights of hidden states `[batch, len, hidden]`, `[batch, len, src_len]`; zeros without attention.
+    pub(super) fn attention_weights(&self, hidden: Tensor<3>, source: &EncoderOut) -> Tensor<3> {
         match &self.attention {
-            Some(attention) => attention.weights(hidden.clone(), source),
+            Some(attention) => attention.weights(hidden, source),
             None => {
-                let [batch, src_len] = source.is_pad.dims();
-                Tensor::zeros([batch, 1, src_len], &hidden.device())
+                let ([batch, src_len], [_, len, _]) = (source.is_pad.dims(), hidden.dims());
+                Tensor::zeros([batch, len, src_len], &hidden.device())
             }
         }
     }
@@ -239,7 +240,7 @@ impl LstmDecoder {
         } = state;
         let tokens = prev_output_tokens.unsqueeze_dim(1);
         let known = self.known_gates(tokens, embed_tokens, weights, dropout);
-        let output = self.advance(known, weights, recurrent, source, dropout, |_| ());
+        let output = self.advance(known, weights, recurrent, source, dropout);
         self.logits(output.unsqueeze_dim(1), embed_tokens, dropout)
     }
 }

@@ -2,14 +2,14 @@
 
 use burn::{
     module::Module,
-    tensor::{DType, Int, Tensor},
+    tensor::{DType, Tensor},
 };
 use burnseq_kernels::ops;
 use burnseq_text::Vocab;
 
 use super::LstmConfig;
 use crate::{
-    Dropout, DropoutModule, Init,
+    Dropout, DropoutModule, Init, Tokens,
     families::EncoderOut,
     layers::{Embedding, LSTM_BOUND, Lstm, LstmOut},
 };
@@ -73,7 +73,7 @@ impl LstmEncoder {
     }
 
     /// Encodes `src_tokens` `[batch, src_len]`.
-    pub(super) fn forward(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> LstmEncoderOut {
+    pub(super) fn forward(&self, src_tokens: Tokens, dropout: &Dropout) -> LstmEncoderOut {
         let module = DropoutModule::LstmEncoder;
         let is_pad = src_tokens.clone().equal_elem(self.pad as i64);
         let x = ops::as_type(self.embed_tokens.forward(src_tokens), self.activations);

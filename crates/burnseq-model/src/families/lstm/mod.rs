@@ -22,7 +22,7 @@ pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;
 
 use crate::{
-    AttentionProbabilities, Dropout, EncoderDecoder, Stepwise,
+    AttentionProbabilities, Dropout, EncoderDecoder, Stepwise, Tokens,
     layers::{Embedding, Linear, Projection},
 };
 
@@ -41,7 +41,7 @@ pub struct LstmModel {
 
 impl LstmModel {
     /// Encodes `src_tokens` `[batch, src_len]`.
-    pub fn encode(&self, src_tokens: Tensor<2, Int>, dropout: &Dropout) -> LstmEncoderOut {
+    pub fn encode(&self, src_tokens: Tokens, dropout: &Dropout) -> LstmEncoderOut {
         self.encoder.forward(src_tokens, dropout)
     }
 
@@ -92,56 +92,34 @@ impl Stepwise for LstmModel {
 }
 
 impl EncoderDecoder for LstmModel {
-    fn forward(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3> {
+    fn forward(&self, src_tokens: Tokens, prev_output_tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
         let encoder_out = self.encode(src_tokens, dropout);
-        self.decoder.forward(
-            prev_output_tokens,
-            encoder_out,
-            self.tgt_embedding(),
-            dropout,
-            None,
-        )
+        let embedding = self.tgt_embedding();
+        let (logits, _) = self
+            .decoder
+            .forward(prev_output_tokens, encoder_out, embedding, dropout);
+        logits
     }
 
     /// Without attention in the decoder, all weights are zero.
-    fn forward_with_attention(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> (Tensor<3>, Tensor<3>) {
-        let encoder_out = self.encode(src_tokens, dropout);
-        let mut attention = Vec::new();
-        let logits = self.decoder.forward(
-            prev_output_tokens,
-            encoder_out,
-            self.tgt_embedding(),
-            dropout,
-            Some(&mut |weights| attention.push(weights)),
-        );
-        (logits, Tensor::cat(attention, 1))
+    fn forward_with_attention(&self, src: Tokens, prev: Tokens, dropout: &Dropout) -> (Tensor<3>, Tensor<3>) {
+        let encoder_out = self.encode(src, dropout);
+        let (source, embedding) = (encoder_out.source.clone(), self.tgt_embedding());
+        let (logits, hidden) = self.decoder.forward(prev, encoder_out, embedding, dropout);
+        (logits, self.decoder.attention_weights(hidden, &source))
     }
 
     /// One head of one layer; nothing without attention in the decoder.
-    fn attention_probabilities(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-    ) -> AttentionProbabilities {
+    fn attention_probabilities(&self, src: Tokens, prev: Tokens) -> AttentionProbabilities {
         let mut found = AttentionProbabilities::default();
         if self.decoder.attention.is_some() {
-            let (_, attention) = self.forward_with_attention(src_tokens, prev_output_tokens, &Dropout::off());
+            let (_, attention) = self.forward_with_attention(src, prev, &Dropout::off());
             found.cross.push(attention.unsqueeze_dim(1));
         }
         found
     }
 
-    fn start(&self, src_tokens: Tensor<2, Int>, dropout: Dropout, _stepping: Stepping) -> LstmState {
+    fn start(&self, src_tokens: Tokens, dropout: Dropout, _stepping: Stepping) -> LstmState {
         let encoder_out = self.encode(src_tokens, &dropout);
         self.decoder.start(encoder_out, dropout)
     }

@@ -1,6 +1,6 @@
 //! What users set of an LSTM.
 
-use crate::families::setting::{Setting, boolean, count, probability, switch};
+use crate::families::setting::{Setting, boolean, count, probability, shared, switch};
 
 pub(super) const SETTINGS: &[Setting] = &[
     count("encoder_embed_dim", "Width of the source embeddings"),
@@ -42,14 +42,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Drop probability of the output of decoder layers and of attention; not given: that of dropout",
     )
     .optional(),
-    switch(
-        "share_decoder_input_output_embed",
-        "Use the decoder's embeddings as output projection",
-    ),
-    switch(
-        "share_all_embeddings",
-        "One table for source, target and output; needs a joined dictionary",
-    ),
+    shared::SHARE_DECODER_INPUT_OUTPUT_EMBED,
+    shared::SHARE_ALL_EMBEDDINGS,
     probability("dropout", "Drop probability wherever none of its own is given"),
     count("max_source_positions", "Longest source in tokens"),
     count("max_target_positions", "Longest target in tokens"),

@@ -19,6 +19,15 @@ pub(super) struct Recurrent {
     pub feed: Tensor<2>,
 }
 
+impl Recurrent {
+    /// Hidden states and cells, `[layers, rows, 2 * hidden]`.
+    pub(super) fn stacked(&self) -> Tensor<3> {
+        let layers = self.hiddens.iter().zip(&self.cells);
+        let layers = layers.map(|(hidden, cell)| Tensor::cat(vec![hidden.clone(), cell.clone()], 1));
+        Tensor::stack(layers.collect(), 0)
+    }
+}
+
 /// State of a batch that is being decoded step by step.
 #[derive(Debug, Clone)]
 pub struct LstmState {

@@ -2,17 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decoder, Encoder, Transformer, fairseq::FAIRSEQ, settings::SETTINGS, size};
+use super::{Transformer, TransformerDecoderLayer, fairseq::FAIRSEQ, settings::SETTINGS, size};
 pub use crate::layers::ActivationFn;
 use crate::{
     DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset,
     families::{
         Fairseq, Setting,
         checks::{
-            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check_heads, check_probabilities,
-            check_shared_embeddings, check_sinusoids, check_sizes, check_vocab,
+            MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check_heads, check_positions,
+            check_probabilities, check_shared_embeddings, check_sizes, check_vocab, fields,
         },
+        inputs::InputSettings,
+        stacks::{DecoderStack, EncoderStack, OwnTables, StackSettings},
     },
+    layers::{LayerNorm, LayerSettings, TransformerLayer},
 };
 use burnseq_text::Vocab;
 
@@ -123,7 +126,7 @@ impl TransformerConfig {
     }
 
     /// For tests: two blocks of width 64.
-    pub(super) fn tiny() -> Self {
+    pub(in crate::families) fn tiny() -> Self {
         Self::sized(64, 64, 2, 2)
     }
 
@@ -224,65 +227,97 @@ impl FamilyConfig for TransformerConfig {
     const FEATURES: &'static [Feature] = &[Feature::RecomputedActivations];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
-        check_sizes(&[
-            ("encoder_embed_dim", self.encoder_embed_dim, MAX_WIDTH),
-            (
-                "encoder_ffn_embed_dim",
-                self.encoder_ffn_embed_dim,
-                MAX_INNER_WIDTH,
-            ),
-            ("encoder_layers", self.encoder_layers, MAX_LAYERS),
-            ("encoder_attention_heads", self.encoder_attention_heads, MAX_WIDTH),
-            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
-            (
-                "decoder_ffn_embed_dim",
-                self.decoder_ffn_embed_dim,
-                MAX_INNER_WIDTH,
-            ),
-            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
-            ("decoder_attention_heads", self.decoder_attention_heads, MAX_WIDTH),
-            ("max_source_positions", self.max_source_positions, MAX_POSITIONS),
-            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
-        ])?;
+        check_sizes(
+            MAX_WIDTH,
+            fields!(self: encoder_embed_dim, encoder_attention_heads, decoder_embed_dim, decoder_attention_heads),
+        )?;
+        check_sizes(
+            MAX_INNER_WIDTH,
+            fields!(self: encoder_ffn_embed_dim, decoder_ffn_embed_dim),
+        )?;
+        check_sizes(MAX_LAYERS, fields!(self: encoder_layers, decoder_layers))?;
+        check_sizes(
+            MAX_POSITIONS,
+            fields!(self: max_source_positions, max_target_positions),
+        )?;
         check_vocab(vocab)?;
         check_heads("encoder", self.encoder_attention_heads, self.encoder_embed_dim)?;
         check_heads("decoder", self.decoder_attention_heads, self.decoder_embed_dim)?;
-        let sinusoids = |learned: bool| !learned && !self.no_token_positional_embeddings;
-        for (field, width, learned) in [
-            (
-                "encoder_embed_dim",
-                self.encoder_embed_dim,
-                self.encoder_learned_pos,
-            ),
-            (
-                "decoder_embed_dim",
-                self.decoder_embed_dim,
-                self.decoder_learned_pos,
-            ),
-        ] {
-            check_sinusoids(field, width, sinusoids(learned))?;
+        let widths = [self.encoder_embed_dim, self.decoder_embed_dim];
+        if !self.no_token_positional_embeddings {
+            check_positions(widths, [self.encoder_learned_pos, self.decoder_learned_pos])?;
         }
-        check_probabilities(&[
-            ("dropout", self.dropout),
-            ("attention_dropout", self.attention_dropout),
-            ("activation_dropout", self.activation_dropout),
-            ("encoder_layerdrop", self.encoder_layerdrop),
-            ("decoder_layerdrop", self.decoder_layerdrop),
-        ])?;
+        check_probabilities(
+            fields!(self: dropout, attention_dropout, activation_dropout, encoder_layerdrop, decoder_layerdrop),
+        )?;
         if self.share_all_embeddings {
-            check_shared_embeddings(vocab, self.encoder_embed_dim, self.decoder_embed_dim)?;
+            check_shared_embeddings(vocab, widths)?;
         }
         Ok(())
     }
 
     fn build(&self, vocab: &Vocab, init: &mut Init) -> Transformer {
-        let encoder = Encoder::new(self, vocab, init);
-        let decoder = Decoder::new(self, vocab, init);
+        let pad = vocab.pad();
+        let inputs = |module, width, max_positions, learned_pos| InputSettings {
+            learned_pos,
+            no_positions: self.no_token_positional_embeddings,
+            scale: !self.no_scale_embedding,
+            dropout: self.dropout,
+            ..InputSettings::new(module, width, max_positions, pad)
+        };
+        let layer = LayerSettings {
+            width: self.encoder_embed_dim,
+            ffn_dim: self.encoder_ffn_embed_dim,
+            heads: self.encoder_attention_heads,
+            causal: false,
+            normalize_before: self.encoder_normalize_before,
+            layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
+            activation_fn: self.activation_fn,
+            dropout: self.dropout,
+            attention_dropout: self.attention_dropout,
+            activation_dropout: self.activation_dropout,
+            module: DropoutModule::TransformerEncoderLayer,
+        };
+        let encoder = StackSettings {
+            types: vocab.src,
+            inputs: inputs(
+                DropoutModule::TransformerEncoder,
+                self.encoder_embed_dim,
+                self.max_source_positions,
+                self.encoder_learned_pos,
+            ),
+            layernorm_embedding: self.layernorm_embedding,
+            normalize_before: self.encoder_normalize_before,
+            layerdrop: self.encoder_layerdrop,
+        };
+        let decoder = StackSettings {
+            types: vocab.tgt,
+            inputs: inputs(
+                DropoutModule::TransformerDecoder,
+                self.decoder_embed_dim,
+                self.max_target_positions,
+                self.decoder_learned_pos,
+            ),
+            layernorm_embedding: self.layernorm_embedding,
+            normalize_before: self.decoder_normalize_before,
+            layerdrop: self.decoder_layerdrop,
+        };
+        let own = OwnTables::new(self.share_all_embeddings, self.share_decoder_input_output_embed);
         Transformer {
-            encoder,
-            decoder,
+            encoder: EncoderStack::new(
+                encoder,
+                self.encoder_layers,
+                |_, init| TransformerLayer::new(layer, init),
+                init,
+            ),
+            decoder: DecoderStack::new(
+                decoder,
+                &own,
+                self.decoder_layers,
+                |_, init| TransformerDecoderLayer::new(self, init),
+                init,
+            ),
             vocab: *vocab,
-            share_all_embeddings: self.share_all_embeddings,
         }
     }
 

@@ -26,10 +26,10 @@ pub(super) fn training_flops(
 
 #[cfg(test)]
 mod tests {
-    use burn::module::Module;
     use burn::tensor::Device;
 
     use super::*;
+    use crate::families::family::assert_counted;
     use crate::{FamilyConfig, ModelError, state_dict};
 
     const VOCAB: Vocab = Vocab::fairseq(12, 12);
@@ -65,13 +65,7 @@ mod tests {
             ..learned.clone()
         };
         for config in [sizes, learned, shared] {
-            config.validate(&VOCAB).unwrap();
-            let model = config.init(&VOCAB, 1, &Device::flex());
-            assert_eq!(
-                config.num_params(&VOCAB),
-                model.num_params() as u128,
-                "{config:?}"
-            );
+            assert_counted(&config, &VOCAB);
         }
     }
 

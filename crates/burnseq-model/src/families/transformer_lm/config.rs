@@ -8,7 +8,7 @@ use crate::{
     DropoutModule, FamilyConfig, Init, ModelError, Preset,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
-        check_sinusoids, check_sizes, check_vocab,
+        check_sinusoids, check_sizes, check_vocab, fields,
     },
     families::{Fairseq, Setting},
     layers::ActivationFn,
@@ -174,19 +174,13 @@ impl FamilyConfig for TransformerLmConfig {
     ];
 
     fn validate(&self, vocab: &Vocab) -> Result<(), ModelError> {
-        check_sizes(&[
-            ("decoder_embed_dim", self.decoder_embed_dim, MAX_WIDTH),
-            ("decoder_input_dim", self.decoder_input_dim, MAX_WIDTH),
-            ("decoder_output_dim", self.decoder_output_dim, MAX_WIDTH),
-            (
-                "decoder_ffn_embed_dim",
-                self.decoder_ffn_embed_dim,
-                MAX_INNER_WIDTH,
-            ),
-            ("decoder_layers", self.decoder_layers, MAX_LAYERS),
-            ("decoder_attention_heads", self.decoder_attention_heads, MAX_WIDTH),
-            ("max_target_positions", self.max_target_positions, MAX_POSITIONS),
-        ])?;
+        check_sizes(
+            MAX_WIDTH,
+            fields!(self: decoder_embed_dim, decoder_input_dim, decoder_output_dim, decoder_attention_heads),
+        )?;
+        check_sizes(MAX_INNER_WIDTH, fields!(self: decoder_ffn_embed_dim))?;
+        check_sizes(MAX_LAYERS, fields!(self: decoder_layers))?;
+        check_sizes(MAX_POSITIONS, fields!(self: max_target_positions))?;
         check_vocab(vocab)?;
         check_heads("decoder", self.decoder_attention_heads, self.decoder_embed_dim)?;
         let sinusoids = !self.decoder_learned_pos && !self.no_token_positional_embeddings;
@@ -202,12 +196,7 @@ impl FamilyConfig for TransformerLmConfig {
                 )
             },
         )?;
-        check_probabilities(&[
-            ("dropout", self.dropout),
-            ("attention_dropout", self.attention_dropout),
-            ("activation_dropout", self.activation_dropout),
-            ("decoder_layerdrop", self.decoder_layerdrop),
-        ])
+        check_probabilities(fields!(self: dropout, attention_dropout, activation_dropout, decoder_layerdrop))
     }
 
     fn build(&self, vocab: &Vocab, init: &mut Init) -> TransformerLm {

@@ -13,9 +13,9 @@ use burnseq_text::Vocab;
 
 pub use config::TransformerLmConfig;
 
-use super::transformer::inputs::{InputParams, InputSettings, Inputs};
+use super::inputs::{InputParams, InputSettings, Inputs};
 use crate::{
-    DecoderOnly, Dropout, DropoutModule, Init, Stepwise,
+    DecoderOnly, Dropout, DropoutModule, Init, Stepwise, Tokens,
     layers::{Embedding, KeyValueCache, LayerNorm, LayerSettings, Projection, TransformerLayer},
 };
 
@@ -70,7 +70,7 @@ impl TransformerLm {
 
     /// [`DecoderOnly::forward`] without dropout, and the input of the first block and the output of each,
     /// `[batch, len, d_model]`.
-    pub fn forward_with_states(&self, tokens: Tensor<2, Int>) -> (Tensor<3>, Vec<Tensor<3>>) {
+    pub fn forward_with_states(&self, tokens: Tokens) -> (Tensor<3>, Vec<Tensor<3>>) {
         let mut states = Vec::new();
         let features = self
             .decoder
@@ -89,15 +89,16 @@ impl LmDecoder {
         let embed_tokens = Embedding::new(vocab.tgt, input, pad, init);
         let project_in_dim = between(input, width, init);
         let settings = InputSettings {
-            d_model: width,
-            max_positions: config.max_target_positions,
             learned_pos: config.decoder_learned_pos,
             no_positions: config.no_token_positional_embeddings,
             scale: !config.no_scale_embedding,
             dropout: config.dropout,
-            module: DropoutModule::TransformerDecoder,
-            pad,
-            offset: pad + 1,
+            ..InputSettings::new(
+                DropoutModule::TransformerDecoder,
+                width,
+                config.max_target_positions,
+                pad,
+            )
         };
         let (inputs, embed_positions) = Inputs::new(settings, init);
         let layer = LayerSettings {
@@ -113,19 +114,17 @@ impl LmDecoder {
             activation_dropout: config.activation_dropout,
             module: DropoutModule::TransformerDecoderLayer,
         };
-        let norm = |is_there: bool, init: &mut Init| {
-            is_there.then(|| LayerNorm::new(width, LayerNorm::FAIRSEQ_EPS, init))
-        };
         Self {
             embed_tokens,
             project_in_dim,
             embed_positions,
-            layernorm_embedding: norm(config.layernorm_embedding, init),
+            layernorm_embedding: LayerNorm::fairseq_if(config.layernorm_embedding, width, init),
             layers: (0..config.decoder_layers)
                 .map(|_| TransformerLayer::new(layer, init))
                 .collect(),
-            layer_norm: norm(
+            layer_norm: LayerNorm::fairseq_if(
                 config.decoder_normalize_before && !config.no_decoder_final_norm,
+                width,
                 init,
             ),
             project_out_dim: between(width, output, init),
@@ -147,12 +146,7 @@ impl LmDecoder {
 
     /// `[batch, len]` to `[batch, len, decoder_output_dim]`; `observe` sees the input of the first block and the output of
     /// each.
-    fn forward(
-        &self,
-        tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-        observe: &mut dyn FnMut(&Tensor<3>),
-    ) -> Tensor<3> {
+    fn forward(&self, tokens: Tokens, dropout: &Dropout, observe: &mut dyn FnMut(&Tensor<3>)) -> Tensor<3> {
         let is_pad = self.inputs.is_pad(tokens.clone());
         let mut x = self.inputs.embed(tokens, &is_pad, self.input_params(), dropout);
         observe(&x);
@@ -180,10 +174,7 @@ impl LmDecoder {
 
     /// What the last block gave to what the output projection reads.
     fn finish(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = match &self.layer_norm {
-            Some(norm) => norm.forward(x),
-            None => x,
-        };
+        let x = LayerNorm::forward_if(self.layer_norm.as_ref(), x);
         match &self.project_out_dim {
             Some(projection) => projection.forward(x),
             None => x,
@@ -235,7 +226,7 @@ impl Stepwise for TransformerLm {
 }
 
 impl DecoderOnly for TransformerLm {
-    fn forward(&self, tokens: Tensor<2, Int>, dropout: &Dropout) -> Tensor<3> {
+    fn forward(&self, tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
         let features = self.decoder.forward(tokens, dropout, &mut |_| ());
         self.decoder.project(features)
     }

@@ -1,11 +1,6 @@
 //! What users set of a Transformer that is a language model.
 
-use crate::{
-    families::setting::{Setting, choice, count, names_of, probability, switch},
-    layers::ActivationFn,
-};
-
-const ACTIVATIONS: [&str; ActivationFn::NAMES.len()] = names_of(&ActivationFn::NAMES);
+use crate::families::setting::{Setting, count, probability, shared, switch};
 
 pub(super) const SETTINGS: &[Setting] = &[
     count("decoder_embed_dim", "Width of the blocks"),
@@ -26,28 +21,17 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     probability("dropout", "Drop probability after embeddings and sub-layers"),
     probability("attention_dropout", "Drop probability of attention probabilities"),
-    probability(
-        "activation_dropout",
-        "Drop probability inside the feed-forward blocks",
-    )
-    .or(&["relu_dropout"]),
+    shared::ACTIVATION_DROPOUT,
     probability(
         "decoder_layerdrop",
         "Probability that a block is left out of an update",
     ),
-    choice(
-        "activation_fn",
-        &ACTIVATIONS,
-        "Non-linearity of the feed-forward blocks: relu, relu_squared, gelu, gelu_accurate (= gelu_fast), tanh, swish, linear",
-    ),
+    shared::ACTIVATION_FN,
     count("max_target_positions", "Longest text in tokens"),
     switch("no_token_positional_embeddings", "No positions at all"),
     switch(
         "no_scale_embedding",
         "Do not scale embeddings by the square root of the width",
     ),
-    switch(
-        "layernorm_embedding",
-        "Normalise the sum of embedding and position",
-    ),
+    shared::LAYERNORM_EMBEDDING,
 ];

@@ -1,5 +1,6 @@
 //! Files that are no plain text: read where they are gzip or zstd, named with their remedy elsewhere.
 
+use crate::fixture::assert_says;
 use std::fs;
 use std::path::Path;
 
@@ -159,7 +160,7 @@ fn files_of_another_kind_are_named_with_their_remedy() {
     ] {
         if is_installed(program) {
             let stderr = stderr_of(dir, &format!("{make} plain | burnseq text lowercase"), 1);
-            assert!(stderr.contains(kind), "{stderr}");
+            assert_says(&stderr, kind);
         }
     }
 }
@@ -178,18 +179,18 @@ fn no_advice_turns_text_into_garbage() {
         "{damaged}"
     );
     let behind = advice(b"bl\xe4u gr\xc3\xbcn\n");
-    assert!(behind.contains("iconv -c -f UTF-8"), "{behind}");
+    assert_says(&behind, "iconv -c -f UTF-8");
     let other = advice(b"plain\nbl\xe4u\n");
     assert!(
         other.contains("find out the encoding") && !other.contains("iconv -c"),
         "{other}"
     );
     let cut = advice(&[&b"a\n"[..], &[0xe4, 0, b'b', 0]].concat());
-    assert!(cut.contains("UTF-16"), "{cut}");
+    assert_says(&cut, "UTF-16");
     // A part of a packed file is no text.
     ok(dir.path(), "yes | head -1000 | gzip -c | head -c 20 > cut");
     let stderr = stderr_of(dir.path(), "burnseq text lowercase cut", 1);
-    assert!(stderr.contains("cannot read cut"), "{stderr}");
+    assert_says(&stderr, "cannot read cut");
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn tar_archives_are_refused_with_their_remedy() {
     for (prefix, remedy) in [("t", "`tar -xOf FILE`"), ("z", "`tar -xzOf FILE`")] {
         let command = format!("preprocess -s de -t en --trainpref {prefix} --destdir no");
         let stderr = stderr_of(dir, &command, 1);
-        assert!(stderr.contains(remedy), "{stderr}");
+        assert_says(&stderr, remedy);
         assert!(!dir.join("no").exists());
     }
     // Lines that are typed or come in small pieces are text at once.

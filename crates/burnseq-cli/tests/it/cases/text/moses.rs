@@ -1,5 +1,6 @@
 //! Moses' rules of single languages, and its filters.
 
+use crate::fixture::assert_says;
 use std::fs;
 
 use crate::cases::{cases, ok, stderr_of};
@@ -48,7 +49,7 @@ fn german_abbreviations_of_several_words_stay_together() {
     // Without a list of its own a language has the English one, as in Moses, which also says so.
     assert_eq!(tokenize("xx", "Mr. X, z. B. Y"), "Mr. X , z . B. Y\n");
     let note = stderr_of(dir.path(), "burnseq text tokenize -l xx in", 0);
-    assert!(note.contains("no list of abbreviations for `xx`"), "{note}");
+    assert_says(&note, "no list of abbreviations for `xx`");
     assert_eq!(stderr_of(dir.path(), "burnseq text tokenize -l de in", 0), "");
 }
 
@@ -73,7 +74,7 @@ fn filters_map_line_to_line() {
     );
     fs::write(dir.path().join("in"), "a\n").unwrap();
     let refused = stderr_of(dir.path(), "burnseq text deescape-special-chars in -o in", 1);
-    assert!(refused.contains("in is there already"), "{refused}");
+    assert_says(&refused, "in is there already");
     // Blank lines keep their blanks, as in Moses.
     fs::write(dir.path().join("in"), "\n \u{a0}\t\na b.\n").unwrap();
     assert_eq!(

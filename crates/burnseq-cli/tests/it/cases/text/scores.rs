@@ -1,5 +1,6 @@
 //! sacreBLEU's spellings in `score`.
 
+use crate::fixture::assert_says;
 use std::fs;
 
 use crate::cases::{cases, ok, stderr_of};
@@ -21,7 +22,7 @@ fn s08_sacrebleus_command_lines_work() {
         line.starts_with("BLEU|nrefs:1|case:mixed|eff:no|tok:none|smooth:none|version:"),
         "{line}"
     );
-    assert!(line.contains(" = 85.5 "), "{line}");
+    assert_says(&line, " = 85.5 ");
     for command in [
         "burnseq score -l en-de -b s08/ref < s08/hyp",
         "burnseq score -q -l en-de -b s08/ref -i s08/hyp",
@@ -75,10 +76,7 @@ fn several_references_and_systems_come_in_sacrebleus_ways() {
     assert_eq!(run("burnseq score ref1 -b -w 2 < systems"), "64.09\n59.46\n");
     assert!(run("burnseq score ref1 < systems").contains("System 2"));
     let stderr = stderr_of(dir.path(), "burnseq score refs -nr 3 < hyp", 1);
-    assert!(
-        stderr.contains("refs:1: --num-refs asks for 3 references"),
-        "{stderr}"
-    );
+    assert_says(&stderr, "refs:1: --num-refs asks for 3 references");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Text that carries subwords, and text of words, through `preprocess`, the decoders and `burnseq score`.
 
+use crate::fixture::assert_says;
 use std::fs;
 use std::path::Path;
 
@@ -30,11 +31,9 @@ fn s02_pieces_are_not_cut_again() {
             ),
             0,
         );
-        assert!(
-            note.contains(&format!(
-                "and is used as it is; --bpe {kind} has nothing to learn"
-            )),
-            "{note}"
+        assert_says(
+            &note,
+            &format!("and is used as it is; --bpe {kind} has nothing to learn"),
         );
         for lang in ["de", "en"] {
             assert_same(
@@ -55,10 +54,7 @@ fn s03_words_stay_words_where_a_dictionary_of_words_is_asked_for() {
         "preprocess -s de -t en --trainpref corpus/words --thresholdsrc 2 --thresholdtgt 2 --dataset-impl raw --destdir d3",
         0,
     );
-    assert!(
-        note.contains("--thresholdsrc shapes a dictionary of words"),
-        "{note}"
-    );
+    assert_says(&note, "--thresholdsrc shapes a dictionary of words");
     assert_same(dir, "d3/train.de-en.de", "corpus/words.de");
     // Who learns subwords of tokenised text is told so.
     let note = stderr_of(
@@ -92,10 +88,7 @@ fn s03_scores_of_pieces_against_words_are_told() {
             &format!("burnseq score corpus/{pieces}.en -i corpus/words.en"),
             0,
         );
-        assert!(
-            note.contains(&format!("corpus/{pieces}.en holds subwords")),
-            "{note}"
-        );
+        assert_says(&note, &format!("corpus/{pieces}.en holds subwords"));
     }
     let quiet = [
         "burnseq score --sys corpus/bpe.en --ref corpus/bpe.en",
@@ -170,20 +163,14 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         assert_eq!(sources("corpus/words.de"), sources("pieces.de"), "{kind}");
 
         let note = stderr_of(dir, &format!("generate {options} --input pieces.de > out"), 0);
-        assert!(
-            note.contains("line 1 holds pieces of the model's subwords"),
-            "{note}"
-        );
+        assert_says(&note, "line 1 holds pieces of the model's subwords");
         let note = stderr_of(
             dir,
             &format!("head -2 pieces.de | burnseq interactive {options} > out"),
             0,
         );
         assert_eq!(note.matches("holds pieces").count(), 1, "{note}");
-        assert!(
-            note.contains("H- lines hold subwords, D- lines hold text"),
-            "{note}"
-        );
+        assert_says(&note, "H- lines hold subwords, D- lines hold text");
         let note = stderr_of(
             dir,
             &format!("generate {options} --input corpus/words.de > out"),
@@ -193,7 +180,7 @@ fn decoders_take_pieces_of_their_model_as_they_are() {
         // Pieces of another model are told.
         ok(dir, "echo 'Xyz@@ äöü ▁Xyz äöü' > other");
         let note = stderr_of(dir, &format!("generate {options} --input other > out"), 0);
-        assert!(note.contains("but not the pieces of this model"), "{note}");
+        assert_says(&note, "but not the pieces of this model");
         let joined = sh(
             dir,
             &format!("head -1 corpus/words.de | burnseq interactive {options} --remove-bpe=sentencepiece"),
@@ -279,15 +266,12 @@ fn a_line_with_a_mark_does_not_make_a_text_of_subwords() {
         }
     }
     let said = run(90, 1, "");
-    assert!(
-        said.contains("t.de: some lines carry subword marks (`@@ `), and are segmented as text"),
-        "{said}"
+    assert_says(
+        &said,
+        "t.de: some lines carry subword marks (`@@ `), and are segmented as text",
     );
     let said = run(50, 10, "--bpe sentencepiece");
-    assert!(
-        said.contains("--bpe sentencepiece has nothing to learn"),
-        "{said}"
-    );
+    assert_says(&said, "--bpe sentencepiece has nothing to learn");
 }
 
 #[test]
@@ -326,11 +310,9 @@ fn one_side_in_subwords_is_refused_and_a_split_in_words_is_noted() {
     let mixed = "preprocess -s de -t en --trainpref corpus/bpe --validpref corpus/words";
     let said = stderr_of(dir, &format!("{mixed} --destdir mixed"), 0);
     for lang in ["de", "en"] {
-        assert!(
-            said.contains(&format!(
-                "corpus/words.{lang} carries no subword marks, unlike corpus/bpe.{lang} (`@@ `)"
-            )),
-            "{said}"
+        assert_says(
+            &said,
+            &format!("corpus/words.{lang} carries no subword marks, unlike corpus/bpe.{lang} (`@@ `)"),
         );
     }
     let quiet = stderr_of(dir, &format!("{mixed} --bpe none --destdir quiet"), 0);
@@ -370,18 +352,13 @@ fn advice_about_a_model_of_segmented_text_fits_the_command() {
         ("burnseq interactive", "-s en -t de", "--source-lang is en"),
     ] {
         let said = stderr_of(dir, &format!("{binary} {options} --input one {languages}"), 2);
-        assert!(
-            said.contains(&format!(
-                "{flag}, but model/checkpoint_best translates from de to en\nhint: "
-            )),
-            "{said}"
+        assert_says(
+            &said,
+            &format!("{flag}, but model/checkpoint_best translates from de to en\nhint: "),
         );
     }
     let said = stderr_of(dir, &format!("generate db {options} --input one"), 0);
-    assert!(
-        said.contains("the dataset db is not translated: --input one is"),
-        "{said}"
-    );
+    assert_says(&said, "the dataset db is not translated: --input one is");
 
     let like = "preprocess --like model/checkpoint_best --trainpref corpus/words --destdir words";
     let said = stderr_of(dir, like, 0);
@@ -407,10 +384,7 @@ fn advice_about_a_model_of_segmented_text_fits_the_command() {
         "generate --path model/checkpoint_best --cpu --input one --bpe subword_nmt --bpe-codes corpus/words.de",
     ] {
         let said = stderr_of(dir, command, 1);
-        assert!(
-            said.contains("error: corpus/words.de:1: expected a merge"),
-            "{said}"
-        );
+        assert_says(&said, "error: corpus/words.de:1: expected a merge");
     }
 }
 

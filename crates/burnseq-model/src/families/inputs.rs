@@ -7,7 +7,7 @@ use burn::{
 use burnseq_kernels::ops;
 
 use crate::{
-    Dropout, DropoutModule, Init,
+    Dropout, DropoutModule, Init, Tokens,
     layers::{Embedding, LayerNorm, Projection, position_ids},
 };
 
@@ -54,6 +54,23 @@ pub(crate) struct InputSettings {
     pub offset: usize,
 }
 
+impl InputSettings {
+    /// Sinusoids of fairseq's offset and scaled embeddings, without dropout.
+    pub(crate) fn new(module: DropoutModule, d_model: usize, max_positions: usize, pad: usize) -> Self {
+        Self {
+            d_model,
+            max_positions,
+            learned_pos: false,
+            no_positions: false,
+            scale: true,
+            dropout: 0.0,
+            module,
+            pad,
+            offset: pad + 1,
+        }
+    }
+}
+
 impl Inputs {
     /// The constants, and the learned positions if there are any.
     pub(crate) fn new(settings: InputSettings, init: &mut Init) -> (Self, Option<Embedding>) {
@@ -90,24 +107,20 @@ impl Inputs {
     }
 
     /// True at padding, `[batch, len]`.
-    pub(crate) fn is_pad(&self, tokens: Tensor<2, Int>) -> Tensor<2, Bool> {
+    pub(crate) fn is_pad(&self, tokens: Tokens) -> Tensor<2, Bool> {
         tokens.equal_elem(self.pad as i64)
     }
 
     /// `[batch, len]` tokens to `[batch, len, d_model]`.
     pub(crate) fn embed(
         &self,
-        tokens: Tensor<2, Int>,
+        tokens: Tokens,
         is_pad: &Tensor<2, Bool>,
         params: InputParams,
         dropout: &Dropout,
     ) -> Tensor<3> {
         let embedded = self.embedded(tokens, params);
-        let table = self
-            .sinusoids
-            .clone()
-            .or(params.embed_positions.map(|table| table.weight.val()));
-        let x = match table {
+        let x = match self.positions(params) {
             Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.offset)),
             None => embedded,
         };
@@ -123,11 +136,7 @@ impl Inputs {
         dropout: &Dropout,
     ) -> Tensor<3> {
         let embedded = self.embedded(tokens.unsqueeze_dim(1), params);
-        let table = self
-            .sinusoids
-            .clone()
-            .or(params.embed_positions.map(|table| table.weight.val()));
-        let x = match table {
+        let x = match self.positions(params) {
             Some(table) => {
                 let row = self.offset + step;
                 embedded + table.slice(row..row + 1).unsqueeze()
@@ -137,8 +146,14 @@ impl Inputs {
         self.finish(x, params, dropout)
     }
 
+    /// The table of positions.
+    fn positions(&self, params: InputParams) -> Option<Tensor<2>> {
+        let learned = params.embed_positions.map(|table| table.weight.val());
+        self.sinusoids.clone().or(learned)
+    }
+
     /// `[batch, len]` tokens to `[batch, len, d_model]`, without positions.
-    fn embedded(&self, tokens: Tensor<2, Int>, params: InputParams) -> Tensor<3> {
+    fn embedded(&self, tokens: Tokens, params: InputParams) -> Tensor<3> {
         let embedded = params.embed_tokens.forward(tokens) * self.scale;
         match params.project_in_dim {
             Some(projection) => projection.forward(embedded),
@@ -147,10 +162,7 @@ impl Inputs {
     }
 
     fn finish(&self, x: Tensor<3>, params: InputParams, dropout: &Dropout) -> Tensor<3> {
-        let x = match params.layernorm_embedding {
-            Some(norm) => norm.forward(x),
-            None => x,
-        };
+        let x = LayerNorm::forward_if(params.layernorm_embedding, x);
         let x = ops::as_type(x, self.activations);
         dropout.apply(x, self.module, self.dropout)
     }

@@ -2,39 +2,28 @@
 
 use burn::tensor::{Bool, Int, Tensor};
 
-use crate::{
-    Dropout,
-    layers::{ConvWindow, selection},
-};
+use super::Past;
+use crate::{Dropout, layers::selection};
 
 /// Caches of a batch that is being decoded step by step.
 #[derive(Debug, Clone)]
-pub struct LightConvState {
-    /// Last inputs of the convolution of each layer.
-    pub(super) windows: Vec<ConvWindow>,
+pub struct StackState<P> {
+    /// Of the target so far.
+    pub(super) past: P,
     /// Keys and values of the source in each layer, `[batch, src_len, d_model]`: one per sentence, however many rows it
     /// has.
     pub(super) cross: Vec<(Tensor<3>, Tensor<3>)>,
     /// True at source padding, `[batch, src_len]`.
     pub(super) is_pad: Tensor<2, Bool>,
-    /// Tokens so far.
-    pub(super) steps: usize,
-    /// Rows of the latest step.
-    pub(super) rows: usize,
     /// Masks of the steps to come.
     pub(super) dropout: Dropout,
 }
 
-impl LightConvState {
-    /// See [`crate::EncoderDecoder::reorder`].
+impl<P: Past> StackState<P> {
+    /// See [`crate::Stepwise::reorder`].
     pub(super) fn reorder(&mut self, rows: &[usize], sentences: &[usize]) {
         let device = self.is_pad.device();
-        if let Some(index) = selection(rows, self.rows, &device) {
-            self.rows = rows.len();
-            for window in &mut self.windows {
-                window.reorder(rows, &index);
-            }
-        }
+        self.past.reorder(rows, &device);
         let [batch, _] = self.is_pad.dims();
         let Some(index) = selection(sentences, batch, &device) else {
             return;
@@ -46,11 +35,8 @@ impl LightConvState {
         self.is_pad.inplace(|is_pad| is_pad.select(0, index));
     }
 
-    /// See [`crate::EncoderDecoder::reorder_rows`].
-    pub(super) fn select_rows(&mut self, rows: Tensor<1, Int>) {
-        [self.rows] = rows.dims();
-        for window in &mut self.windows {
-            window.reorder_rows(&rows);
-        }
+    /// See [`crate::Stepwise::reorder_rows`].
+    pub(super) fn reorder_rows(&mut self, rows: Tensor<1, Int>) {
+        self.past.reorder_rows(rows);
     }
 }

@@ -4,11 +4,11 @@
 use burn::{
     module::Module,
     optim::GradientsParams,
-    tensor::{Bool, Gradients, Int, Tensor},
+    tensor::{Bool, Gradients, Tensor},
 };
 
-use super::{EncoderOut, Transformer};
-use crate::Dropout;
+use super::{DecoderLayer, EncoderLayer, Stacks};
+use crate::{Dropout, Tokens, families::EncoderOut};
 
 /// A block that took part in the forward pass.
 struct Block {
@@ -65,10 +65,9 @@ impl Stack {
 }
 
 /// See [`crate::EncoderDecoder::backward_recomputing`].
-pub(super) fn backward<T>(
-    model: &Transformer,
-    src_tokens: Tensor<2, Int>,
-    prev_output_tokens: Tensor<2, Int>,
+pub(super) fn backward<E: EncoderLayer, D: DecoderLayer, T>(
+    model: &Stacks<E, D>,
+    [src_tokens, prev_output_tokens]: [Tokens; 2],
     dropout: &Dropout,
     loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, T),
     add: &mut dyn FnMut(GradientsParams),
@@ -79,7 +78,7 @@ pub(super) fn backward<T>(
         plain.encoder.layerdrop,
         dropout,
         |dropout| plain.encoder.embed(src_tokens.clone().inner(), dropout),
-        |number, x, is_pad, dropout| plain.encoder.layers[number].forward(x, is_pad.clone(), dropout),
+        |number, x, is_pad, dropout| plain.encoder.layers[number].forward(x, is_pad, dropout),
     );
     let memory = EncoderOut {
         x: plain.encoder.finish(encoder.output.clone()),
@@ -94,7 +93,7 @@ pub(super) fn backward<T>(
             plain.decoder.embed(tokens, plain.tgt_embedding(), dropout)
         },
         |number, x, is_pad, dropout| {
-            plain.decoder.layers[number].forward(x, is_pad.clone(), &memory, dropout)
+            plain.decoder.layers[number].forward(x, is_pad, &memory, dropout, |_| ())
         },
     );
 
@@ -121,7 +120,7 @@ pub(super) fn backward<T>(
             is_pad: src_is_pad.clone(),
         };
         let layer = &model.decoder.layers[block.number];
-        let output = layer.forward(input.clone(), is_pad.clone(), &memory, &block.dropout);
+        let output = layer.forward(input.clone(), &is_pad, &memory, &block.dropout, |_| ());
         let mut grads = back(pull(output, grad), &[&input, &memory.x]);
         let more = grads.pop().expect("one for each input");
         of_memory = Some(match of_memory {
@@ -145,7 +144,7 @@ pub(super) fn backward<T>(
     for block in encoder.blocks.into_iter().rev() {
         let input = leaf(block.input);
         let layer = &model.encoder.layers[block.number];
-        let output = layer.forward(input.clone(), src_is_pad.clone(), &block.dropout);
+        let output = layer.forward(input.clone(), &src_is_pad, &block.dropout);
         grad = back(pull(output, grad), &[&input]).remove(0);
     }
     let (embedded, _) = model.encoder.embed(src_tokens, &encoder.dropout);
@@ -173,7 +172,7 @@ mod tests {
     use burnseq_text::Vocab;
 
     use super::*;
-    use crate::{EncoderDecoder, FamilyConfig, TransformerConfig, named_parameters};
+    use crate::{EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, named_parameters};
 
     const VOCAB: Vocab = Vocab::fairseq(12, 12);
 

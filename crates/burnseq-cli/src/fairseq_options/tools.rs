@@ -1,0 +1,194 @@
+//! The commands of fairseq and the binaries that stand for them.
+
+use burnseq_search::Generator;
+use clap::CommandFactory;
+
+use super::{Binary, Tool, read};
+use crate::average_checkpoints::AverageArgs;
+use crate::generate::{self, GenerateArgs};
+use crate::grammar::Grammar;
+use crate::interactive::{self, InteractiveArgs};
+use crate::preprocess::{self, PreprocessArgs};
+use crate::score::ScoreArgs;
+use crate::train::{self, TrainArgs};
+use crate::validate::{self, ValidateArgs};
+
+/// fairseq-preprocess.
+pub(super) const PREPROCESS: Tool = Tool {
+    fairseq: "fairseq-preprocess",
+    binary: Ok(Binary {
+        name: "preprocess",
+        grammar: preprocess::GRAMMAR,
+        command: PreprocessArgs::command,
+        required: "-s de -t en --trainpref train",
+        configure: |words| {
+            read(preprocess::GRAMMAR, words, |args: PreprocessArgs| {
+                let config = args.resolve()?.config;
+                config.validate()?;
+                Ok(format!("{config:?}"))
+            })
+        },
+    }),
+    options: &["PREPROCESS_OWN", "COMMON"],
+};
+
+/// fairseq-train.
+pub(super) const TRAIN: Tool = Tool {
+    fairseq: "fairseq-train",
+    binary: Ok(Binary {
+        name: "train",
+        grammar: train::GRAMMAR,
+        command: TrainArgs::command,
+        required: "",
+        configure: |words| {
+            read(train::GRAMMAR, words, |args: TrainArgs| {
+                Ok(format!("{:?}", train::Request::new(&args)?))
+            })
+        },
+    }),
+    options: &[
+        "COMMON",
+        "TASK",
+        "MODEL",
+        "DATA",
+        "OPTIMIZATION",
+        "SCHEDULE",
+        "LOSS",
+        "CHECKPOINT",
+        "VALIDATION",
+        "EMA",
+        "DISTRIBUTED",
+    ],
+};
+
+/// fairseq-generate.
+pub(super) const GENERATE: Tool = Tool {
+    fairseq: "fairseq-generate",
+    binary: Ok(Binary {
+        name: "generate",
+        grammar: generate::GRAMMAR,
+        command: GenerateArgs::command,
+        required: "",
+        configure: |words| {
+            read(generate::GRAMMAR, words, |args: GenerateArgs| {
+                args.check()?;
+                Generator::new(args.decoding.options()?)?;
+                Ok(format!("{args:?}"))
+            })
+        },
+    }),
+    options: &[
+        "DATASET",
+        "OF_GENERATE",
+        "DECODING",
+        "OUTPUT",
+        "OTHERS",
+        "DATA",
+        "CHECKPOINT",
+        "VALIDATION",
+        "DISTRIBUTED",
+        "COMMON",
+    ],
+};
+
+/// fairseq-interactive.
+pub(super) const INTERACTIVE: Tool = Tool {
+    fairseq: "fairseq-interactive",
+    binary: Ok(Binary {
+        name: "interactive",
+        grammar: interactive::GRAMMAR,
+        command: InteractiveArgs::command,
+        required: "",
+        configure: |words| {
+            read(interactive::GRAMMAR, words, |args: InteractiveArgs| {
+                args.check()?;
+                Generator::new(args.decoding.options()?)?;
+                Ok(format!("{args:?}"))
+            })
+        },
+    }),
+    options: &[
+        "OF_INTERACTIVE",
+        "NO_DATASET",
+        "DATASET",
+        "DECODING",
+        "OUTPUT",
+        "OTHERS",
+        "DATA",
+        "CHECKPOINT",
+        "VALIDATION",
+        "DISTRIBUTED",
+        "COMMON",
+    ],
+};
+
+/// fairseq-score.
+pub(super) const SCORE: Tool = Tool {
+    fairseq: "fairseq-score",
+    binary: Ok(Binary {
+        name: "score",
+        grammar: Grammar::PLAIN,
+        command: ScoreArgs::command,
+        required: "--ref references",
+        configure: |words| {
+            read(Grammar::PLAIN, words, |args: ScoreArgs| {
+                args.check()?;
+                Ok(format!("{args:?}"))
+            })
+        },
+    }),
+    options: &["SCORE_OWN"],
+};
+
+/// fairseq-validate.
+pub(super) const VALIDATE: Tool = Tool {
+    fairseq: "fairseq-validate",
+    binary: Ok(Binary {
+        name: "validate",
+        grammar: validate::GRAMMAR,
+        command: ValidateArgs::command,
+        required: "",
+        configure: |words| {
+            read(validate::GRAMMAR, words, |args: ValidateArgs| {
+                Ok(format!("{:?}", validate::Request::new(&args)?))
+            })
+        },
+    }),
+    options: &[
+        "VALIDATE_OWN",
+        "DATA",
+        "VALIDATION",
+        "CHECKPOINT",
+        "DISTRIBUTED",
+        "COMMON",
+    ],
+};
+
+/// scripts/average_checkpoints.py.
+pub(super) const AVERAGE_CHECKPOINTS: Tool = Tool {
+    fairseq: "scripts/average_checkpoints.py",
+    binary: Ok(Binary {
+        name: "average",
+        grammar: Grammar::PLAIN,
+        command: AverageArgs::command,
+        required: "--inputs checkpoints --output average",
+        configure: |words| {
+            read(Grammar::PLAIN, words, |args: AverageArgs| {
+                Ok(format!(
+                    "{:?} {:?} {:?}",
+                    args.selection()?,
+                    args.inputs,
+                    args.output
+                ))
+            })
+        },
+    }),
+    options: &["AVERAGE_OWN"],
+};
+
+/// fairseq-eval-lm.
+pub(super) const EVAL_LM: Tool = Tool {
+    fairseq: "fairseq-eval-lm",
+    binary: Err("There is no binary for it before there is a language model to evaluate."),
+    options: &["EVAL_LM_OWN", "COMMON"],
+};
