@@ -8,22 +8,14 @@ use burnseq_text::RemoveBpe;
 use clap::Parser;
 
 use crate::compute::ComputeArgs;
-use crate::grammar::{Flags, Grammar, MARKS};
+use crate::grammar::{Flags, Grammar, MARKS, ShortHelp};
 
 /// Write a page about training runs: curves, settings, data, translations, attention maps.
 ///
 /// RUN is a folder of checkpoints (--save-dir of `train`), or a log alone. The page is one HTML file that loads nothing.
 /// A run may still be going. A run is translated with its best checkpoint.
 #[derive(Debug, Parser)]
-#[command(
-    name = "report",
-    version,
-    max_term_width = 110,
-    args_override_self = true,
-    after_help = "Examples:\n  burnseq report checkpoints\n  burnseq report runs/a runs/b --output ab.html --out figures\n  \
-                  burnseq report checkpoints --gen-subset test --num-sentences 1000 --attention 0,3\n  \
-                  burnseq report train.json --output curves.html"
-)]
+#[command(name = "report", version, max_term_width = 110, args_override_self = true)]
 pub struct ReportArgs {
     /// Runs: folders of checkpoints, or logs
     #[arg(required = true, value_name = "RUN")]
@@ -145,6 +137,23 @@ impl ReportArgs {
 }
 
 impl Flags for ReportArgs {
+    const SHORT_HELP: ShortHelp = ShortHelp {
+        flags: &[
+            ("runs", ""),
+            ("output", ""),
+            ("out", ""),
+            ("overwrite", ""),
+            ("data", ""),
+            ("gen-subset", ""),
+            ("num-sentences", ""),
+            ("beam", ""),
+            ("attention", ""),
+            ("cpu", ""),
+        ],
+        examples: "burnseq report checkpoints\n\
+                   burnseq report runs/a runs/b --output ab.html --out figures",
+    };
+
     fn problems(&self) -> Vec<anyhow::Error> {
         let mut problems = Vec::new();
         problems.extend(self.generator().err().map(anyhow::Error::new));
