@@ -15,9 +15,8 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 "$bin/preprocess" --src de --tgt en --bpe-size 2000 --joined-dictionary --destdir "$work/data-bin"
-"$bin/train" "$work/data-bin" --recipe toy --cpu --save-dir "$work/run" --log-interval 25 --log-file "$work/run/train.log"
+"$bin/train" "$work/data-bin" --recipe toy --cpu --save-dir "$work/run" --log-interval 25 --log-format json --log-file "$work/run/train.log" > "$work/train.out"
 "$bin/burnseq" report "$work/run" --data "$work/data-bin" --cpu --num-sentences 100 --output "$work/report.html" --out "$work/figures"
-ls "$work/figures" >&2
 mkdir -p docs/src/pictures
-cp "$work/figures"/*loss*.svg docs/src/pictures/learning-curve.svg
-cp "$(find "$work/figures" -name '*attention*.svg' | sort | tail -n 1)" docs/src/pictures/attention.svg
+cp "$work/figures/loss.svg" docs/src/pictures/learning-curve.svg
+cp "$(find "$work/figures" -name 'attention-*-cross.svg' | sort | head -n 1)" docs/src/pictures/attention.svg

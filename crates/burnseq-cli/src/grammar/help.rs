@@ -97,6 +97,7 @@ fn with_help_flag(command: Command, action: ArgAction) -> Command {
         .long("help")
         .help("Print help; --help-all tells every flag at length")
         .action(action.clone())
+        .help_heading(None)
         .display_order(usize::MAX);
     command
         .disable_help_flag(true)

@@ -45,7 +45,7 @@ pub fn default_format(no_progress_bar: bool) -> LogFormat {
 }
 
 impl Reporter {
-    /// A reporter that also appends its lines to `log_file`, and writes its records for TensorBoard.
+    /// A reporter that also appends its lines to `log_file`, whose folder is made if need be, and writes its records for TensorBoard.
     ///
     /// # Errors
     /// When that file cannot be opened, or the folder cannot be written to.
@@ -55,7 +55,10 @@ impl Reporter {
         tensorboard_logdir: Option<&Path>,
     ) -> Result<Self> {
         let open = |path: &Path| {
-            let file = OpenOptions::new().create(true).append(true).open(path);
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let file = folder
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| OpenOptions::new().create(true).append(true).open(path));
             let file = file.with_context(|| format!("cannot open the log file {}", path.display()))?;
             Ok::<_, anyhow::Error>((file, path.to_owned()))
         };

@@ -13,7 +13,7 @@ set -euo pipefail
 train() {
     case " $* " in
     *" --help "* | *" --benchmark "*) command train "$@" ;;
-    *) command train "$@" --max-update 1 --max-valid-steps 1 --save-interval-updates 1 --log-format simple ;;
+    *) command train "$@" --max-update 1 --max-valid-steps 1 --save-interval-updates 1 ;;
     esac
 }
 generate() { command generate "$@" --max-len-a 0 --max-len-b 5; }
