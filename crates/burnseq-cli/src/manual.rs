@@ -170,7 +170,7 @@ mod tests {
         let train = &pages.iter().find(|(name, _)| name == "train.md").unwrap().1;
         for part in [
             "| `-a`, `--arch NAME` |",
-            "### Optimisation",
+            "### Loss and optimiser",
             "`--adam-eps",
             "```text\ntrain [OPTIONS] [DATA]\n```",
         ] {

@@ -263,9 +263,10 @@ mod tests {
     use crate::exit;
 
     /// Options without a trace in the configuration: they say how progress is shown, or have one legal value.
-    const NO_TRACE: [&str; 5] = [
+    const NO_TRACE: [&str; 6] = [
         "--log-format",
         "--log-file",
+        "--tensorboard-logdir",
         "--no-progress-bar",
         "--task",
         "--left-pad-target",

@@ -53,7 +53,7 @@ pub(super) fn folder(path: &Path, samples: usize) -> Result<Findings> {
     }
     findings.table = Table::new(["split", "sentences", "tokens", "mean", "longest", "unknown"]);
     let mut pairs: BTreeMap<String, BTreeSet<(String, usize)>> = BTreeMap::new();
-    let mut legacy = false;
+    let (mut legacy, mut damaged) = (false, Vec::new());
     for name in &names {
         let Some(prefix) = name.strip_suffix(".idx") else {
             continue;
@@ -69,6 +69,7 @@ pub(super) fn folder(path: &Path, samples: usize) -> Result<Findings> {
             Ok(file) => file,
             Err(error) => {
                 findings.problems.push(describe(&error.into()));
+                damaged.extend(split);
                 continue;
             }
         };
@@ -88,7 +89,10 @@ pub(super) fn folder(path: &Path, samples: usize) -> Result<Findings> {
     if legacy {
         findings.what = "a dataset in fairseq's older format (cached, lazy)".to_owned();
     }
-    for (split, sides) in &pairs {
+    for (split, sides) in pairs
+        .iter()
+        .filter(|(split, _)| !damaged.contains(&split.as_str()))
+    {
         say_of_sides(split, sides, &mut findings);
     }
     if findings.table.rows.is_empty() && findings.problems.is_empty() {

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn foreign_files_are_of_no_kind() {
-        for start in [&b"\x89PNG\r\n\x1a\n\0"[..], b"\x7fELF\x02", b"a\0b"] {
+        for start in [&b"\x89PNG\r\n\x1a\n\0"[..], b"\x7fELF\x02\x01\x01\0\0", b"a\0b"] {
             let error = of_start(start, "x").unwrap_err().to_string();
             assert!(
                 error.starts_with("is no file that burnseq or fairseq writes"),

@@ -8,7 +8,9 @@ use burnseq_text::RemoveBpe;
 use clap::Parser;
 
 use crate::compute::ComputeArgs;
+use crate::exit::usage;
 use crate::grammar::{Flags, Grammar, MARKS, ShortHelp};
+use crate::problems::Problems;
 
 /// Write a page about training runs: curves, settings, data, translations, attention maps.
 ///
@@ -48,9 +50,9 @@ pub struct ReportArgs {
     /// Live hypotheses per sentence
     #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Translations")]
     pub beam: usize,
-    /// Hypotheses shown per sentence
-    #[arg(long, value_name = "N", default_value_t = 3, help_heading = "Translations")]
-    pub nbest: usize,
+    /// Hypotheses shown per sentence [default: 3, or as many as there are]
+    #[arg(long, value_name = "N", help_heading = "Translations")]
+    pub nbest: Option<usize>,
     /// At most B tokens per translation
     #[arg(long, value_name = "B", default_value_t = 200, help_heading = "Translations")]
     pub max_len_b: usize,
@@ -83,6 +85,9 @@ pub struct ReportArgs {
     pub attention_heads: Vec<usize>,
 }
 
+/// Hypotheses shown per sentence where nobody says how many.
+const SHOWN: usize = 3;
+
 /// The command line of `burnseq report`.
 pub const GRAMMAR: Grammar = Grammar {
     harmless: &[],
@@ -98,7 +103,7 @@ impl ReportArgs {
     pub(super) fn generator(&self) -> Result<Generator, SearchError> {
         Generator::new(GenerateOptions {
             beam: self.beam,
-            nbest: self.nbest,
+            nbest: self.nbest.unwrap_or(SHOWN.min(self.beam)),
             max_len_b: self.max_len_b,
             ..GenerateOptions::default()
         })
@@ -185,6 +190,20 @@ impl Flags for ReportArgs {
     }
 }
 
+impl ReportArgs {
+    /// Checks ranges and combinations; no file is touched.
+    ///
+    /// # Errors
+    /// Wrong usage: everything that is wrong with the flags.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let mut problems = Problems::new();
+        self.problems()
+            .into_iter()
+            .for_each(|problem| problems.push(usage(problem)));
+        problems.into_result()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,7 +211,8 @@ mod tests {
 
     fn read(flags: &str) -> anyhow::Result<ReportArgs> {
         let words = std::iter::once("report").chain(flags.split_whitespace());
-        GRAMMAR.try_parse(words).unwrap()
+        let args: ReportArgs = GRAMMAR.try_parse(words).unwrap()?;
+        args.check().map(|()| args)
     }
 
     #[test]

@@ -25,6 +25,7 @@ use runs::Loaded;
 /// # Errors
 /// Wrong usage; runs that cannot be read or compared; files that cannot be written.
 pub fn run(args: &ReportArgs) -> Result<()> {
+    args.check()?;
     check_free([args.output.as_path()], args.overwrite)?;
     if let Some(out) = &args.out {
         check_empty(out, args.overwrite)?;

@@ -198,14 +198,10 @@ impl Flags for ValidateArgs {
         flags: &[
             ("data", ""),
             ("path", ""),
-            (
-                "valid-subset",
-                "Parts of the dataset, separated by commas [default: valid]",
-            ),
+            ("valid-subset", "Parts of the dataset, separated by commas"),
             ("eval-bleu", "Translate with beam search and measure BLEU"),
             ("max-tokens", ""),
             ("batch-size", ""),
-            ("criterion", ""),
             (
                 "device",
                 "Where to compute: auto, cpu, cuda, cuda:N [default: auto]",

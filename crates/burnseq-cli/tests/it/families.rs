@@ -28,9 +28,9 @@ fn problem(words: &[&str]) -> String {
 }
 
 fn help(arch: &str) -> String {
-    let words = ["train", "--arch", arch, "--help"];
+    let words = ["train", "--arch", arch, "--help-all"];
     let words = &words[..if arch.is_empty() { 1 } else { 3 }];
-    let words = words.iter().copied().chain(["--help"]);
+    let words = words.iter().copied().chain(["--help-all"]);
     GRAMMAR.try_parse::<TrainArgs>(words).unwrap_err().to_string()
 }
 

@@ -22,7 +22,7 @@ fn trained(toy: &Toy, name: &str, flags: &str) {
 /// Runs `burnseq report` and gives the page and what was said.
 #[track_caller]
 fn report(toy: &Toy, flags: &str) -> (String, String) {
-    let output = succeed(toy.tool("burnseq", &format!("report {flags} --overwrite")));
+    let output = succeed(toy.tool("report", &format!("{flags} --overwrite")));
     let page = fs::read_to_string(toy.dir.path().join("report.html")).unwrap();
     (page, stderr(&output))
 }
@@ -98,7 +98,7 @@ fn a_page_shows_runs_their_data_translations_and_attention() {
     }
 
     // Nothing is replaced unless it is asked for.
-    let again = |flags: &str| toy.tool("burnseq", &format!("report a {QUICK} {flags}"));
+    let again = |flags: &str| toy.tool("report", &format!("a {QUICK} {flags}"));
     refused(&again(""), 1, &["report.html is there already", "--overwrite"]);
     refused(
         &again("--output new.html --out figures"),
@@ -195,7 +195,7 @@ fn what_is_no_run_is_refused_with_its_remedy() {
     let toy = Toy::new();
     trained(&toy, "a", "");
     let dir = toy.dir.path();
-    let report = |flags: &str| toy.tool("burnseq", &format!("report --output x.html {flags}"));
+    let report = |flags: &str| toy.tool("report", &format!("--output x.html {flags}"));
     refused(&report("nowhere"), 1, &["cannot read nowhere"]);
     refused(
         &report("data-bin"),

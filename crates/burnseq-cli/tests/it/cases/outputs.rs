@@ -208,8 +208,11 @@ fn a_log_on_a_full_disk_is_an_error() {
         log.starts_with("before\n") && log.contains("update 2 is the last"),
         "{log}"
     );
-    let missing = stderr_of(dir, &format!("{train} --save-dir e --log-file no/log"), 1);
-    assert_says(&missing, "cannot open the log file no/log");
+    let file = stderr_of(dir, &format!("{train} --save-dir e --log-file log/log"), 1);
+    assert_says(&file, "cannot open the log file log/log");
+    // A folder is made, so that a log can lie in that of its run.
+    ok(dir, &format!("{train} --save-dir f --log-file f/log"));
+    assert!(dir.join("f/log").is_file());
 }
 
 #[test]
