@@ -192,7 +192,7 @@ fn default_sets_that_are_absent_are_noted() {
 #[test]
 fn help_names_every_group_of_flags() {
     let dir = corpus();
-    let output = preprocess(dir.path(), &["--help"]);
+    let output = preprocess(dir.path(), &["--help-all"]);
     assert!(output.status.success());
     for heading in ["Text:", "Words:", "Subwords:", "Dictionaries:", "Output:"] {
         assert!(stdout(&output).contains(heading), "{heading}");
