@@ -2,7 +2,7 @@
 
 use super::{Change, TokenRule};
 
-/// Ends every hypothesis that has reached [`Position::max_len`].
+/// Ends every hypothesis that has reached [`Position::max_len`](super::Position::max_len).
 #[derive(Debug, Clone)]
 pub struct MaxLength {
     /// Id of `</s>`.

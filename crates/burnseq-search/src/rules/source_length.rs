@@ -2,7 +2,7 @@
 
 use super::{Change, TokenRule};
 
-/// Ends every hypothesis at [`Position::max_len`] tokens and none before; what is not a choice costs nothing, as in
+/// Ends every hypothesis at [`Position::max_len`](super::Position::max_len) tokens and none before; what is not a choice costs nothing, as in
 /// fairseq. A prefix may end a hypothesis earlier.
 #[derive(Debug, Clone)]
 pub struct SourceLength {
