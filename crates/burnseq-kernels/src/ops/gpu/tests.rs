@@ -311,7 +311,7 @@ fn trained(device: &Device, factors: &[f32], dtype: DType) -> Vec<Vec<f32>> {
         let grad = Tensor::<2>::from_data(grad.convert_dtype(dtype), (device, dtype));
         let factor = Tensor::<1>::from_floats([factor], device);
         let [param, exp_avg, exp_avg_sq] = state;
-        state = ops::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, &STEP, factor);
+        state = ops::adam_step_on_device([param, grad, exp_avg, exp_avg_sq], &STEP, factor);
     }
     state
         .map(|tensor| tensor.into_data().try_to_vec().unwrap())
@@ -352,7 +352,7 @@ fn adam_leaves_alone_what_is_still_needed() {
         [1, 2, 3, 4].map(|seed| Tensor::<2>::from_data(numbers([5, 3], seed), &gpu));
     let factor = Tensor::<1>::from_floats([1.0], &gpu);
     let [after, _, _] =
-        ops::adam_step_on_device(param.clone(), grad, exp_avg, exp_avg_sq.abs(), &STEP, factor);
+        ops::adam_step_on_device([param.clone(), grad, exp_avg, exp_avg_sq.abs()], &STEP, factor);
     assert_eq!(param.into_data(), before);
     assert_ne!(after.into_data(), before);
 }
@@ -587,7 +587,8 @@ fn many_parameters_take_the_steps_of_each() {
             assert_eq!(found.len(), SIZES.len());
             for (n, found) in found.into_iter().enumerate() {
                 let [param, exp_avg, exp_avg_sq, grad] = old(n);
-                let alone = ops::adam_step_on_device(param, grad, exp_avg, exp_avg_sq, &STEP, factor.clone());
+                let alone =
+                    ops::adam_step_on_device([param, grad, exp_avg, exp_avg_sq], &STEP, factor.clone());
                 let found = Tensor::<1>::from_dispatch(found).into_data();
                 assert_eq!(found, alone[number].clone().into_data(), "{number} of {n}");
             }
