@@ -192,7 +192,7 @@ fn memory(findings: &mut Findings) {
     findings.fact("memory", format!("{} in all, {} free", gib(total), gib(free)));
     if free < LITTLE_MEMORY {
         findings.notes.push(format!(
-            "{} of memory are free: take a small model and few tokens in a batch ('max_tokens'), or end other programs",
+            "{} of memory are free: take a small model and few tokens in a batch (--max-tokens), or end other programs",
             gib(free)
         ));
     }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use burnseq_train::checkpoint::Checkpoint;
-use serde_json::Value;
+use burnseq_train::log::format_duration;
+use burnseq_train::{Checkpoint, TrainingRecord};
 
 use crate::decoding::format::thousands;
 use crate::exit::describe;
@@ -45,7 +45,7 @@ pub(super) fn checkpoint(path: &Path) -> Result<Findings> {
             format!("{}, {}, {} types", side.side, side.file, thousands(side.types)),
         );
     }
-    training(&meta.train_state, &mut findings);
+    training(record_of(&checkpoint).as_ref(), &mut findings);
     findings.table = Table::new(["file", "bytes", "checksum"]);
     for name in checkpoint.file_names() {
         let bytes = meta.files.get(name).map_or(0, |info| info.bytes);
@@ -74,21 +74,27 @@ pub(super) fn checkpoint(path: &Path) -> Result<Findings> {
     Ok(findings)
 }
 
+/// What a checkpoint says of its training; none where it says nothing.
+pub(super) fn record_of(checkpoint: &Checkpoint) -> Option<TrainingRecord> {
+    serde_json::from_value(checkpoint.meta().train_state.clone()).ok()
+}
+
 /// How far training had come.
-fn training(state: &Value, findings: &mut Findings) {
-    let number = |pointer: &str| state.pointer(pointer).and_then(Value::as_f64);
-    let (Some(updates), Some(epoch)) = (number("/state/num_updates"), number("/state/data/epoch")) else {
+fn training(record: Option<&TrainingRecord>, findings: &mut Findings) {
+    let Some(TrainingRecord { state, .. }) = record else {
         findings.fact("training", "no record of it");
         return;
     };
-    findings.fact("training", format!("{updates} updates, epoch {epoch}"));
-    let metric = state.pointer("/state/best_metric").and_then(Value::as_str);
-    if let (Some(metric), Some(value)) = (metric, number("/state/val_loss")) {
-        let best =
-            number("/state/patience/best").map_or_else(String::new, |best| format!(", best {best:.3}"));
-        findings.fact("validation", format!("{metric} {value:.3}{best}"));
+    findings.fact(
+        "training",
+        format!("{} updates, epoch {}", state.num_updates, state.data.epoch),
+    );
+    if let Some(value) = state.val_loss {
+        let best = state
+            .patience
+            .best
+            .map_or_else(String::new, |best| format!(", best {best:.3}"));
+        findings.fact("validation", format!("{} {value:.3}{best}", state.best_metric));
     }
-    if let Some(seconds) = number("/state/wall") {
-        findings.fact("time", burnseq_train::log::format_duration(seconds));
-    }
+    findings.fact("time", format_duration(state.wall));
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
-use serde_json::Value;
+use burnseq_report::log::Log;
 
 /// A kind of file that there is more to tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) enum FileKind {
     Dictionary,
     /// Pieces and their scores, as SentencePiece and subword-nmt write them beside a model.
     SubwordVocabulary,
-    /// JSON lines of `train`.
+    /// Of training, as JSON or text.
     Log,
     Json,
     Text,
@@ -110,11 +110,8 @@ fn of_text(text: &str, name: &str) -> FileKind {
     if first.starts_with("#version:") || name.ends_with(".codes") {
         return FileKind::Codes;
     }
-    if let Ok(Value::Object(record)) = serde_json::from_str(first) {
-        let is_record = ["epoch", "update", "num_updates"]
-            .iter()
-            .any(|key| record.contains_key(*key));
-        return if is_record { FileKind::Log } else { FileKind::Json };
+    if !Log::parse(text).records.is_empty() {
+        return FileKind::Log;
     }
     if first.trim_start().starts_with('{') && name.ends_with(".json") {
         return FileKind::Json;
@@ -162,7 +159,11 @@ mod tests {
                 "m.vocab",
                 FileKind::SubwordVocabulary,
             ),
-            (b"{\"epoch\": 1, \"loss\": 2}\n", "log", FileKind::Log),
+            (
+                b"{\"epoch\": 1, \"loss\": 2, \"num_updates\": 3}\n",
+                "log",
+                FileKind::Log,
+            ),
             (b"ein haus\nzwei\n", "train.de", FileKind::Text),
         ];
         for (start, name, kind) in cases {

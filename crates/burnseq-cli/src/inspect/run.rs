@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use anyhow::Result;
-use burnseq_text::LineReader;
-use burnseq_train::checkpoint::Checkpoint;
-use serde_json::{Map, Value};
+use burnseq_report::log::{Kind, Log, Record};
+use burnseq_train::Checkpoint;
 
+use super::checkpoint::record_of;
 use super::dataset::file_names;
 use crate::decoding::format::thousands;
 use crate::exit::describe;
@@ -30,19 +30,18 @@ pub(super) fn folder(path: &Path) -> Result<Findings> {
         }
         match Checkpoint::open(&path.join(&name)) {
             Ok(checkpoint) => {
-                let meta = checkpoint.meta();
-                let number = |pointer: &str| meta.train_state.pointer(pointer).and_then(Value::as_f64);
-                let shown = |number: Option<f64>| number.map_or("?".to_owned(), |number| format!("{number}"));
-                let bytes: u64 = meta.files.values().map(|info| info.bytes).sum();
-                let updates = number("/state/num_updates");
-                let loss = number("/state/val_loss").map_or("?".to_owned(), |loss| format!("{loss:.3}"));
+                let record = record_of(&checkpoint);
+                let state = record.as_ref().map(|record| &record.state);
+                let unknown = || "?".to_owned();
+                let bytes: u64 = checkpoint.meta().files.values().map(|info| info.bytes).sum();
+                let value = state.and_then(|state| state.val_loss);
                 rows.push((
-                    updates.unwrap_or(0.0),
+                    state.map(|state| state.num_updates),
                     [
                         name,
-                        shown(updates),
-                        shown(number("/state/data/epoch")),
-                        loss,
+                        state.map_or_else(unknown, |state| state.num_updates.to_string()),
+                        state.map_or_else(unknown, |state| state.data.epoch.to_string()),
+                        value.map_or_else(unknown, |value| format!("{value:.3}")),
                         thousands(usize::try_from(bytes).unwrap_or(usize::MAX)),
                     ],
                 ));
@@ -50,7 +49,7 @@ pub(super) fn folder(path: &Path) -> Result<Findings> {
             Err(error) => findings.problems.push(describe(&error.into())),
         }
     }
-    rows.sort_by(|(left, _), (right, _)| left.total_cmp(right));
+    rows.sort_by_key(|(updates, _)| *updates);
     findings.table = Table::new(["checkpoint", "updates", "epoch", "validation", "bytes"]);
     for (_, row) in rows {
         findings.table.row(row);
@@ -58,52 +57,39 @@ pub(super) fn folder(path: &Path) -> Result<Findings> {
     Ok(findings)
 }
 
-/// A log of `train --log-format json`; a last line that is cut is a run that is still going, or was killed.
+/// A log of training. A last line that is cut is a run that is still going, or was killed.
 pub(super) fn log(path: &Path) -> Result<Findings> {
-    let mut findings = Findings::of("a log of training, in JSON lines");
-    let mut lines = LineReader::open(path)?;
-    let (mut number, mut records, mut other) = (0, 0, 0);
-    let mut damaged: Option<usize> = None;
-    let mut latest: [Option<Map<String, Value>>; 2] = [None, None];
-    while let Some(line) = lines.read_line()? {
-        number += 1;
-        match serde_json::from_str(line) {
-            Ok(Value::Object(record)) => {
-                records += 1;
-                let of_validation = record
-                    .keys()
-                    .any(|key| key.ends_with("_nll_loss") && !key.starts_with("train"));
-                latest[usize::from(of_validation)] = Some(record);
-            }
-            Ok(_) => other += 1,
-            Err(_) if line.trim_start().starts_with('{') => {
-                damaged.get_or_insert(number);
-            }
-            Err(_) => other += 1,
+    let log = Log::read(path)?;
+    let mut findings = Findings::of("a log of training");
+    findings.fact("records", thousands(log.records.len()));
+    let mut latest = |name: &str, kind: Kind| {
+        if let Some(record) = log.of(&kind).last() {
+            findings.sample(format!("latest {name}"), summary(record));
         }
+    };
+    latest("interval", Kind::Interval);
+    latest("epoch", Kind::Epoch);
+    for subset in log.subsets() {
+        latest(&format!("of {subset}"), Kind::Valid(subset.to_owned()));
     }
-    findings.fact("records", thousands(records));
-    if other > 0 {
-        findings.fact("other lines", thousands(other));
+    if log.is_cut {
+        findings
+            .notes
+            .push("the last line is cut: the run is going on, or was killed".to_owned());
     }
-    for (name, record) in ["latest of training", "latest of validation"]
-        .into_iter()
-        .zip(latest)
-    {
-        if let Some(record) = record {
-            let fields: Vec<String> = record
-                .iter()
-                .map(|(key, value)| format!("{key} {value}"))
-                .collect();
-            findings.sample(name, fields.join(", "));
-        }
-    }
-    match damaged {
-        Some(line) if line == number => findings.notes.push(format!(
-            "line {line}, the last one, is cut: the run is going on, or was killed"
-        )),
-        Some(line) => findings.problems.push(format!("line {line} is cut")),
-        None => {}
+    for line in &log.damaged {
+        findings.problems.push(format!("line {line} is damaged"));
     }
     Ok(findings)
+}
+
+fn summary(record: &Record) -> String {
+    let values = record.values.iter();
+    let values: Vec<String> = values.map(|(name, value)| format!("{name} {value}")).collect();
+    format!(
+        "epoch {}, update {}: {}",
+        record.epoch,
+        record.num_updates,
+        values.join(", ")
+    )
 }

@@ -115,8 +115,8 @@ fn texts_are_told_by_what_they_hold() {
         ),
         (
             "log",
-            "{\"epoch\": 1, \"loss\": 2.5}\n",
-            "a log of training, in JSON lines",
+            "{\"epoch\": 1, \"loss\": 2.5, \"num_updates\": 7}\n",
+            "a log of training",
         ),
         (
             "text.de.json",
@@ -136,16 +136,22 @@ fn texts_are_told_by_what_they_hold() {
 fn a_log_whose_last_line_is_cut_is_of_a_run_that_goes_on_and_one_cut_before_is_damaged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    fs::write(&path, "{\"epoch\": 1, \"loss\": 2}\n{\"epoch\": 1, \"lo").unwrap();
+    let record = |update| format!("{{\"epoch\": 1, \"loss\": 2.5, \"num_updates\": {update}}}\n");
+    fs::write(&path, format!("{}{{\"epoch\": 1, \"lo", record(1))).unwrap();
     let findings = inspect(&path, 0).unwrap();
     assert!(findings.problems.is_empty());
     assert!(
-        findings.notes[0].starts_with("line 2, the last one, is cut"),
+        findings.notes[0].starts_with("the last line is cut"),
         "{:?}",
         findings.notes
     );
-    fs::write(&path, "{\"epoch\": 1}\n{\"epoch\": 1, \"lo\n{\"epoch\": 2}\n").unwrap();
-    assert_eq!(inspect(&path, 0).unwrap().problems, ["line 2 is cut"]);
+    let latest = (
+        "latest interval".to_owned(),
+        "epoch 1, update 1: loss 2.5".to_owned(),
+    );
+    assert_eq!(findings.samples, [latest]);
+    fs::write(&path, format!("{}{{\"epoch\": 1, \"lo\n{}", record(1), record(2))).unwrap();
+    assert_eq!(inspect(&path, 0).unwrap().problems, ["line 2 is damaged"]);
 }
 
 #[test]
