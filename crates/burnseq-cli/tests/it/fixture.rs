@@ -49,17 +49,9 @@ pub fn folder() -> TempDir {
 
 pub fn tiny() -> TransformerConfig {
     TransformerConfig {
-        encoder_embed_dim: 8,
-        encoder_ffn_embed_dim: 8,
-        encoder_layers: 1,
-        encoder_attention_heads: 2,
-        decoder_embed_dim: 8,
-        decoder_ffn_embed_dim: 8,
-        decoder_layers: 1,
-        decoder_attention_heads: 2,
         max_source_positions: 30,
         max_target_positions: 30,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(8, 8, 2, 1)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burnseq_text::FileError;
 use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::subword_nmt::{Codes, Vocabulary};
 use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
@@ -161,7 +162,7 @@ impl Subwords {
     ) -> Result<Self> {
         let mut models = Vec::new();
         for path in paths {
-            models.push(std::fs::read(path).map_err(Error::read(path))?);
+            models.push(std::fs::read(path).map_err(FileError::read(path))?);
         }
         let mut files = words.files().clone();
         let mut settings = Vec::new();
@@ -217,7 +218,7 @@ impl Subwords {
         }
         let mut vocabularies = Vec::new();
         for path in &config.bpe_vocabulary {
-            let content = std::fs::read(path).map_err(Error::read(path))?;
+            let content = std::fs::read(path).map_err(FileError::read(path))?;
             Vocabulary::parse(content.as_slice(), path, config.bpe_vocab_threshold.unwrap_or(0))?;
             vocabularies.push(content);
         }
@@ -359,7 +360,7 @@ impl Subwords {
         }
         for (name, content) in &self.files {
             let path = folder.join(name);
-            std::fs::write(&path, content).map_err(Error::write(&path))?;
+            std::fs::write(&path, content).map_err(FileError::write(&path))?;
         }
         Ok(())
     }

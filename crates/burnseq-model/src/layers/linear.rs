@@ -6,6 +6,7 @@ use burn::{
 };
 use burnseq_kernels::{Precision, ops};
 
+use super::projection::laid_out;
 use crate::init::{Init, xavier_bound};
 
 /// `y = x Wᵀ + b` with `weight` `[out, in]`, as PyTorch stores it.
@@ -62,10 +63,7 @@ impl Linear {
     /// Brings the parameters into the form that decoding reads: see [`ops::laid_out_for_decoding`].
     pub(crate) fn lay_out_for_decoding(&mut self) {
         let precision = self.precision;
-        self.weight = self
-            .weight
-            .clone()
-            .map(|weight| ops::laid_out_for_decoding(weight, precision));
+        self.weight = laid_out(&self.weight, precision);
         self.bias = self.bias.clone().map(|bias| {
             let dtype = precision.activations_on(&bias.device());
             ops::as_type(bias, dtype)

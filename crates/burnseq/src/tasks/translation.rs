@@ -10,6 +10,7 @@ use burnseq_data::{
 };
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, OfConfig, load_state_dict, state_dict};
+use burnseq_text::FileError;
 use burnseq_text::Vocab;
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
@@ -557,10 +558,7 @@ fn text_pipeline(dir: &Path, language: &str) -> Result<TextPipeline> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    Ok(std::fs::read(path).map_err(FileError::read(path))?)
 }
 
 #[cfg(test)]
