@@ -7,7 +7,7 @@ use crate::pickle::PickleError;
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Error of this crate.
+/// Why a foreign checkpoint cannot be read or written; each names the file, and the entry in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -103,7 +103,7 @@ impl Writer {
             Err(error) => return Err(error),
         };
         let folder = folder_of(&path);
-        remove_abandoned(folder);
+        remove_abandoned(folder, PREFIX);
         let file = loop {
             let file = temporary(folder, permissions.clone())?;
             // Where locks are not supported, nothing abandoned is removed.
@@ -188,20 +188,25 @@ fn temporary(folder: &Path, permissions: Option<fs::Permissions>) -> io::Result<
     Ok(file)
 }
 
-/// Removes temporary files whose process is gone, which their locks tell.
-fn remove_abandoned(folder: &Path) {
+/// Removes temporary files or folders, whose names begin with `prefix`, of processes that are gone, which their locks tell.
+pub fn remove_abandoned(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else {
-        return; // creating a file there tells what is wrong
+        return; // writing there tells what is wrong
     };
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
         if is_ours
-            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(kind) = entry.file_type()
+            && (kind.is_file() || kind.is_dir())
             && let Ok(file) = File::open(entry.path())
             && file.try_lock().is_ok()
         {
             // Somebody else may have removed it.
-            let _ = fs::remove_file(entry.path());
+            let _ = if kind.is_dir() {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
         }
     }
 }

@@ -53,7 +53,7 @@ mod vocab;
 pub mod whitespace;
 mod word_cache;
 
-pub use atomic::{AtomicFile, replaces, write_atomically};
+pub use atomic::{AtomicFile, remove_abandoned, replaces, write_atomically};
 pub use blank::has_word;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, SpecialSymbols, UnkStyle};
 pub use error::{Error, Result};

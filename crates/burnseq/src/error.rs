@@ -9,7 +9,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting is out of range, or settings contradict each other.
+    /// Settings are out of range, contradict each other, or ask a task for what it does not do.
     #[error("{0}")]
     Config(String),
     /// A file or folder could not be read or written.

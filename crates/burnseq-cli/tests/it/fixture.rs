@@ -13,24 +13,26 @@ use burnseq::text::Vocab;
 use burnseq::train::{TaskInfo, checkpoint};
 use tempfile::TempDir;
 
-const NOUNS: [[&str; 2]; 4] = [
+pub const NOUNS: [[&str; 2]; 4] = [
     ["Hund", "dog"],
     ["Mann", "man"],
     ["Ball", "ball"],
     ["Vogel", "bird"],
 ];
 
+/// `n` sentences, German (0) or English (1).
+pub fn text(n: usize, side: usize) -> String {
+    let sentence = |i: usize| {
+        let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
+        let longer = [" und", " and"][side].repeat(i % 3);
+        format!("{a}{longer} {b} {}\n", i % 5)
+    };
+    (0..n).map(sentence).collect()
+}
+
 /// A data folder `data-bin` with subwords, made by `preprocess`, and an untrained model for it in `checkpoints/`.
 pub fn folder() -> TempDir {
     let dir = TempDir::new().unwrap();
-    let text = |n: usize, side: usize| -> String {
-        let sentence = |i: usize| {
-            let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
-            let longer = [" und", " and"][side].repeat(i % 3);
-            format!("{a}{longer} {b} {}\n", i % 5)
-        };
-        (0..n).map(sentence).collect()
-    };
     fs::create_dir(dir.path().join("data")).unwrap();
     for (split, n) in [("train", 200), ("valid", 9), ("test", 21)] {
         for (side, lang) in ["de", "en"].iter().enumerate() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::Result;
-use burnseq_text::FileError;
+use burnseq_text::{FileError, remove_abandoned};
 
 /// Hidden folders, whose names begin with it.
 const PREFIX: &str = ".preprocess-";
@@ -46,7 +46,7 @@ impl Staging {
             fs::create_dir(&folder).map_err(FileError::write(&folder))?;
             staging.made.push(folder);
         }
-        remove_abandoned(destdir);
+        remove_abandoned(destdir, PREFIX);
         loop {
             let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(destdir);
             let folder = folder.map_err(FileError::write(destdir))?;
@@ -105,24 +105,6 @@ impl Staging {
             .and_then(|folder| folder.sync_all())
             .map_err(FileError::write(&self.destdir))?;
         Ok(())
-    }
-}
-
-/// Removes hidden folders whose process is gone, which their locks tell.
-fn remove_abandoned(destdir: &Path) {
-    let Ok(entries) = fs::read_dir(destdir) else {
-        return; // making a folder there tells what is wrong
-    };
-    for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if is_ours
-            && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && let Ok(folder) = File::open(entry.path())
-            && folder.try_lock().is_ok()
-        {
-            // Somebody else may have removed it.
-            let _ = fs::remove_dir_all(entry.path());
-        }
     }
 }
 

@@ -239,7 +239,7 @@ fn encode_error(line: &str, cause: &sentencepiece::SentencePieceError) -> Error 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::charsmap::tests::a_becomes_xy;
     use super::super::proto::{Piece, SelfTest, SelfTestData};
     use super::super::{SentencePieceOptions, learn};
@@ -304,12 +304,25 @@ mod tests {
         }
     }
 
-    /// A model of `aab ab`, with a change.
-    fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<SentencePiece> {
-        let learned = learn(["aab ab"], &SentencePieceOptions::default()).unwrap();
+    /// A model learnt from `text`, with a change.
+    pub(in super::super) fn changed_model(
+        text: &[&str],
+        vocab_size: usize,
+        change: impl FnOnce(&mut ModelProto),
+    ) -> Result<SentencePiece> {
+        let options = SentencePieceOptions {
+            vocab_size,
+            ..SentencePieceOptions::default()
+        };
+        let learned = learn(text.iter().copied(), &options).unwrap();
         let mut proto = ModelProto::decode(learned.model.as_slice()).unwrap();
         change(&mut proto);
         SentencePiece::from_bytes(&proto.encode_to_vec(), "spm.model")
+    }
+
+    /// A model of `aab ab`, with a change.
+    fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<SentencePiece> {
+        changed_model(&["aab ab"], 8000, change)
     }
 
     #[test]
