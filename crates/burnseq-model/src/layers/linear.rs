@@ -40,6 +40,15 @@ impl Linear {
         }
     }
 
+    /// Weight N(0, `std`²), bias zero.
+    pub(crate) fn normal(input: usize, output: usize, std: f64, init: &mut Init) -> Self {
+        Self {
+            weight: init.normal_param([output, input], std, None),
+            bias: init.constant_param(output, 0.0),
+            precision: init.precision(),
+        }
+    }
+
     /// Weight after Glorot and Bengio 2010 with `gain`, bias as PyTorch's default.
     pub(crate) fn xavier(input: usize, output: usize, gain: f64, init: &mut Init) -> Self {
         let weight = init.uniform_param([output, input], xavier_bound(output, input, gain));

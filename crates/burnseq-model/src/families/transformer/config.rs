@@ -273,6 +273,7 @@ impl FamilyConfig for TransformerConfig {
             causal: false,
             normalize_before: self.encoder_normalize_before,
             layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
+            std: None,
             activation_fn: self.activation_fn,
             dropout: self.dropout,
             attention_dropout: self.attention_dropout,
