@@ -94,8 +94,9 @@ impl Observer for Progress {
                     Some(lines) => ProgressBar::new(lines).with_style(style(
                         "{msg:12} {wide_bar} {human_pos}/{human_len} lines, {per_sec}, {eta} left",
                     )),
-                    None => ProgressBar::new_spinner()
-                        .with_style(style("{msg:12} {spinner} {human_pos} lines, {elapsed}")),
+                    None => ProgressBar::new_spinner().with_style(style(
+                        "{msg:12} {spinner} {human_pos} lines, {per_sec}, {elapsed}",
+                    )),
                 };
                 bar.set_message(name.to_owned());
                 bar.enable_steady_tick(Duration::from_millis(200));
@@ -107,6 +108,25 @@ impl Observer for Progress {
     fn advance(&self, lines: u64) {
         if let Some(bar) = &*self.lock() {
             bar.inc(lines);
+        }
+    }
+
+    fn expect(&self, lines: u64) {
+        if let Some(bar) = &*self.lock() {
+            bar.set_length(lines);
+            bar.set_style(style(
+                "{msg:12} {wide_bar} {human_pos}/about {human_len} lines, {per_sec}, {eta} left",
+            ));
+        }
+    }
+
+    fn learnt(&self, done: u64, wanted: u64) {
+        if let Some(bar) = &*self.lock() {
+            bar.set_length(wanted);
+            bar.set_style(style(
+                "{msg:12} {wide_bar} {human_pos}/{human_len} pieces, {per_sec}, {eta} left",
+            ));
+            bar.set_position(done);
         }
     }
 
