@@ -23,8 +23,17 @@ pub(super) struct Summary {
     epochs: Vec<Epoch>,
     /// Updates and loss in bits of each validation on the first set.
     valid_losses: Vec<(u64, f64)>,
-    /// The metric that chooses the best checkpoint, and the updates at its best value so far.
-    best: Option<(String, f64, u64)>,
+    best: Option<Best>,
+}
+
+/// The best value so far.
+#[derive(Debug)]
+struct Best {
+    /// The metric that chooses the best checkpoint.
+    metric: String,
+    value: f64,
+    /// Updates after which it was reached; `None` before the run was resumed.
+    num_updates: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -62,9 +71,13 @@ impl Summary {
         let Some((metric, best)) = &record.best else {
             return;
         };
-        let is_new = self.best.as_ref().is_none_or(|(_, value, _)| value != best);
-        if is_new {
-            self.best = Some((metric.clone(), *best, record.num_updates));
+        if self.best.as_ref().is_none_or(|known| known.value != *best) {
+            let is_this = record.value(metric) == Some(*best);
+            self.best = Some(Best {
+                metric: metric.clone(),
+                value: *best,
+                num_updates: is_this.then_some(record.num_updates),
+            });
         }
         let loss = record.value("loss");
         self.valid_losses
@@ -102,14 +115,14 @@ impl Summary {
         if self.epochs.is_empty() {
             return Vec::new();
         }
-        let best_metric = self.best.as_ref().map(|(metric, ..)| metric.as_str());
+        let best_metric = self.best.as_ref().map(|best| best.metric.as_str());
         let number = |value: Option<f64>, digits: usize| match value {
             // A perplexity may be without end, and a loss of a run that diverged.
             Some(value) if value.abs() < 1e7 => format!("{value:.digits$}"),
             Some(value) => format!("{value:.1e}"),
             None => "-".to_owned(),
         };
-        let best_updates = self.best.as_ref().map(|(.., updates)| *updates);
+        let best_updates = self.best.as_ref().and_then(|best| best.num_updates);
         let is_best = |epoch: &Epoch| {
             let valid = epoch.valid.as_ref();
             best_updates.is_some() && valid.map(|valid| valid.num_updates) == best_updates
@@ -180,8 +193,12 @@ impl Summary {
                 line.join("  ").trim_end().to_owned()
             })
             .collect();
-        if let Some((metric, value, updates)) = &self.best {
-            let best = format!("* best {metric}: {value:.3} after update {updates}");
+        if let Some(best) = &self.best {
+            let when = best.num_updates.map_or_else(
+                || "before the run was resumed".to_owned(),
+                |updates| format!("after update {updates}"),
+            );
+            let best = format!("* best {}: {:.3} {when}", best.metric, best.value);
             // Between two of the epochs that are shown, no row has the mark.
             let is_marked = self.epochs.iter().any(is_best);
             let best = if is_marked { best } else { best[2..].to_owned() };
@@ -357,6 +374,22 @@ loss on validation text, in bits
     }
 
     #[test]
+    fn the_best_of_a_run_may_come_from_before_it_was_resumed() {
+        let mut summary = Summary::default();
+        summary.validation(&validated(7, 70, 2.0, Some(("bleu", 45.0))));
+        let last = |summary: &Summary| summary.table(80).pop();
+        assert_eq!(
+            last(&summary).as_deref(),
+            Some("best bleu: 45.000 before the run was resumed")
+        );
+        summary.validation(&validated(20, 200, 2.0, Some(("bleu", 50.0))));
+        assert_eq!(
+            last(&summary).as_deref(),
+            Some("* best bleu: 50.000 after update 200")
+        );
+    }
+
+    #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in 0..120 {
             for line in run(40).lines(width) {
@@ -374,7 +407,11 @@ loss on validation text, in bits
     #[test]
     fn a_long_run_shows_its_beginning_its_end_and_its_best() {
         let mut summary = run(100);
-        summary.best = Some(("bleu".to_owned(), 99.0, 500));
+        summary.best = Some(Best {
+            metric: "bleu".to_owned(),
+            value: 99.0,
+            num_updates: Some(500),
+        });
         let epochs: Vec<String> = summary
             .table(80)
             .iter()

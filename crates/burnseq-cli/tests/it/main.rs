@@ -16,6 +16,8 @@ mod golden_generate;
 mod interactive;
 mod measuring;
 mod preprocess;
+#[cfg(unix)]
+mod release;
 mod report;
 mod score;
 mod text;

@@ -144,6 +144,15 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// Seconds as `0:45`, `12:34` or `1:02:05`, for tables.
+pub(super) fn clock(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, m, s) => format!("{m}:{s:02}"),
+        (h, m, s) => format!("{h}:{m:02}:{s:02}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +167,14 @@ mod tests {
             [45.2, 754.0, 3725.0].map(duration),
             ["45 s", "12 min 34 s", "1 h 02 min"]
         );
-        assert!(is_number("12.5") && is_number("29,000") && !is_number("valid") && !is_number("\u{2013}"));
+        assert_eq!([45.2, 754.0, 3725.0].map(clock), ["0:45", "12:34", "1:02:05"]);
+        assert!(
+            is_number("12.5")
+                && is_number("1:02:05")
+                && is_number("29,000")
+                && !is_number("valid")
+                && !is_number("\u{2013}")
+        );
     }
 
     #[test]

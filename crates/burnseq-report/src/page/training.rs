@@ -1,6 +1,6 @@
 //! Curves of training and validation, and tables of epochs and checkpoints.
 
-use super::html::{Html, duration, run_mark, thousands};
+use super::html::{Html, clock, run_mark, thousands};
 use crate::log::{Kind, Log, Record};
 use crate::plot::{Figure, LineChart, Series, Stroke};
 use crate::run::Run;
@@ -122,10 +122,10 @@ fn curves(quantity: &Quantity, runs: &[Run]) -> Option<Figure> {
                 run.name.clone()
             },
             colour: number,
-            stroke: if of_epochs && !validates {
-                Stroke::Dots
-            } else {
-                Stroke::Thin
+            stroke: match (validates, of_epochs) {
+                (true, _) => Stroke::Thin,
+                (false, true) => Stroke::Dots,
+                (false, false) => Stroke::Plain,
             },
             points,
         });
@@ -272,17 +272,11 @@ fn epochs(out: &mut Html, run: &Run) {
     let has_bleu = epochs
         .iter()
         .any(|record| valid(record.epoch).is_some_and(|valid| valid.value("bleu").is_some()));
-    let mut head = vec![
-        "Epoch",
-        "Updates",
-        "Training loss",
-        "Validation loss",
-        "Perplexity",
-    ];
+    let mut head = vec!["Epoch", "Updates", "Train loss", "Valid loss", "Perplexity"];
     if has_bleu {
         head.push("BLEU");
     }
-    head.extend(["Learning rate", "Gradient norm", "Tokens/s", "Padding %", "Time"]);
+    head.extend(["Learning rate", "Grad norm", "Tokens/s", "Padding %", "Time"]);
     let row = |record: &&Record| {
         let valid = valid(record.epoch);
         let of_valid = |key: &str| valid.and_then(|valid| valid.value(key));
@@ -303,9 +297,7 @@ fn epochs(out: &mut Html, run: &Run) {
             cell(record.value("gnorm"), 3),
             cell(record.value("wps"), 0),
             cell(record.value("padding"), 1),
-            record
-                .value("wall")
-                .map_or_else(|| "\u{2013}".to_owned(), duration),
+            record.value("wall").map_or_else(|| "\u{2013}".to_owned(), clock),
         ]);
         row
     };
