@@ -6,6 +6,7 @@ mod cases;
 mod convert;
 mod decoding;
 mod docs;
+mod doctor;
 #[cfg(unix)]
 mod effects;
 mod families;
