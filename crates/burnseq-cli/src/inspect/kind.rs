@@ -149,20 +149,20 @@ fn unknown(start: &[u8], problem: &str) -> anyhow::Error {
     }
     // Readers of text know other encodings and packers, and their remedies.
     let read = LineReader::new(start, "FILE").read_line().map(|_| ());
-    let known = read.err().map(|error| error.to_string()).and_then(|error| {
-        let (first, hint) = error.split_once("\nhint: ")?;
-        Some(format!(
-            "{}\nhint: {hint}",
-            first
-                .strip_prefix("FILE")
-                .unwrap_or(first)
-                .trim_start_matches([':', ' '])
-        ))
-    });
-    match known {
-        Some(known) => anyhow!("{known}"),
-        None => anyhow!("{IS_NONE}: {problem}, and no known file begins like this"),
+    match read {
+        Err(burnseq_text::Error::FileKind { kind, remedy, .. }) => {
+            anyhow!("is {kind}, not UTF-8\nhint: {remedy}")
+        }
+        Err(burnseq_text::Error::InvalidUtf8 { offset, hint, .. }) if !start.iter().any(is_of_no_text) => {
+            anyhow!("is text, but not UTF-8: byte {offset} is none\nhint: {hint}")
+        }
+        _ => anyhow!("{IS_NONE}: {problem}, and no known file begins like this"),
     }
+}
+
+/// Control characters that no text has, in whatever encoding of bytes.
+fn is_of_no_text(byte: &u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' | b'\x1b')
 }
 
 /// The first field of the model is a list of messages, each of which begins with a text that it is longer than.

@@ -215,7 +215,16 @@ fn oddities_are_told_by_what_they_are() {
         ("x.idx", vec![0; 5000], "is no index of a dataset"),
         ("cut.idx", b"MMIDIDX\0\0\x01".to_vec(), "cut."),
         ("utf16.de", utf16, "iconv -f UTF-16"),
-        ("latin1.de", b"T\xfcr\n".to_vec(), "UTF-8"),
+        (
+            "latin1.de",
+            b"T\xfcr\n".to_vec(),
+            "is text, but not UTF-8: byte 2 is none\nhint: ",
+        ),
+        (
+            "random",
+            b"\x9a\x03\xfe\x01".to_vec(),
+            "byte 1 is not UTF-8 text, and no known file begins like this",
+        ),
         ("zeros", vec![0; 5000], "it holds zero bytes"),
         ("zeros.gz", packed, "it holds zero bytes"),
         ("x.xz", b"\xfd7zXZ\0abc".to_vec(), "xz -dc"),
