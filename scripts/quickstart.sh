@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # ---- what to tune is here; the model and how it learns are in examples/toy/recipe.json ----
 preprocess_options=(
     --src de --tgt en
-    --bpe-size 2000
+    --bpe-size 3000
     --joined-dictionary
 )
 train_options=(

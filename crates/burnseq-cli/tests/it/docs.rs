@@ -21,6 +21,7 @@ burnseq() {
     case "$1" in
     average) command burnseq "$@" --num-update-checkpoints 1 ;;
     interactive) command burnseq "$@" --max-len-a 0 --max-len-b 5 ;;
+    report) command burnseq "$@" --max-len-b 5 ;;
     *) command burnseq "$@" ;;
     esac
 }

@@ -212,15 +212,13 @@ const ESTIMATED_FROM: u64 = 1 << 16;
 /// a compressed file.
 pub(crate) fn estimated_lines(path: &Path) -> Option<u64> {
     let meta = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let is_packed = path
-        .extension()
-        .is_some_and(|ending| ending == "gz" || ending == "zst");
-    if is_packed {
-        return None;
-    }
     let mut start = Vec::new();
     let file = File::open(path).ok()?;
     file.take(ESTIMATED_FROM).read_to_end(&mut start).ok()?;
+    // gzip and zstd, whatever the name.
+    if start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd") {
+        return None;
+    }
     let lines = start.iter().filter(|&&byte| byte == b'\n').count();
     let bytes_per_line = start.len() as f64 / lines.max(1) as f64;
     (lines > 0).then(|| (meta.len() as f64 / bytes_per_line).round() as u64)
@@ -240,6 +238,10 @@ mod tests {
         std::fs::write(&path, "ein\nHaus\n").unwrap();
         assert_eq!(estimated_lines(&path), Some(2));
         std::fs::write(&path, "no line feed").unwrap();
+        assert_eq!(estimated_lines(&path), None);
+        std::fs::write(&path, "\u{1f}not gzip\n").unwrap();
+        assert_eq!(estimated_lines(&path), Some(1));
+        std::fs::write(&path, b"\x1f\x8b\n\n\n").unwrap();
         assert_eq!(estimated_lines(&path), None);
         assert_eq!(estimated_lines(dir.path()), None);
         assert_eq!(estimated_lines(&dir.path().join("absent")), None);
