@@ -154,7 +154,10 @@ fn unknown(start: &[u8], problem: &str) -> anyhow::Error {
             anyhow!("is {kind}, not UTF-8\nhint: {remedy}")
         }
         Err(burnseq_text::Error::InvalidUtf8 { offset, hint, .. }) if !start.iter().any(is_of_no_text) => {
-            anyhow!("is text, but not UTF-8: byte {offset} is none\nhint: {hint}")
+            anyhow!(
+                "is text, but not UTF-8: byte {} is none\nhint: {hint}",
+                offset + 1
+            )
         }
         _ => anyhow!("{IS_NONE}: {problem}, and no known file begins like this"),
     }

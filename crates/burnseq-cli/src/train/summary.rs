@@ -169,6 +169,7 @@ impl Summary {
             .map(|(head, cell)| {
                 let below = rows.iter().map(|row| match row {
                     Some(index) => cell(&self.epochs[*index]),
+                    None if head == "epoch" => "...  ".to_owned(),
                     None => "...".to_owned(),
                 });
                 // The mark stands behind the number of the epoch.
@@ -348,19 +349,19 @@ mod tests {
     fn the_end_of_a_run_has_its_epochs_and_a_curve() {
         let expected = "\
 epoch    valid loss   bleu  train loss  valid ppl  updates  time
-   1          8.000  31.00       8.500     256.00       10  1:01
-   2          4.000  32.00       4.500      16.00       20  2:02
-   3 *        2.667  33.00       3.167       6.35       30  3:03
+    1         8.000  31.00       8.500     256.00       10  1:01
+    2         4.000  32.00       4.500      16.00       20  2:02
+    3 *       2.667  33.00       3.167       6.35       30  3:03
 * best bleu: 33.000 after update 30
 loss on validation text, in bits
 8.000 |*.
       |  ..
-      |    ...
-      |       ..
+      |    ..
+      |      ...
       |         ..
       |           .*.
-      |              .....
-2.667 |                   .....*
+      |              .......
+2.667 |                     ...*
       +-------------------------
        update 10              30";
         let lines = run(3).lines(80);
