@@ -6,6 +6,7 @@ mod cases;
 mod convert;
 mod decoding;
 mod docs;
+mod doctor;
 #[cfg(unix)]
 mod effects;
 mod families;
@@ -16,6 +17,8 @@ mod golden_generate;
 mod interactive;
 mod measuring;
 mod preprocess;
+#[cfg(unix)]
+mod release;
 mod report;
 mod score;
 mod text;

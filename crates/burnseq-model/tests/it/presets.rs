@@ -25,6 +25,7 @@ fn archs(model: &str) -> Option<Vec<(String, Map<String, Value>)>> {
         if model == "transformer_lm" {
             for field in [
                 "add_bos_token",
+                "base_shuffle",
                 "max_target_positions",
                 "tokens_per_sample",
                 "tpu",
