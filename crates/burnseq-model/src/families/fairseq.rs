@@ -206,7 +206,10 @@ mod tests {
     fn every_preset_is_found_again_by_its_name_and_by_its_options() {
         for family in ModelConfig::families() {
             for (arch, preset) in &family.presets {
-                let described = preset.in_fairseq().unwrap();
+                let Some(described) = preset.in_fairseq() else {
+                    assert!(arch.starts_with("gpt"), "{arch} is not in fairseq"); // OpenAI's
+                    continue;
+                };
                 for name in [*arch, "mine"] {
                     let found = ModelConfig::from_fairseq(name, &described.options).unwrap();
                     assert_eq!(found.family().name, family.name, "{arch} as {name}");
