@@ -8,8 +8,6 @@ pub(crate) const COMBINED: &str =
     "leave it out; --valid-subset valid,valid1 validates on each, the first one chooses the best checkpoint";
 pub(crate) const COMPLETE: &str = "a checkpoint is complete on the disk before training goes on";
 pub(crate) const DATASET: &str = "it is about a dataset";
-pub(crate) const DECODER_WIDTH: &str =
-    "leave it out; inputs and outputs of the decoder are as wide as --decoder-embed-dim";
 pub(crate) const DEVICE: &str = "name the device: --device cuda:N";
 pub(crate) const DICTIONARY: &str = "the dictionary says which ids its special symbols have";
 pub(crate) const FLOAT32: &str = "use --bf16 or --fp16; parameters and optimiser stay in float32";

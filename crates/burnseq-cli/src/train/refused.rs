@@ -1,9 +1,8 @@
 //! Flags of fairseq-train that change nothing here, and those that are refused.
 
 use crate::grammar::reasons::{
-    ALIGNED, BMUF, COMBINED, COMPLETE, DECODER_WIDTH, DICTIONARY, KEEP_LAYERS, OF_GENERATE, ONE_PAIR,
-    OPTIMISER, OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, SOFTMAX, STEP, SYMBOLS,
-    XFORMERS,
+    ALIGNED, BMUF, COMBINED, COMPLETE, DICTIONARY, KEEP_LAYERS, OF_GENERATE, ONE_PAIR, OPTIMISER,
+    OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, SOFTMAX, STEP, SYMBOLS, XFORMERS,
 };
 use crate::grammar::{
     BOOLEANS, COMMON, COMMON_HARMLESS, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
@@ -37,6 +36,10 @@ const HARMLESS: &[Harmless] = &[
     value("fixed-validation-seed", "validation draws nothing at random"),
     switch("fp16-adam-stats", "the moments of Adam are float32"),
     value("gen-subset", OF_GENERATE),
+    switch(
+        "future-target",
+        "a language model predicts the token that follows",
+    ),
     switch(
         "ignore-unused-valid-subsets",
         "other parts of the dataset may be there",
@@ -88,9 +91,7 @@ const REFUSED: &[Refused] = &[
     ("combine-val", COMBINED),
     ("combine-valid-subsets", COMBINED),
     ("cross-self-attention", SIMPLE_DECODER),
-    ("decoder-input-dim", DECODER_WIDTH),
     ("decoder-layers-to-keep", KEEP_LAYERS),
-    ("decoder-output-dim", DECODER_WIDTH),
     ("decoder-xformers-att-config", XFORMERS),
     (
         "ema-seed-model",
@@ -116,10 +117,6 @@ const REFUSED: &[Refused] = &[
     ),
     ("no-cross-attention", SIMPLE_DECODER),
     (
-        "no-decoder-final-norm",
-        "leave it out; a pre-norm decoder ends with a normalisation",
-    ),
-    (
         "offload-activations",
         "use --checkpoint-activations, which computes activations once more instead of keeping them",
     ),
@@ -128,8 +125,28 @@ const REFUSED: &[Refused] = &[
         "give the options themselves; those of the command line hold for a resumed run, too",
     ),
     ("pad", SYMBOLS),
+    (
+        "output-dictionary-size",
+        "leave it out, or cut the dictionary with --nwordssrc of `preprocess`; the softmax is over all of it",
+    ),
+    (
+        "pad-to-fixed-bsz",
+        "leave it out; padding changes no result (--required-batch-size-multiple rounds the number of blocks)",
+    ),
+    (
+        "pad-to-fixed-length",
+        "leave it out; padding changes no result (--required-seq-len-multiple rounds the width of batches)",
+    ),
+    (
+        "past-target",
+        "leave it out; the models read from left to right, so that they have read the token before: they predict the next one",
+    ),
     ("quant-noise-pq", QUANT_NOISE),
     ("quant-noise-scalar", QUANT_NOISE),
+    (
+        "self-target",
+        "leave it out; the models have read the token itself: they predict the next one",
+    ),
     ("unk", SYMBOLS),
     (
         "update-epoch-batch-itr",

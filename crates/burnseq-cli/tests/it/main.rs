@@ -14,6 +14,7 @@ mod formats;
 mod generate;
 mod golden_generate;
 mod interactive;
+mod language_models;
 mod measuring;
 mod preprocess;
 mod report;

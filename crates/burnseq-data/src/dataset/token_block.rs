@@ -229,6 +229,12 @@ impl Dataset for TokenBlockDataset {
         [self.blocks[index].len; 2]
     }
 
+    /// A block is read and written at once, so that one limit is enough; `<s>` takes a position of its own.
+    fn limits(&self, (_, max_positions): (usize, usize)) -> (usize, usize) {
+        let bos = usize::from(self.options.add_bos_token);
+        (usize::MAX, max_positions.saturating_sub(bos))
+    }
+
     fn seq_len_multiple(&self) -> usize {
         self.options.required_seq_len_multiple
     }

@@ -1,6 +1,7 @@
 //! Translating with a trained model: what [`Translator`](crate::Translator) and the `generate` binary are made of.
 //!
 //! - [`TranslationModel`]: weights, dictionaries and text settings, from a checkpoint or a plain weights file.
+//! - [`TextModel`]: the same of a language model.
 //! - [`decode_batches`]: the sentences of a dataset, batch by batch.
 //! - [`translate_lines`]: raw lines, in order, empty ones included.
 //! - [`TargetText`]: target ids as tokens, and as text; [`ReplaceUnk`]: words in the place of `<unk>`.
@@ -13,6 +14,7 @@ mod replace_unk;
 mod score;
 mod segmented;
 mod target_text;
+mod text_model;
 
 pub use batches::{Decoded, decode_batches};
 pub use lines::{EncodedLine, LineFormat, LineTranslation, translate_lines};
@@ -21,3 +23,4 @@ pub use model::{TranslationModel, overlaid};
 pub use replace_unk::ReplaceUnk;
 pub use score::{ScoreKeeper, TextMetric};
 pub use target_text::{TargetText, Unk};
+pub use text_model::TextModel;

@@ -55,43 +55,9 @@ impl TranslationModel {
         let checkpoint = Checkpoint::open(path.as_ref())?;
         let meta = checkpoint.meta();
         let languages = LanguagePair::of(&meta.task)?;
-        let dictionary = |side: &str| {
-            let named = meta.dictionaries.side(side);
-            let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
-                path: checkpoint.path().to_owned(),
-                problem: format!("has no {side} dictionary, which translation needs"),
-            })?;
-            let path = checkpoint.path().join(file);
-            let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
-            if dictionary.len() == *types {
-                return Ok(Arc::new(dictionary));
-            }
-            Err(Error::Dictionary {
-                path,
-                problem: format!("has {} types, the model was built for {types}", dictionary.len()),
-            })
-        };
+        let dictionary = |side: &str| saved_dictionary(&checkpoint, side);
         let (src_dict, tgt_dict) = (dictionary("source")?, dictionary("target")?);
-        let pipeline = |language: &str| -> Result<TextPipeline> {
-            let name = TextSettings::file_name(language);
-            if !meta.files.contains_key(&name) {
-                return Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?);
-            }
-            let broken = |reason: String| {
-                Error::Text(burnseq_text::Error::Settings {
-                    path: checkpoint.path().join(&name),
-                    reason,
-                })
-            };
-            let settings: TextSettings = serde_json::from_slice(&checkpoint.file(&name)?)
-                .map_err(|error| broken(error.to_string()))?;
-            settings.validate().map_err(|error| broken(error.to_string()))?;
-            let mut files = TextFiles::new();
-            for file in settings.files() {
-                files.insert(file.to_owned(), checkpoint.file(file)?);
-            }
-            Ok(TextPipeline::new(settings, &files)?)
-        };
+        let pipeline = |language: &str| saved_pipeline(&checkpoint, &TextSettings::file_name(language));
         let config = overlaid(&meta.model_config, overrides)?;
         config.validate(&meta.dictionaries.vocab())?;
         let compute = compute.into();
@@ -228,8 +194,53 @@ pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<
     config.with_fields(overrides).map_err(wrong)
 }
 
+/// The dictionary of a side of a checkpoint.
+///
+/// # Errors
+/// There is none, or it does not fit the model.
+pub(super) fn saved_dictionary(checkpoint: &Checkpoint, side: &str) -> Result<Arc<Dictionary>> {
+    let named = checkpoint.meta().dictionaries.side(side);
+    let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
+        path: checkpoint.path().to_owned(),
+        problem: format!("has no {side} dictionary, which its task needs"),
+    })?;
+    let path = checkpoint.path().join(file);
+    let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
+    if dictionary.len() == *types {
+        return Ok(Arc::new(dictionary));
+    }
+    Err(Error::Dictionary {
+        path,
+        problem: format!("has {} types, the model was built for {types}", dictionary.len()),
+    })
+}
+
+/// How text becomes tokens, as the settings `name` of a checkpoint say; text is tokens already where there are none.
+///
+/// # Errors
+/// Settings or files they name that are damaged.
+pub(super) fn saved_pipeline(checkpoint: &Checkpoint, name: &str) -> Result<TextPipeline> {
+    if !checkpoint.meta().files.contains_key(name) {
+        return Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?);
+    }
+    let broken = |reason: String| {
+        Error::Text(burnseq_text::Error::Settings {
+            path: checkpoint.path().join(name),
+            reason,
+        })
+    };
+    let settings: TextSettings =
+        serde_json::from_slice(&checkpoint.file(name)?).map_err(|error| broken(error.to_string()))?;
+    settings.validate().map_err(|error| broken(error.to_string()))?;
+    let mut files = TextFiles::new();
+    for file in settings.files() {
+        files.insert(file.to_owned(), checkpoint.file(file)?);
+    }
+    Ok(TextPipeline::new(settings, &files)?)
+}
+
 /// How two dictionaries differ, in words; counts do not matter.
-fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<String> {
+pub(super) fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<String> {
     let tokens = ours
         .iter()
         .map(|(token, _)| token)

@@ -1,0 +1,87 @@
+//! A language model with everything that its use on text needs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burnseq_data::TextDir;
+use burnseq_kernels::Compute;
+use burnseq_model::{LanguageModel, Stepwise};
+use burnseq_text::{Dictionary, TextPipeline};
+use burnseq_train::Checkpoint;
+use serde_json::{Map, Value};
+
+use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
+use crate::error::{Error, Result};
+use crate::tasks::language_modeling;
+
+/// A trained language model, its dictionary, and how text becomes tokens and back.
+#[derive(Debug, Clone)]
+pub struct TextModel {
+    /// The network, off autodiff.
+    pub model: LanguageModel,
+    /// Where it computes.
+    pub device: Device,
+    /// What it reads and writes.
+    pub dictionary: Arc<Dictionary>,
+    /// From raw lines to tokens, and back.
+    pub text: TextPipeline,
+    /// The checkpoint.
+    pub path: PathBuf,
+}
+
+impl TextModel {
+    /// Loads a checkpoint, which carries all of it.
+    ///
+    /// # Errors
+    /// No checkpoint there, or one of another task; a file that is damaged; weights, dictionary and text settings that do
+    /// not fit together.
+    pub fn load(path: impl AsRef<Path>, compute: impl Into<Compute>) -> Result<Self> {
+        Self::load_with(path, &Map::new(), compute)
+    }
+
+    /// As [`load`](Self::load), with `overrides` laid over the fields of the configuration.
+    ///
+    /// # Errors
+    /// Also overrides that name no field or have a value of the wrong type.
+    pub fn load_with(
+        path: impl AsRef<Path>,
+        overrides: &Map<String, Value>,
+        compute: impl Into<Compute>,
+    ) -> Result<Self> {
+        let checkpoint = Checkpoint::open(path.as_ref())?;
+        let meta = checkpoint.meta();
+        language_modeling::check_task(checkpoint.path(), &meta.task)?;
+        let dictionary = saved_dictionary(&checkpoint, language_modeling::SIDE)?;
+        let text = saved_pipeline(&checkpoint, TextDir::SETTINGS)?;
+        let config = overlaid(&meta.model_config, overrides)?;
+        config.validate(&meta.dictionaries.vocab())?;
+        let compute = compute.into();
+        let model = checkpoint.model_as::<LanguageModel>(&config, &compute)?;
+        Ok(Self {
+            model: model.laid_out_for_decoding(),
+            device: compute.device,
+            dictionary,
+            text,
+            path: checkpoint.path().to_owned(),
+        })
+    }
+
+    /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.
+    ///
+    /// # Errors
+    /// The first token that differs.
+    pub fn check_dictionary(&self, theirs: &Dictionary, path: &Path) -> Result<()> {
+        let Some(difference) = difference(&self.dictionary, theirs) else {
+            return Ok(());
+        };
+        Err(Error::Dictionary {
+            path: path.to_owned(),
+            problem: format!(
+                "is not the dictionary that the language model was trained with: {difference}\nhint: make the data with \
+                 `preprocess --like {} --only-source`",
+                self.path.display()
+            ),
+        })
+    }
+}
