@@ -35,7 +35,7 @@ impl Text {
         let found = Self { dir };
         succeed(found.tool(
             "preprocess",
-            "--only-source --trainpref train.txt --validpref valid.txt --destdir text-bin",
+            "--only-source --bpe none --trainpref train.txt --validpref valid.txt --destdir text-bin",
         ));
         found
     }
@@ -101,13 +101,13 @@ fn a_language_model_learns_which_word_follows_and_says_so_in_perplexity() {
     let bits = line["valid_loss"].as_f64().unwrap();
     assert!((bits.exp2() - perplexity).abs() < 0.02, "{line}");
 
-    let inspected = stdout(&text.tool("burnseq", "inspect lm/checkpoint_best"));
+    let inspected = stdout(&text.tool("inspect", "lm/checkpoint_best"));
     assert_says(&inspected, "language_modeling");
     succeed(text.tool(
-        "burnseq",
-        "average-checkpoints --inputs lm/checkpoint_best lm/checkpoint_last --output averaged",
+        "average",
+        "--inputs lm/checkpoint_best lm/checkpoint_last --output averaged",
     ));
-    let averaged = text.tool("burnseq", "validate text-bin --path averaged --log-format json");
+    let averaged = text.tool("validate", "text-bin --path averaged --log-format json");
     assert!(logged(&succeed(averaged), "valid_ppl")[0] < 3.0);
 }
 
@@ -117,10 +117,10 @@ fn blocks_end_where_the_break_mode_says() {
     let once = "--max-update 1 --no-save --dropout 0.0 --attention-dropout 0.0";
     let said = |flags: &str| stderr(&succeed(text.train("x", &format!("{once} {flags}"))));
     // 400 sentences of 1 to 7 words and an end each: 400 * 5 tokens, less two.
-    assert_says(&said("--tokens-per-sample 100"), "data: 20 training sentences");
+    assert_says(&said("--tokens-per-sample 100"), "data: 20 training blocks");
     assert_says(
         &said("--tokens-per-sample 8 --sample-break-mode eos"),
-        "data: 400 training sentences",
+        "data: 400 training blocks",
     );
     let shortened = "--tokens-per-sample 4 --sample-break-mode complete --shorten-method truncate";
     assert!(!said(shortened).contains("left out"));
@@ -138,7 +138,9 @@ fn blocks_end_where_the_break_mode_says() {
 #[test]
 fn the_run_of_a_language_model_goes_on_after_a_kill_with_the_same_bits() {
     let text = Text::new();
-    let flags = format!("{RESUME_FLAGS} --max-tokens 96 --tokens-per-sample 12 --sample-break-mode complete");
+    let flags = format!(
+        "{RESUME_FLAGS} --max-tokens 96 --tokens-per-sample 12 --sample-break-mode complete --add-bos-token"
+    );
     assert_resumes_to_the_same_bits(|name| text.command(name, &flags), |name| text.path(name));
 }
 
@@ -217,8 +219,9 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
     fs::write(text.path("few.txt"), "w1 w2 w3\n".repeat(50)).unwrap();
     fs::write(text.path("more.txt"), "w1 w2 w3 new words\n".repeat(50)).unwrap();
     for name in ["few", "more"] {
-        let flags =
-            format!("--only-source --trainpref {name}.txt --validpref {name}.txt --destdir {name}-bin");
+        let flags = format!(
+            "--only-source --bpe none --trainpref {name}.txt --validpref {name}.txt --destdir {name}-bin"
+        );
         succeed(text.tool("preprocess", &flags));
     }
     let other = |data: &str, flags: &str| {
@@ -237,9 +240,9 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
         "preprocess",
         "--only-source --like lm/checkpoint_best --trainpref more.txt --validpref more.txt --destdir like-bin",
     ));
-    let validated = text.tool("burnseq", "validate like-bin --path lm/checkpoint_best");
+    let validated = text.tool("validate", "like-bin --path lm/checkpoint_best");
     succeed(validated);
-    let few = text.tool("burnseq", "validate few-bin --path lm/checkpoint_best");
+    let few = text.tool("validate", "few-bin --path lm/checkpoint_best");
     assert_fails(
         &few,
         1,
@@ -251,7 +254,7 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
 fn a_language_model_does_not_translate_and_a_translation_model_is_no_language_model() {
     let text = Text::trained();
     for command in [
-        "burnseq interactive --path lm/checkpoint_best",
+        "interactive --path lm/checkpoint_best",
         "generate text-bin --path lm/checkpoint_best --task translation",
     ] {
         let (binary, flags) = command.split_once(' ').unwrap();

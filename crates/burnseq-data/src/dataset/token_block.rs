@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::{self, PlanStats};
 use super::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::mt19937::Mt19937;
@@ -277,6 +278,15 @@ impl Dataset for TokenBlockDataset {
             }
         }
         Ok(batch)
+    }
+
+    /// What is read is predicted as well, and counts once.
+    fn stats(&self, batches: &[Vec<usize>]) -> PlanStats {
+        PlanStats {
+            src_tokens: 0,
+            src_places: 0,
+            ..plan::stats(|index| self.sizes(index), |batch| self.shape(batch), batches)
+        }
     }
 
     fn shape(&self, indices: &[usize]) -> [usize; 3] {

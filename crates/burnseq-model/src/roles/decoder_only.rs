@@ -23,6 +23,29 @@ pub trait DecoderOnly: Stepwise {
     /// gives the masks of every step.
     fn start(&self, dropout: Dropout, stepping: Stepping) -> Self::State;
 
+    /// Whether [`prefill`](Self::prefill) takes texts of several lengths at once.
+    #[expect(unused_variables, reason = "most families step through their beginnings")]
+    fn prefills_unequal(&self, stepping: Stepping) -> bool {
+        false
+    }
+
+    /// Feeds the beginnings of the texts right after [`start`](Self::start), as if step by step. The lengths are equal unless
+    /// the model [takes others](Self::prefills_unequal).
+    ///
+    /// # Shapes
+    /// - `tokens`: `[batch, len]`, padded on the right; `len` is at least 1, and the largest of `lengths`
+    fn prefill(&self, tokens: Tokens, lengths: &[usize], state: &mut Self::State) {
+        let [batch, len] = tokens.dims();
+        assert!(
+            lengths.iter().all(|&length| length == len),
+            "the lengths {lengths:?} are not all {len}"
+        );
+        for place in 0..len {
+            let column = tokens.clone().slice([0..batch, place..place + 1]);
+            self.step(column.squeeze_dim(1), state);
+        }
+    }
+
     /// The dictionary the model is built for, as source and as target.
     fn vocab(&self) -> Vocab;
 

@@ -12,6 +12,7 @@ use burnseq_train::Checkpoint;
 use serde_json::{Map, Value};
 
 use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
+use super::segmented::tokens_of;
 use crate::error::{Error, Result};
 use crate::tasks::language_modeling;
 
@@ -65,6 +66,16 @@ impl TextModel {
             text,
             path: checkpoint.path().to_owned(),
         })
+    }
+
+    /// The ids of a line of text with its `</s>`; a line without a word is `</s>` alone. Lines that are `tokenised` are tokens
+    /// of the dictionary already.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn encode_line(&self, line: &str, tokenised: bool) -> Result<Vec<u32>> {
+        let tokens = tokens_of(line, tokenised, &self.text, &self.dictionary)?;
+        Ok(self.dictionary.encode_line(&tokens.unwrap_or_default(), true))
     }
 
     /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.

@@ -83,6 +83,26 @@ impl LanguageModelingConfig {
         self.tokens_per_sample + usize::from(self.add_bos_token)
     }
 
+    /// How the text of a split is cut into blocks.
+    pub fn block_options(&self, split: &str, dictionary: &Dictionary) -> TokenBlockOptions {
+        let listed = &self.shorten_data_split_list;
+        let shortens = listed.is_empty() || listed.iter().any(|listed| listed == split);
+        TokenBlockOptions {
+            sample_break_mode: self.sample_break_mode,
+            tokens_per_sample: self.tokens_per_sample,
+            add_bos_token: self.add_bos_token,
+            shorten_method: if shortens {
+                self.shorten_method
+            } else {
+                ShortenMethod::None
+            },
+            bos: dictionary.bos(),
+            pad: dictionary.pad(),
+            eos: dictionary.eos(),
+            ..TokenBlockOptions::default()
+        }
+    }
+
     /// Checks ranges and combinations.
     ///
     /// # Errors
@@ -168,24 +188,10 @@ impl LanguageModelingTask {
         required_seq_len_multiple: usize,
     ) -> Result<Arc<TokenBlockDataset>> {
         let dictionary = self.dir.dictionary();
-        let config = &self.config;
-        let listed = &config.shorten_data_split_list;
-        let shortens = listed.is_empty() || listed.iter().any(|listed| listed == split);
         let options = TokenBlockOptions {
-            sample_break_mode: config.sample_break_mode,
-            tokens_per_sample: config.tokens_per_sample,
-            add_bos_token: config.add_bos_token,
-            shorten_method: if shortens {
-                config.shorten_method
-            } else {
-                ShortenMethod::None
-            },
             seed,
-            bos: dictionary.bos(),
-            pad: dictionary.pad(),
-            eos: dictionary.eos(),
             required_seq_len_multiple,
-            ..TokenBlockOptions::default()
+            ..self.config.block_options(split, dictionary)
         };
         let blocks = TokenBlockDataset::new(sentences, dictionary.len(), options)?;
         if blocks.is_empty() {

@@ -35,7 +35,44 @@ impl KeyValueCache {
         })
     }
 
-    /// Tokens fed so far, the same for every row.
+    /// Whether rows of several lengths can be [filled](Self::begin_fill) at once.
+    pub fn fills_unequal(stepping: Stepping) -> bool {
+        stepping == Stepping::Processor
+    }
+
+    /// Makes place for the first tokens of rows, `lengths[row]` of each, at once. Each layer then [fills](Self::fill) its
+    /// own.
+    ///
+    /// # Panics
+    /// When the cache is not empty; when the lengths differ where the cache does not take it.
+    pub fn begin_fill(&mut self, lengths: &[usize]) {
+        assert_eq!(self.steps(), 0, "rows are filled before their first step");
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.begin_fill(lengths),
+            Layout::Contiguous(cache) => cache.begin_fill(lengths),
+        }
+    }
+
+    /// Takes in the keys and values of the first tokens in layer `layer`.
+    ///
+    /// # Shapes
+    /// - `keys`, `values`: `[rows, len, d_model]`, padded on the right
+    pub fn fill(&mut self, layer: usize, (keys, values): (Tensor<3>, Tensor<3>), heads: usize) {
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.fill(layer, keys, values),
+            Layout::Contiguous(cache) => cache.fill(layer, keys, values, heads),
+        }
+    }
+
+    /// Tokens fed to each row so far, where they are not [`steps`](Self::steps) for all of them.
+    pub fn lengths(&self) -> Option<Vec<usize>> {
+        match &self.0 {
+            Layout::Scattered(cache) => cache.lengths(),
+            Layout::Contiguous(_) => None,
+        }
+    }
+
+    /// Tokens fed so far to the longest row.
     pub fn steps(&self) -> usize {
         match &self.0 {
             Layout::Scattered(cache) => cache.steps(),

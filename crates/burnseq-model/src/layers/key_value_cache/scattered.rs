@@ -11,8 +11,11 @@ use burnseq_kernels::{dropout_mask::Mask, ops};
 #[derive(Debug, Clone)]
 pub(super) struct ScatteredCache {
     layers: Vec<Entries>,
-    /// Where the rows come from: row `r` was row `ancestors[step][r]` when step `step` was computed.
+    /// Where the rows come from: row `r` was row `ancestors[step][r]` when step `step` was computed. Rows that began with
+    /// fewer tokens than others have none in the steps between.
     ancestors: Vec<Vec<u32>>,
+    /// Steps that each row lacks; empty where none lacks any.
+    lacking: Vec<usize>,
 }
 
 /// Keys and values of one layer: for every step `[rows of the step, d_model]`.
@@ -27,11 +30,53 @@ impl ScatteredCache {
         Self {
             layers: vec![Entries::default(); layers],
             ancestors: Vec::new(),
+            lacking: Vec::new(),
         }
     }
 
     pub fn steps(&self) -> usize {
         self.ancestors.len()
+    }
+
+    pub fn begin_fill(&mut self, lengths: &[usize]) {
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        self.ancestors = (0..longest)
+            .map(|step| {
+                let present = |(row, &length)| {
+                    if step < length {
+                        row as u32
+                    } else {
+                        ops::NO_ANCESTOR
+                    }
+                };
+                lengths.iter().enumerate().map(present).collect()
+            })
+            .collect();
+        if lengths.iter().any(|&length| length < longest) {
+            self.lacking = lengths.iter().map(|length| longest - length).collect();
+        }
+    }
+
+    pub fn fill(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) {
+        let [rows, len, d_model] = keys.dims();
+        let by_step = |x: Tensor<3>| -> Vec<Tensor<2>> {
+            let step = |step| {
+                x.clone()
+                    .slice([0..rows, step..step + 1, 0..d_model])
+                    .squeeze_dim(1)
+            };
+            (0..len).map(step).collect()
+        };
+        self.layers[layer] = Entries {
+            keys: by_step(keys),
+            values: by_step(values),
+        };
+    }
+
+    pub fn lengths(&self) -> Option<Vec<usize>> {
+        let steps = self.steps();
+        let lengths = || self.lacking.iter().map(|lacking| steps - lacking).collect();
+        (!self.lacking.is_empty()).then(lengths)
     }
 
     pub fn begin_step(&mut self, rows: usize) {
@@ -64,6 +109,9 @@ impl ScatteredCache {
         // What was computed stays where it is; only who descends from whom changes.
         for ancestors in &mut self.ancestors {
             *ancestors = rows.iter().map(|&row| ancestors[row]).collect();
+        }
+        if !self.lacking.is_empty() {
+            self.lacking = rows.iter().map(|&row| self.lacking[row]).collect();
         }
     }
 }
