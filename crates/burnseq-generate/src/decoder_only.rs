@@ -77,8 +77,9 @@ impl Continue for Generator {
             .collect::<Result<Vec<_>, _>>()?;
         let requests = prompts.iter().zip(&sources).map(|(prompt, source)| {
             let new = self.options().max_len(prompt.tokens.len(), usize::MAX);
-            // Every new token but `</s>` is read.
-            let room = positions - prompt.tokens.len();
+            // Every new token but the last is read.
+            let last = usize::from(self.options().ignore_eos);
+            let room = positions - prompt.tokens.len() + last;
             let new = if options.sliding_window {
                 new
             } else {

@@ -14,7 +14,7 @@ use burnseq::tasks::TaskConfig;
 use burnseq::tasks::language_modeling::{LanguageModelingConfig, LanguageModelingTask};
 use burnseq_data::{Dataset, SampleBreakMode, Sentences, TextDir, TokenBlockDataset};
 use burnseq_model::DecoderOnly;
-use burnseq_text::{LineReader, RemoveBpe, SubwordSettings};
+use burnseq_text::{LineReader, RemoveBpe};
 use burnseq_train::{Checkpoint, TrainingRecord};
 
 pub use args::{EvalLmArgs, GRAMMAR};
@@ -233,8 +233,8 @@ impl Measuring<'_> {
 
     /// How words are told in a text of pieces, where `--remove-bpe` does not say so.
     fn pieces(&self) -> Option<PieceMark> {
-        let subword = &self.model.text.settings().subword;
-        (self.merged.is_none() && *subword != SubwordSettings::None).then(|| PieceMark::from(subword))
+        let mark = PieceMark::from(self.model.text.settings());
+        (self.merged.is_none() && mark != PieceMark::None).then_some(mark)
     }
 
     /// Prints the sums, and what is unusual.

@@ -6,6 +6,9 @@ use burnseq_model::families::transformer_lm::{TransformerLm, TransformerLmConfig
 use burnseq_model::{FamilyConfig, Stepwise};
 use burnseq_search::{GenerateOptions, Generator, Hypothesis, SearchError};
 use burnseq_text::Vocab;
+use serde_json::Value;
+
+use super::families::tensors;
 
 const EOS: u32 = 2;
 
@@ -220,4 +223,73 @@ fn two_models_continue_as_an_ensemble_and_a_model_beside_itself_alone() {
     for (twice, once) in twice.iter().zip(&once) {
         assert_eq!(twice[0].tokens, once[0].tokens);
     }
+}
+
+#[test]
+fn continuations_equal_fairseq_where_prompts_count() {
+    let Some(folder) = burnseq_testing::golden("families/fairseq/eval_lm") else {
+        return;
+    };
+    let config = TransformerLmConfig {
+        decoder_embed_dim: 32,
+        decoder_input_dim: 32,
+        decoder_output_dim: 32,
+        decoder_ffn_embed_dim: 64,
+        decoder_layers: 2,
+        decoder_attention_heads: 4,
+        decoder_normalize_before: true,
+        share_decoder_input_output_embed: true,
+        max_target_positions: 64,
+        ..TransformerLmConfig::default()
+    };
+    let weights = tensors(&folder.join("model.safetensors"));
+    let types = weights["decoder.embed_tokens.weight"].shape()[0];
+    let vocab = Vocab::fairseq(types, types);
+    let model = config.load(&vocab, &weights, &Device::flex()).unwrap();
+    let text = burnseq_testing::read(&folder.join("generate.json"));
+    let runs: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
+    let mut compared = 0;
+    for (name, run) in &runs {
+        let search: GenerateOptions = serde_json::from_value(run["options"].clone()).unwrap();
+        for (id, row) in run["rows"].as_array().unwrap().iter().enumerate() {
+            let ids = |value: &Value| -> Vec<u32> {
+                let ids = value.as_array().unwrap().iter();
+                ids.map(|id| id.as_u64().unwrap() as u32).collect()
+            };
+            let tokens = ids(&row["src_tokens"]);
+            // fairseq counts the prompt, without its `</s>`, among the tokens of a hypothesis.
+            let search = GenerateOptions {
+                max_len_b: search.max_len_b - (tokens.len() - 1),
+                ..search.clone()
+            };
+            let counted = ContinueOptions {
+                counted_from: 1,
+                ..ContinueOptions::default()
+            };
+            let prompt = Prompt {
+                tokens,
+                id: id as u64,
+            };
+            let found = found(&model, &search, counted, &[prompt]).remove(0);
+            let expected = row["hypos"].as_array().unwrap();
+            assert_eq!(found.len(), expected.len(), "{name} {id}");
+            for (found, expected) in found.iter().zip(expected) {
+                let score = expected["score"].as_f64().unwrap();
+                assert!(
+                    (f64::from(found.score) - score).abs() < 1e-4,
+                    "{name} {id}: {found:?}"
+                );
+                assert_eq!(found.tokens, ids(&expected["tokens"]), "{name} {id}");
+                let theirs = expected["positional_scores"].as_array().unwrap();
+                for (ours, theirs) in found.positional_scores.iter().zip(theirs) {
+                    assert!(
+                        (f64::from(*ours) - theirs.as_f64().unwrap()).abs() < 1e-4,
+                        "{name} {id}"
+                    );
+                }
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 84);
 }

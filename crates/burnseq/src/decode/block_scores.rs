@@ -159,6 +159,7 @@ mod tests {
             device,
             dictionary: Arc::new(dictionary),
             text: TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap(),
+            begins_with_bos: false,
             path: "x".into(),
         }
     }

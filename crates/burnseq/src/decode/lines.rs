@@ -1,7 +1,6 @@
 //! Raw lines through the whole pipeline, in order.
 
 use burnseq_data::{BatchLimits, batch_by_size, ordered_indices};
-use burnseq_generate::Generate;
 use burnseq_search::{Generator, Hypothesis, Source};
 use burnseq_text::has_word;
 
@@ -157,7 +156,7 @@ impl TranslationModel {
         let mut decoded = Vec::with_capacity(sources.len());
         let generate = |ids: &[usize]| {
             let batch: Vec<Source> = ids.iter().map(|&id| sources[id].clone()).collect();
-            Ok(generator.generate(&self.models, &batch, &self.device)?)
+            Ok(self.decode(generator, &batch)?)
         };
         decode_batches(&batches, size, generate, |batch| {
             decoded.extend(batch);

@@ -3,15 +3,18 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
-use burnseq_data::DatasetDir;
+use burnseq_data::{DatasetDir, TextDir};
+use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, OfConfig, Stepwise};
+use burnseq_search::{Generator, Hypothesis, SearchError, Source};
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::Checkpoint;
 use burnseq_train::checkpoint::DictionaryInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
+use super::TextModel;
 use crate::error::{Error, Result};
 use crate::tasks::translation::{self, LanguagePair};
 
@@ -32,6 +35,8 @@ pub struct TranslationModel {
     pub src_text: TextPipeline,
     /// From target tokens to text.
     pub tgt_text: TextPipeline,
+    /// A language model of the target side, whose scores are added to those of the networks.
+    pub lm: Option<Arc<TextModel>>,
 }
 
 impl TranslationModel {
@@ -73,6 +78,7 @@ impl TranslationModel {
             task: languages,
             src_dict,
             tgt_dict,
+            lm: None,
         })
     }
 
@@ -110,6 +116,7 @@ impl TranslationModel {
             tgt_dict,
             src_text: data.src_pipeline()?,
             tgt_text: data.tgt_pipeline()?,
+            lm: None,
         })
     }
 
@@ -134,6 +141,44 @@ impl TranslationModel {
         }
         self.models.extend(other.models);
         Ok(())
+    }
+
+    /// Adds a language model of the target side to decoding (shallow fusion, Gulcehre et al. 2015).
+    ///
+    /// # Errors
+    /// The first token of its dictionary that is not that of the target dictionary.
+    pub fn fuse(&mut self, lm: TextModel) -> Result<()> {
+        if let Some(difference) = difference(&self.tgt_dict, &lm.dictionary) {
+            return Err(Error::Dictionary {
+                path: lm.path.join(TextDir::DICTIONARY),
+                problem: format!(
+                    "is not the target dictionary of the translation model: {difference}\nhint: make the text of the language \
+                     model with `preprocess --only-source --srcdict DICTIONARY`, with the target dictionary of the translation \
+                     data"
+                ),
+            });
+        }
+        self.lm = Some(Arc::new(lm));
+        Ok(())
+    }
+
+    /// The hypotheses of each source, with the language model where there is one.
+    ///
+    /// # Errors
+    /// As [`Generate::generate`].
+    pub fn decode(
+        &self,
+        generator: &Generator,
+        sources: &[Source],
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
+        let (models, device) = (&self.models, &self.device);
+        match &self.lm {
+            None => generator.generate(models, sources, device),
+            Some(lm) => {
+                let begin = |_: &[Source]| Continuation::from_start(&lm.model, device);
+                generator.generate_with_lm(models, begin, sources, device)
+            }
+        }
     }
 
     /// Longest source and target that all networks take, in tokens with `</s>`.

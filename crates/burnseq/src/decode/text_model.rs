@@ -8,13 +8,14 @@ use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
 use burnseq_model::{LanguageModel, Stepwise};
 use burnseq_text::{Dictionary, TextPipeline};
-use burnseq_train::Checkpoint;
+use burnseq_train::{Checkpoint, CheckpointMeta, TrainingRecord};
 use serde_json::{Map, Value};
 
 use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
 use super::segmented::tokens_of;
 use crate::error::{Error, Result};
-use crate::tasks::language_modeling;
+use crate::tasks::TaskConfig;
+use crate::tasks::language_modeling::{self, LanguageModelingConfig};
 
 /// A trained language model, its dictionary, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct TextModel {
     pub dictionary: Arc<Dictionary>,
     /// From raw lines to tokens, and back.
     pub text: TextPipeline,
+    /// Whether the blocks that it learned from begin with `<s>`.
+    pub begins_with_bos: bool,
     /// The checkpoint.
     pub path: PathBuf,
 }
@@ -64,6 +67,7 @@ impl TextModel {
             device: compute.device,
             dictionary,
             text,
+            begins_with_bos: begins_with_bos(meta),
             path: checkpoint.path().to_owned(),
         })
     }
@@ -95,4 +99,17 @@ impl TextModel {
             ),
         })
     }
+}
+
+/// Whether the run of a checkpoint put `<s>` before its blocks.
+fn begins_with_bos(meta: &CheckpointMeta) -> bool {
+    let record = serde_json::from_value::<TrainingRecord>(meta.train_state.clone()).ok();
+    let config = record.and_then(|record| TaskConfig::from_value(record.task).ok());
+    matches!(
+        config,
+        Some(TaskConfig::LanguageModeling(LanguageModelingConfig {
+            add_bos_token: true,
+            ..
+        }))
+    )
 }

@@ -1,6 +1,6 @@
 //! Scores of words from scores of their pieces.
 
-use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings};
+use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings, TextSettings};
 
 /// How pieces of a word are told from whole words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +39,17 @@ impl From<&SubwordSettings> for PieceMark {
             SubwordSettings::SentencePiece { .. } => RemoveBpe::SentencePiece,
             SubwordSettings::SubwordNmt { .. } => RemoveBpe::SubwordNmt,
         })
+    }
+}
+
+impl From<&TextSettings> for PieceMark {
+    /// The marks of the tokens that these settings make.
+    fn from(text: &TextSettings) -> Self {
+        if text.tokenizer.splits_words() {
+            Self::Begins("\u{2581}".to_owned())
+        } else {
+            Self::from(&text.subword)
+        }
     }
 }
 

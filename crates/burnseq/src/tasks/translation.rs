@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::eval_bleu::{BleuValidator, EvalBleuConfig};
 use super::files::{read, text_files};
+use super::language_modeling;
 use super::like_command::like_command;
 use super::pretrained_embeddings;
 use super::task::Task;
@@ -123,8 +124,14 @@ impl LanguagePair {
     /// Another task.
     pub fn of(task: &TaskInfo) -> Result<Self> {
         if task.name != NAME {
+            let hint = match task.name.as_str() {
+                language_modeling::NAME => {
+                    "\nhint: `generate` continues text with it, `burnseq eval-lm` measures it"
+                }
+                _ => "",
+            };
             return Err(Error::Config(format!(
-                "the model was trained for the task `{}`, not for translation",
+                "the model was trained for the task `{}`, not for translation{hint}",
                 task.name
             )));
         }
