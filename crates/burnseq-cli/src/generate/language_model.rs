@@ -353,7 +353,7 @@ impl<'a> Job<'a> {
                     continue;
                 }
                 let read = self.new_tokens(request);
-                write!(out, "S-{id}\t{}\n", self.tokens(&read))?;
+                writeln!(out, "S-{id}\t{}", self.tokens(&read))?;
                 for hypothesis in hypotheses {
                     let tokens = self.tokens(&self.whole(request, hypothesis));
                     let text = self.shown(request, hypothesis);

@@ -1,6 +1,7 @@
 //! Raw lines through the whole pipeline, in order.
 
 use burnseq_data::{BatchLimits, batch_by_size, ordered_indices};
+use burnseq_generate::Generate;
 use burnseq_search::{Generator, Hypothesis, Source};
 use burnseq_text::has_word;
 
