@@ -20,10 +20,8 @@ tail -n "+$((kept + 1))" "$text" > "$folder/valid.txt"
 preprocess --only-source --bpe characters \
     --trainpref "$folder/train.txt" --validpref "$folder/valid.txt" --destdir "$folder/data-bin" --overwrite
 
-train "$folder/data-bin" --task language_modeling --arch transformer_lm_gpt2_tiny \
-    --decoder-embed-dim 128 --decoder-input-dim 128 --decoder-output-dim 128 --decoder-ffn-embed-dim 512 \
-    --decoder-layers 4 --decoder-attention-heads 4 --decoder-learned-pos --no-scale-embedding \
-    --share-decoder-input-output-embed --dropout 0 --attention-dropout 0 \
+train "$folder/data-bin" --arch gpt2 --decoder-embed-dim 128 --decoder-input-dim 128 --decoder-output-dim 128 \
+    --decoder-ffn-embed-dim 512 --decoder-layers 4 --decoder-attention-heads 4 --dropout 0 --attention-dropout 0 \
     --tokens-per-sample 64 --batch-size 12 --required-batch-size-multiple 1 \
     --optimizer adam --adam-betas '(0.9, 0.99)' --weight-decay 0.1 --clip-norm 1.0 \
     --lr 1e-3 --lr-scheduler cosine --min-lr 1e-4 --warmup-updates 100 --max-update 2000 \

@@ -121,21 +121,17 @@ pub fn describe(error: &anyhow::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::{Context, anyhow};
+    use anyhow::anyhow;
 
     #[test]
     fn the_chain_is_one_line_and_hints_come_last() {
-        let error = Err::<(), _>(anyhow!("no such file\nhint: make it"))
-            .context("cannot read a.txt")
-            .unwrap_err();
+        let error = anyhow!("no such file\nhint: make it").context("cannot read a.txt");
         assert_eq!(describe(&error), "cannot read a.txt: no such file\nhint: make it");
     }
 
     #[test]
     fn a_cause_is_told_once() {
-        let error = Err::<(), _>(anyhow!("no such file"))
-            .context("cannot read a.txt: no such file")
-            .unwrap_err();
+        let error = anyhow!("no such file").context("cannot read a.txt: no such file");
         assert_eq!(describe(&error), "cannot read a.txt: no such file");
     }
 

@@ -52,9 +52,19 @@ fn check(model: &ModelConfig, vocab: &Vocab, total: u128) -> Result<()> {
 
 /// Memory of this machine, bytes; `None` where the system does not tell.
 fn total() -> Option<u128> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    let kib: u128 = line.split_whitespace().nth(1)?.parse().ok()?;
+    read("/proc/meminfo", "MemTotal:").map(u128::from)
+}
+
+/// Largest resident memory of this process so far, bytes; `None` where the system does not tell.
+pub(crate) fn peak() -> Option<u64> {
+    read("/proc/self/status", "VmHWM:")
+}
+
+/// The number of KiB in the line of `file` that begins with `name`, as bytes.
+fn read(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
     Some(kib << 10)
 }
 

@@ -3,7 +3,7 @@
 use crate::english;
 use crate::german::{self, Declension};
 use crate::lexicon::adjectives::Adjective;
-use crate::lexicon::nouns::Name;
+use crate::lexicon::nouns::{Name, Noun};
 use crate::lexicon::words::Pronoun;
 use crate::lexicon::{Agreement, Case, Gender, Number, numbers};
 
@@ -137,6 +137,18 @@ impl NounPhrase {
 }
 
 impl Group {
+    /// `der Hund`, and no more.
+    pub(crate) fn definite(noun: &'static Noun) -> Self {
+        Self {
+            determiner: Determiner::Definite,
+            numeral: None,
+            adjective: None,
+            name: Name { modifier: None, noun },
+            number: Number::Singular,
+            tail: None,
+        }
+    }
+
     fn german(&self, case: Case) -> String {
         let (gender, number) = (self.name.noun.gender, self.number);
         let (article, declension, owner) = match &self.determiner {

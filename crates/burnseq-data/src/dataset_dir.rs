@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use burnseq_text::FileError;
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 
 use crate::dataset::{LanguagePairDataset, PairOptions};
@@ -393,8 +394,8 @@ pub(crate) fn file_names(path: &Path) -> Result<Vec<String>> {
         });
     }
     let mut names = Vec::new();
-    for entry in fs::read_dir(path).map_err(Error::read(path))? {
-        let entry = entry.map_err(Error::read(path))?;
+    for entry in fs::read_dir(path).map_err(FileError::read(path))? {
+        let entry = entry.map_err(FileError::read(path))?;
         names.push(entry.file_name().to_string_lossy().into_owned());
     }
     names.sort();

@@ -1,7 +1,6 @@
 //! What can go wrong between text files and batches.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -10,22 +9,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be read; the cause is `source`.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file could not be written; the cause is `source`.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    Io(#[from] burnseq_text::FileError),
     /// A text, dictionary or subword file is wrong.
     #[error(transparent)]
     Text(#[from] burnseq_text::Error),
@@ -171,22 +157,6 @@ impl Error {
             _ => {}
         }
         self
-    }
-
-    /// A reading error of `path`.
-    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Read {
-            path: path.to_owned(),
-            source,
-        }
-    }
-
-    /// A writing error of `path`.
-    pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |source| Self::Write {
-            path: path.to_owned(),
-            source,
-        }
     }
 
     /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::indexed::{Dtype, EncodedChunk, IndexedWriter};
+use burnseq_text::FileError;
 
 /// Writes the sentences of one side.
 pub(crate) enum SideWriter {
@@ -28,7 +29,7 @@ impl SideWriter {
     /// When a file cannot be created.
     pub(crate) fn create(prefix: &Path, raw: bool, vocab: usize) -> Result<Self> {
         Ok(if raw {
-            let file = File::create(prefix).map_err(Error::write(prefix))?;
+            let file = File::create(prefix).map_err(FileError::write(prefix))?;
             Self::Text(prefix.to_owned(), BufWriter::with_capacity(1 << 16, file))
         } else {
             Self::Ids(IndexedWriter::create(prefix, Dtype::for_vocab(vocab))?)
@@ -43,7 +44,7 @@ impl SideWriter {
         match (self, chunk) {
             (Self::Ids(writer), SideChunk::Ids(chunk)) => writer.append(chunk),
             (Self::Text(path, file), SideChunk::Text(text)) => {
-                file.write_all(text.as_bytes()).map_err(Error::write(path))
+                Ok(file.write_all(text.as_bytes()).map_err(FileError::write(path))?)
             }
             _ => unreachable!("writer and chunk were made from the same settings"),
         }
@@ -58,7 +59,9 @@ impl SideWriter {
             Self::Ids(writer) => writer.finish(),
             Self::Text(path, file) => {
                 let file = file.into_inner().map_err(std::io::IntoInnerError::into_error);
-                file.and_then(|file| file.sync_all()).map_err(Error::write(&path))
+                Ok(file
+                    .and_then(|file| file.sync_all())
+                    .map_err(FileError::write(&path))?)
             }
         }
     }

@@ -1,6 +1,5 @@
 //! What can go wrong with a foreign checkpoint; each error names the file and the entry in it.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::pickle::PickleError;
@@ -8,18 +7,13 @@ use crate::pickle::PickleError;
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Error of this crate.
+/// Why a foreign checkpoint cannot be read or written; each names the file, and the entry in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file could not be read; the cause is `source`.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    Io(#[from] burnseq_text::FileError),
     /// The file could not be written; what was there before is untouched.
     #[error(transparent)]
     Write(burnseq_text::Error),

@@ -16,52 +16,59 @@ fn is_variant(container: &str) -> bool {
     container.starts_with("Enum:")
 }
 
-/// Name, id and shape of every parameter, in module order; tied parameters once.
-pub fn named_parameters<M: Module>(model: &M) -> Vec<(String, ParamId, Vec<usize>)> {
-    struct Names(Vec<String>, Vec<(String, ParamId, Vec<usize>)>);
-    impl ModuleVisitor for Names {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            if !is_variant(container) {
-                self.0.push(name.to_owned());
-            }
-        }
-        fn exit_module(&mut self, _name: &str, container: &str) {
-            if !is_variant(container) {
-                self.0.pop();
-            }
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1
-                .push((self.0.join("."), param.id, param.lazy_shape().to_vec()));
+/// What is told of a parameter, beside its name.
+trait Told {
+    fn of<const D: usize>(param: &Param<Tensor<D>>) -> Self;
+}
+
+impl Told for (ParamId, Vec<usize>) {
+    fn of<const D: usize>(param: &Param<Tensor<D>>) -> Self {
+        (param.id, param.lazy_shape().to_vec())
+    }
+}
+
+impl Told for TensorData {
+    fn of<const D: usize>(param: &Param<Tensor<D>>) -> Self {
+        param.val().detach().into_data_dtype(DType::F32)
+    }
+}
+
+/// The path of modules to where a visit is, and what was told so far.
+struct Visit<T>(Vec<String>, Vec<(String, T)>);
+
+impl<T: Told> ModuleVisitor for Visit<T> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        if !is_variant(container) {
+            self.0.push(name.to_owned());
         }
     }
-    let mut names = Names(Vec::new(), Vec::new());
-    model.visit(&mut names);
-    names.1
+
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        if !is_variant(container) {
+            self.0.pop();
+        }
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.1.push((self.0.join("."), T::of(param)));
+    }
+}
+
+fn visit<M: Module, T: Told>(model: &M) -> Vec<(String, T)> {
+    let mut visit = Visit(Vec::new(), Vec::new());
+    model.visit(&mut visit);
+    visit.1
+}
+
+/// Name, id and shape of every parameter, in module order; tied parameters once.
+pub fn named_parameters<M: Module>(model: &M) -> Vec<(String, ParamId, Vec<usize>)> {
+    let parameters = visit(model).into_iter();
+    parameters.map(|(name, (id, shape))| (name, id, shape)).collect()
 }
 
 /// Every parameter by name as `f32` data, in module order; tied parameters once.
 pub fn state_dict<M: Module>(model: &M) -> Vec<(String, TensorData)> {
-    struct Data(Vec<String>, Vec<(String, TensorData)>);
-    impl ModuleVisitor for Data {
-        fn enter_module(&mut self, name: &str, container: &str) {
-            if !is_variant(container) {
-                self.0.push(name.to_owned());
-            }
-        }
-        fn exit_module(&mut self, _name: &str, container: &str) {
-            if !is_variant(container) {
-                self.0.pop();
-            }
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1
-                .push((self.0.join("."), param.val().detach().into_data_dtype(DType::F32)));
-        }
-    }
-    let mut data = Data(Vec::new(), Vec::new());
-    model.visit(&mut data);
-    data.1
+    visit(model)
 }
 
 /// Replaces every parameter of `model` by the tensor of its name.

@@ -28,5 +28,6 @@ mod run;
 pub mod stats;
 
 pub use error::{Error, Result};
+pub use page::html::thousands;
 pub use report::{Absent, AttentionPart, DataPart, Quality, Report, Side, Split};
 pub use run::{Best, CheckpointRow, Run};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
+use crate::FileError;
+use crate::error::Result;
 
 /// Temporary files, whose names begin with it.
 const PREFIX: &str = ".writing-";
@@ -50,15 +51,12 @@ impl AtomicFile {
     /// Begins a file; what is at `path` stays until [`AtomicFile::commit`].
     ///
     /// # Errors
-    /// [`Error::Write`] when the folder cannot be written to, and when an older file must not be written to.
+    /// [`Error::Io`] when the folder cannot be written to, and when an older file must not be written to.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         match Writer::open(&path) {
             Ok(writer) => Ok(Self { path, writer }),
-            Err(source) => Err(Error::Write {
-                path,
-                source: without_temporary_name(source),
-            }),
+            Err(source) => Err(FileError::write(&path)(without_temporary_name(source)).into()),
         }
     }
 
@@ -70,17 +68,17 @@ impl AtomicFile {
     /// Gives the file its name; an older one goes.
     ///
     /// # Errors
-    /// [`Error::Write`]; an older file is untouched then.
+    /// [`Error::Io`]; an older file is untouched then.
     pub fn commit(self) -> Result<()> {
         let Self { path, writer } = self;
         let written = match writer {
             Writer::Temporary { path, file } => persist(&path, file),
             Writer::Stream(mut stream) => stream.flush(),
         };
-        written.map_err(|source| Error::Write {
-            path,
-            source: without_temporary_name(source),
-        })
+        written
+            .map_err(without_temporary_name)
+            .map_err(FileError::write(&path))?;
+        Ok(())
     }
 }
 
@@ -105,7 +103,7 @@ impl Writer {
             Err(error) => return Err(error),
         };
         let folder = folder_of(&path);
-        remove_abandoned(folder);
+        remove_abandoned(folder, PREFIX);
         let file = loop {
             let file = temporary(folder, permissions.clone())?;
             // Where locks are not supported, nothing abandoned is removed.
@@ -190,20 +188,25 @@ fn temporary(folder: &Path, permissions: Option<fs::Permissions>) -> io::Result<
     Ok(file)
 }
 
-/// Removes temporary files whose process is gone, which their locks tell.
-fn remove_abandoned(folder: &Path) {
+/// Removes temporary files or folders, whose names begin with `prefix`, of processes that are gone, which their locks tell.
+pub fn remove_abandoned(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else {
-        return; // creating a file there tells what is wrong
+        return; // writing there tells what is wrong
     };
     for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
+        let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
         if is_ours
-            && entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Ok(kind) = entry.file_type()
+            && (kind.is_file() || kind.is_dir())
             && let Ok(file) = File::open(entry.path())
             && file.try_lock().is_ok()
         {
             // Somebody else may have removed it.
-            let _ = fs::remove_file(entry.path());
+            let _ = if kind.is_dir() {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
+            };
         }
     }
 }
@@ -229,19 +232,17 @@ fn persist(path: &Path, writer: BufWriter<NamedTempFile>) -> io::Result<()> {
 /// When anything fails, what was at `path` before is untouched and the temporary file is removed.
 ///
 /// # Errors
-/// [`Error::Write`] with the failed operation as its source.
+/// [`Error::Io`] with the failed operation as its source.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
-    write(&mut file).map_err(|source| Error::Write {
-        path: path.to_owned(),
-        source,
-    })?;
+    write(&mut file).map_err(FileError::write(path))?;
     file.commit()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     #[test]
     fn failed_write_leaves_the_old_file_and_no_remains() {
@@ -252,7 +253,7 @@ mod tests {
             w.write_all(b"new")?;
             Err(io::ErrorKind::StorageFull.into())
         });
-        assert!(matches!(error, Err(Error::Write { .. })));
+        assert!(matches!(error, Err(Error::Io(FileError::Write { .. }))));
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
@@ -284,7 +285,7 @@ mod tests {
             let error = write_atomically(path, |w| w.write_all(b"x")).unwrap_err();
             assert!(matches!(
                 error,
-                Error::Write { source, .. } if source.kind() == io::ErrorKind::PermissionDenied
+                Error::Io(FileError::Write { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied
             ));
         }
         assert_eq!(fs::read(&file).unwrap(), b"new");
@@ -300,7 +301,9 @@ mod tests {
         write_atomically(Path::new("/dev/null"), |w| w.write_all(b"x")).unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
         let full = write_atomically(Path::new("/dev/full"), |w| w.write_all(b"x")).unwrap_err();
-        assert!(matches!(full, Error::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull));
+        assert!(
+            matches!(full, Error::Io(FileError::Write { source, .. }) if source.kind() == io::ErrorKind::StorageFull)
+        );
 
         let (mut reader, writer) = io::pipe().unwrap();
         let fd = std::os::fd::AsRawFd::as_raw_fd(&writer);
@@ -338,7 +341,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         let error = AtomicFile::create(dir.path().join("no/x")).unwrap_err();
         assert!(error.to_string().ends_with("no/x"), "{error}");
-        let Error::Write { source, .. } = error else {
+        let Error::Io(FileError::Write { source, .. }) = error else {
             panic!("not an error of writing")
         };
         assert_eq!(source.kind(), io::ErrorKind::NotFound);

@@ -1,28 +1,16 @@
 //! What can go wrong on the text side: files, lines, dictionaries, subword models, settings.
 
-use std::io;
 use std::path::PathBuf;
+
+use crate::FileError;
 
 /// Error of this crate; every message names the file, the line and the offender where there is one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A file could not be read; the cause is `source`, so it is not repeated here.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// A file could not be written; what was there before is untouched.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// A line of text is not UTF-8.
     #[error(
         "{path}:{line}: invalid UTF-8 at byte {offset} of the file (byte {column} of the line)\nhint: {hint}"
@@ -220,3 +208,14 @@ impl BadBytes {
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An option that has to be as `expected`.
+    pub(crate) fn option(name: &'static str, expected: &'static str, value: impl ToString) -> Self {
+        Self::InvalidOption {
+            name,
+            expected,
+            value: value.to_string(),
+        }
+    }
+}

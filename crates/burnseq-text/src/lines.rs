@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use crate::FileError;
 use crate::error::{BadBytes, Error, Result};
 use crate::unpack::Unpacked;
 
@@ -62,10 +63,10 @@ impl LineReader<BufReader<File>> {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`Error::Read`] when it cannot be opened.
+    /// [`Error::Io`] when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|source| read_error(path, source))?;
+        let file = File::open(path).map_err(FileError::read(path))?;
         Ok(Self::new(BufReader::with_capacity(1 << 16, file), path))
     }
 }
@@ -104,7 +105,7 @@ impl<R: BufRead> LineReader<R> {
     /// The next line without its end, or `None` after the last.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::FileKind`] for a file that is no text, and [`Error::InvalidUtf8`] with the place of the
+    /// [`Error::Io`], [`Error::FileKind`] for a file that is no text, and [`Error::InvalidUtf8`] with the place of the
     /// first bad byte.
     pub fn read_line(&mut self) -> Result<Option<&str>> {
         let Some(start) = self.advance()? else {
@@ -128,7 +129,7 @@ impl<R: BufRead> LineReader<R> {
     /// As [`read_line`](Self::read_line), whatever the bytes of the line are.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::FileKind`].
+    /// [`Error::Io`] and [`Error::FileKind`].
     pub fn read_bytes(&mut self) -> Result<Option<&[u8]>> {
         let found = self.advance()?;
         Ok(found.map(|_| self.line.as_slice()))
@@ -143,7 +144,7 @@ impl<R: BufRead> LineReader<R> {
             let buffer = match self.reader.fill_buf() {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(read_error(&self.name, source)),
+                Err(source) => return Err(FileError::read(&self.name)(source).into()),
             };
             if self.after_carriage_return {
                 self.after_carriage_return = false;
@@ -251,14 +252,6 @@ impl<R: BufRead> Iterator for LineReader<R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read_line().map(|line| line.map(str::to_owned)).transpose()
-    }
-}
-
-/// The error of a file that cannot be opened or read.
-pub(crate) fn read_error(path: &Path, source: io::Error) -> Error {
-    Error::Read {
-        path: path.to_owned(),
-        source,
     }
 }
 

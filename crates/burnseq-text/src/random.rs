@@ -36,6 +36,14 @@ impl SampleRng {
     }
 }
 
+/// 500 lines of 20 characters drawn from `characters`.
+#[cfg(test)]
+pub(crate) fn random_lines<const N: usize>(characters: [char; N]) -> impl Iterator<Item = String> {
+    let mut numbers = SplitMix64::new(7);
+    let mut draw = move || characters[numbers.next_u64() as usize % N];
+    (0..500).map(move |_| (0..20).map(|_| draw()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

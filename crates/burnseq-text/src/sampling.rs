@@ -45,11 +45,7 @@ impl SubwordSampling {
         if valid {
             return Ok(());
         }
-        Err(Error::InvalidOption {
-            name,
-            expected,
-            value: value.to_string(),
-        })
+        Err(Error::option(name, expected, value))
     }
 }
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use crate::FileError;
 use crate::error::{BadBytes, Error, Result};
-use crate::lines::read_error;
 use crate::unpack::unpack;
 
 /// A text file mapped into memory, which several workers read at once by ranges of whole lines.
@@ -32,10 +32,10 @@ impl TextFile {
     /// The file must not be shortened while it is open.
     ///
     /// # Errors
-    /// [`Error::Read`] when it cannot be opened or read, [`Error::FileKind`] when it is no text.
+    /// [`Error::Io`] when it cannot be opened or read, [`Error::FileKind`] when it is no text.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let error = |source| read_error(path, source);
+        let error = FileError::read(path);
         let mut file = File::open(path).map_err(error)?;
         let metadata = file.metadata().map_err(error)?;
         let bytes = if metadata.is_file() && metadata.len() > 0 {

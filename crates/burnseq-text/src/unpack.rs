@@ -8,9 +8,9 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use crate::FileError;
 use crate::error::{Error, Result};
 use crate::file_kind::{FileKind, Foreign, TAR_GZIP, TAR_ZSTD, is_tar, kind_of};
-use crate::lines::read_error;
 
 /// Bytes unpacked at a time.
 const CAPACITY: usize = 1 << 16;
@@ -56,7 +56,7 @@ impl<R: BufRead> Unpacked<R> {
     /// Looks at the first bytes, once; `name` stands for the reader in errors.
     ///
     /// # Errors
-    /// [`Error::Read`], and [`Error::FileKind`] for what is no text.
+    /// [`Error::Io`], and [`Error::FileKind`] for what is no text.
     #[inline]
     pub(crate) fn open(&mut self, name: &Path) -> Result<()> {
         if matches!(self.source, Source::New(_)) {
@@ -116,7 +116,7 @@ fn tell<R: BufRead, K>(
         let buffer = match reader.fill_buf() {
             Ok(buffer) => buffer,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(source) => return Err(read_error(name, source)),
+            Err(source) => return Err(FileError::read(name)(source).into()),
         };
         let (length, ended) = (buffer.len(), buffer.is_empty());
         // Mostly the first bytes tell, and none is taken away.
@@ -176,7 +176,7 @@ pub(crate) fn unpack(bytes: &[u8], name: &Path) -> Result<Option<Vec<u8>>> {
     reader.open(name)?;
     let mut unpacked = Vec::new();
     loop {
-        let buffer = reader.fill_buf().map_err(|source| read_error(name, source))?;
+        let buffer = reader.fill_buf().map_err(FileError::read(name))?;
         if buffer.is_empty() {
             return Ok(Some(unpacked));
         }

@@ -267,17 +267,9 @@ mod tests {
     fn deviations(precision: Precision) -> Vec<Deviation> {
         let vocab = Vocab::fairseq(60, 50);
         let config = ModelConfig::from(TransformerConfig {
-            encoder_layers: 2,
-            decoder_layers: 2,
-            encoder_embed_dim: 32,
-            decoder_embed_dim: 32,
-            encoder_ffn_embed_dim: 64,
-            decoder_ffn_embed_dim: 64,
-            encoder_attention_heads: 4,
-            decoder_attention_heads: 4,
             attention_dropout: 0.1,
             activation_dropout: 0.1,
-            ..TransformerConfig::default()
+            ..TransformerConfig::sized(32, 64, 4, 2)
         });
         let compute = Compute {
             device: Device::flex(),

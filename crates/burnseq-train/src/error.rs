@@ -1,6 +1,6 @@
 //! What can go wrong while training and around checkpoints.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 use burnseq_model::ModelError;
 
@@ -28,22 +28,9 @@ pub enum Error {
         /// Its norm: NaN or infinity.
         norm: f32,
     },
-    /// A file or folder could not be read; the cause is `source`.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file or folder could not be written; what was there before is untouched.
-    #[error("cannot write {path}")]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    Io(#[from] burnseq_text::FileError),
     /// There is no checkpoint at this path.
     #[error("{path}: no checkpoint here; a checkpoint is a folder with a checkpoint.json{hint}")]
     NoCheckpoint {

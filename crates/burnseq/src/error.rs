@@ -1,6 +1,6 @@
 //! What can go wrong in a task: the errors of its stages.
 
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -9,17 +9,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting is out of range, or settings contradict each other.
+    /// Settings are out of range, contradict each other, or ask a task for what it does not do.
     #[error("{0}")]
     Config(String),
-    /// A file could not be read; the cause is `source`.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A file or folder could not be read or written.
+    #[error(transparent)]
+    Io(#[from] burnseq_text::FileError),
     /// A dictionary does not belong to the model.
     #[error("{path}: {problem}")]
     Dictionary {

@@ -79,18 +79,10 @@ struct Sound {
 impl Sound {
     fn new() -> Self {
         let config = TransformerConfig {
-            encoder_embed_dim: 4,
-            encoder_ffn_embed_dim: 2,
-            encoder_layers: 1,
-            encoder_attention_heads: 2,
-            decoder_embed_dim: 4,
-            decoder_ffn_embed_dim: 2,
-            decoder_layers: 1,
-            decoder_attention_heads: 2,
             max_source_positions: 9,
             max_target_positions: 9,
             share_decoder_input_output_embed: true,
-            ..TransformerConfig::default()
+            ..TransformerConfig::sized(4, 2, 2, 1)
         };
         let vocab = Vocab::fairseq(5, 6);
         let model = config.init(&vocab, 1, &Device::flex());

@@ -88,17 +88,9 @@ fn model() -> TranslationModel {
     let tgt_dict = dictionary("a dog sleeps . , &quot; un@@");
     let vocab = Vocab::fairseq(src_dict.len(), tgt_dict.len());
     let config = TransformerConfig {
-        encoder_embed_dim: 8,
-        encoder_ffn_embed_dim: 8,
-        encoder_layers: 1,
-        encoder_attention_heads: 2,
-        decoder_embed_dim: 8,
-        decoder_ffn_embed_dim: 8,
-        decoder_layers: 1,
-        decoder_attention_heads: 2,
         max_source_positions: 20,
         max_target_positions: 20,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(8, 8, 2, 1)
     };
     let settings = r#"{
         "normalization": {"type": "nmt_nfkc"}, "tokenizer": {"type": "moses", "language": "de"}, "lowercase": false

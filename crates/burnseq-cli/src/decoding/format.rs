@@ -36,15 +36,7 @@ pub(crate) fn python_float(x: f64) -> String {
 
 /// `39469056` as `39,469,056`.
 pub(crate) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
+    burnseq_report::thousands(number as u64)
 }
 
 /// The `H-`, `D-` and `P-` lines of a hypothesis; scores are in base 2.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use burnseq::decode::TranslationModel;
+use burnseq_text::FileError;
 use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::subword_nmt::Codes;
 use burnseq_text::{MosesSettings, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer};
@@ -168,12 +169,7 @@ impl TextArgs {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| {
-        coded(burnseq::Error::Read {
-            path: path.to_owned(),
-            source,
-        })
-    })
+    std::fs::read(path).map_err(|source| coded(burnseq::Error::from(FileError::read(path)(source))))
 }
 
 #[cfg(test)]

@@ -43,7 +43,6 @@ pub(crate) const SHARDS: &str =
 pub(crate) const SIMPLE_DECODER: &str =
     "leave it out; decoder blocks attend to themselves and to the encoder";
 pub(crate) const SLOWMO: &str = "it goes with --ddp-backend slow_mo, which there is not";
-pub(crate) const SOFTMAX: &str = "it goes with --adaptive-softmax-cutoff, which there is not";
 pub(crate) const STEP: &str = PLATEAU;
 pub(crate) const SYMBOLS: &str = "leave it out; the dictionary says which ids its special symbols have";
 pub(crate) const TEXT: &str =

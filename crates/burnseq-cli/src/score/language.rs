@@ -44,20 +44,9 @@ impl ScoreArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
+    use super::super::request::tests::{args, problem};
     use super::super::request::{AnyMetric, Request};
-    use super::super::spellings::spelled;
     use super::*;
-
-    fn args(flags: &str) -> ScoreArgs {
-        let flags = ["score"].into_iter().chain(flags.split_whitespace());
-        ScoreArgs::try_parse_from(spelled(flags.map(Into::into)).unwrap()).unwrap()
-    }
-
-    fn problem(flags: &str) -> String {
-        args(flags).request().unwrap_err().to_string()
-    }
 
     #[test]
     fn the_language_chooses_the_tokenizer_of_bleu() {

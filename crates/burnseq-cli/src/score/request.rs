@@ -380,7 +380,7 @@ fn first_given(flags: &[(&'static str, bool)]) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::PathBuf;
 
     use burnseq_metrics::Tokenizer;
@@ -389,12 +389,12 @@ mod tests {
     use super::super::spellings::spelled;
     use super::*;
 
-    fn args(flags: &str) -> ScoreArgs {
+    pub(in super::super) fn args(flags: &str) -> ScoreArgs {
         let flags = ["score"].into_iter().chain(flags.split_whitespace());
         ScoreArgs::try_parse_from(spelled(flags.map(Into::into)).unwrap()).unwrap()
     }
 
-    fn problem(flags: &str) -> String {
+    pub(in super::super) fn problem(flags: &str) -> String {
         args(flags).request().unwrap_err().to_string()
     }
 

@@ -151,7 +151,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
         }
     })?;
     let seconds = (end - start).as_secs_f64();
-    let (device_memory, host_memory) = (peak_device_memory(&compute.device), peak_host_memory());
+    let (device_memory, host_memory) = (peak_device_memory(&compute.device), memory::peak());
     let tflops = flops(&request.model, &vocab, &pairs, &batches)
         .map(|flops| (flops / seconds / 1e12 * 1e3).round() / 1e3);
     let rate = |count: usize, digits: i32| {
@@ -288,14 +288,6 @@ fn random_pairs(
 /// Bytes in GiB, to two digits.
 fn gib(bytes: u64) -> f64 {
     (bytes as f64 / (1_u64 << 30) as f64 * 100.0).round() / 100.0
-}
-
-/// Largest resident memory of this process so far, bytes; `None` where the system does not tell.
-fn peak_host_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kib << 10)
 }
 
 #[cfg(test)]

@@ -124,6 +124,14 @@ impl Request {
             }
         }
         problems.take(args.optim.overlay(&mut train));
+        let cutoff = model.fields().remove("adaptive_softmax_cutoff");
+        let is_adaptive = cutoff.is_some_and(|cutoff| !cutoff.is_null());
+        if args.optim.criterion.as_deref() == Some("adaptive_loss") && is_known && !is_adaptive {
+            problems.say(
+                "--criterion adaptive_loss needs an adaptive softmax, which this model does not have\nhint: give \
+                 --adaptive-softmax-cutoff, or --criterion cross_entropy",
+            );
+        }
         problems.take(
             args.schedule
                 .overlay(&mut train.lr_scheduler, &mut train.optimization),
@@ -338,6 +346,10 @@ mod tests {
             problem("--arch transformer_lm --tokens-per-sample 0")
                 .contains("--tokens-per-sample 0 leaves no token")
         );
+        let adaptive = "--arch transformer_lm --criterion adaptive_loss";
+        assert!(problem(adaptive).contains("needs an adaptive softmax"));
+        let adaptive = request(&format!("{adaptive} --adaptive-softmax-cutoff 9")).unwrap();
+        assert_eq!(adaptive.train.criterion, CriterionConfig::default());
         let words = ["train", "--arch", "transformer_lm", "--self-target"];
         let target = GRAMMAR
             .try_parse::<TrainArgs>(words)

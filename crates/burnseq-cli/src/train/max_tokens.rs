@@ -282,17 +282,7 @@ mod tests {
         let path = folder.path().join("max-tokens.json");
         let side = || Sentences::Memory((0..64).map(|n| [vec![5; n % 7], vec![2]].concat()).collect());
         let data = LanguagePairDataset::new(side(), Some(side()), 9, 9, PairOptions::default()).unwrap();
-        let model = ModelConfig::from(TransformerConfig {
-            encoder_embed_dim: 4,
-            decoder_embed_dim: 4,
-            encoder_ffn_embed_dim: 4,
-            decoder_ffn_embed_dim: 4,
-            encoder_attention_heads: 1,
-            decoder_attention_heads: 1,
-            encoder_layers: 1,
-            decoder_layers: 1,
-            ..TransformerConfig::default()
-        });
+        let model = ModelConfig::from(TransformerConfig::sized(4, 4, 1, 1));
         let vocab = Vocab::fairseq(9, 9);
         let compute = Compute::from(&Device::flex());
         let run = |hardware: &str, config: &TrainConfig| {

@@ -2,7 +2,7 @@
 
 use crate::grammar::reasons::{
     ALIGNED, BMUF, COMBINED, COMPLETE, DICTIONARY, KEEP_LAYERS, OF_GENERATE, ONE_PAIR, OPTIMISER,
-    OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, SOFTMAX, STEP, SYMBOLS, XFORMERS,
+    OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, STEP, SYMBOLS, XFORMERS,
 };
 use crate::grammar::{
     BOOLEANS, COMMON, COMMON_HARMLESS, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
@@ -11,8 +11,6 @@ use crate::grammar::{
 
 /// Flags that change nothing.
 const HARMLESS: &[Harmless] = &[
-    value("adaptive-softmax-dropout", SOFTMAX),
-    value("adaptive-softmax-factor", SOFTMAX),
     number("base-layers", off, "no layer is a mixture of experts"),
     value("base-shuffle", "no layer is a mixture of experts"),
     value("base-sublayers", "no layer is a mixture of experts"),
@@ -63,8 +61,6 @@ const HARMLESS: &[Harmless] = &[
     switch("save-async", COMPLETE),
     value("scoring", "--eval-bleu computes BLEU"),
     value("shard-id", OF_GENERATE),
-    switch("tie-adaptive-proj", SOFTMAX),
-    switch("tie-adaptive-weights", SOFTMAX),
     value("tokenizer", "the data folder says how its text was prepared"),
     words("unk", &["3"], DICTIONARY),
     switch(
@@ -76,11 +72,6 @@ const HARMLESS: &[Harmless] = &[
 
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[
-    ("adaptive-input", "leave it out; all embeddings have one width"),
-    (
-        "adaptive-softmax-cutoff",
-        "leave it out; the softmax is over the whole dictionary, which subwords keep small",
-    ),
     ("base-layers", "leave it out; no layer is a mixture of experts"),
     ("char-inputs", "leave it out; inputs are tokens of the dictionary"),
     (

@@ -13,24 +13,26 @@ use burnseq::text::Vocab;
 use burnseq::train::{TaskInfo, checkpoint};
 use tempfile::TempDir;
 
-const NOUNS: [[&str; 2]; 4] = [
+pub const NOUNS: [[&str; 2]; 4] = [
     ["Hund", "dog"],
     ["Mann", "man"],
     ["Ball", "ball"],
     ["Vogel", "bird"],
 ];
 
+/// `n` sentences, German (0) or English (1).
+pub fn text(n: usize, side: usize) -> String {
+    let sentence = |i: usize| {
+        let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
+        let longer = [" und", " and"][side].repeat(i % 3);
+        format!("{a}{longer} {b} {}\n", i % 5)
+    };
+    (0..n).map(sentence).collect()
+}
+
 /// A data folder `data-bin` with subwords, made by `preprocess`, and an untrained model for it in `checkpoints/`.
 pub fn folder() -> TempDir {
     let dir = TempDir::new().unwrap();
-    let text = |n: usize, side: usize| -> String {
-        let sentence = |i: usize| {
-            let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
-            let longer = [" und", " and"][side].repeat(i % 3);
-            format!("{a}{longer} {b} {}\n", i % 5)
-        };
-        (0..n).map(sentence).collect()
-    };
     fs::create_dir(dir.path().join("data")).unwrap();
     for (split, n) in [("train", 200), ("valid", 9), ("test", 21)] {
         for (side, lang) in ["de", "en"].iter().enumerate() {
@@ -49,17 +51,9 @@ pub fn folder() -> TempDir {
 
 pub fn tiny() -> TransformerConfig {
     TransformerConfig {
-        encoder_embed_dim: 8,
-        encoder_ffn_embed_dim: 8,
-        encoder_layers: 1,
-        encoder_attention_heads: 2,
-        decoder_embed_dim: 8,
-        decoder_ffn_embed_dim: 8,
-        decoder_layers: 1,
-        decoder_attention_heads: 2,
         max_source_positions: 30,
         max_target_positions: 30,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(8, 8, 2, 1)
     }
 }
 

@@ -154,7 +154,7 @@ fn a_second_run_is_refused_unless_told_to_overwrite() {
     assert!(preprocess(dir.path(), &flags).status.success());
     let output = preprocess(dir.path(), &flags);
     assert_fails(&output, 1, "data-bin: already holds a dataset");
-    assert!(stderr(&output).contains("\nhint: "), "{}", stderr(&output));
+    assert_says(stderr(&output), "\nhint: ");
     let flags = [&flags[..], &["--overwrite"]].concat();
     assert!(preprocess(dir.path(), &flags).status.success());
 }
@@ -186,7 +186,7 @@ fn default_sets_that_are_absent_are_noted() {
     let output = preprocess(dir.path(), &["--src", "de", "--tgt", "en", "--bpe", "none"]);
     assert!(output.status.success());
     let note = "note: there is no test set: data/test.de does not exist";
-    assert!(stderr(&output).contains(note), "{}", stderr(&output));
+    assert_says(stderr(&output), note);
 }
 
 #[test]

@@ -47,6 +47,11 @@ fn assert_fails(output: &Output, code: i32, expected: &str) {
     assert_says(&stderr, expected);
 }
 
+/// Refused without input.
+fn refused(dir: &Path, command: &str, code: i32, expected: &str) {
+    assert_fails(&text(dir, command, b""), code, expected);
+}
+
 #[test]
 fn filters_map_line_to_line() {
     let dir = TempDir::new().unwrap();
@@ -72,7 +77,7 @@ fn words_that_are_listed_or_protected_stay_whole() {
         "Foo. Mr . X me@home ok\n"
     );
     fs::write(dir.path().join("patterns"), "a\n(\n").unwrap();
-    assert_fails(&text(dir.path(), flags, b""), 1, "patterns:2: regex parse error");
+    refused(dir.path(), flags, 1, "patterns:2: regex parse error");
 }
 
 #[test]
@@ -113,13 +118,14 @@ fn damaged_text_is_named_and_leaves_nothing() {
         1,
         "stdin:1: invalid UTF-8",
     );
-    assert_fails(
-        &text(dir.path(), "lowercase absent", b""),
+    refused(
+        dir.path(),
+        "lowercase absent",
         1,
         "cannot read absent: No such file",
     );
-    assert_fails(&text(dir.path(), "lowercase --workers 0", b""), 2, "--workers");
-    assert_fails(&text(dir.path(), "tokenize", b""), 2, "--language");
+    refused(dir.path(), "lowercase --workers 0", 2, "--workers");
+    refused(dir.path(), "tokenize", 2, "--language");
 }
 
 #[test]
@@ -157,13 +163,14 @@ fn clean_and_split_keep_the_sides_in_step() {
     assert_eq!(stderr(&output), "kept 4 of 6 pairs\n");
     assert_eq!(read("out.de"), "a b\nx y z\nl1\nl2\n");
     assert_eq!(read("out.en"), "A B\nX Y\nL1\nL2\n");
-    assert_fails(&text(dir.path(), clean, b""), 1, "out.de is there already");
-    assert_fails(
-        &text(dir.path(), "clean c o -s de -t en --ratio 0.5", b""),
+    refused(dir.path(), clean, 1, "out.de is there already");
+    refused(
+        dir.path(),
+        "clean c o -s de -t en --ratio 0.5",
         2,
         "ratio must be at least 1",
     );
-    assert_fails(&text(dir.path(), "clean c o -s de -t de", b""), 2, "two suffixes");
+    refused(dir.path(), "clean c o -s de -t de", 2, "two suffixes");
 
     let split = "split out train valid -s de -t en --every 2";
     assert_eq!(
@@ -174,16 +181,13 @@ fn clean_and_split_keep_the_sides_in_step() {
         (read("train.de"), read("valid.en")),
         ("a b\nl1\n".into(), "X Y\nL2\n".into())
     );
-    assert_fails(
-        &text(dir.path(), "split out t t -s de -t en --every 2", b""),
+    refused(
+        dir.path(),
+        "split out t t -s de -t en --every 2",
         2,
         "both go to t",
     );
-    assert_fails(
-        &text(dir.path(), "split out t v -s de -t en --every 1", b""),
-        2,
-        "--every",
-    );
+    refused(dir.path(), "split out t v -s de -t en --every 1", 2, "--every");
 
     write("c.en", "A\n");
     let uneven = text(dir.path(), "clean c new -s de -t en", b"");
@@ -310,14 +314,15 @@ fn extract_follows_the_names_of_the_files() {
         fs::read_to_string(dir.path().join("test")).unwrap(),
         "dog it's 3.\nhouses\ndog it's 0.\nhouses\n"
     );
-    assert_fails(&text(dir.path(), sets, b""), 1, "test is there already");
-    assert_fails(
-        &text(dir.path(), "extract de-en.tgz", b""),
+    refused(dir.path(), sets, 1, "test is there already");
+    refused(
+        dir.path(),
+        "extract de-en.tgz",
         2,
         "de-en.tgz: expected a file named",
     );
     fs::write(dir.path().join("x.xml"), "<doc>\n").unwrap();
-    assert_fails(&text(dir.path(), "extract x.xml", b""), 1, "x.xml holds no text");
+    refused(dir.path(), "extract x.xml", 1, "x.xml holds no text");
 }
 
 #[test]
@@ -340,16 +345,8 @@ fn the_iwslt14_recipe_prepares_a_local_archive() {
     let output = prepare(&["--archive", "de-en.tgz", "--dir", "out"]);
     assert_success(&output);
     // 102 lines with title and description, of which two are left out.
-    assert!(
-        stderr(&output).contains("kept 100 of 102 pairs"),
-        "{}",
-        stderr(&output)
-    );
-    assert!(
-        stderr(&output).contains("== pairs (train, valid, test): 96 4 10"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "kept 100 of 102 pairs");
+    assert_says(&stderr(&output), "== pairs (train, valid, test): 96 4 10");
     let read = |name: &str| fs::read_to_string(dir.path().join("out").join(name)).unwrap();
     assert!(read("text/train.de").starts_with("der 1. titel , nr. 5\nit &apos; s x .\n"));
     assert!(read("text/train.en").starts_with("der 1 . titel , nr. 5\nit &apos;s x .\n"));

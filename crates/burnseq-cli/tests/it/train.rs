@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Map, Value};
 
-use crate::fixture::tool;
+use crate::fixture::{assert_says, tool};
 use crate::toy::{Toy, assert_moved, logged, refused, resumed, stderr, succeed, toy_data};
 
 /// JSON log lines without what depends on the clock, by kind and number of updates.
@@ -94,11 +94,7 @@ pub fn assert_resumes_to_the_same_bits(
         log_lines(&read, &mut found);
     }
     let rest = succeed(command("killed").output().unwrap());
-    assert!(
-        stderr(&rest).contains("resuming after update"),
-        "{}",
-        stderr(&rest)
-    );
+    assert_says(&stderr(&rest), "resuming after update");
     // From the checkpoint of update 35 or 36.
     let first = logged(&rest, "num_updates")[0];
     assert!(first > 33.0, "the last run logged update {first} first");
@@ -219,11 +215,7 @@ fn patience_counts_on_when_a_run_is_resumed() {
     let loss = logged(&first, "valid_loss");
     assert!(loss.len() == 2 && loss[1] > loss[0] + 1.0, "{loss:?}");
     let second = succeed(toy.run("worse", &format!("{flags} --patience 2")));
-    assert!(
-        stderr(&second).contains("no improvement in the last 2 validations"),
-        "{}",
-        stderr(&second)
-    );
+    assert_says(&stderr(&second), "no improvement in the last 2 validations");
     let epochs = String::from_utf8(second.stdout)
         .unwrap()
         .matches("train_loss")
@@ -397,11 +389,7 @@ fn sentences_that_are_too_long_are_left_out_on_request() {
     let flags =
         "--max-tokens 5 --max-epoch 1 --skip-invalid-size-inputs-valid-test --required-batch-size-multiple 1";
     let output = succeed(toy.run("short", flags));
-    assert!(
-        stderr(&output).contains("too long, left out"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "too long, left out");
 }
 
 #[test]
@@ -471,11 +459,7 @@ fn replicas_write_the_checkpoints_of_one_device_with_all_their_batches() {
     let flags = "--max-tokens 64 --max-epoch 2 --dropout 0.2 --clip-norm 1.0 --lr 5e-3 --warmup-updates 5";
     succeed(toy.run("one", &format!("{flags} --update-freq 2")));
     let output = succeed(toy.run("two", &format!("{flags} --distributed-world-size 2")));
-    assert!(
-        stderr(&output).contains("in 2 batches on 2 devices"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "in 2 batches on 2 devices");
     let last = |name: &str| weights(&toy.save_dir(name).join("checkpoint_last"));
     assert!(last("one") == last("two"), "the weights differ");
     let one = toy.save_dir("one");

@@ -6,6 +6,7 @@ use std::path::Path;
 use burnseq_data::{DatasetDir, Dtype, IndexedWriter, Mt19937, PairOptions};
 use burnseq_train::Checkpoint;
 
+use crate::fixture::assert_says;
 use crate::toy::{Toy, assert_moved, log, logged, refused, resumed, stderr, succeed};
 
 fn file(checkpoint: &Path, name: &str) -> Vec<u8> {
@@ -127,11 +128,7 @@ fn the_weights_of_another_run_are_taken_once() {
     );
     assert_eq!(updates(&tuned), [per_epoch], "counted from 0");
     let resumed = succeed(toy.run("tuned", &format!("{finetune} --max-epoch 2 --lr 0")));
-    assert!(
-        stderr(&resumed).contains("resuming after update"),
-        "{}",
-        stderr(&resumed)
-    );
+    assert_says(&stderr(&resumed), "resuming after update");
 
     let go_on = format!("{flags} --continue-once first/checkpoint_last.pt --max-epoch 5");
     let continued = succeed(toy.run("continued", &go_on));
@@ -188,10 +185,9 @@ fn embeddings_start_as_in_their_files() {
     fs::write(toy.dir.path().join("vectors.txt"), lines).unwrap();
     let flags = "--encoder-embed-path vectors.txt --decoder-embed-path vectors.txt --lr 0 --max-epoch 1";
     let output = succeed(toy.run("run", flags));
-    assert!(
-        stderr(&output).contains("2 of 24 encoder embeddings start as in vectors.txt"),
-        "{}",
-        stderr(&output)
+    assert_says(
+        &stderr(&output),
+        "2 of 24 encoder embeddings start as in vectors.txt",
     );
     let tensors = Checkpoint::open(&toy.save_dir("run").join("checkpoint_last"))
         .unwrap()
@@ -220,17 +216,9 @@ fn sources_that_are_too_long_are_cut_on_request() {
     let toy = Toy::new();
     let flags = "--max-source-positions 4 --max-epoch 1 --skip-invalid-size-inputs-valid-test";
     let dropped = succeed(toy.run("dropped", flags));
-    assert!(
-        stderr(&dropped).contains("too long, left out"),
-        "{}",
-        stderr(&dropped)
-    );
+    assert_says(&stderr(&dropped), "too long, left out");
     let cut = succeed(toy.run("cut", &format!("{flags} --truncate-source")));
-    assert!(
-        stderr(&cut).contains("data: 240 training sentences\n"),
-        "{}",
-        stderr(&cut)
-    );
+    assert_says(&stderr(&cut), "data: 240 training sentences\n");
 }
 
 #[test]
@@ -245,7 +233,7 @@ fn the_first_training_set_can_be_taken_more_often_than_the_others() {
     for (flags, sentences) in [("", 250), ("--upsample-primary 3", 730)] {
         let output = succeed(toy.run(&format!("run{sentences}"), &format!("--max-epoch 1 {flags}")));
         let expected = format!("data: {sentences} training sentences");
-        assert!(stderr(&output).contains(&expected), "{}", stderr(&output));
+        assert_says(&stderr(&output), &expected);
     }
     refused(
         &toy.run("run", "--upsample-primary 0"),

@@ -25,7 +25,7 @@ impl Clause {
             Slot::Question,
         ] {
             if leads(slot) {
-                words.push(self.english_at(slot));
+                words.push(self.at(slot).en.clone());
             }
         }
         let auxiliary = auxiliary.unwrap_or_default();
@@ -67,21 +67,6 @@ impl Clause {
         let mut words = vec![self.verb.en_base().to_owned()];
         self.english_rest(&mut words);
         spaced(words)
-    }
-
-    fn english_at(&self, slot: Slot) -> String {
-        let object = |object: &Option<Object>| object.as_ref().map(|object| object.phrase.en.clone());
-        let phrase = |phrase: &Option<Phrase>| phrase.as_ref().map(|phrase| phrase.en.clone());
-        let found = match slot {
-            Slot::Subject => Some(self.subject.en.clone()),
-            Slot::Dative => object(&self.dative),
-            Slot::Accusative => object(&self.accusative),
-            Slot::Prepositional => phrase(&self.prepositional),
-            Slot::Time => phrase(&self.time),
-            Slot::Place => phrase(&self.place),
-            Slot::Question => phrase(&self.question),
-        };
-        found.expect("what leads the clause is in it")
     }
 
     /// Objects and adverbials behind the English verb; what leads the clause leaves its preposition behind.

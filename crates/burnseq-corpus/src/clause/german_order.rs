@@ -14,7 +14,7 @@ impl Clause {
         let mut words = Vec::new();
         match order {
             Order::Second => {
-                words.push(self.german_at(self.front));
+                words.push(self.at(self.front).de.clone());
                 words.push(finite);
                 self.german_middle(&mut words, Some(self.front), true);
                 words.extend([tail, prefix.to_owned()]);
@@ -27,7 +27,7 @@ impl Clause {
             Order::Last => {
                 // Only question words and relative pronouns move to the front here.
                 let front = self.extracted.then_some(self.front);
-                words.extend(front.map(|slot| self.german_at(slot)));
+                words.extend(front.map(|slot| self.at(slot).de.clone()));
                 self.german_middle(&mut words, front, true);
                 words.extend([tail, format!("{prefix}{finite}")]);
             }
@@ -79,21 +79,6 @@ impl Clause {
             Tense::Future => (german::will(agreement).to_owned(), self.verb.infinitive()),
             Tense::Modal(modal, past) => (german::modal(modal, past, agreement), self.verb.infinitive()),
         }
-    }
-
-    fn german_at(&self, slot: Slot) -> String {
-        let object = |object: &Option<Object>| object.as_ref().map(|object| object.phrase.de.clone());
-        let phrase = |phrase: &Option<Phrase>| phrase.as_ref().map(|phrase| phrase.de.clone());
-        let found = match slot {
-            Slot::Subject => Some(self.subject.de.clone()),
-            Slot::Dative => object(&self.dative),
-            Slot::Accusative => object(&self.accusative),
-            Slot::Prepositional => phrase(&self.prepositional),
-            Slot::Time => phrase(&self.time),
-            Slot::Place => phrase(&self.place),
-            Slot::Question => phrase(&self.question),
-        };
-        found.expect("what leads the clause is in it")
     }
 
     /// All between the finite verb and the end: subject, pronouns, time, objects, `nicht`, manner, place.

@@ -120,6 +120,20 @@ impl Clause {
             extracted: false,
         }
     }
+
+    /// What stands in a slot.
+    fn at(&self, slot: Slot) -> &Phrase {
+        let found = match slot {
+            Slot::Subject => Some(&self.subject),
+            Slot::Dative => self.dative.as_ref().map(|object| &object.phrase),
+            Slot::Accusative => self.accusative.as_ref().map(|object| &object.phrase),
+            Slot::Prepositional => self.prepositional.as_ref(),
+            Slot::Time => self.time.as_ref(),
+            Slot::Place => self.place.as_ref(),
+            Slot::Question => self.question.as_ref(),
+        };
+        found.expect("what leads the clause is in it")
+    }
 }
 
 /// The non-empty words with spaces between them.

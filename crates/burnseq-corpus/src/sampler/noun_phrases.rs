@@ -106,14 +106,7 @@ impl Sampler {
             }
             (90..95, kinds) if kinds & (THING | CLOTHES | VEHICLE | ROOM | TEXT) != 0 => {
                 let noun = self.noun(PERSON);
-                let owner = Group {
-                    determiner: Determiner::Definite,
-                    numeral: None,
-                    adjective: None,
-                    name: Name { modifier: None, noun },
-                    number: Number::Singular,
-                    tail: None,
-                };
+                let owner = Group::definite(noun);
                 Determiner::Of(NounPhrase::Group(Box::new(owner)))
             }
             _ => Determiner::Definite,

@@ -146,14 +146,7 @@ mod tests {
             .iter()
             .find(|entry| entry.de == "Frau")
             .expect("a known noun");
-        let head = Group {
-            determiner: Determiner::Definite,
-            numeral: None,
-            adjective: None,
-            name: Name { modifier: None, noun },
-            number: Number::Singular,
-            tail: None,
-        };
+        let head = Group::definite(noun);
         let mut sampler = Sampler {
             rng: Rng::new(3),
             held_out: false,

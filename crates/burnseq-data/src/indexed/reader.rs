@@ -8,7 +8,8 @@ use memmap2::Mmap;
 
 use super::index::Index;
 use super::{Dtype, with_suffix};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use burnseq_text::FileError;
 
 /// Sentences of token ids, read in place from `PREFIX.idx` and `PREFIX.bin`.
 #[derive(Debug)]
@@ -165,8 +166,8 @@ impl Iterator for Tokens<'_> {
 impl ExactSizeIterator for Tokens<'_> {}
 
 fn map(path: &Path) -> Result<Mmap> {
-    let file = File::open(path).map_err(Error::read(path))?;
+    let file = File::open(path).map_err(FileError::read(path))?;
     // SAFETY: datasets are written under temporary names and renamed, never changed in place;
     // whoever truncates a dataset in use ends the process, as with every mapped file.
-    unsafe { Mmap::map(&file) }.map_err(Error::read(path))
+    Ok(unsafe { Mmap::map(&file) }.map_err(FileError::read(path))?)
 }

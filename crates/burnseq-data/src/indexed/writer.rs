@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Dtype, HEADER, MAGIC, VERSION, with_suffix};
 use crate::error::{Error, Result};
+use burnseq_text::FileError;
 
 /// Writes `PREFIX.bin` and `PREFIX.idx` sentence by sentence, in constant memory.
 ///
@@ -46,7 +47,8 @@ impl IndexedWriter {
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.push(dtype.code());
         header.extend_from_slice(&0_u64.to_le_bytes());
-        idx.write_all(&header).map_err(Error::write(&writer.idx_path))?;
+        idx.write_all(&header)
+            .map_err(FileError::write(&writer.idx_path))?;
         writer.idx = Some(idx);
         Ok(writer)
     }
@@ -78,11 +80,11 @@ impl IndexedWriter {
         assert_eq!(chunk.dtype, self.dtype, "chunks are encoded for this writer");
         let bin = self.bin.as_mut().expect("open until `finish`");
         bin.write_all(&chunk.bytes)
-            .map_err(Error::write(&self.bin_path))?;
+            .map_err(FileError::write(&self.bin_path))?;
         let idx = self.idx.as_mut().expect("open until `finish`");
         for length in &chunk.lengths {
             idx.write_all(&length.to_le_bytes())
-                .map_err(Error::write(&self.idx_path))?;
+                .map_err(FileError::write(&self.idx_path))?;
         }
         self.len += chunk.lengths.len() as u64;
         Ok(())
@@ -94,12 +96,13 @@ impl IndexedWriter {
     /// When writing or renaming fails; nothing is left behind then.
     pub fn finish(mut self) -> Result<()> {
         let bin = self.bin.take().expect("open until `finish`");
-        close(bin).map_err(Error::write(&self.bin_path))?;
+        close(bin).map_err(FileError::write(&self.bin_path))?;
         let idx = self.idx.take().expect("open until `finish`");
-        self.write_offsets(idx).map_err(Error::write(&self.idx_path))?;
+        self.write_offsets(idx)
+            .map_err(FileError::write(&self.idx_path))?;
         // The index goes last: a reader that finds it finds the tokens too.
         for path in [&self.bin_path, &self.idx_path] {
-            fs::rename(temporary(path), path).map_err(Error::write(path))?;
+            fs::rename(temporary(path), path).map_err(FileError::write(path))?;
         }
         Ok(())
     }
@@ -202,7 +205,7 @@ fn temporary(path: &Path) -> PathBuf {
 fn open(path: &Path) -> Result<BufWriter<File>> {
     Ok(BufWriter::with_capacity(
         1 << 16,
-        File::create(path).map_err(Error::write(path))?,
+        File::create(path).map_err(FileError::write(path))?,
     ))
 }
 

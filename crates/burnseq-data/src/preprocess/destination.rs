@@ -8,6 +8,7 @@ use super::dictionaries::all_given;
 use super::report::{REPORT_FILE, Report};
 use super::subwords::is_settings;
 use crate::error::{Error, Result};
+use burnseq_text::FileError;
 
 /// Names of the files in `destdir` that belong to a dataset; empty when it does not exist.
 ///
@@ -18,9 +19,9 @@ fn dataset_files(destdir: &Path) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let mut names = Vec::new();
-    for entry in fs::read_dir(destdir).map_err(Error::read(destdir))? {
+    for entry in fs::read_dir(destdir).map_err(FileError::read(destdir))? {
         let name = entry
-            .map_err(Error::read(destdir))?
+            .map_err(FileError::read(destdir))?
             .file_name()
             .to_string_lossy()
             .into_owned();
@@ -76,14 +77,14 @@ pub(crate) fn check_same(config: &PreprocessConfig, staging: &Path) -> Result<()
     if config.overwrite {
         return Ok(());
     }
-    for entry in fs::read_dir(staging).map_err(Error::read(staging))? {
-        let ours = entry.map_err(Error::read(staging))?.path();
+    for entry in fs::read_dir(staging).map_err(FileError::read(staging))? {
+        let ours = entry.map_err(FileError::read(staging))?.path();
         let name = ours.file_name().expect("entries of a folder have names");
         let path = config.destdir.join(name);
         if !path.exists() {
             continue;
         }
-        let read = |path: &Path| fs::read(path).map_err(Error::read(path));
+        let read = |path: &Path| fs::read(path).map_err(FileError::read(path));
         if read(&path)? != read(&ours)? {
             return Err(Error::DataDir {
                 path,
@@ -113,7 +114,7 @@ pub(crate) fn clear(config: &PreprocessConfig) -> Result<()> {
             .file_name()
             .is_some_and(|plain| plain == name.as_str());
         if inside && path.is_file() {
-            fs::remove_file(&path).map_err(Error::write(&path))?;
+            fs::remove_file(&path).map_err(FileError::write(&path))?;
         }
     }
     Ok(())

@@ -43,17 +43,26 @@ pub(crate) struct Model {
     size: usize,
 }
 
+/// The text that subwords are learnt from, and who is told how far that is.
+#[derive(Clone, Copy)]
+pub(crate) struct LearningText<'a> {
+    pub(crate) config: &'a PreprocessConfig,
+    pub(crate) words: &'a Words,
+    pub(crate) surveys: &'a [SplitSurvey],
+    pub(crate) observer: &'a dyn Observer,
+}
+
 /// Learns SentencePiece models.
 ///
 /// # Errors
 /// When the text cannot be read, or `--bpe-size` is too small for its characters.
-pub(crate) fn learn_sentencepiece(
-    config: &PreprocessConfig,
-    words: &Words,
-    surveys: &[SplitSurvey],
-    observer: &dyn Observer,
-    notes: &mut Notes<'_>,
-) -> Result<Learnt> {
+pub(crate) fn learn_sentencepiece(text: LearningText<'_>, notes: &mut Notes<'_>) -> Result<Learnt> {
+    let LearningText {
+        config,
+        words,
+        surveys,
+        observer,
+    } = text;
     let mut sizes: Vec<usize> = sides(config)
         .iter()
         .map(|sides| wanted(config, surveys, sides))
@@ -129,13 +138,13 @@ fn try_sentencepiece(
 ///
 /// # Errors
 /// When the text cannot be read.
-pub(crate) fn learn_subword_nmt(
-    config: &PreprocessConfig,
-    words: &Words,
-    surveys: &[SplitSurvey],
-    observer: &dyn Observer,
-    notes: &mut Notes<'_>,
-) -> Result<Learnt> {
+pub(crate) fn learn_subword_nmt(text: LearningText<'_>, notes: &mut Notes<'_>) -> Result<Learnt> {
+    let LearningText {
+        config,
+        words,
+        surveys,
+        observer,
+    } = text;
     let learners = gather_learners(
         config,
         &words.pipelines(Normalization::None)?,

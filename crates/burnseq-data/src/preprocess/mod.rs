@@ -24,6 +24,7 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+use burnseq_text::FileError;
 use burnseq_text::SubwordSettings;
 
 pub use config::{BpeKind, DEFAULT_BPE_SIZE, PreprocessConfig, TokenizerKind};
@@ -142,7 +143,7 @@ pub fn preprocess(config: &PreprocessConfig, observer: &dyn Observer) -> Result<
             let out = staging
                 .path()
                 .join(format!("alignment.{}.txt", pair_name(config)));
-            std::fs::write(&out, text).map_err(Error::write(&out))?;
+            std::fs::write(&out, text).map_err(FileError::write(&out))?;
         }
     }
     let given = given_dictionaries(config);

@@ -8,7 +8,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::stats::{SideStats, SplitStats, UNEVEN_RATIO};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use burnseq_text::FileError;
 
 /// Name of the report in the dataset.
 pub const REPORT_FILE: &str = "preprocess.json";
@@ -57,10 +58,11 @@ impl Report {
         let mut json = serde_json::to_string_pretty(self)
             .expect("a report has string keys and no numbers that JSON lacks");
         json.push('\n');
-        let mut file = File::create(&path).map_err(Error::write(&path))?;
+        let mut file = File::create(&path).map_err(FileError::write(&path))?;
         file.write_all(json.as_bytes())
             .and_then(|()| file.sync_all())
-            .map_err(Error::write(&path))
+            .map_err(FileError::write(&path))?;
+        Ok(())
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use burnseq_text::{FileError, remove_abandoned};
 
 /// Hidden folders, whose names begin with it.
 const PREFIX: &str = ".preprocess-";
@@ -42,13 +43,13 @@ impl Staging {
             made: Vec::new(),
         };
         for folder in missing {
-            fs::create_dir(&folder).map_err(Error::write(&folder))?;
+            fs::create_dir(&folder).map_err(FileError::write(&folder))?;
             staging.made.push(folder);
         }
-        remove_abandoned(destdir);
+        remove_abandoned(destdir, PREFIX);
         loop {
             let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(destdir);
-            let folder = folder.map_err(Error::write(destdir))?;
+            let folder = folder.map_err(FileError::write(destdir))?;
             // Where folders cannot be locked, nothing abandoned is removed.
             staging.lock = File::open(folder.path()).ok().filter(|file| file.lock().is_ok());
             // Another run may have taken it for abandoned before it was locked.
@@ -70,8 +71,8 @@ impl Staging {
     /// When the folder cannot be read.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.path()).map_err(Error::read(self.path()))? {
-            let entry = entry.map_err(Error::read(self.path()))?;
+        for entry in fs::read_dir(self.path()).map_err(FileError::read(self.path()))? {
+            let entry = entry.map_err(FileError::read(self.path()))?;
             names.push(entry.file_name().to_string_lossy().into_owned());
         }
         names.sort();
@@ -94,7 +95,7 @@ impl Staging {
                     // The first error is the one to tell.
                     let _ = fs::remove_file(path);
                 }
-                return Err(Error::write(&target)(error));
+                return Err(FileError::write(&target)(error).into());
             }
             moved.push(target);
         }
@@ -102,26 +103,8 @@ impl Staging {
         #[cfg(unix)]
         File::open(&self.destdir)
             .and_then(|folder| folder.sync_all())
-            .map_err(Error::write(&self.destdir))?;
+            .map_err(FileError::write(&self.destdir))?;
         Ok(())
-    }
-}
-
-/// Removes hidden folders whose process is gone, which their locks tell.
-fn remove_abandoned(destdir: &Path) {
-    let Ok(entries) = fs::read_dir(destdir) else {
-        return; // making a folder there tells what is wrong
-    };
-    for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if is_ours
-            && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            && let Ok(folder) = File::open(entry.path())
-            && folder.try_lock().is_ok()
-        {
-            // Somebody else may have removed it.
-            let _ = fs::remove_dir_all(entry.path());
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burnseq_text::FileError;
 use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::subword_nmt::{Codes, Vocabulary};
 use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
@@ -10,7 +11,7 @@ use super::Notes;
 use super::config::{BpeKind, PreprocessConfig};
 use super::dictionaries::{count, given_files};
 use super::found::{Marked, automatic_kind};
-use super::learn::{Learnt, learn_sentencepiece, learn_subword_nmt};
+use super::learn::{LearningText, Learnt, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
 use super::pairs::PairReader;
 use super::segment::Segmenter;
@@ -53,19 +54,25 @@ impl Subwords {
     ) -> Result<Self> {
         let words = Words::new(config)?;
         words.notes().into_iter().for_each(|note| notes.add(note));
-        let subwords = Self::choose(config, &words, surveys, observer, notes)?;
+        let text = LearningText {
+            config,
+            words: &words,
+            surveys,
+            observer,
+        };
+        let subwords = Self::choose(text, notes)?;
         let segments: Vec<bool> = subwords.segmenters.iter().map(Segmenter::segments).collect();
         Marked::find(config, surveys)?.check_splits(config, &segments, surveys, notes)?;
         Ok(subwords)
     }
 
-    fn choose(
-        config: &PreprocessConfig,
-        words: &Words,
-        surveys: &[SplitSurvey],
-        observer: &dyn Observer,
-        notes: &mut Notes<'_>,
-    ) -> Result<Self> {
+    fn choose(text: LearningText<'_>, notes: &mut Notes<'_>) -> Result<Self> {
+        let LearningText {
+            config,
+            words,
+            surveys,
+            observer,
+        } = text;
         if config.bpe == BpeKind::None {
             return Self::none(config, words);
         }
@@ -88,11 +95,11 @@ impl Subwords {
         }
         match automatic_kind(config, words, surveys, &marked, notes)? {
             BpeKind::Sentencepiece => {
-                let learnt = learn_sentencepiece(config, words, surveys, observer, notes)?;
+                let learnt = learn_sentencepiece(text, notes)?;
                 Self::learnt(config, words, BpeKind::Sentencepiece, learnt)
             }
             BpeKind::SubwordNmt => {
-                let learnt = learn_subword_nmt(config, words, surveys, observer, notes)?;
+                let learnt = learn_subword_nmt(text, notes)?;
                 Self::learnt(config, words, BpeKind::SubwordNmt, learnt)?.with_vocabularies(config, observer)
             }
             BpeKind::None | BpeKind::Auto => Self::none(config, words),
@@ -159,7 +166,7 @@ impl Subwords {
     ) -> Result<Self> {
         let mut models = Vec::new();
         for path in paths {
-            models.push(std::fs::read(path).map_err(Error::read(path))?);
+            models.push(std::fs::read(path).map_err(FileError::read(path))?);
         }
         let mut files = words.files().clone();
         let mut settings = Vec::new();
@@ -215,7 +222,7 @@ impl Subwords {
         }
         let mut vocabularies = Vec::new();
         for path in &config.bpe_vocabulary {
-            let content = std::fs::read(path).map_err(Error::read(path))?;
+            let content = std::fs::read(path).map_err(FileError::read(path))?;
             Vocabulary::parse(content.as_slice(), path, config.bpe_vocab_threshold.unwrap_or(0))?;
             vocabularies.push(content);
         }
@@ -357,7 +364,7 @@ impl Subwords {
         }
         for (name, content) in &self.files {
             let path = folder.join(name);
-            std::fs::write(&path, content).map_err(Error::write(&path))?;
+            std::fs::write(&path, content).map_err(FileError::write(&path))?;
         }
         Ok(())
     }

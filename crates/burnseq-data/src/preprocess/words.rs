@@ -1,12 +1,13 @@
 //! How raw lines become words, before subwords are learnt or applied: tokenizer and lower case.
 
+use burnseq_text::FileError;
 use burnseq_text::moses::NonbreakingPrefixes;
 use burnseq_text::{
     MosesSettings, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings, Tokenizer,
 };
 
 use super::config::{PreprocessConfig, TokenizerKind};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What is done to the text of each side first.
 pub(crate) struct Words {
@@ -31,7 +32,7 @@ impl Words {
                     let language = lang.expect("checked by `validate`");
                     let mut name = None;
                     if let Some(path) = config.nonbreaking_prefixes.get(side) {
-                        let content = std::fs::read(path).map_err(Error::read(path))?;
+                        let content = std::fs::read(path).map_err(FileError::read(path))?;
                         let file = format!("nonbreaking_prefix.{language}");
                         files.insert(file.clone(), content);
                         name = Some(file);

@@ -72,6 +72,13 @@ fn note(report: &Report, part: &str) -> bool {
     report.notes.iter().any(|note| note.contains(part))
 }
 
+/// Refused with such an error, without a folder.
+fn refused(config: &PreprocessConfig, expected: &str) {
+    let error = preprocess(config, &()).unwrap_err().to_string();
+    assert!(error.contains(expected), "{error}");
+    assert!(!config.destdir.exists());
+}
+
 #[test]
 fn raw_text_gets_a_joint_sentencepiece_model_that_decodes_to_the_text() {
     let (_dir, config) = corpus();
@@ -161,12 +168,7 @@ fn a_size_that_is_asked_for_is_kept_to_or_explained() {
 
     let (_dir, mut config) = corpus();
     config.bpe_size = Some(5);
-    let error = preprocess(&config, &()).unwrap_err().to_string();
-    assert!(
-        error.starts_with("a SentencePiece vocabulary of 5 is too small"),
-        "{error}"
-    );
-    assert!(!config.destdir.exists());
+    refused(&config, "a SentencePiece vocabulary of 5 is too small");
 }
 
 #[test]
@@ -210,12 +212,7 @@ fn existing_models_are_taken_over() {
     fs::write(dir.path().join("broken.model"), "no model").unwrap();
     config.destdir = dir.path().join("never");
     config.bpe_model = vec![dir.path().join("broken.model")];
-    let error = preprocess(&config, &()).unwrap_err().to_string();
-    assert!(
-        error.contains("broken.model is not a usable SentencePiece model"),
-        "{error}"
-    );
-    assert!(!config.destdir.exists());
+    refused(&config, "broken.model is not a usable SentencePiece model");
 }
 
 #[test]

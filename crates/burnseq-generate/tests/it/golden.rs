@@ -108,16 +108,8 @@ impl Golden {
         let data = DatasetDir::open(folder.join("data-bin"), Some("de"), Some("en")).unwrap();
         let test = data.load("test", false, PairOptions::default()).unwrap();
         let config = TransformerConfig {
-            encoder_embed_dim: 256,
-            encoder_ffn_embed_dim: 512,
-            encoder_attention_heads: 4,
-            encoder_layers: 3,
-            decoder_embed_dim: 256,
-            decoder_ffn_embed_dim: 512,
-            decoder_attention_heads: 4,
-            decoder_layers: 3,
             share_decoder_input_output_embed: true,
-            ..TransformerConfig::default()
+            ..TransformerConfig::sized(256, 512, 4, 3)
         };
         let vocab = Vocab::fairseq(data.src_dict().len(), data.tgt_dict().len());
         let model = load_model(&folder.join("model.safetensors.gz"), &config, &vocab);

@@ -22,18 +22,10 @@ pub fn model(seed: u64) -> Transformer {
 /// The same in another precision.
 pub fn model_in(precision: Precision, seed: u64) -> Transformer {
     let config = TransformerConfig {
-        encoder_embed_dim: 16,
-        encoder_ffn_embed_dim: 32,
-        encoder_layers: 2,
-        encoder_attention_heads: 2,
-        decoder_embed_dim: 16,
-        decoder_ffn_embed_dim: 32,
-        decoder_layers: 2,
-        decoder_attention_heads: 2,
         share_decoder_input_output_embed: true,
         max_source_positions: 40,
         max_target_positions: 40,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(16, 32, 2, 2)
     };
     let compute = Compute {
         device: Device::flex(),

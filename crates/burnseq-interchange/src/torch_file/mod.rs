@@ -19,6 +19,7 @@ use memmap2::Mmap;
 use crate::error::{Error, Result};
 use crate::pickle::{self, Graph, View};
 use crate::zip::{Archive, Entry};
+use burnseq_text::FileError;
 
 pub use tensor::{DType, Tensor, TensorInfo};
 pub use writer::{Storages, save};
@@ -46,10 +47,7 @@ impl TorchFile {
     /// # Errors
     /// A file that cannot be read, is of another kind, truncated or damaged; a pickle that is refused.
     pub fn open(path: &Path) -> Result<Self> {
-        let failed = |source| Error::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let failed = FileError::read(path);
         let file = File::open(path).map_err(failed)?;
         // SAFETY: checkpoints are written under temporary names and renamed, by fairseq as by us; one that is changed
         // in place while it is read gives wrong values, which the archive's checksums tell.

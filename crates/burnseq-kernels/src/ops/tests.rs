@@ -504,24 +504,25 @@ fn the_loss_agrees() {
     }
 }
 
+const ADAM: AdamStep = AdamStep {
+    beta1: 0.9,
+    beta2: 0.98,
+    eps: 1e-8,
+    grad_factor: 0.5,
+    decay: 0.999,
+    step_size: 1e-3,
+};
+
 #[test]
 fn adam_agrees() {
-    let step = AdamStep {
-        beta1: 0.9,
-        beta2: 0.98,
-        eps: 1e-8,
-        grad_factor: 0.5,
-        decay: 0.999,
-        step_size: 1e-3,
-    };
     let [param, grad, first] = [(); 3].map(|_| random([70, 900]));
     let second = random([70, 900]).square();
     let before = [param.clone(), first.clone(), second.clone()];
     let ours = adam_step(
         [param.clone(), grad.clone(), first.clone(), second.clone()],
-        &step,
+        &ADAM,
     );
-    let theirs = composed::adam_step([param, grad, first, second], &step);
+    let theirs = composed::adam_step([param, grad, first, second], &ADAM);
     for ((ours, theirs), before) in ours.into_iter().zip(theirs).zip(before) {
         assert!(largest(theirs.clone() - before) > 1e-3, "nothing has moved");
         assert!(largest(ours - theirs) < 1e-6);
@@ -530,24 +531,16 @@ fn adam_agrees() {
 
 #[test]
 fn adam_with_a_factor_on_the_device_agrees_and_is_left_out_where_that_is_not_a_number() {
-    let step = AdamStep {
-        beta1: 0.9,
-        beta2: 0.98,
-        eps: 1e-8,
-        grad_factor: 0.5,
-        decay: 0.999,
-        step_size: 1e-3,
-    };
     let [param, grad, first] = [(); 3].map(|_| random([7, 9]));
     let second = random([7, 9]).square();
     let with = |factor: f32, grad: &Tensor<2>| {
         let factor = Tensor::from_floats([factor], &Device::flex());
         let (param, first, second) = (param.clone(), first.clone(), second.clone());
-        adam_step_on_device([param, grad.clone(), first, second], &step, factor)
+        adam_step_on_device([param, grad.clone(), first, second], &ADAM, factor)
     };
     let expected = adam_step(
         [param.clone(), grad.clone(), first.clone(), second.clone()],
-        &step,
+        &ADAM,
     );
     for (ours, theirs) in with(0.5, &grad).into_iter().zip(expected) {
         assert!(largest(ours - theirs) < 1e-6);

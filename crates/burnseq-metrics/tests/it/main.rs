@@ -18,6 +18,11 @@ fn read_json(path: &str) -> Option<Value> {
     read(path).map(|text| serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}")))
 }
 
+/// The cases of a file; none without it.
+fn cases(path: &str) -> Option<Vec<Value>> {
+    read_json(path).map(|file| file["cases"].as_array().expect("cases").clone())
+}
+
 fn strings(value: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().expect("a string").to_owned();
     value.as_array().expect("a list").iter().map(text).collect()

@@ -130,7 +130,7 @@ macro_rules! configs {
                     $(
                         Self::$family(config) => {
                             let fairseq = <$module::$config as FamilyConfig>::FAIRSEQ?;
-                            Some(fairseq.describe(config, resolved.fields()))
+                            (fairseq.has)(config).then(|| fairseq.describe(config, resolved.fields()))
                         }
                     )+
                 }

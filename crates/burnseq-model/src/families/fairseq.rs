@@ -34,6 +34,8 @@ pub struct Fairseq<C: 'static> {
     pub last: &'static [&'static str],
     /// What somebody should know who takes a model to fairseq.
     pub note: fn(&C) -> Option<&'static str>,
+    /// Whether there is such a model in fairseq.
+    pub has: fn(&C) -> bool,
 }
 
 impl<C> Fairseq<C> {
@@ -51,6 +53,7 @@ impl<C> Fairseq<C> {
             frozen: |_| Vec::new(),
             last: &[],
             note: |_| None,
+            has: |_| true,
         }
     }
 }

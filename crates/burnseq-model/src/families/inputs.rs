@@ -30,10 +30,21 @@ pub struct Inputs {
     activations: DType,
 }
 
+/// Vectors of tokens, `[batch, len]` to `[batch, len, width]`.
+pub(crate) trait LookUp {
+    fn look_up(&self, tokens: Tokens) -> Tensor<3>;
+}
+
+impl LookUp for Embedding {
+    fn look_up(&self, tokens: Tokens) -> Tensor<3> {
+        self.forward(tokens)
+    }
+}
+
 /// The parameters that go with [`Inputs`].
 #[derive(Clone, Copy)]
 pub(crate) struct InputParams<'a> {
-    pub embed_tokens: &'a Embedding,
+    pub embed_tokens: &'a dyn LookUp,
     /// From the width of the embeddings to that of the blocks.
     pub project_in_dim: Option<&'a Projection>,
     pub embed_positions: Option<&'a Embedding>,
@@ -50,8 +61,10 @@ pub(crate) struct InputSettings {
     pub dropout: f64,
     pub module: DropoutModule,
     pub pad: usize,
-    /// Row of the first token in the table of positions; the row before it is that of padding.
+    /// Row of the first token in the table of positions; the row before it, if there is one, is that of padding.
     pub offset: usize,
+    /// Standard deviation of learned positions; none: 1 / sqrt(`d_model`).
+    pub std: Option<f64>,
 }
 
 impl InputSettings {
@@ -67,6 +80,7 @@ impl InputSettings {
             module,
             pad,
             offset: pad + 1,
+            std: None,
         }
     }
 }
@@ -84,12 +98,17 @@ impl Inputs {
             module,
             pad,
             offset,
+            std,
         } = settings;
         let rows = max_positions + offset;
-        let learned = (learned_pos && !no_positions).then(|| Embedding::new(rows, d_model, offset - 1, init));
+        let before = offset.checked_sub(1);
+        let std = std.unwrap_or((d_model as f64).powf(-0.5));
+        let learned =
+            (learned_pos && !no_positions).then(|| Embedding::normal(rows, d_model, std, before, init));
         let fixed = !learned_pos && !no_positions;
         let inputs = Self {
-            sinusoids: fixed.then(|| init.sinusoids(rows, d_model, offset - 1)),
+            // Behind the last row where none is that of padding.
+            sinusoids: fixed.then(|| init.sinusoids(rows, d_model, before.unwrap_or(rows))),
             scale: if scale { (d_model as f64).sqrt() } else { 1.0 },
             dropout,
             module,
@@ -175,7 +194,7 @@ impl Inputs {
 
     /// `[batch, len]` tokens to `[batch, len, d_model]`, without positions.
     fn embedded(&self, tokens: Tokens, params: InputParams) -> Tensor<3> {
-        let embedded = params.embed_tokens.forward(tokens) * self.scale;
+        let embedded = params.embed_tokens.look_up(tokens) * self.scale;
         match params.project_in_dim {
             Some(projection) => projection.forward(embedded),
             None => embedded,

@@ -16,6 +16,7 @@ pub mod fconv;
 mod inputs;
 pub mod lightconv;
 pub mod lstm;
+pub mod lstm_lm;
 mod python;
 mod setting;
 pub mod stacks;
@@ -57,6 +58,8 @@ families! {
     decoders {
         /// Transformer decoder as a language model.
         TransformerLm = transformer_lm::{TransformerLmConfig, TransformerLm};
+        /// Long short-term memory as a language model.
+        LstmLm = lstm_lm::{LstmLmConfig, LstmLm};
     }
 }
 

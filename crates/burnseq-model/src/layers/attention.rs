@@ -49,6 +49,25 @@ impl MultiheadAttention {
         }
     }
 
+    /// Self-attention with weights N(0, `std`²), those of the output N(0, `out_std`²), and biases of zero.
+    pub(crate) fn normal(
+        d_model: usize,
+        heads: usize,
+        attention_dropout: f64,
+        [std, out_std]: [f64; 2],
+        init: &mut Init,
+    ) -> Self {
+        Self {
+            k_proj: Linear::normal(d_model, d_model, std, init),
+            v_proj: Linear::normal(d_model, d_model, std, init),
+            q_proj: Linear::normal(d_model, d_model, std, init),
+            out_proj: Linear::normal(d_model, d_model, out_std, init),
+            heads,
+            attention_dropout,
+            stacked: None,
+        }
+    }
+
     /// Brings the projections into the form that decoding reads: see [`Linear::lay_out_for_decoding`]. `stepwise` where
     /// [`attend_cached`](Self::attend_cached) is going to be used.
     pub(crate) fn lay_out_for_decoding(&mut self, stepwise: bool) {

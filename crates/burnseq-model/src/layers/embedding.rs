@@ -24,8 +24,19 @@ pub struct Embedding {
 impl Embedding {
     /// N(0, 1/`width`) with the padding row zero.
     pub(crate) fn new(types: usize, width: usize, pad: usize, init: &mut Init) -> Self {
+        Self::normal(types, width, (width as f64).powf(-0.5), Some(pad), init)
+    }
+
+    /// N(0, `std`²), with row `zero_row` zero.
+    pub(crate) fn normal(
+        types: usize,
+        width: usize,
+        std: f64,
+        zero_row: Option<usize>,
+        init: &mut Init,
+    ) -> Self {
         Self {
-            weight: init.normal_param([types, width], (width as f64).powf(-0.5), Some(pad)),
+            weight: init.normal_param([types, width], std, zero_row),
             laid_out: None,
             precision: init.precision(),
             frozen: false,
@@ -64,12 +75,7 @@ impl Embedding {
 
     /// N(0, 1/`width`) in every row: an output projection of its own.
     pub(crate) fn projection(types: usize, width: usize, init: &mut Init) -> Self {
-        Self {
-            weight: init.normal_param([types, width], (width as f64).powf(-0.5), None),
-            laid_out: None,
-            precision: init.precision(),
-            frozen: false,
-        }
+        Self::normal(types, width, (width as f64).powf(-0.5), None, init)
     }
 
     /// Makes a copy of the table in the form that decoding reads: see [`ops::laid_out_for_decoding`]. The weight must not

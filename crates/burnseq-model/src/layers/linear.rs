@@ -6,6 +6,7 @@ use burn::{
 };
 use burnseq_kernels::{Precision, ops};
 
+use super::projection::laid_out;
 use crate::init::{Init, xavier_bound};
 
 /// `y = x Wᵀ + b` with `weight` `[out, in]`, as PyTorch stores it.
@@ -39,6 +40,15 @@ impl Linear {
         }
     }
 
+    /// Weight N(0, `std`²), bias zero.
+    pub(crate) fn normal(input: usize, output: usize, std: f64, init: &mut Init) -> Self {
+        Self {
+            weight: init.normal_param([output, input], std, None),
+            bias: init.constant_param(output, 0.0),
+            precision: init.precision(),
+        }
+    }
+
     /// Weight after Glorot and Bengio 2010 with `gain`, bias as PyTorch's default.
     pub(crate) fn xavier(input: usize, output: usize, gain: f64, init: &mut Init) -> Self {
         let weight = init.uniform_param([output, input], xavier_bound(output, input, gain));
@@ -62,10 +72,7 @@ impl Linear {
     /// Brings the parameters into the form that decoding reads: see [`ops::laid_out_for_decoding`].
     pub(crate) fn lay_out_for_decoding(&mut self) {
         let precision = self.precision;
-        self.weight = self
-            .weight
-            .clone()
-            .map(|weight| ops::laid_out_for_decoding(weight, precision));
+        self.weight = laid_out(&self.weight, precision);
         self.bias = self.bias.clone().map(|bias| {
             let dtype = precision.activations_on(&bias.device());
             ops::as_type(bias, dtype)

@@ -46,7 +46,7 @@ impl LstmCell {
 
     /// Hidden state and cell after every token, `[batch, len, 2 * hidden]`, of `x` `[batch, len, input]`; see
     /// [`ops::lstm`].
-    fn read(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, reverse: bool) -> Tensor<3> {
+    pub(crate) fn read(&self, x: Tensor<3>, is_pad: Tensor<2, Bool>, reverse: bool) -> Tensor<3> {
         let gates = ops::linear(x, self.weight_ih.val(), Some(self.bias()), self.precision);
         ops::lstm(gates, self.weight_hh.val(), is_pad, reverse, self.precision)
     }

@@ -1,6 +1,7 @@
 //! Building blocks that the model families share. Field names and shapes are those of fairseq's modules.
 
 mod activation;
+mod adaptive;
 mod attention;
 mod conv_window;
 mod embedding;
@@ -17,6 +18,8 @@ mod transformer_layer;
 mod weight_norm;
 
 pub use activation::ActivationFn;
+pub(crate) use adaptive::Tied;
+pub use adaptive::{AdaptiveHead, AdaptiveInput, AdaptiveSoftmax};
 pub use attention::MultiheadAttention;
 pub use conv_window::{ConvWindow, ConvWindows, ScatteredInputs, Seen};
 pub use embedding::Embedding;
@@ -33,5 +36,5 @@ pub use positions::{position_ids, sinusoids};
 pub use projection::Projection;
 pub(crate) use residual::Residual;
 pub(crate) use transformer_layer::LayerSettings;
-pub use transformer_layer::TransformerLayer;
+pub use transformer_layer::{TransformerLayer, WeightInit};
 pub use weight_norm::{Affine, Conv, WeightNormConv, WeightNormLinear};

@@ -17,6 +17,13 @@ pub struct Projection {
     precision: Precision,
 }
 
+/// A weight as decoding reads it: see [`ops::laid_out_for_decoding`].
+pub(super) fn laid_out(weight: &Param<Tensor<2>>, precision: Precision) -> Param<Tensor<2>> {
+    weight
+        .clone()
+        .map(|weight| ops::laid_out_for_decoding(weight, precision))
+}
+
 impl Projection {
     /// Weight uniform on ±`bound`.
     pub(crate) fn uniform_within(bound: f64, input: usize, output: usize, init: &mut Init) -> Self {
@@ -38,11 +45,7 @@ impl Projection {
 
     /// Brings the weight into the form that decoding reads: see [`ops::laid_out_for_decoding`].
     pub(crate) fn lay_out_for_decoding(&mut self) {
-        let precision = self.precision;
-        self.weight = self
-            .weight
-            .clone()
-            .map(|weight| ops::laid_out_for_decoding(weight, precision));
+        self.weight = laid_out(&self.weight, self.precision);
     }
 
     /// Maps the last dimension: `[batch, len, in]` to `[batch, len, out]`.

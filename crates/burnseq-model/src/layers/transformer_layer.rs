@@ -4,6 +4,7 @@ use burn::{
     module::Module,
     tensor::{Bool, Tensor},
 };
+use serde::{Deserialize, Serialize};
 
 use super::{ActivationFn, FeedForward, KeyValueCache, LayerNorm, Linear, MultiheadAttention, Residual};
 use crate::{Dropout, DropoutModule, Init};
@@ -23,6 +24,40 @@ pub struct TransformerLayer {
     pub final_layer_norm: LayerNorm,
     #[module(skip)]
     settings: LayerSettings,
+}
+
+/// How the weights of a Transformer are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightInit {
+    /// As fairseq does: embeddings N(0, 1/width), attention after Glorot and Bengio 2010, the rest as PyTorch does.
+    #[default]
+    Fairseq,
+    /// N(0, 0.02²), biases zero (Radford et al. 2018, section 4.1).
+    Gpt,
+    /// The same, and N(0, 0.02² / (2 blocks)) where sub-layers write to the residual stream (Radford et al. 2019, section
+    /// 2.3).
+    Gpt2,
+}
+
+impl WeightInit {
+    /// Names, as in flags and files.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("fairseq", Self::Fairseq),
+        ("gpt", Self::Gpt),
+        ("gpt2", Self::Gpt2),
+    ];
+
+    /// Standard deviations of weights, and of those that write to the residual stream of so many blocks; none where
+    /// weights are not normal.
+    pub(crate) fn std(self, blocks: usize) -> Option<[f64; 2]> {
+        const STD: f64 = 0.02;
+        match self {
+            Self::Fairseq => None,
+            Self::Gpt => Some([STD, STD]),
+            Self::Gpt2 => Some([STD, STD / (2.0 * blocks as f64).sqrt()]),
+        }
+    }
 }
 
 /// What a [`TransformerLayer`] computes.
@@ -45,6 +80,8 @@ pub(crate) struct LayerSettings {
     pub activation_dropout: f64,
     /// The place of dropout.
     pub module: DropoutModule,
+    /// See [`WeightInit::std`].
+    pub std: Option<[f64; 2]>,
 }
 
 impl TransformerLayer {
@@ -55,11 +92,24 @@ impl TransformerLayer {
             heads,
             ..
         } = settings;
+        let dropout = settings.attention_dropout;
+        let (self_attn, fc1, fc2) = match settings.std {
+            None => (
+                MultiheadAttention::new(width, width, heads, dropout, init),
+                Linear::uniform(width, ffn_dim, init),
+                Linear::uniform(ffn_dim, width, init),
+            ),
+            Some(std) => (
+                MultiheadAttention::normal(width, heads, dropout, std, init),
+                Linear::normal(width, ffn_dim, std[0], init),
+                Linear::normal(ffn_dim, width, std[1], init),
+            ),
+        };
         Self {
-            self_attn: MultiheadAttention::new(width, width, heads, settings.attention_dropout, init),
+            self_attn,
             self_attn_layer_norm: LayerNorm::new(width, settings.layer_norm_eps, init),
-            fc1: Linear::uniform(width, ffn_dim, init),
-            fc2: Linear::uniform(ffn_dim, width, init),
+            fc1,
+            fc2,
             final_layer_norm: LayerNorm::new(width, settings.layer_norm_eps, init),
             settings,
         }

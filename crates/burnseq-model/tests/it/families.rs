@@ -1,4 +1,4 @@
-//! What every family beside the Transformer keeps to: stepwise decoding is the whole pass, neither padding nor batch
+//! What every family keeps to: stepwise decoding is the whole pass, neither padding nor batch
 //! mates change a bit, dropout depends on its seed, gradients reach every parameter.
 
 use burn::{
@@ -8,7 +8,7 @@ use burn::{
 };
 use burnseq_kernels::{Compute, Precision, Stepping, ops};
 use burnseq_model::{
-    Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Stepwise,
+    Dropout, DropoutModule, EncoderDecoder, FamilyConfig, Stepwise, TransformerConfig,
     families::{fconv::FConvConfig, lightconv::LightConvConfig, lstm::LstmConfig},
     layers::ConvType,
     named_parameters,
@@ -18,6 +18,25 @@ use burnseq_text::Vocab;
 const VOCAB: Vocab = Vocab::fairseq(30, 26);
 
 const STEPPINGS: [Stepping; 2] = [Stepping::Processor, Stepping::Device];
+
+fn transformer() -> TransformerConfig {
+    TransformerConfig {
+        dropout: 0.3,
+        attention_dropout: 0.3,
+        ..TransformerConfig::sized(64, 64, 2, 2)
+    }
+}
+
+/// Pre-norm, with learned positions.
+fn transformer_changed() -> TransformerConfig {
+    TransformerConfig {
+        encoder_normalize_before: true,
+        encoder_learned_pos: true,
+        decoder_normalize_before: true,
+        decoder_learned_pos: true,
+        ..transformer()
+    }
+}
 
 fn lightconv(conv_type: ConvType) -> LightConvConfig {
     LightConvConfig {
@@ -111,6 +130,11 @@ fn fconv_shared() -> FConvConfig {
 macro_rules! with_every_model {
     ($device:expr, $call:ident) => {{
         let device: &Device = $device;
+        $call(&transformer().init(&VOCAB, 7, device), "transformer");
+        $call(
+            &transformer_changed().init(&VOCAB, 7, device),
+            "transformer, changed",
+        );
         for conv_type in [ConvType::Dynamic, ConvType::Lightweight] {
             $call(
                 &lightconv(conv_type).init(&VOCAB, 7, device),
@@ -143,6 +167,8 @@ fn largest<const D: usize>(x: Tensor<D>) -> f32 {
 
 #[test]
 fn configs_are_valid() {
+    transformer().validate(&VOCAB).unwrap();
+    transformer_changed().validate(&VOCAB).unwrap();
     for conv_type in [ConvType::Dynamic, ConvType::Lightweight] {
         lightconv(conv_type).validate(&VOCAB).unwrap();
         lightconv_changed(conv_type).validate(&VOCAB).unwrap();
@@ -194,6 +220,10 @@ fn weights_laid_out_for_decoding_change_no_bit() {
         assert_eq!(run(plain), run(laid_out), "{name}");
     }
     let device = Device::flex();
+    for config in [transformer(), transformer_changed()] {
+        let model = config.init(&VOCAB, 7, &device);
+        compare(&model, &model.clone().laid_out_for_decoding(), "transformer");
+    }
     for conv_type in [ConvType::Dynamic, ConvType::Lightweight] {
         let model = lightconv(conv_type).init(&VOCAB, 7, &device);
         compare(&model, &model.clone().laid_out_for_decoding(), "lightconv");
@@ -244,7 +274,12 @@ fn rows_that_the_device_chose_go_on_as_if_they_had_been_there_from_the_start() {
         let (first, second) = ([5, 9, 2], [8, 7, 2]);
         let prefixes = ints::<2>([[2, 5, 9], [2, 4, 10], [2, 7, 11], [2, 7, 12]]);
         let sources = ints([first, first, second, second]);
-        let whole = model.forward(sources, prefixes, &Dropout::off());
+        let whole = model.forward(sources.clone(), prefixes, &Dropout::off());
+        // Rows in the order of before would be noticed.
+        let before = ints([[2, 4, 9], [2, 5, 10], [2, 6, 11], [2, 7, 12]]);
+        let other = model.forward(sources, before, &Dropout::off());
+        let off = largest((other - whole.clone()).slice([0..3, 2..3]));
+        assert!(off > 1e-5, "{name}: {off:e}");
         for stepping in STEPPINGS {
             let mut state = model.start(ints([first, second]), Dropout::off(), stepping);
             model.step(ints([2, 2]), &mut state);
@@ -362,6 +397,7 @@ fn dropout_depends_on_its_seed_alone_and_on_every_place() {
         let places = match name {
             _ if name.starts_with("lstm") => LstmConfig::DROPOUT_MODULES,
             _ if name.starts_with("fconv") => FConvConfig::DROPOUT_MODULES,
+            _ if name.starts_with("transformer") => TransformerConfig::DROPOUT_MODULES,
             _ => LightConvConfig::DROPOUT_MODULES,
         };
         let other = match name {

@@ -52,17 +52,9 @@ fn read(path: &Path) -> HashMap<String, TensorData> {
 /// The settings of golden/README.md, and the weights file they go with.
 fn variant(name: &str) -> (TransformerConfig, Vocab, &'static str) {
     let base = TransformerConfig {
-        encoder_embed_dim: 64,
-        encoder_ffn_embed_dim: 128,
-        encoder_attention_heads: 4,
-        encoder_layers: 2,
-        decoder_embed_dim: 64,
-        decoder_ffn_embed_dim: 128,
-        decoder_attention_heads: 4,
-        decoder_layers: 2,
         share_decoder_input_output_embed: true,
         dropout: 0.0,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(64, 128, 4, 2)
     };
     let vocab = Vocab::fairseq(504, 400);
     match name {

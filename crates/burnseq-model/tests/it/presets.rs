@@ -6,6 +6,8 @@ use burnseq_model::families::{
     fconv::{self, ConvSpec, FConvConfig},
     lightconv::{self, LightConvConfig},
     lstm::{self, LstmConfig},
+    lstm_lm::LstmLmConfig,
+    transformer_lm::{self, TransformerLmConfig},
 };
 use burnseq_model::{FamilyConfig, Preset};
 use serde::{Serialize, de::DeserializeOwned};
@@ -133,6 +135,65 @@ fn fconv_presets_equal_fairseq() {
         &[
             ("encoder_embed_path", Value::Null),
             ("decoder_embed_path", Value::Null),
+        ],
+    );
+}
+
+#[test]
+fn language_model_presets_equal_fairseq() {
+    let list = |cutoffs: &Option<Vec<usize>>| match cutoffs {
+        None => Value::Null,
+        Some(cutoffs) => {
+            let cutoffs: Vec<String> = cutoffs.iter().map(usize::to_string).collect();
+            cutoffs.join(",").into()
+        }
+    };
+    // What we have no setting for is off in every preset: as in `transformer_lm`.
+    let Some(archs) = archs("transformer_lm") else {
+        return;
+    };
+    let (_, plain) = archs.iter().find(|(name, _)| name == "transformer_lm").unwrap();
+    let ours = serde_json::to_value(TransformerLmConfig::default()).unwrap();
+    let elsewhere: Vec<(&str, Value)> = plain
+        .iter()
+        .filter(|(field, _)| ours.get(field.as_str()).is_none() || *field == "max_target_positions")
+        .map(|(field, value)| (field.as_str(), value.clone()))
+        .collect();
+    // OpenAI's are not fairseq's.
+    let presets = <transformer_lm::TransformerLmConfig as FamilyConfig>::ARCHS;
+    let presets: Vec<Preset<TransformerLmConfig>> = presets
+        .iter()
+        .filter(|(name, _)| name.starts_with("transformer_lm"))
+        .copied()
+        .collect();
+    compare(
+        "transformer_lm",
+        &presets,
+        |config: &TransformerLmConfig, field| match field {
+            "adaptive_input_cutoff" => Some(list(&config.adaptive_input_cutoff)),
+            "adaptive_softmax_cutoff" => Some(list(&config.adaptive_softmax_cutoff)),
+            _ => None,
+        },
+        &elsewhere,
+    );
+}
+
+#[test]
+fn lstm_language_model_presets_equal_fairseq() {
+    compare(
+        "lstm_lm",
+        <LstmLmConfig as FamilyConfig>::ARCHS,
+        |config: &LstmLmConfig, field| match field {
+            "decoder_hidden_size" => Some(config.hidden().into()),
+            "decoder_dropout_in" | "decoder_dropout_out" => Some(config.dropout.into()),
+            _ => None,
+        },
+        &[
+            // Only read with the criterion `adaptive_loss`.
+            ("adaptive_softmax_cutoff", "10000,50000,200000".into()),
+            ("decoder_attention", "0".into()),
+            ("decoder_embed_path", Value::Null),
+            ("residuals", false.into()),
         ],
     );
 }

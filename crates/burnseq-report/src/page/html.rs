@@ -122,7 +122,7 @@ pub(super) fn run_mark(number: usize, name: &str) -> String {
 }
 
 /// A whole number with commas: 29,000.
-pub(super) fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -178,6 +178,14 @@ mod tests {
         options.validate().unwrap_err().to_string()
     }
 
+    /// The default options with a change are refused, with an error that begins so.
+    fn refuses(change: impl FnOnce(&mut GenerateOptions), expected: &str) {
+        let mut options = GenerateOptions::default();
+        change(&mut options);
+        let problem = refused(options);
+        assert!(problem.starts_with(expected), "{problem}");
+    }
+
     #[test]
     fn every_range_is_checked() {
         let d = GenerateOptions::default;
@@ -187,41 +195,16 @@ mod tests {
         assert!(refused(GenerateOptions { beam, ..d() }).ends_with("at most 1000"));
         assert!(refused(GenerateOptions { nbest: 6, ..d() }).contains("'beam' (5)"));
         assert!(refused(GenerateOptions { nbest: 0, ..d() }).starts_with("'nbest' = 0"));
-        assert!(
-            refused(GenerateOptions {
-                lenpen: f64::NAN,
-                ..d()
-            })
-            .starts_with("'lenpen'")
-        );
-        assert!(
-            refused(GenerateOptions {
-                unkpen: f64::INFINITY,
-                ..d()
-            })
-            .starts_with("'unkpen'")
-        );
-        assert!(
-            refused(GenerateOptions {
-                max_len_a: -1.0,
-                ..d()
-            })
-            .starts_with("'max_len_a'")
-        );
-        assert!(
-            refused(GenerateOptions {
-                temperature: 0.0,
-                ..d()
-            })
-            .starts_with("'temperature'")
-        );
-        assert!(
-            refused(GenerateOptions {
-                min_len: 9,
-                max_len_b: 8,
-                ..d()
-            })
-            .starts_with("'min_len' = 9")
+        refuses(|d| d.lenpen = f64::NAN, "'lenpen'");
+        refuses(|d| d.unkpen = f64::INFINITY, "'unkpen'");
+        refuses(|d| d.max_len_a = -1.0, "'max_len_a'");
+        refuses(|d| d.temperature = 0.0, "'temperature'");
+        refuses(
+            |d| {
+                d.min_len = 9;
+                d.max_len_b = 8
+            },
+            "'min_len' = 9",
         );
         assert!(
             GenerateOptions {
@@ -249,13 +232,12 @@ mod tests {
             })
             .starts_with("'sampling' and 'diversity_rate' exclude each other")
         );
-        assert!(
-            refused(GenerateOptions {
-                diverse_beam_groups: Some(5),
-                constraints: Some(ConstraintOrder::Ordered),
-                ..d()
-            })
-            .starts_with("'diverse_beam_groups' and 'constraints'")
+        refuses(
+            |d| {
+                d.diverse_beam_groups = Some(5);
+                d.constraints = Some(ConstraintOrder::Ordered)
+            },
+            "'diverse_beam_groups' and 'constraints'",
         );
         assert!(
             refused(GenerateOptions {
@@ -265,13 +247,12 @@ mod tests {
             })
             .starts_with("'sampling_topk' and 'sampling_topp'")
         );
-        assert!(
-            refused(GenerateOptions {
-                match_source_len: true,
-                min_len: 2,
-                ..d()
-            })
-            .starts_with("'match_source_len' and 'min_len'")
+        refuses(
+            |d| {
+                d.match_source_len = true;
+                d.min_len = 2
+            },
+            "'match_source_len' and 'min_len'",
         );
         assert!(
             GenerateOptions {
@@ -293,19 +274,10 @@ mod tests {
             }),
             "'sampling_topk' goes with 'sampling' only"
         );
-        assert!(
-            refused(GenerateOptions {
-                sampling_topp: Some(0.3),
-                ..d()
-            })
-            .starts_with("'sampling_topp' goes with")
-        );
-        assert!(
-            refused(GenerateOptions {
-                diverse_beam_strength: 0.3,
-                ..d()
-            })
-            .starts_with("'diverse_beam_strength' goes with")
+        refuses(|d| d.sampling_topp = Some(0.3), "'sampling_topp' goes with");
+        refuses(
+            |d| d.diverse_beam_strength = 0.3,
+            "'diverse_beam_strength' goes with",
         );
         assert!(
             refused(GenerateOptions {
@@ -330,12 +302,6 @@ mod tests {
             };
             assert!(refused(options).contains("must be 0 or a finite number above it"));
         }
-        assert!(
-            refused(GenerateOptions {
-                lm_weight: f64::NAN,
-                ..d()
-            })
-            .starts_with("'lm_weight'")
-        );
+        refuses(|d| d.lm_weight = f64::NAN, "'lm_weight'");
     }
 }

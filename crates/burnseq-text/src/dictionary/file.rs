@@ -18,7 +18,7 @@ impl Dictionary {
     /// Reads a dictionary file.
     ///
     /// # Errors
-    /// As [`Dictionary::parse`], and [`Error::Read`] when the file cannot be opened.
+    /// As [`Dictionary::parse`], and [`Error::Io`] when the file cannot be opened.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::read(LineReader::open(path)?)
     }
@@ -29,7 +29,7 @@ impl Dictionary {
     /// the count lets a token appear again; the later line then has its id. Every line that fairseq takes is taken.
     ///
     /// # Errors
-    /// [`Error::DictLine`] and [`Error::DictDuplicate`], which name the line; [`Error::Read`] and
+    /// [`Error::DictLine`] and [`Error::DictDuplicate`], which name the line; [`Error::Io`] and
     /// [`Error::InvalidUtf8`].
     pub fn parse(reader: impl BufRead, name: impl Into<PathBuf>) -> Result<Self> {
         Self::read(LineReader::new(reader, name))
@@ -65,7 +65,7 @@ impl Dictionary {
     /// Writes the file atomically: it is complete or not there.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write_atomically(path.as_ref(), |writer| write!(writer, "{self}"))
     }

@@ -40,22 +40,12 @@ impl CleanCorpus {
     /// # Errors
     /// [`Error::InvalidOption`] for limits that no pair can meet.
     pub fn validate(&self) -> Result<()> {
-        let error = |name, expected, value: String| {
-            Err(Error::InvalidOption {
-                name,
-                expected,
-                value,
-            })
-        };
         if self.ratio.is_nan() || self.ratio < 1.0 {
-            return error("ratio", "at least 1", self.ratio.to_string());
+            return Err(Error::option("ratio", "at least 1", self.ratio));
         }
         if self.max == 0 || self.min > self.max {
-            return error(
-                "max",
-                "at least 1 and not below min",
-                format!("{} (min {})", self.max, self.min),
-            );
+            let value = format!("{} (min {})", self.max, self.min);
+            return Err(Error::option("max", "at least 1 and not below min", value));
         }
         Ok(())
     }

@@ -27,7 +27,7 @@ impl ProtectedPatterns {
     /// look-around and back references. Empty lines do not count.
     ///
     /// # Errors
-    /// As [`ProtectedPatterns::parse`], and [`Error::Read`] when the file cannot be opened.
+    /// As [`ProtectedPatterns::parse`], and [`Error::Io`] when the file cannot be opened.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::read(LineReader::open(path)?)
     }
@@ -35,7 +35,7 @@ impl ProtectedPatterns {
     /// As [`ProtectedPatterns::load`] from a stream; `name` stands for it in errors.
     ///
     /// # Errors
-    /// [`Error::Pattern`], [`Error::Read`], [`Error::InvalidUtf8`].
+    /// [`Error::Pattern`], [`Error::Io`], [`Error::InvalidUtf8`].
     pub fn parse(reader: impl BufRead, name: impl Into<PathBuf>) -> Result<Self> {
         Self::read(LineReader::new(reader, name))
     }

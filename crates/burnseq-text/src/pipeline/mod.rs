@@ -90,7 +90,7 @@ impl TextPipeline {
     /// As [`TextPipeline::new`], with the files in a folder.
     ///
     /// # Errors
-    /// Also [`Error::Read`].
+    /// Also [`Error::Io`].
     pub fn from_folder(settings: TextSettings, folder: &Path) -> Result<Self> {
         let files = settings.read_files(folder)?;
         Self::new(settings, &files)

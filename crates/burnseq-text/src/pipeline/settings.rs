@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{TextFiles, Tokenizer};
+use crate::FileError;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
 use crate::normalize::Normalization;
@@ -69,13 +70,10 @@ impl TextSettings {
     /// Reads a settings file.
     ///
     /// # Errors
-    /// [`Error::Read`], and [`Error::Settings`] with the place of what is wrong.
+    /// [`Error::Io`], and [`Error::Settings`] with the place of what is wrong.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = std::fs::read(path).map_err(FileError::read(path))?;
         let error = |reason: String| Error::Settings {
             path: path.to_owned(),
             reason,
@@ -88,7 +86,7 @@ impl TextSettings {
     /// Writes the settings file atomically.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write_atomically(path.as_ref(), |writer| {
             serde_json::to_writer_pretty(&mut *writer, self)?;
@@ -116,12 +114,12 @@ impl TextSettings {
     /// Reads the files that the settings need from a folder, for use there or in a checkpoint.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::InvalidSettings`].
+    /// [`Error::Io`] and [`Error::InvalidSettings`].
     pub fn read_files(&self, folder: &Path) -> Result<TextFiles> {
         self.validate()?;
         let read = |name: &str| {
             let path = folder.join(name);
-            let bytes = std::fs::read(&path).map_err(|source| Error::Read { path, source })?;
+            let bytes = std::fs::read(&path).map_err(FileError::read(&path))?;
             Ok((name.to_owned(), bytes))
         };
         self.files().into_iter().map(read).collect()

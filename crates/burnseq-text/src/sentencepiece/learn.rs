@@ -40,25 +40,19 @@ impl SentencePieceOptions {
     /// # Errors
     /// [`Error::InvalidOption`].
     pub fn validate(&self) -> Result<()> {
-        let error = |name, expected, value: String| {
-            Err(Error::InvalidOption {
-                name,
-                expected,
-                value,
-            })
-        };
         if !(self.character_coverage > 0.0 && self.character_coverage <= 1.0) {
-            return error(
+            let value = self.character_coverage;
+            return Err(Error::option(
                 "character coverage",
                 "above 0 and at most 1",
-                self.character_coverage.to_string(),
-            );
+                value,
+            ));
         }
         if self.max_piece_length == 0 {
-            return error("longest piece", "at least 1 character", "0".to_owned());
+            return Err(Error::option("longest piece", "at least 1 character", 0));
         }
         if i32::try_from(self.vocab_size).is_err() {
-            return error("vocabulary size", "below 2^31", self.vocab_size.to_string());
+            return Err(Error::option("vocabulary size", "below 2^31", self.vocab_size));
         }
         Ok(())
     }
@@ -327,12 +321,7 @@ mod tests {
 
     #[test]
     fn parts_learn_the_same_as_the_whole() {
-        let lines = [
-            "der Hund und der Mann",
-            "die Hunde und die Männer",
-            "",
-            "ein  Mann <unk> x▁y",
-        ];
+        let lines = ["der Hund", "die Hunde und die Männer", "", "ein  Mann <unk> x▁y"];
         let options = SentencePieceOptions {
             vocab_size: 60,
             ..SentencePieceOptions::default()

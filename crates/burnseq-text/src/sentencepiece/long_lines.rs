@@ -224,10 +224,9 @@ fn words(text: &str, mut each: impl FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
-    use prost::Message;
-
+    use super::super::SentencePiece;
+    use super::super::model::tests::changed_model;
     use super::super::proto::{ModelProto, Piece};
-    use super::super::{SentencePiece, SentencePieceOptions, learn};
     use super::*;
     use crate::random::SampleRng;
 
@@ -240,14 +239,7 @@ mod tests {
 
     /// A model learnt from [`TEXT`], with a change.
     fn model(change: impl FnOnce(&mut ModelProto)) -> SentencePiece {
-        let options = SentencePieceOptions {
-            vocab_size: 50,
-            ..SentencePieceOptions::default()
-        };
-        let learned = learn(TEXT, &options).unwrap();
-        let mut proto = ModelProto::decode(learned.model.as_slice()).unwrap();
-        change(&mut proto);
-        SentencePiece::from_bytes(&proto.encode_to_vec(), "changed").unwrap()
+        changed_model(&TEXT, 50, change).unwrap()
     }
 
     fn set_type(proto: &mut ModelProto, model_type: ModelType) {

@@ -11,6 +11,7 @@ use super::proto::{ModelProto, ModelType, PieceType};
 use super::validate::validate;
 use super::words::{stand_alone, words};
 use super::{BLANK, SPECIAL_PIECES};
+use crate::FileError;
 use crate::error::{Error, Result};
 use crate::remove_bpe::RemoveBpe;
 use crate::word_cache::WordCache;
@@ -55,13 +56,10 @@ impl SentencePiece {
     /// Loads a `.model` file.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::SentencePieceModel`].
+    /// [`Error::Io`] and [`Error::SentencePieceModel`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = std::fs::read(path).map_err(FileError::read(path))?;
         Self::from_bytes(&bytes, &path.display().to_string())
     }
 
@@ -241,12 +239,13 @@ fn encode_error(line: &str, cause: &sentencepiece::SentencePieceError) -> Error 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::charsmap::tests::a_becomes_xy;
     use super::super::proto::{Piece, SelfTest, SelfTestData};
     use super::super::{SentencePieceOptions, learn};
     use super::*;
     use crate::normalize::Normalization;
+    use crate::random::random_lines;
 
     fn model(lines: &[&str], vocab_size: usize) -> SentencePiece {
         let options = SentencePieceOptions {
@@ -299,29 +298,31 @@ mod tests {
             &["der Hund bellt", "die Hündin bellt laut", "3 Hunde, 4 Katzen."],
             60,
         );
-        let mut state = 7u64;
-        for _ in 0..500 {
-            let mut line = String::new();
-            for _ in 0..20 {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                line.push(
-                    ['d', 'e', 'r', ' ', ' ', 'ü', '😀', '3', ',', '\u{a0}', 'ﬁ', 'x']
-                        [(state >> 40) as usize % 12],
-                );
-            }
+        for line in random_lines(['d', 'e', 'r', ' ', ' ', 'ü', '😀', '3', ',', '\u{a0}', 'ﬁ', 'x']) {
             let line = Normalization::NmtNfkc.apply(&line);
             assert_eq!(model.decode(&model.encode_line(&line).unwrap()), line);
         }
     }
 
-    /// A model of `aab ab`, with a change.
-    fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<SentencePiece> {
-        let learned = learn(["aab ab"], &SentencePieceOptions::default()).unwrap();
+    /// A model learnt from `text`, with a change.
+    pub(in super::super) fn changed_model(
+        text: &[&str],
+        vocab_size: usize,
+        change: impl FnOnce(&mut ModelProto),
+    ) -> Result<SentencePiece> {
+        let options = SentencePieceOptions {
+            vocab_size,
+            ..SentencePieceOptions::default()
+        };
+        let learned = learn(text.iter().copied(), &options).unwrap();
         let mut proto = ModelProto::decode(learned.model.as_slice()).unwrap();
         change(&mut proto);
         SentencePiece::from_bytes(&proto.encode_to_vec(), "spm.model")
+    }
+
+    /// A model of `aab ab`, with a change.
+    fn changed(change: impl FnOnce(&mut ModelProto)) -> Result<SentencePiece> {
+        changed_model(&["aab ab"], 8000, change)
     }
 
     #[test]
@@ -394,9 +395,6 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(matches!(
-            SentencePiece::load("no/such.model"),
-            Err(Error::Read { .. })
-        ));
+        assert!(matches!(SentencePiece::load("no/such.model"), Err(Error::Io(_))));
     }
 }

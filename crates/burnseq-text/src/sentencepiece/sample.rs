@@ -136,23 +136,14 @@ impl PieceSampler {
 
 #[cfg(test)]
 mod tests {
+    use super::super::model::tests::changed_model;
     use super::super::proto::{ModelProto, Piece};
-    use super::super::{SentencePieceOptions, learn};
     use super::*;
-    use prost::Message;
-
     const TEXT: [&str; 3] = ["ein Hund bellt", "ein Mann lacht", "der Hund lacht"];
 
     /// A model learnt from [`TEXT`], with a change.
     fn model(change: impl FnOnce(&mut ModelProto)) -> SentencePiece {
-        let options = SentencePieceOptions {
-            vocab_size: 40,
-            ..SentencePieceOptions::default()
-        };
-        let learned = learn(TEXT, &options).unwrap();
-        let mut proto = ModelProto::decode(learned.model.as_slice()).unwrap();
-        change(&mut proto);
-        SentencePiece::from_bytes(&proto.encode_to_vec(), "changed").unwrap()
+        changed_model(&TEXT, 40, change).unwrap()
     }
 
     const DROPOUT: SubwordSampling = SubwordSampling::BpeDropout { p: 0.0 };

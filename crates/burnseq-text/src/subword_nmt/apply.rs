@@ -309,6 +309,7 @@ fn push_inner(piece: &str, segmented: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::random_lines;
 
     fn bpe(codes: &str) -> SubwordNmt {
         SubwordNmt::new(&Codes::parse(codes.as_bytes(), "codes").unwrap())
@@ -463,15 +464,7 @@ mod tests {
     #[test]
     fn decoding_undoes_encoding() {
         let bpe = bpe("#version: 0.2\na b\nab a</w>\nb a\n");
-        let mut state = 7u64;
-        for _ in 0..500 {
-            let mut line = String::new();
-            for _ in 0..20 {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                line.push(['a', 'b', 'c', ' ', 'ü', '😀'][(state >> 40) as usize % 6]);
-            }
+        for line in random_lines(['a', 'b', 'c', ' ', 'ü', '😀']) {
             let words: Vec<_> = words(&line).collect();
             let line = words.join(" ");
             assert_eq!(bpe.decode(&bpe.encode_line(&line)), line);

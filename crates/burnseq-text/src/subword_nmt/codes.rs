@@ -32,7 +32,7 @@ impl Codes {
     /// Reads a codes file of subword-nmt (versions 0.1 and 0.2) or fastBPE.
     ///
     /// # Errors
-    /// As [`Codes::parse`], and [`Error::Read`] when the file cannot be opened.
+    /// As [`Codes::parse`], and [`Error::Io`] when the file cannot be opened.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::read(LineReader::open(path)?)
     }
@@ -40,7 +40,7 @@ impl Codes {
     /// Reads codes from a stream; `name` stands for it in errors.
     ///
     /// # Errors
-    /// [`Error::CodesVersion`], [`Error::CodesLine`], [`Error::Read`], [`Error::InvalidUtf8`].
+    /// [`Error::CodesVersion`], [`Error::CodesLine`], [`Error::Io`], [`Error::InvalidUtf8`].
     pub fn parse(reader: impl BufRead, name: impl Into<PathBuf>) -> Result<Self> {
         Self::read(LineReader::new(reader, name))
     }
@@ -85,7 +85,7 @@ impl Codes {
     /// Writes the file atomically, as subword-nmt does: with a header for version 0.2.
     ///
     /// # Errors
-    /// [`Error::Write`].
+    /// [`Error::Io`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write_atomically(path.as_ref(), |writer| write!(writer, "{self}"))
     }

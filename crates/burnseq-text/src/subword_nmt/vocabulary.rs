@@ -18,7 +18,7 @@ impl Vocabulary {
     /// that occur at least `threshold` times.
     ///
     /// # Errors
-    /// As [`Vocabulary::parse`], and [`Error::Read`] when the file cannot be opened.
+    /// As [`Vocabulary::parse`], and [`Error::Io`] when the file cannot be opened.
     pub fn load(path: impl AsRef<Path>, threshold: u64) -> Result<Self> {
         Self::read(LineReader::open(path)?, threshold)
     }
@@ -26,7 +26,7 @@ impl Vocabulary {
     /// As [`Vocabulary::load`] from a stream; `name` stands for it in errors.
     ///
     /// # Errors
-    /// [`Error::VocabularyLine`], [`Error::Read`], [`Error::InvalidUtf8`].
+    /// [`Error::VocabularyLine`], [`Error::Io`], [`Error::InvalidUtf8`].
     pub fn parse(reader: impl BufRead, name: impl Into<PathBuf>, threshold: u64) -> Result<Self> {
         Self::read(LineReader::new(reader, name), threshold)
     }

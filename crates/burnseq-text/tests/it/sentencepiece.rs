@@ -1,5 +1,7 @@
 //! Vocabulary and segmentation of the real SentencePiece, recorded by `tests/data/sentencepiece/make.py`.
 
+use std::path::PathBuf;
+
 use burnseq_text::sentencepiece::{SentencePiece, SentencePieceOptions, learn};
 use burnseq_text::{Normalization, SampleRng, SubwordModel, SubwordSampler, SubwordSampling};
 
@@ -39,19 +41,25 @@ fn vocabulary_and_segmentation_equal_those_of_sentencepiece() {
     }
 }
 
-#[test]
-fn multi30k_survives_segmentation() {
-    let Some(folder) = shared("data/multi30k-de-en/raw") else {
-        return;
-    };
+/// A model learnt from the first lines of Multi30k's German training text, that text, and the folder of the corpus.
+fn learnt_from_multi30k(lines: usize, vocab_size: usize) -> Option<(PathBuf, Vec<String>, SentencePiece)> {
+    let folder = shared("data/multi30k-de-en/raw")?;
     let train = normalized(&read(&folder.join("train.de.gz")));
     let options = SentencePieceOptions {
-        vocab_size: 2000,
+        vocab_size,
         ..SentencePieceOptions::default()
     };
-    let learned = learn(train[..5000].iter().map(String::as_str), &options).unwrap();
-    assert_eq!(learned.pieces, 2000);
+    let learned = learn(train[..lines].iter().map(String::as_str), &options).unwrap();
     let model = SentencePiece::from_bytes(&learned.model, "learnt").unwrap();
+    Some((folder, train, model))
+}
+
+#[test]
+fn multi30k_survives_segmentation() {
+    let Some((folder, _, model)) = learnt_from_multi30k(5000, 2000) else {
+        return;
+    };
+    assert_eq!(model.len(), 2000);
     for line in normalized(&read(&folder.join("test_2016_flickr.de.gz"))) {
         assert_eq!(model.decode(&model.encode_line(&line).unwrap()), line);
     }
@@ -105,16 +113,10 @@ fn dropout_of_zero_segments_as_sentencepiece_does() {
         }
     }
 
-    let Some(folder) = shared("data/multi30k-de-en/raw") else {
+    let Some((_, train, model)) = learnt_from_multi30k(10_000, 4000) else {
         return;
     };
-    let train = normalized(&read(&folder.join("train.de.gz")));
-    let options = SentencePieceOptions {
-        vocab_size: 4000,
-        ..SentencePieceOptions::default()
-    };
-    let learned = learn(train[..10_000].iter().map(String::as_str), &options).unwrap();
-    let model = SubwordModel::SentencePiece(SentencePiece::from_bytes(&learned.model, "learnt").unwrap());
+    let model = SubwordModel::SentencePiece(model);
     let none = SubwordSampler::new(&model, SubwordSampling::BpeDropout { p: 0.0 }).unwrap();
     let some = SubwordSampler::new(&model, SubwordSampling::BpeDropout { p: 0.1 }).unwrap();
     let (mut pieces, mut drawn) = (0, 0);

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::{META_FILE, meta::FileInfo};
 use crate::{Error, Result};
+use burnseq_text::FileError;
 
 /// Prefix of folders under construction.
 const WRITING: &str = ".writing-";
@@ -44,10 +45,7 @@ impl Staging {
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<()> {
         let path = self.folder.path().join(name);
-        let info = write_file(&path, content).map_err(|source| Error::Write {
-            path: self.save_dir.join(name),
-            source,
-        })?;
+        let info = write_file(&path, content).map_err(FileError::write(&self.save_dir.join(name)))?;
         self.files.insert(name.to_owned(), info);
         Ok(())
     }
@@ -63,10 +61,7 @@ impl Staging {
         for entry in list(folder)? {
             let (from, to) = (folder.join(&entry), self.folder.path().join(&entry));
             let linked = fs::hard_link(&from, &to).or_else(|_| copy(&from, &to));
-            linked.map_err(|source| Error::Write {
-                path: self.save_dir.join(&entry),
-                source,
-            })?;
+            linked.map_err(FileError::write(&self.save_dir.join(&entry)))?;
         }
         Ok(())
     }
@@ -77,10 +72,7 @@ impl Staging {
     /// [`recover`] can make it so. Returns after the new one is safe on the disk.
     pub(super) fn publish(self, name: &str) -> Result<()> {
         let target = self.save_dir.join(name);
-        let failed = |source| Error::Write {
-            path: target.clone(),
-            source,
-        };
+        let failed = FileError::write(&target);
         sync_folder(self.folder.path()).map_err(failed)?;
         if target.symlink_metadata().is_ok() {
             if !target.join(META_FILE).is_file() {
@@ -97,11 +89,11 @@ impl Staging {
                 drop(self.folder);
                 return Ok(());
             }
-            return replace_in_two_steps(self.folder, &target).map_err(failed);
+            return Ok(replace_in_two_steps(self.folder, &target).map_err(failed)?);
         }
         fs::rename(self.folder.path(), &target).map_err(failed)?;
         let _ = self.folder.keep(); // the temporary name is gone: nothing to remove
-        sync_folder(&self.save_dir).map_err(failed)
+        Ok(sync_folder(&self.save_dir).map_err(failed)?)
     }
 }
 
@@ -134,10 +126,7 @@ impl From<TempDir> for Temporary {
 
 /// A temporary folder in `save_dir`, which is made if necessary and freed of what killed processes have left.
 pub(crate) fn temporary_in(save_dir: &Path) -> Result<Temporary> {
-    let failed = |source| Error::Write {
-        path: save_dir.to_owned(),
-        source,
-    };
+    let failed = FileError::write(save_dir);
     fs::create_dir_all(save_dir).map_err(failed)?;
     remove_abandoned(save_dir, false);
     let mut builder = tempfile::Builder::new();
@@ -189,10 +178,7 @@ fn remove_abandoned(save_dir: &Path, alone: bool) {
 /// # Errors
 /// The folder cannot be made; another run holds its lock.
 pub(crate) fn lock_for_run(save_dir: &Path) -> Result<Option<File>> {
-    fs::create_dir_all(save_dir).map_err(|source| Error::Write {
-        path: save_dir.to_owned(),
-        source,
-    })?;
+    fs::create_dir_all(save_dir).map_err(FileError::write(save_dir))?;
     let Ok(folder) = File::open(save_dir) else {
         return Ok(None);
     };
@@ -219,10 +205,7 @@ pub fn recover(save_dir: &Path) -> Result<()> {
     remove_abandoned(save_dir, true);
     for name in list(save_dir)? {
         let path = save_dir.join(&name);
-        let failed = |source| Error::Write {
-            path: path.clone(),
-            source,
-        };
+        let failed = FileError::write(&path);
         if let Some(target) = replaced_name(&name) {
             let target = save_dir.join(target);
             if target.exists() {
@@ -248,10 +231,7 @@ pub(super) fn locate(path: &Path) -> PathBuf {
 
 /// Names in a folder, sorted; those that are not UTF-8 are not ours.
 pub(super) fn list(folder: &Path) -> Result<Vec<String>> {
-    let failed = |source| Error::Read {
-        path: folder.to_owned(),
-        source,
-    };
+    let failed = FileError::read(folder);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         names.extend(entry.map_err(failed)?.file_name().into_string().ok());
@@ -412,7 +392,7 @@ mod tests {
         });
         let error = full.unwrap_err();
         assert!(
-            matches!(&error, Error::Write { path, .. } if path.ends_with("model.safetensors")),
+            matches!(&error, Error::Io(FileError::Write { path, .. }) if path.ends_with("model.safetensors")),
             "{error}"
         );
         drop(staging);

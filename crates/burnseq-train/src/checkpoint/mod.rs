@@ -40,6 +40,7 @@ use std::{
 use burn::tensor::{Device, TensorData};
 use burnseq_kernels::Compute;
 use burnseq_model::{ModelConfig, ModelError, OfConfig};
+use burnseq_text::FileError;
 
 use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
@@ -319,7 +320,7 @@ impl Checkpoint {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(refusal(&path, format!("is missing\n{DAMAGED}")));
                 }
-                Err(source) => return Err(Error::Read { path, source }),
+                Err(source) => return Err(FileError::read(&path)(source).into()),
             }
             if ![MODEL_FILE, RAW_FILE, OPTIMIZER_FILE].contains(&name.as_str()) {
                 self.file(name)?;
@@ -429,10 +430,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    Ok(fs::read(path).map_err(FileError::read(path))?)
 }
 
 fn refusal(path: &Path, problem: String) -> Error {

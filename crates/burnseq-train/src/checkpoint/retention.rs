@@ -6,7 +6,8 @@ use super::{
     META_FILE, folder,
     names::{self, Kind},
 };
-use crate::{Error, Result};
+use crate::Result;
+use burnseq_text::FileError;
 
 /// How many checkpoints of each kind to keep; `None` keeps all.
 ///
@@ -81,7 +82,7 @@ impl Retention {
         let expired = self.expired(&names, |name| Standing::of(&save_dir.join(name)));
         for name in &expired {
             let path = save_dir.join(name);
-            fs::remove_dir_all(&path).map_err(|source| Error::Write { path, source })?;
+            fs::remove_dir_all(&path).map_err(FileError::write(&path))?;
         }
         Ok(expired)
     }

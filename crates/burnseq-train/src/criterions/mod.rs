@@ -30,20 +30,12 @@ pub trait Criterion<M: Module, B>: Debug + Send + Sync {
     /// Forward pass of a batch.
     fn forward(&self, model: &M, batch: &B, pass: PassContext<'_>) -> CriterionOutput;
 
-    /// Forward and backward pass of a batch: `add` gets the gradients of the loss times `scale`, of some parameters at a
-    /// time. The output is off autodiff.
-    fn backward(
-        &self,
-        model: &M,
-        batch: &B,
-        pass: PassContext<'_>,
-        scale: f64,
-        add: &mut dyn FnMut(GradientsParams),
-    ) -> CriterionOutput {
+    /// Forward and backward pass of a batch. The output is off autodiff.
+    fn backward(&self, model: &M, batch: &B, pass: PassContext<'_>, to: GradientSink<'_>) -> CriterionOutput {
         let output = self.forward(model, batch, pass);
-        let loss = scaled(output.loss.clone(), scale);
+        let loss = scaled(output.loss.clone(), to.scale);
         let output = output.without_autodiff();
-        add(GradientsParams::from_grads(loss.backward(), model));
+        (to.add)(GradientsParams::from_grads(loss.backward(), model));
         output
     }
 
@@ -54,10 +46,9 @@ pub trait Criterion<M: Module, B>: Debug + Send + Sync {
         model: &M,
         batch: &B,
         pass: PassContext<'_>,
-        scale: f64,
-        add: &mut dyn FnMut(GradientsParams),
+        to: GradientSink<'_>,
     ) -> CriterionOutput {
-        self.backward(model, batch, pass, scale, add)
+        self.backward(model, batch, pass, to)
     }
 
     /// What the log shows of the sums of some batches, in order.
@@ -71,6 +62,19 @@ pub struct PassContext<'a> {
     pub dropout: &'a Dropout,
     /// The device of the model, on autodiff or off it as the model is.
     pub device: &'a Device,
+}
+
+/// Where the gradients of a batch go.
+pub struct GradientSink<'a> {
+    /// What the loss is multiplied by before.
+    pub scale: f64,
+    /// Gets the gradients of some parameters at a time.
+    pub add: &'a mut dyn FnMut(GradientsParams),
+}
+
+/// The loss times a factor.
+fn scaled(loss: Tensor<1>, scale: f64) -> Tensor<1> {
+    if scale == 1.0 { loss } else { loss * scale }
 }
 
 /// What a criterion finds for a batch.
@@ -101,11 +105,6 @@ pub struct BatchSums {
     pub values: Vec<(&'static str, Tensor<1>)>,
     /// Counts, each `[1]`.
     pub counts: Vec<(&'static str, Tensor<1, Int>)>,
-}
-
-/// The loss times a factor.
-fn scaled(loss: Tensor<1>, scale: f64) -> Tensor<1> {
-    if scale == 1.0 { loss } else { loss * scale }
 }
 
 /// What `--criterion` chooses.

@@ -1,12 +1,11 @@
 //! Teacher forcing of an encoder-decoder on sentence pairs.
 
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor};
 use burnseq_data::PairBatch;
 use burnseq_model::EncoderDecoder;
 
 use super::per_token::{PerToken, ids};
-use super::{Criterion, CriterionConfig, CriterionOutput, PassContext, scaled};
+use super::{Criterion, CriterionConfig, CriterionOutput, GradientSink, PassContext, scaled};
 use crate::Result;
 use crate::log::{Measure, Meters};
 
@@ -39,8 +38,7 @@ impl<M: EncoderDecoder> Criterion<M, PairBatch> for Seq2Seq {
         model: &M,
         batch: &PairBatch,
         pass: PassContext<'_>,
-        scale: f64,
-        add: &mut dyn FnMut(GradientsParams),
+        to: GradientSink<'_>,
     ) -> CriterionOutput {
         let BatchTensors {
             src_tokens,
@@ -49,10 +47,10 @@ impl<M: EncoderDecoder> Criterion<M, PairBatch> for Seq2Seq {
         } = BatchTensors::new(batch, pass.device);
         let loss = |logits| {
             let output = self.0.output(logits, target, batch);
-            let loss = scaled(output.loss.clone(), scale);
+            let loss = scaled(output.loss.clone(), to.scale);
             (loss, output.without_autodiff())
         };
-        model.backward_recomputing(src_tokens, prev_output_tokens, pass.dropout, loss, add)
+        model.backward_recomputing(src_tokens, prev_output_tokens, pass.dropout, loss, to.add)
     }
 
     /// Losses in bits: `loss` per sample, `nll_loss` and its perplexity `ppl` per target token; `accuracy` in percent.

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost::Message;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
+use burnseq_text::FileError;
 
 /// What the first record of a file says; readers refuse other versions.
 const FILE_VERSION: &str = "brain.Event:2";
@@ -82,7 +83,7 @@ impl TensorboardWriter {
     /// # Errors
     /// The folder cannot be made or written to.
     pub fn new(logdir: &Path) -> Result<Self> {
-        let failed = |source| write_error(logdir, source);
+        let failed = FileError::write(logdir);
         fs::create_dir_all(logdir).map_err(failed)?;
         // Hours of training would come before the first record.
         tempfile::tempfile_in(logdir).map_err(failed)?;
@@ -117,8 +118,7 @@ impl TensorboardWriter {
             ..EventRecord::default()
         };
         let (file, path) = self.file(subset)?;
-        file.write_all(&frame(&event))
-            .map_err(|source| write_error(path, source))
+        Ok(file.write_all(&frame(&event)).map_err(FileError::write(path))?)
     }
 
     fn file(&mut self, subset: &str) -> Result<&mut (File, PathBuf)> {
@@ -132,7 +132,7 @@ impl TensorboardWriter {
     /// A new file, whose name is later than that of every earlier start: readers take files by name.
     fn open(&self, subset: &str) -> Result<(File, PathBuf)> {
         let folder = self.logdir.join(subset);
-        fs::create_dir_all(&folder).map_err(|source| write_error(&folder, source))?;
+        fs::create_dir_all(&folder).map_err(FileError::write(&folder))?;
         let time = now();
         let name = format!("events.out.tfevents.{time:017.6}.{}", std::process::id());
         let path = folder.join(name);
@@ -140,7 +140,7 @@ impl TensorboardWriter {
             .append(true)
             .create(true)
             .open(&path)
-            .map_err(|source| write_error(&path, source))?;
+            .map_err(FileError::write(&path))?;
         let mut head = frame(&EventRecord {
             wall_time: time,
             file_version: Some(FILE_VERSION.to_owned()),
@@ -154,16 +154,8 @@ impl TensorboardWriter {
                 ..EventRecord::default()
             }));
         }
-        file.write_all(&head)
-            .map_err(|source| write_error(&path, source))?;
+        file.write_all(&head).map_err(FileError::write(&path))?;
         Ok((file, path))
-    }
-}
-
-fn write_error(path: &Path, source: io::Error) -> Error {
-    Error::Write {
-        path: path.to_owned(),
-        source,
     }
 }
 

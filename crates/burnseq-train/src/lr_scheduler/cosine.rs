@@ -164,20 +164,9 @@ mod tests {
     #[test]
     fn options_that_define_no_schedule_are_named() {
         let config = CosineConfig::default();
-        assert!(
-            config
-                .init(&[1.0], None)
-                .unwrap_err()
-                .to_string()
-                .contains("'lr_period_updates'")
-        );
-        assert!(
-            config
-                .init(&[0.0], Some(9))
-                .unwrap_err()
-                .to_string()
-                .contains("'min_lr'")
-        );
+        let problem = |lr, updates| config.init(&[lr], updates).unwrap_err().to_string();
+        assert!(problem(1.0, None).contains("'lr_period_updates'"));
+        assert!(problem(0.0, Some(9)).contains("'min_lr'"));
         let wrong = CosineConfig {
             t_mult: 0.5,
             ..config

@@ -116,19 +116,8 @@ mod tests {
             warmup_updates: 9,
             ..PolynomialDecayConfig::default()
         };
-        assert!(
-            config
-                .init(&[1.0], None)
-                .unwrap_err()
-                .to_string()
-                .contains("'total_num_update'")
-        );
-        assert!(
-            config
-                .init(&[1.0], Some(9))
-                .unwrap_err()
-                .to_string()
-                .contains("got 9 and 9")
-        );
+        let problem = |updates| config.init(&[1.0], updates).unwrap_err().to_string();
+        assert!(problem(None).contains("'total_num_update'"));
+        assert!(problem(Some(9)).contains("got 9 and 9"));
     }
 }

@@ -53,7 +53,7 @@ impl Descent for NagConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::states::tests::{a, grads, pair};
+    use crate::optim::states::tests::{a, pair, two_steps};
 
     #[test]
     fn steps_equal_those_of_fairseq_when_the_learning_rate_changes() {
@@ -63,11 +63,7 @@ mod tests {
             weight_decay: 0.1,
         };
         let mut nag = Nag::new(config, &model);
-        let first = grads(&model);
-        let model = nag.step(model, first, 0.1);
-        let mut second = grads(&model);
-        second.scale(0.5);
-        let model = nag.step(model, second, 0.2);
+        let model = two_steps(&mut nag, model, [0.1, 0.2]);
         // fairseq, with buffer = 0, g = 2 and lr = 0.1:
         //   p = 1 * 0.99 - 1.9 * 0.1 * 2 = 0.61;  buffer = -0.2
         // then lr = 0.2, corrected by 0.2 / 0.1, and g = 1:

@@ -42,7 +42,7 @@ impl Descent for SgdConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::optim::states::tests::{a, grads, pair};
+    use crate::optim::states::tests::{a, pair, two_steps};
 
     #[test]
     fn steps_equal_the_formula_by_hand() {
@@ -52,11 +52,7 @@ mod tests {
             weight_decay: 0.1,
         };
         let mut sgd = Sgd::new(config, &model);
-        let first = grads(&model);
-        let model = sgd.step(model, first, 0.1);
-        let mut second = grads(&model);
-        second.scale(0.5);
-        let model = sgd.step(model, second, 0.1);
+        let model = two_steps(&mut sgd, model, [0.1, 0.1]);
         // g = 2 + 0.1 * 1 = 2.1, p = 1 - 0.21 = 0.79; then v = 0.5 * 2.1 + 1 + 0.079 = 2.129, p = 0.79 - 0.2129.
         // g = -1 - 0.2 = -1.2, p = -1.88; then v = -0.6 - 0.5 - 0.188 = -1.288, p = -1.88 + 0.1288.
         let found = a(&model);

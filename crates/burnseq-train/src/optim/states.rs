@@ -364,6 +364,7 @@ fn refuse<T>(problem: String) -> Result<T> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::optim::momentum::{Descent, Momentum};
 
     /// Two parameters for the tests of the optimisers.
     #[derive(Module, Debug)]
@@ -388,6 +389,19 @@ pub(super) mod tests {
         params.register(model.a.id, Tensor::<1>::from_floats([2.0, -1.0], &Device::flex()));
         grads.add(model, params);
         grads
+    }
+
+    /// `model` after two steps, the second with half the gradients.
+    pub(in crate::optim) fn two_steps<C: Descent>(
+        momentum: &mut Momentum<C>,
+        model: Pair,
+        lrs: [f64; 2],
+    ) -> Pair {
+        let first = grads(&model);
+        let model = momentum.step(model, first, lrs[0]);
+        let mut second = grads(&model);
+        second.scale(0.5);
+        momentum.step(model, second, lrs[1])
     }
 
     /// The values of `a`.

@@ -9,7 +9,7 @@ use burnseq_model::Dropout;
 
 use super::config::TrainConfig;
 use super::state::dropout_seed;
-use crate::criterions::{Criterion, PassContext};
+use crate::criterions::{Criterion, GradientSink, PassContext};
 use crate::error::{Error, Result};
 use crate::gradients::Accumulated;
 use crate::log::Tally;
@@ -81,13 +81,15 @@ impl<M: Module, B: Batch> Backprop<M, B> {
                 dropout: &dropout,
                 device: &self.device,
             };
-            let add = &mut |grads| gradients.add(model, grads);
-            let (batch, scale) = (&part.batch, pass.loss_scale);
+            let to = GradientSink {
+                scale: pass.loss_scale,
+                add: &mut |grads| gradients.add(model, grads),
+            };
+            let batch = &part.batch;
             let output = if self.checkpoint_activations {
-                self.criterion
-                    .backward_recomputing(model, batch, context, scale, add)
+                self.criterion.backward_recomputing(model, batch, context, to)
             } else {
-                self.criterion.backward(model, batch, context, scale, add)
+                self.criterion.backward(model, batch, context, to)
             };
             tally.add_batch(batch, output.sample_size);
             loss = Some(match loss {

@@ -84,16 +84,8 @@ pub(super) fn trainer_on<M: EncoderDecoder>(
     let data = LanguagePairDataset::new(src, Some(tgt), 12, 12, PairOptions::default())?;
     let vocab = Vocab::fairseq(12, 12);
     let transformer = TransformerConfig {
-        encoder_embed_dim: 8,
-        decoder_embed_dim: 8,
-        encoder_ffn_embed_dim: 8,
-        decoder_ffn_embed_dim: 8,
-        encoder_attention_heads: 2,
-        decoder_attention_heads: 2,
-        encoder_layers: 1,
-        decoder_layers: 1,
         dropout,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(8, 8, 2, 1)
     };
     let context = TrainContext {
         model: transformer.clone().into(),

@@ -308,17 +308,7 @@ mod tests {
     /// What is found on a device that holds batches of `places`, both sides counted.
     fn find(places: usize, change: impl FnOnce(&mut TrainConfig)) -> Result<FoundMaxTokens> {
         let vocab = Vocab::fairseq(12, 12);
-        let transformer = TransformerConfig {
-            encoder_embed_dim: 4,
-            decoder_embed_dim: 4,
-            encoder_ffn_embed_dim: 4,
-            decoder_ffn_embed_dim: 4,
-            encoder_attention_heads: 1,
-            decoder_attention_heads: 1,
-            encoder_layers: 1,
-            decoder_layers: 1,
-            ..TransformerConfig::default()
-        };
+        let transformer = TransformerConfig::sized(4, 4, 1, 1);
         let device = Device::flex();
         let init = || {
             let model: Transformer = transformer.init(&vocab, 1, &device);

@@ -9,6 +9,7 @@ use burn::tensor::TensorData;
 use burnseq_data::{Dataset, EpochIterator, EpochState, Resumed};
 use burnseq_model::load_state_dict;
 use burnseq_text::Dictionary;
+use burnseq_text::FileError;
 
 use super::Trainer;
 use super::config::{CheckpointConfig, StartFrom};
@@ -26,10 +27,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         let config = &self.config.checkpoint;
         if !config.no_save {
             // A folder that cannot be written should not be noticed after hours of training.
-            let unwritable = |source| Error::Write {
-                path: config.save_dir.clone(),
-                source,
-            };
+            let unwritable = FileError::write(&config.save_dir);
             tempfile::tempfile_in(&config.save_dir).map_err(unwritable)?;
             checkpoint::recover(&config.save_dir)?;
         }
@@ -93,10 +91,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
             path: file.to_owned(),
             hint: String::new(),
         })?;
-        let failed = |source| Error::Write {
-            path: config.save_dir.clone(),
-            source,
-        };
+        let failed = FileError::write(&config.save_dir);
         // Beside the checkpoints, where there is room for them.
         let folder = if config.no_save {
             tempfile::tempdir().map_err(failed)?.into()

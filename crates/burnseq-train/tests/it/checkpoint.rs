@@ -8,6 +8,7 @@ use std::{
 
 use burn::tensor::{Device, TensorData};
 use burnseq_model::{FamilyConfig, Model, ModelConfig, TransformerConfig, state_dict};
+use burnseq_text::FileError;
 use burnseq_text::Vocab;
 use burnseq_train::{
     Checkpoint, CheckpointContents, Error, OptimizerConfig, OptimizerState, TaskInfo,
@@ -18,17 +19,7 @@ use serde_json::{Value, json};
 const VOCAB: Vocab = Vocab::fairseq(12, 10);
 
 fn config() -> TransformerConfig {
-    TransformerConfig {
-        encoder_embed_dim: 8,
-        encoder_ffn_embed_dim: 8,
-        encoder_attention_heads: 2,
-        encoder_layers: 1,
-        decoder_embed_dim: 8,
-        decoder_ffn_embed_dim: 8,
-        decoder_attention_heads: 2,
-        decoder_layers: 1,
-        ..TransformerConfig::default()
-    }
+    TransformerConfig::sized(8, 8, 2, 1)
 }
 
 /// Weights, optimiser state and files of a small model made from `seed`.
@@ -398,7 +389,7 @@ fn a_full_disk_costs_only_the_new_checkpoint() {
         .files
         .push(("sentencepiece.model".to_owned(), vec![1; size as usize]));
     let error = large.save(save_dir, &[names::LAST]).unwrap_err();
-    assert!(matches!(error, Error::Write { .. }), "{error}");
+    assert!(matches!(error, Error::Io(FileError::Write { .. })), "{error}");
     assert_eq!(entries(save_dir), [names::LAST]);
     let checkpoint = Checkpoint::open(&save_dir.join(names::LAST)).unwrap();
     assert_eq!(checkpoint.optimizer_state().unwrap().unwrap().step, 1);

@@ -29,17 +29,9 @@ const VARIANTS: [&str; 6] = ["base", "prenorm", "learned_pos", "share_all", "gel
 /// The model of a variant with fairseq's initial weights.
 fn model(numerics: &Path, variant: &str) -> Transformer {
     let mut config = TransformerConfig {
-        encoder_embed_dim: 64,
-        encoder_ffn_embed_dim: 128,
-        encoder_attention_heads: 4,
-        encoder_layers: 2,
-        decoder_embed_dim: 64,
-        decoder_ffn_embed_dim: 128,
-        decoder_attention_heads: 4,
-        decoder_layers: 2,
         dropout: 0.0,
         share_decoder_input_output_embed: true,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(64, 128, 4, 2)
     };
     let mut vocab = Vocab::fairseq(504, 400);
     let mut weights = variant;

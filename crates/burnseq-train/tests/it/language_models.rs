@@ -9,7 +9,6 @@ use burnseq_model::{
     named_parameters,
 };
 use burnseq_testing::larger;
-use serde_json::Value;
 
 use super::recorded::{
     Batch, Item, Recorded, compare_training, compare_updates, difference, difference_at_tokens, items,
@@ -21,23 +20,6 @@ impl Recorded for TransformerLm {
     }
 }
 
-/// The recorded models of `transformer_lm` that there is support for.
-fn transformers() -> Vec<Item> {
-    let adaptive = |item: &Item, option: &str| {
-        let value = &item.options[option];
-        !matches!(value, Value::Null | Value::Bool(false))
-    };
-    let mut items = items("lm");
-    items.retain(|item| {
-        let refused = adaptive(item, "adaptive_input") || adaptive(item, "adaptive_softmax_cutoff");
-        if refused {
-            eprintln!("skipped: {} has adaptive inputs or outputs", item.name);
-        }
-        !refused
-    });
-    items
-}
-
 fn transformer(item: &Item) -> TransformerLm {
     let config: TransformerLmConfig = item.config();
     config.validate(&item.vocab).unwrap();
@@ -47,7 +29,7 @@ fn transformer(item: &Item) -> TransformerLm {
 
 #[test]
 fn the_transformer_gives_fairseqs_states_and_logits() {
-    for item in transformers() {
+    for item in items("lm") {
         let name = &item.name;
         let model = transformer(&item);
         let (batch, forward) = (item.batch(1, &Device::flex()), item.forward());
@@ -61,14 +43,20 @@ fn the_transformer_gives_fairseqs_states_and_logits() {
                 difference(&format!("{name}: {key}"), state, &forward[&key]),
             );
         }
-        assert!(worst < 1e-5, "{name}: {worst:.1e} off");
+        // Log-probabilities of an adaptive softmax are further off in fairseq, too.
+        let tolerance = if model.decoder.adaptive_softmax.is_some() {
+            3e-5
+        } else {
+            1e-5
+        };
+        assert!(worst < tolerance, "{name}: {worst:.1e} off");
         eprintln!("{name}: at most {worst:.1e} off");
     }
 }
 
 #[test]
 fn the_transformer_learns_as_in_fairseq() {
-    for item in transformers() {
+    for item in items("lm") {
         compare_training(&item, transformer(&item));
         compare_updates(&item, transformer(&item));
     }
@@ -76,7 +64,7 @@ fn the_transformer_learns_as_in_fairseq() {
 
 #[test]
 fn the_transformer_decodes_step_by_step() {
-    for item in transformers() {
+    for item in items("lm") {
         let model = transformer(&item);
         let batch = item.batch(1, &Device::flex());
         let [rows, len] = batch.src_tokens.dims();
@@ -93,7 +81,7 @@ fn the_transformer_decodes_step_by_step() {
 
 #[test]
 fn names_and_shapes_are_fairseqs() {
-    for item in transformers() {
+    for item in items("lm") {
         let ours = named_parameters(&transformer(&item));
         let theirs = item.values["shapes"].as_object().unwrap();
         assert_eq!(ours.len(), theirs.len(), "{}", item.name);

@@ -60,13 +60,14 @@ fn item(family: &str, folder: PathBuf) -> Item {
     let args = json(&folder.join("args.json"));
     let weights = tensors(&folder.join("init.safetensors"));
     let rows = |name: &str| weights.get(name).map(|table| table.shape().to_vec()[0]);
-    let tgt = rows("decoder.embed_tokens.weight");
-    let src = rows("encoder.embed_tokens.weight").or(tgt).unwrap_or(0); // none with adaptive inputs
+    let bands = (0..).map_while(|band| rows(&format!("decoder.embed_tokens.embeddings.{band}.0.weight")));
+    let tgt = rows("decoder.embed_tokens.weight").unwrap_or_else(|| bands.sum());
+    let src = rows("encoder.embed_tokens.weight").unwrap_or(tgt);
     Item {
         name: format!("{family}/{}", folder.file_name().unwrap().to_str().unwrap()),
         options: args["model"].as_object().unwrap().clone(),
         values: json(&folder.join("values.json")),
-        vocab: Vocab::fairseq(src, tgt.unwrap_or(src)),
+        vocab: Vocab::fairseq(src, tgt),
         args,
         weights,
         folder,
@@ -99,7 +100,14 @@ impl Item {
         let mut config = serde_json::to_value(C::default()).unwrap();
         for (field, value) in config.as_object_mut().unwrap() {
             if let Some(option) = self.options.get(field) {
-                *value = option.clone();
+                *value = match option {
+                    Value::String(list) if field.ends_with("_cutoff") => list
+                        .split(',')
+                        .map(|number| number.parse::<usize>().unwrap())
+                        .collect(),
+                    factor if field.ends_with("_factor") => (factor.as_f64().unwrap() as usize).into(),
+                    option => option.clone(),
+                };
             }
         }
         // fairseq keeps it as text, which it evaluates.
@@ -151,7 +159,7 @@ impl Item {
     fn criterion(&self) -> CriterionConfig {
         let options = &self.args["criterion"];
         match options["_name"].as_str().unwrap() {
-            "cross_entropy" => CriterionConfig::CrossEntropy(Default::default()),
+            "cross_entropy" | "adaptive_loss" => CriterionConfig::CrossEntropy(Default::default()),
             "label_smoothed_cross_entropy" => {
                 CriterionConfig::LabelSmoothedCrossEntropy(LabelSmoothedCrossEntropyConfig {
                     label_smoothing: options["label_smoothing"].as_f64().unwrap(),
@@ -164,10 +172,36 @@ impl Item {
 
     fn loss<M: Recorded>(&self, model: &M, batch: &Batch) -> LossOutput {
         let logits = model.logits(batch);
-        self.criterion()
-            .loss()
-            .unwrap()
-            .forward(logits, batch.target.clone(), 1)
+        let loss = self.criterion().loss().unwrap();
+        let output = loss.forward(logits.clone(), batch.target.clone(), 1);
+        LossOutput {
+            loss: output.loss + self.not_counted(logits, &batch.target),
+            ..output
+        }
+    }
+
+    /// What fairseq's `adaptive_loss` leaves out of the log-likelihood, 0 for other losses: within a band it takes the
+    /// second token, whose number there is the id of padding, for padding, and counts only that the band was right.
+    fn not_counted(&self, log_probs: Tensor<3>, target: &Tensor<2, Int>) -> Tensor<1> {
+        let [batch, len, types] = log_probs.dims();
+        let mut sum = Tensor::zeros([1], &log_probs.device());
+        let cutoffs = self
+            .options
+            .get("adaptive_softmax_cutoff")
+            .and_then(Value::as_str);
+        let Some(cutoffs) = cutoffs.filter(|_| self.args["criterion"]["_name"] == "adaptive_loss") else {
+            return sum;
+        };
+        let cutoffs: Vec<usize> = cutoffs.split(',').map(|number| number.parse().unwrap()).collect();
+        let ends = cutoffs[1..].iter().copied().chain([types]);
+        for (&first, end) in cutoffs.iter().zip(ends) {
+            let ids = |from: usize, to: usize| log_probs.clone().slice([0..batch, 0..len, from..to]);
+            let band = ids(first, end).exp().sum_dim(2).log();
+            let within = (ids(first + 1, first + 2) - band).squeeze_dim::<2>(2);
+            let is_second = target.clone().equal_elem((first + 1) as i64).float();
+            sum = sum + (within * is_second).sum();
+        }
+        sum
     }
 
     /// The loss of a batch, and its gradients divided by the sample size.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burnseq_text::Dictionary;
+use burnseq_text::FileError;
 use burnseq_text::Vocab;
 use burnseq_train::checkpoint;
 
@@ -111,9 +112,6 @@ fn open_files(paths: [&PathBuf; 2], langs: [Option<String>; 2]) -> Result<DataSi
 }
 
 fn load(path: &Path) -> Result<(Dictionary, Vec<u8>)> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(FileError::read(path))?;
     Ok((Dictionary::parse(bytes.as_slice(), path)?, bytes))
 }

@@ -8,6 +8,7 @@ use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, OfConfig, Stepwise};
 use burnseq_search::{Generator, Hypothesis, SearchError, Source};
+use burnseq_text::FileError;
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::Checkpoint;
 use burnseq_train::checkpoint::DictionaryInfo;
@@ -300,10 +301,7 @@ pub(super) fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<Strin
 
 /// All tensors of a safetensors file as `f32`.
 pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData>> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
+    let bytes = std::fs::read(path).map_err(FileError::read(path))?;
     let wrong = |problem: String| Error::Weights {
         path: path.to_owned(),
         problem,

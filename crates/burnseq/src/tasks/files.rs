@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use burnseq_text::TextSettings;
+use burnseq_text::{FileError, TextSettings};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Text settings of these names in a data folder, and the subword models they name; nothing in folders of fairseq.
 pub(super) fn text_files<const N: usize>(dir: &Path, names: [String; N]) -> Result<Vec<(String, Vec<u8>)>> {
@@ -27,10 +27,7 @@ pub(super) fn text_files<const N: usize>(dir: &Path, names: [String; N]) -> Resu
 
 /// The content of a file.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
+    Ok(std::fs::read(path).map_err(FileError::read(path))?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 use burnseq_text::Dictionary;
+use burnseq_text::FileError;
 
 use crate::error::{Error, Result};
 
@@ -23,10 +24,7 @@ use crate::error::{Error, Result};
 pub fn fill(table: &mut TensorData, dictionary: &Dictionary, path: &Path) -> Result<usize> {
     let shape = table.shape().to_vec();
     let width = shape[1];
-    let failed = |source| Error::Read {
-        path: path.to_owned(),
-        source,
-    };
+    let failed = FileError::read(path);
     let mut filled = vec![false; shape[0]];
     let rows = table.as_mut_slice::<f32>().expect("weights are stored as f32");
     let file = BufReader::new(File::open(path).map_err(failed)?);

@@ -45,17 +45,9 @@ pub(super) fn tensors(path: &Path) -> HashMap<String, TensorData> {
 /// The configuration of `golden/numerics/base`.
 fn base() -> TransformerConfig {
     TransformerConfig {
-        encoder_embed_dim: 64,
-        encoder_ffn_embed_dim: 128,
-        encoder_attention_heads: 4,
-        encoder_layers: 2,
-        decoder_embed_dim: 64,
-        decoder_ffn_embed_dim: 128,
-        decoder_attention_heads: 4,
-        decoder_layers: 2,
         dropout: 0.0,
         share_decoder_input_output_embed: true,
-        ..TransformerConfig::default()
+        ..TransformerConfig::sized(64, 128, 4, 2)
     }
 }
 

@@ -24,17 +24,7 @@ fn model() -> TranslationModel {
     counts.add_line("ein Hu@@ nd s@@ ch@@ l@@ ä@@ f@@ t a dog");
     let dict = Arc::new(Dictionary::from_counts(&counts, 0, None, 8));
     let vocab = Vocab::fairseq(dict.len(), dict.len());
-    let config = TransformerConfig {
-        encoder_embed_dim: 8,
-        encoder_ffn_embed_dim: 8,
-        encoder_layers: 1,
-        encoder_attention_heads: 2,
-        decoder_embed_dim: 8,
-        decoder_ffn_embed_dim: 8,
-        decoder_layers: 1,
-        decoder_attention_heads: 2,
-        ..TransformerConfig::default()
-    };
+    let config = TransformerConfig::sized(8, 8, 2, 1);
     let device = Device::flex();
     TranslationModel {
         models: vec![config.init(&vocab, 1, &device).into()],

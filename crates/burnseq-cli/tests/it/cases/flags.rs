@@ -361,10 +361,6 @@ fn a_fresh_optimiser_leaves_the_run_in_its_epoch_whoever_wrote_the_checkpoint() 
 
         let anew = continued(&file, &format!("{name}-anew"), "--reset-dataloader");
         assert_eq!(logged(&anew, "train_num_updates").len(), 3);
-        assert!(
-            stderr(&anew).contains("its weights are taken over"),
-            "{}",
-            stderr(&anew)
-        );
+        assert_says(&stderr(&anew), "its weights are taken over");
     }
 }

@@ -4,6 +4,8 @@ use crate::fixture::assert_says;
 use std::fs;
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::{cases, ok, stderr_of};
 use crate::toy::{Toy, assert_moved, logged, resumed as assert_resumed, stderr, succeed};
 
@@ -97,20 +99,12 @@ fn other_data_and_a_checkpoint_of_another_run_go_on_too() {
     let more = crate::toy::toy_data(toy.dir.path(), 300);
     assert_eq!(more, toy.data);
     let output = succeed(toy.run("run", "--max-tokens 100 --max-epoch 3"));
-    assert!(
-        stderr(&output).contains("epoch 3 begins with them"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "epoch 3 begins with them");
     let output = succeed(toy.run(
         "other",
         "--max-tokens 70 --max-epoch 4 --restore-file run/checkpoint_last",
     ));
-    assert!(
-        stderr(&output).contains("epoch 4 begins with them"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "epoch 4 begins with them");
 }
 
 #[test]
@@ -273,11 +267,7 @@ fn our_own_folder_under_fairseqs_name_is_taken_up() {
     let dir = toy.save_dir("run");
     fs::rename(dir.join("checkpoint_last"), dir.join("checkpoint_last.pt")).unwrap();
     let output = succeed(toy.run("run", "--max-epoch 2"));
-    assert!(
-        stderr(&output).contains("resuming after update"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "resuming after update");
     fs::remove_dir_all(dir.join("checkpoint_last")).unwrap();
     fs::remove_dir_all(dir.join("checkpoint_last.pt")).unwrap();
     let output = succeed(toy.run("run", "--max-epoch 1"));
@@ -286,17 +276,24 @@ fn our_own_folder_under_fairseqs_name_is_taken_up() {
     assert_says(&said, "--restore-file checkpoint2");
 }
 
-#[test]
-fn s06_fine_tuning_with_another_dictionary_speaks_of_dictionaries() {
-    let Some(dir) = cases() else { return };
-    let dir = dir.path();
+/// A run in `A`, and `db2`, which has other dictionaries than its data.
+fn trained_and_other_data() -> Option<TempDir> {
+    let folder = cases()?;
+    let dir = folder.path();
     ok(dir, PREPROCESS);
     ok(dir, &format!("{TRAIN} {RUN_A} --max-tokens 300 --max-epoch 1"));
     ok(dir, "for l in de en; do head -9 corpus/bpe.$l > ft.$l; done");
-    ok(
-        dir,
-        "preprocess -s de -t en --trainpref ft --validpref ft --joined-dictionary --destdir db2",
-    );
+    let preprocess = "preprocess -s de -t en --trainpref ft --validpref ft --joined-dictionary --destdir db2";
+    ok(dir, preprocess);
+    Some(folder)
+}
+
+#[test]
+fn s06_fine_tuning_with_another_dictionary_speaks_of_dictionaries() {
+    let Some(dir) = trained_and_other_data() else {
+        return;
+    };
+    let dir = dir.path();
     let tune = "--cpu --max-tokens 300 --max-update 1 --finetune-from-model A/checkpoint_best --save-dir s6";
     let said = stderr_of(dir, &format!("train db2 {tune}"), 1);
     assert_says(&said, "cannot start from A/checkpoint_best");
@@ -330,15 +327,10 @@ fn s06_fine_tuning_with_another_dictionary_speaks_of_dictionaries() {
 
 #[test]
 fn resuming_with_another_dictionary_names_the_command_too() {
-    let Some(dir) = cases() else { return };
+    let Some(dir) = trained_and_other_data() else {
+        return;
+    };
     let dir = dir.path();
-    ok(dir, PREPROCESS);
-    ok(dir, &format!("{TRAIN} {RUN_A} --max-tokens 300 --max-epoch 1"));
-    ok(dir, "for l in de en; do head -9 corpus/bpe.$l > ft.$l; done");
-    ok(
-        dir,
-        "preprocess -s de -t en --trainpref ft --validpref ft --joined-dictionary --destdir db2",
-    );
     let said = stderr_of(dir, &format!("train db2 --cpu --max-epoch 2 {RUN_A}"), 1);
     assert_says(&said, "cannot resume from A/checkpoint_last");
     assert!(
@@ -396,11 +388,7 @@ fn equal_values_end_a_run_and_a_fresh_optimiser_forgets_the_best_one() {
     // Nothing is learned: all validations are equal.
     let flags = "--max-tokens 256 --lr-scheduler fixed --lr 0 --weight-decay 0 --keep-best-checkpoints 3";
     let output = succeed(toy.run("run", &format!("{flags} --patience 4")));
-    assert!(
-        stderr(&output).contains("no improvement in the last 4 validations"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "no improvement in the last 4 validations");
     // The latest three of five equal ones.
     let names = toy.checkpoints("run");
     let best: Vec<&String> = names
@@ -539,10 +527,6 @@ fn a_run_that_cannot_learn_or_keeps_nothing_says_so_at_its_start() {
     let nothing = "--max-update 1 --no-last-checkpoints --no-epoch-checkpoints --disable-validation";
     let output = toy.run("nothing", nothing);
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("no checkpoint is ever written"),
-        "{}",
-        stderr(&output)
-    );
+    assert_says(&stderr(&output), "no checkpoint is ever written");
     succeed(toy.run("nothing", &format!("{nothing} --no-save")));
 }

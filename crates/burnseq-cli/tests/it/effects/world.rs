@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 use crate::cases::ok;
+use crate::fixture::{NOUNS, text};
 
 /// A model of a few hundred parameters.
 const TINY: &str = "--arch transformer --encoder-embed-dim 8 --encoder-ffn-embed-dim 8 --encoder-layers 1 \
@@ -85,24 +86,10 @@ pub(super) fn world() -> &'static Path {
 }
 
 fn make() -> TempDir {
-    const NOUNS: [[&str; 2]; 4] = [
-        ["Hund", "dog"],
-        ["Mann", "man"],
-        ["Ball", "ball"],
-        ["Vogel", "bird"],
-    ];
     let folder = TempDir::new().unwrap();
     let dir = folder.path();
     fs::create_dir(dir.join("data")).unwrap();
     let write = |name: &str, text: &str| fs::write(dir.join(name), text).unwrap();
-    let text = |n: usize, side: usize| -> String {
-        let sentence = |i: usize| {
-            let (a, b) = (NOUNS[i % 4][side], NOUNS[i / 4 % 4][side]);
-            let longer = [" und", " and"][side].repeat(i % 3);
-            format!("{a}{longer} {b} {}\n", i % 5)
-        };
-        (0..n).map(sentence).collect()
-    };
     let english = |n: usize| text(n, 1);
     for (side, lang) in ["de", "en"].iter().enumerate() {
         for (split, n) in [("train", 200), ("valid", 9), ("test", 21)] {

@@ -256,14 +256,8 @@ impl CpuOp<3> for Attention {
 
     fn forward(&self, [queries, keys, values]: [Values; 3]) -> (Values, AttentionSaved) {
         let sizes = Sizes::new(&queries, &keys, self.heads);
-        let Sizes {
-            query_len,
-            key_len,
-            d_model,
-            head_dim,
-            heads,
-        } = sizes;
-        let head_size = query_len * key_len;
+        let (query_len, key_len, d_model) = (sizes.query_len, sizes.key_len, sizes.d_model);
+        let (head_dim, heads, head_size) = (sizes.head_dim, sizes.heads, query_len * key_len);
         let mut out = buffer(queries.as_slice().len());
         let batch = out.len() / (query_len * d_model).max(1);
         let mut probabilities = buffer(batch * heads * head_size);
@@ -338,14 +332,8 @@ impl CpuOp<3> for Attention {
             probabilities,
         } = saved;
         let sizes = Sizes::new(&queries, &keys, self.heads);
-        let Sizes {
-            query_len,
-            key_len,
-            d_model,
-            head_dim,
-            heads,
-        } = sizes;
-        let head_size = query_len * key_len;
+        let (query_len, key_len, d_model) = (sizes.query_len, sizes.key_len, sizes.d_model);
+        let (head_dim, heads, head_size) = (sizes.head_dim, sizes.heads, query_len * key_len);
         let (q, k, v, p) = (
             queries.as_slice(),
             keys.as_slice(),

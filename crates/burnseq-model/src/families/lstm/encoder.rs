@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A table of the LSTM: uniform on ±0.1, with the padding row zero.
-pub(super) fn embedding(types: usize, width: usize, pad: usize, init: &mut Init) -> Embedding {
+pub(in crate::families) fn embedding(types: usize, width: usize, pad: usize, init: &mut Init) -> Embedding {
     let values = init.uniform_values([types, width], LSTM_BOUND);
     Embedding::of_values(values, [types, width], pad, init)
 }

@@ -18,6 +18,7 @@ use burnseq_kernels::Stepping;
 use burnseq_text::Vocab;
 pub use config::LstmConfig;
 pub use decoder::LstmDecoder;
+pub(in crate::families) use encoder::embedding;
 pub use encoder::{LstmEncoder, LstmEncoderOut};
 pub use state::LstmState;
 

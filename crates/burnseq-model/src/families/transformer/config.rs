@@ -110,8 +110,9 @@ impl Default for TransformerConfig {
 }
 
 impl TransformerConfig {
-    /// The same sizes on both sides.
-    fn sized(embed_dim: usize, ffn_embed_dim: usize, attention_heads: usize, layers: usize) -> Self {
+    /// The same sizes on both sides, the default for everything else: width, inner width of feed-forward blocks, attention
+    /// heads, blocks.
+    pub fn sized(embed_dim: usize, ffn_embed_dim: usize, attention_heads: usize, layers: usize) -> Self {
         Self {
             encoder_embed_dim: embed_dim,
             encoder_ffn_embed_dim: ffn_embed_dim,
@@ -272,6 +273,7 @@ impl FamilyConfig for TransformerConfig {
             causal: false,
             normalize_before: self.encoder_normalize_before,
             layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
+            std: None,
             activation_fn: self.activation_fn,
             dropout: self.dropout,
             attention_dropout: self.attention_dropout,

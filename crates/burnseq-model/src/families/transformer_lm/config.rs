@@ -11,13 +11,13 @@ use crate::{
         check_sinusoids, check_sizes, check_vocab, fields,
     },
     families::{Fairseq, Setting},
-    layers::ActivationFn,
+    layers::{ActivationFn, WeightInit},
 };
 
 /// Transformer decoder without a source.
 ///
-/// Field names are fairseq's; the default is its `transformer_lm`, which normalises after each sub-layer. Its adaptive
-/// inputs, adaptive softmax and character embeddings are not supported.
+/// Field names are fairseq's; the default is its `transformer_lm`, which normalises after each sub-layer. Its character
+/// embeddings are not supported. `position_offset` and `weight_init` are what OpenAI's models need beside them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TransformerLmConfig {
@@ -59,6 +59,26 @@ pub struct TransformerLmConfig {
     pub no_scale_embedding: bool,
     /// Normalise the sum of embedding and position.
     pub layernorm_embedding: bool,
+    /// Embeddings that are narrower for rare tokens (Baevski and Auli 2019).
+    pub adaptive_input: bool,
+    /// First token of each further band of adaptive inputs.
+    pub adaptive_input_cutoff: Option<Vec<usize>>,
+    /// How many times narrower a band is than the one before it.
+    pub adaptive_input_factor: usize,
+    /// First token of each band of an adaptive softmax (Grave et al. 2017); none: a softmax over all tokens.
+    pub adaptive_softmax_cutoff: Option<Vec<usize>>,
+    /// How many times narrower a band is than the one before it.
+    pub adaptive_softmax_factor: usize,
+    /// Drop probability inside the bands of an adaptive softmax.
+    pub adaptive_softmax_dropout: f64,
+    /// Use the tables of adaptive inputs in the adaptive softmax.
+    pub tie_adaptive_weights: bool,
+    /// Use the projections of adaptive inputs in the adaptive softmax.
+    pub tie_adaptive_proj: bool,
+    /// Row of the first token in the table of positions; none: behind that of padding, as in fairseq.
+    pub position_offset: Option<usize>,
+    /// How weights are drawn.
+    pub weight_init: WeightInit,
 }
 
 impl Default for TransformerLmConfig {
@@ -83,6 +103,16 @@ impl Default for TransformerLmConfig {
             no_token_positional_embeddings: false,
             no_scale_embedding: false,
             layernorm_embedding: false,
+            adaptive_input: false,
+            adaptive_input_cutoff: None,
+            adaptive_input_factor: 4,
+            adaptive_softmax_cutoff: None,
+            adaptive_softmax_factor: 4,
+            adaptive_softmax_dropout: 0.0,
+            tie_adaptive_weights: false,
+            tie_adaptive_proj: false,
+            position_offset: None,
+            weight_init: WeightInit::Fairseq,
         }
     }
 }
@@ -112,6 +142,57 @@ impl TransformerLmConfig {
         }
     }
 
+    /// fairseq's `transformer_lm_wiki103` (Baevski and Auli 2019, section 4.2).
+    fn wiki103() -> Self {
+        Self {
+            no_decoder_final_norm: true,
+            dropout: 0.3,
+            attention_dropout: 0.1,
+            activation_dropout: 0.1,
+            adaptive_input: true,
+            adaptive_input_cutoff: Some(vec![20_000, 60_000]),
+            adaptive_softmax_cutoff: Some(vec![20_000, 60_000]),
+            adaptive_softmax_dropout: 0.2,
+            tie_adaptive_weights: true,
+            tie_adaptive_proj: true,
+            ..Self::sized(1024, 4096, 16, 8)
+        }
+    }
+
+    /// fairseq's `transformer_lm_gbw`.
+    fn gbw() -> Self {
+        Self {
+            no_decoder_final_norm: true,
+            attention_dropout: 0.1,
+            ..Self::sized(512, 4096, 12, 16)
+        }
+    }
+
+    /// GPT-2 as OpenAI published it (Radford et al. 2019, table 2): learned positions that begin with row 0, embeddings as
+    /// they are and as output projection, GELU by a hyperbolic tangent, 1,024 positions.
+    fn openai_gpt2(embed_dim: usize, layers: usize, attention_heads: usize) -> Self {
+        Self {
+            decoder_learned_pos: true,
+            share_decoder_input_output_embed: true,
+            attention_dropout: 0.1,
+            activation_fn: ActivationFn::GeluAccurate,
+            no_scale_embedding: true,
+            position_offset: Some(0),
+            weight_init: WeightInit::Gpt2,
+            ..Self::sized(embed_dim, 4 * embed_dim, layers, attention_heads)
+        }
+    }
+
+    /// GPT as OpenAI published it (Radford et al. 2018, section 4.1): post-norm, 512 positions.
+    fn openai_gpt() -> Self {
+        Self {
+            decoder_normalize_before: false,
+            max_target_positions: 512,
+            weight_init: WeightInit::Gpt,
+            ..Self::openai_gpt2(768, 12, 12)
+        }
+    }
+
     /// fairseq's `transformer_lm_gpt3_*`, in the sizes of Brown et al. 2020, table 2.1.
     fn gpt3(embed_dim: usize, layers: usize, attention_heads: usize) -> Self {
         Self {
@@ -121,6 +202,82 @@ impl TransformerLmConfig {
             activation_fn: ActivationFn::Gelu,
             ..Self::sized(embed_dim, 4 * embed_dim, layers, attention_heads)
         }
+    }
+}
+
+impl TransformerLmConfig {
+    /// The bands of adaptive inputs and of the adaptive softmax.
+    fn check_bands(&self, vocab: &Vocab) -> Result<(), ModelError> {
+        let input = self.adaptive_input.then_some(&self.adaptive_input_cutoff);
+        if let Some(None) = input {
+            check(false, "adaptive_input_cutoff", "none", || {
+                "must be given with 'adaptive_input', such as 20000,60000".into()
+            })?;
+        }
+        let bands = [
+            (
+                "adaptive_input_cutoff",
+                input.and_then(Option::as_ref),
+                self.decoder_input_dim,
+                ("adaptive_input_factor", self.adaptive_input_factor),
+            ),
+            (
+                "adaptive_softmax_cutoff",
+                self.adaptive_softmax_cutoff.as_ref(),
+                self.decoder_output_dim,
+                ("adaptive_softmax_factor", self.adaptive_softmax_factor),
+            ),
+        ];
+        for (field, cutoffs, width, (factor_field, factor)) in bands {
+            let Some(cutoffs) = cutoffs else { continue };
+            let shown = cutoffs.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+            let ordered = cutoffs.is_sorted_by(|a, b| a < b);
+            let fits = cutoffs.first().is_some_and(|&first| first > vocab.pad())
+                && cutoffs.last().is_some_and(|&last| last < vocab.tgt);
+            check(ordered && fits, field, shown, || {
+                format!(
+                    "must be whole numbers in rising order, above {} and below the {} types of the dictionary",
+                    vocab.pad(),
+                    vocab.tgt
+                )
+            })?;
+            let narrowest = factor.checked_pow(u32::try_from(cutoffs.len()).unwrap_or(u32::MAX));
+            let fits = factor > 0 && narrowest.is_some_and(|narrowest| width / narrowest > 0);
+            check(fits, factor_field, factor, || {
+                format!(
+                    "must leave the last of {} bands a width, from {width}",
+                    cutoffs.len() + 1
+                )
+            })?;
+        }
+        let softmax = self.adaptive_softmax_cutoff.is_some();
+        check(
+            !(softmax || self.adaptive_input) || !self.share_decoder_input_output_embed,
+            "share_decoder_input_output_embed",
+            true,
+            || "does not go with adaptive inputs or an adaptive softmax; 'tie_adaptive_weights' does".into(),
+        )?;
+        let same = softmax
+            && self.adaptive_input
+            && self.adaptive_input_cutoff == self.adaptive_softmax_cutoff
+            && self.adaptive_input_factor == self.adaptive_softmax_factor
+            && self.decoder_input_dim == self.decoder_output_dim
+            && self.decoder_embed_dim == self.decoder_output_dim;
+        for (field, tied) in [
+            ("tie_adaptive_weights", self.tie_adaptive_weights),
+            ("tie_adaptive_proj", self.tie_adaptive_proj),
+        ] {
+            check(!tied || same, field, tied, || {
+                "needs 'adaptive_input' and 'adaptive_softmax_cutoff' with the same bands, factors and widths"
+                    .into()
+            })?;
+        }
+        check(
+            !self.tie_adaptive_proj || self.tie_adaptive_weights,
+            "tie_adaptive_proj",
+            self.tie_adaptive_proj,
+            || "needs 'tie_adaptive_weights'".into(),
+        )
     }
 }
 
@@ -153,6 +310,15 @@ impl FamilyConfig for TransformerLmConfig {
         ("transformer_lm_gpt3_6_7", || Self::gpt3(4096, 32, 32)),
         ("transformer_lm_gpt3_13", || Self::gpt3(5120, 40, 40)),
         ("transformer_lm_gpt3_175", || Self::gpt3(12288, 96, 96)),
+        ("transformer_lm_wiki103", Self::wiki103),
+        ("transformer_lm_baevski_wiki103", Self::wiki103),
+        ("transformer_lm_gbw", Self::gbw),
+        ("transformer_lm_baevski_gbw", Self::gbw),
+        ("gpt", Self::openai_gpt),
+        ("gpt2", || Self::openai_gpt2(768, 12, 12)),
+        ("gpt2_medium", || Self::openai_gpt2(1024, 24, 16)),
+        ("gpt2_large", || Self::openai_gpt2(1280, 36, 20)),
+        ("gpt2_xl", || Self::openai_gpt2(1600, 48, 25)),
     ];
 
     const FREE_FIELDS: &'static [&'static str] = &[
@@ -160,6 +326,8 @@ impl FamilyConfig for TransformerLmConfig {
         "attention_dropout",
         "activation_dropout",
         "decoder_layerdrop",
+        "adaptive_softmax_dropout",
+        "weight_init",
     ];
 
     const DROPOUT_MODULES: &'static [DropoutModule] = &[
@@ -196,7 +364,10 @@ impl FamilyConfig for TransformerLmConfig {
                 )
             },
         )?;
-        check_probabilities(fields!(self: dropout, attention_dropout, activation_dropout, decoder_layerdrop))
+        self.check_bands(vocab)?;
+        check_probabilities(
+            fields!(self: dropout, attention_dropout, activation_dropout, decoder_layerdrop, adaptive_softmax_dropout),
+        )
     }
 
     fn build(&self, vocab: &Vocab, init: &mut Init) -> TransformerLm {

@@ -8,11 +8,10 @@ use crate::families::{
     fairseq::{Fairseq, is_off},
     transformer::fairseq::tied_tables,
 };
+use crate::layers::WeightInit;
 
 /// Options of parts that there is no support for.
 const REFUSED: &[&str] = &[
-    "adaptive_input",
-    "adaptive_softmax_cutoff",
     "base_layers",
     "character_embeddings",
     "decoder_layers_to_keep",
@@ -28,6 +27,7 @@ pub(super) const FAIRSEQ: Fairseq<TransformerLmConfig> = Fairseq {
     checked: REFUSED,
     check,
     extras: TransformerLmConfig::fairseq_extras,
+    has: |config| config.position_offset.is_none() && config.weight_init == WeightInit::Fairseq,
     ..Fairseq::plain(
         "transformer_lm",
         &["add_bos_token", "character_embeddings", "decoder_input_dim"],
@@ -35,13 +35,15 @@ pub(super) const FAIRSEQ: Fairseq<TransformerLmConfig> = Fairseq {
 };
 
 fn options(config: &TransformerLmConfig) -> Map<String, Value> {
+    let cutoffs = |cutoffs: &Option<Vec<usize>>| {
+        cutoffs.as_ref().map(|cutoffs| {
+            let cutoffs: Vec<String> = cutoffs.iter().map(usize::to_string).collect();
+            cutoffs.join(",")
+        })
+    };
     let options = json!({
-        "adaptive_input": false,
-        "adaptive_input_cutoff": null,
-        "adaptive_input_factor": 4,
-        "adaptive_softmax_cutoff": null,
-        "adaptive_softmax_dropout": 0,
-        "adaptive_softmax_factor": 4,
+        "adaptive_input_cutoff": cutoffs(&config.adaptive_input_cutoff),
+        "adaptive_softmax_cutoff": cutoffs(&config.adaptive_softmax_cutoff),
         "add_bos_token": false,
         "base_layers": 0,
         "base_shuffle": 0,
@@ -61,8 +63,6 @@ fn options(config: &TransformerLmConfig) -> Map<String, Value> {
         "scale_fc": false,
         "scale_heads": false,
         "scale_resids": false,
-        "tie_adaptive_proj": false,
-        "tie_adaptive_weights": false,
         "tokens_per_sample": config.max_target_positions,
     });
     options.as_object().cloned().unwrap_or_default()
@@ -80,7 +80,9 @@ impl TransformerLmConfig {
     /// What fairseq's state dict of such a model holds beside its parameters.
     pub fn fairseq_extras(&self) -> Vec<Extra> {
         let mut extras = vec![Extra::version("decoder.version", 3.0)];
-        extras.extend(tied_tables(false, self.share_decoder_input_output_embed));
+        if self.adaptive_softmax_cutoff.is_none() {
+            extras.extend(tied_tables(false, self.share_decoder_input_output_embed));
+        }
         extras
     }
 }
@@ -90,15 +92,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn adaptive_inputs_and_outputs_are_refused() {
+    fn characters_are_refused() {
         let config = TransformerLmConfig::default();
         check(&config, &options(&config)).unwrap();
-        let mut adaptive = options(&config);
-        adaptive.insert("adaptive_softmax_cutoff".to_owned(), "20000,60000".into());
-        let error = check(&config, &adaptive).unwrap_err();
-        assert_eq!(
-            error,
-            "option `adaptive_softmax_cutoff` = \"20000,60000\": not supported"
-        );
+        let mut characters = options(&config);
+        characters.insert("character_embeddings".to_owned(), true.into());
+        let error = check(&config, &characters).unwrap_err();
+        assert_eq!(error, "option `character_embeddings` = true: not supported");
     }
 }

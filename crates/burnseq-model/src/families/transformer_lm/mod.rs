@@ -16,11 +16,15 @@ pub use config::TransformerLmConfig;
 use super::inputs::{InputParams, InputSettings, Inputs};
 use crate::{
     DecoderOnly, Dropout, DropoutModule, Init, Stepwise, Tokens,
-    layers::{Embedding, KeyValueCache, LayerNorm, LayerSettings, Projection, TransformerLayer},
+    families::inputs::LookUp,
+    layers::{
+        AdaptiveInput, AdaptiveSoftmax, Embedding, KeyValueCache, LayerNorm, LayerSettings, Projection, Tied,
+        TransformerLayer,
+    },
 };
 
 /// Language model of fairseq's `transformer_lm` (Radford et al. 2018; Baevski and Auli 2019), with its parameter names,
-/// shapes and arithmetic.
+/// shapes and arithmetic; with other settings GPT and GPT-2 as OpenAI published them.
 #[derive(Module, Debug)]
 pub struct TransformerLm {
     /// All of it; the name is part of the names of weights.
@@ -29,11 +33,30 @@ pub struct TransformerLm {
     vocab: Vocab,
 }
 
+/// The vectors of tokens.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one of them")]
+pub enum LmEmbedding {
+    /// `[types, decoder_input_dim]`
+    Table(Embedding),
+    /// Narrower for rare tokens.
+    Adaptive(AdaptiveInput),
+}
+
+impl LookUp for LmEmbedding {
+    fn look_up(&self, tokens: Tokens) -> Tensor<3> {
+        match self {
+            Self::Table(table) => table.forward(tokens),
+            Self::Adaptive(input) => input.forward(tokens),
+        }
+    }
+}
+
 /// Tokens to vectors that the output projection reads.
 #[derive(Module, Debug)]
 pub struct LmDecoder {
-    /// `[types, decoder_input_dim]`
-    pub embed_tokens: Embedding,
+    /// Of every token.
+    pub embed_tokens: LmEmbedding,
     /// From the width of the embeddings to that of the blocks, where they differ.
     pub project_in_dim: Option<Projection>,
     /// Learned positions.
@@ -46,8 +69,10 @@ pub struct LmDecoder {
     pub layer_norm: Option<LayerNorm>,
     /// From the width of the blocks to that of the output, where they differ.
     pub project_out_dim: Option<Projection>,
-    /// Rows are types; none where the embeddings serve.
+    /// Rows are types; none where the embeddings serve, or an adaptive softmax.
     pub output_projection: Option<Embedding>,
+    /// In place of an output projection.
+    pub adaptive_softmax: Option<AdaptiveSoftmax>,
     inputs: Inputs,
     layerdrop: f64,
 }
@@ -75,7 +100,7 @@ impl TransformerLm {
         let features = self
             .decoder
             .forward(tokens, &Dropout::off(), &mut |x| states.push(x.clone()));
-        (self.decoder.project(features), states)
+        (self.decoder.project(features, &Dropout::off()), states)
     }
 }
 
@@ -86,13 +111,31 @@ impl LmDecoder {
         let between = |from: usize, to: usize, init: &mut Init| {
             (from != to).then(|| Projection::xavier(from, to, init))
         };
-        let embed_tokens = Embedding::new(vocab.tgt, input, pad, init);
-        let project_in_dim = between(input, width, init);
+        let std = config.weight_init.std(config.decoder_layers);
+        let embed_tokens = if config.adaptive_input {
+            let cutoffs = config.adaptive_input_cutoff.as_deref().unwrap_or_default();
+            let factor = config.adaptive_input_factor;
+            LmEmbedding::Adaptive(AdaptiveInput::new(
+                vocab.tgt,
+                cutoffs,
+                [input, width],
+                factor,
+                pad,
+                init,
+            ))
+        } else {
+            let std = std.map_or((input as f64).powf(-0.5), |[std, _]| std);
+            LmEmbedding::Table(Embedding::normal(vocab.tgt, input, std, Some(pad), init))
+        };
+        // The projections of adaptive inputs give the width of the blocks.
+        let project_in_dim = between(if config.adaptive_input { width } else { input }, width, init);
         let settings = InputSettings {
             learned_pos: config.decoder_learned_pos,
             no_positions: config.no_token_positional_embeddings,
             scale: !config.no_scale_embedding,
             dropout: config.dropout,
+            offset: config.position_offset.unwrap_or(pad + 1),
+            std: std.map(|[std, _]| std),
             ..InputSettings::new(
                 DropoutModule::TransformerDecoder,
                 width,
@@ -113,6 +156,7 @@ impl LmDecoder {
             attention_dropout: config.attention_dropout,
             activation_dropout: config.activation_dropout,
             module: DropoutModule::TransformerDecoderLayer,
+            std,
         };
         Self {
             embed_tokens,
@@ -128,8 +172,21 @@ impl LmDecoder {
                 init,
             ),
             project_out_dim: between(width, output, init),
-            output_projection: (!config.share_decoder_input_output_embed)
-                .then(|| Embedding::projection(vocab.tgt, output, init)),
+            output_projection: (!config.share_decoder_input_output_embed
+                && config.adaptive_softmax_cutoff.is_none())
+            .then(|| {
+                let std = std.map_or((output as f64).powf(-0.5), |[std, _]| std);
+                Embedding::normal(vocab.tgt, output, std, None, init)
+            }),
+            adaptive_softmax: config.adaptive_softmax_cutoff.as_ref().map(|cutoffs| {
+                let tied = Tied {
+                    weights: config.tie_adaptive_weights,
+                    projections: config.tie_adaptive_proj,
+                };
+                let sizes = (output, config.adaptive_softmax_factor);
+                let dropout = config.adaptive_softmax_dropout;
+                AdaptiveSoftmax::new(vocab.tgt, cutoffs, sizes, dropout, tied, init)
+            }),
             inputs,
             layerdrop: config.decoder_layerdrop,
         }
@@ -195,10 +252,20 @@ impl LmDecoder {
         }
     }
 
-    /// `[batch, len, decoder_output_dim]` to logits `[batch, len, types]`.
-    fn project(&self, features: Tensor<3>) -> Tensor<3> {
-        let table = self.output_projection.as_ref().unwrap_or(&self.embed_tokens);
-        table.project(features)
+    /// `[batch, len, decoder_output_dim]` to logits `[batch, len, types]`: log-probabilities where the softmax is adaptive.
+    fn project(&self, features: Tensor<3>, dropout: &Dropout) -> Tensor<3> {
+        match (
+            &self.adaptive_softmax,
+            &self.output_projection,
+            &self.embed_tokens,
+        ) {
+            (Some(softmax), _, LmEmbedding::Adaptive(input)) => {
+                softmax.log_probs(features, Some(input), dropout)
+            }
+            (Some(softmax), _, LmEmbedding::Table(_)) => softmax.log_probs(features, None, dropout),
+            (None, Some(table), _) | (None, None, LmEmbedding::Table(table)) => table.project(features),
+            (None, None, LmEmbedding::Adaptive(_)) => unreachable!("adaptive inputs are no output layer"),
+        }
     }
 }
 
@@ -207,7 +274,7 @@ impl Stepwise for TransformerLm {
 
     fn step(&self, prev_output_tokens: Tensor<1, Int>, state: &mut LmState) -> Tensor<2> {
         let features = self.decoder.step(prev_output_tokens, state); // [rows, 1, decoder_output_dim]
-        self.decoder.project(features).squeeze_dim(1)
+        self.decoder.project(features, &state.dropout).squeeze_dim(1)
     }
 
     fn reorder(&self, state: &mut LmState, rows: &[usize], _sentences: &[usize]) {
@@ -230,11 +297,13 @@ impl Stepwise for TransformerLm {
             .into_iter()
             .flatten()
             .for_each(Projection::lay_out_for_decoding);
-        decoder
-            .output_projection
-            .as_mut()
-            .unwrap_or(&mut decoder.embed_tokens)
-            .lay_out_for_decoding();
+        match (&mut decoder.output_projection, &mut decoder.embed_tokens) {
+            (Some(table), _) => table.lay_out_for_decoding(),
+            (None, LmEmbedding::Table(table)) if decoder.adaptive_softmax.is_none() => {
+                table.lay_out_for_decoding();
+            }
+            (None, _) => {}
+        }
         self
     }
 }
@@ -242,7 +311,7 @@ impl Stepwise for TransformerLm {
 impl DecoderOnly for TransformerLm {
     fn forward(&self, tokens: Tokens, dropout: &Dropout) -> Tensor<3> {
         let features = self.decoder.forward(tokens, dropout, &mut |_| ());
-        self.decoder.project(features)
+        self.decoder.project(features, dropout)
     }
 
     fn start(&self, dropout: Dropout, stepping: Stepping) -> LmState {

@@ -1,6 +1,9 @@
 //! What users set of a Transformer that is a language model.
 
-use crate::families::setting::{Setting, count, probability, shared, switch};
+use crate::{
+    families::setting::{Setting, choice, count, counts, names_of, probability, shared, switch},
+    layers::WeightInit,
+};
 
 pub(super) const SETTINGS: &[Setting] = &[
     count("decoder_embed_dim", "Width of the blocks"),
@@ -34,4 +37,42 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Do not scale embeddings by the square root of the width",
     ),
     shared::LAYERNORM_EMBEDDING,
+    switch("adaptive_input", "Embeddings that are narrower for rare tokens"),
+    counts(
+        "adaptive_input_cutoff",
+        "First token of each further band of them",
+    )
+    .optional(),
+    count(
+        "adaptive_input_factor",
+        "How many times narrower a band is than the one before",
+    ),
+    counts(
+        "adaptive_softmax_cutoff",
+        "First token of each band of an adaptive softmax",
+    )
+    .optional(),
+    count(
+        "adaptive_softmax_factor",
+        "How many times narrower a band is than the one before",
+    ),
+    probability("adaptive_softmax_dropout", "Drop probability inside its bands"),
+    switch(
+        "tie_adaptive_weights",
+        "Use the tables of adaptive inputs in the adaptive softmax",
+    ),
+    switch(
+        "tie_adaptive_proj",
+        "Use the projections of adaptive inputs in the adaptive softmax",
+    ),
+    count(
+        "position_offset",
+        "Row of the first token in the table of positions; GPT: 0",
+    )
+    .optional(),
+    choice(
+        "weight_init",
+        &names_of(&WeightInit::NAMES),
+        "How weights are drawn: as fairseq does, or as OpenAI did for GPT and GPT-2",
+    ),
 ];
