@@ -272,11 +272,21 @@ impl<'a, M: DecoderOnly> Continuation<'a, M> {
         self.held.resize(fed.len(), Vec::new());
         let positions = self.model.max_positions();
         if self.held.iter().any(|held| held.len() >= positions) {
-            for held in self.held.iter_mut().filter(|held| held.len() >= positions) {
+            let ended = |row: &usize| self.held[*row].len() >= positions;
+            let rows: Vec<usize> = (0..self.held.len()).filter(ended).collect();
+            for &row in &rows {
+                let held = &mut self.held[row];
                 held.drain(..held.len() - positions / 2);
             }
-            let texts: Vec<&[u32]> = self.held.iter().map(Vec::as_slice).collect();
-            self.inner = prefilled(self.model, &texts, &self.decoding);
+            if self.model.prefills_unequal(self.decoding.stepping) {
+                let texts: Vec<&[u32]> = rows.iter().map(|&row| self.held[row].as_slice()).collect();
+                let device = &self.decoding.device;
+                prefill(self.model, &rows, &texts, device, self.inner.state_mut());
+            } else {
+                // All texts have one length, and so all have ended.
+                let texts: Vec<&[u32]> = self.held.iter().map(Vec::as_slice).collect();
+                self.inner = prefilled(self.model, &texts, &self.decoding);
+            }
         }
         self.held
             .iter_mut()
@@ -300,19 +310,32 @@ fn prefilled<'a, M: DecoderOnly>(
         ..
     } = decoding;
     let mut state = model.start(dropout.clone(), *stepping);
+    let rows: Vec<usize> = (0..texts.len()).collect();
+    prefill(model, &rows, texts, device, &mut state);
+    ModelNextToken::from_state(model, state, *temperature, device.clone(), *stepping)
+}
+
+/// Makes a model read these texts, of row `rows[i]` the text `texts[i]`, whatever it has read of them before.
+fn prefill<M: DecoderOnly>(
+    model: &M,
+    rows: &[usize],
+    texts: &[&[u32]],
+    device: &Device,
+    state: &mut M::State,
+) {
     let lengths: Vec<usize> = texts.iter().map(|text| text.len()).collect();
     let width = lengths.iter().copied().max().unwrap_or(0);
-    if width > 0 {
-        let mut tokens = vec![model.vocab().pad() as i32; texts.len() * width];
-        for (row, text) in tokens.chunks_exact_mut(width).zip(texts) {
-            row.iter_mut()
-                .zip(*text)
-                .for_each(|(place, &token)| *place = token as i32);
-        }
-        let tokens = Tensor::from_data(TensorData::new(tokens, [texts.len(), width]), device);
-        model.prefill(tokens, &lengths, &mut state);
+    if width == 0 {
+        return;
     }
-    ModelNextToken::from_state(model, state, *temperature, device.clone(), *stepping)
+    let mut tokens = vec![model.vocab().pad() as i32; texts.len() * width];
+    for (row, text) in tokens.chunks_exact_mut(width).zip(texts) {
+        row.iter_mut()
+            .zip(*text)
+            .for_each(|(place, &token)| *place = token as i32);
+    }
+    let tokens = Tensor::from_data(TensorData::new(tokens, [texts.len(), width]), device);
+    model.prefill(tokens, rows, &lengths, state);
 }
 
 impl<M: DecoderOnly> NextToken for Continuation<'_, M> {

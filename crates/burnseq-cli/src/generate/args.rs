@@ -1,12 +1,13 @@
 //! The flags of `generate`, with fairseq's names and meanings.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use burnseq::tasks::language_modeling;
 use burnseq_data::{BatchLimits, DatasetImpl};
 use burnseq_search::GenerateOptions;
-use clap::{Parser, ValueEnum};
+use clap::{Command, CommandFactory, Parser, ValueEnum};
 
 use super::continuing::ContinuingArgs;
 use crate::decoding::DecodingArgs;
@@ -145,6 +146,19 @@ impl Flags for GenerateArgs {
                    generate --input text.de --output text.en\n\
                    generate --path lm/checkpoint_best --prompt \"The king\" --sampling --sampling-topk 40",
     };
+
+    /// Of flags that are given twice the last one counts, but for prompts.
+    fn command_for(_words: &[OsString]) -> Command {
+        let command = Self::command().args_override_self(false);
+        command.mut_args(|arg| {
+            let id = arg.get_id().clone();
+            if id == "prompt" {
+                arg
+            } else {
+                arg.overrides_with(id)
+            }
+        })
+    }
 
     fn problems(&self) -> Vec<anyhow::Error> {
         self.decoding.problems_beside([

@@ -519,7 +519,7 @@ fn examples_and_choices_are_scored_as_by_hand() {
     assert_eq!(written, "w4\nw8\nw11\n");
 
     fs::write(text.path("unequal.tsv"), "w4\tw1\nw2\n").unwrap();
-    fs::write(text.path("two.tsv"), "w4\tw1\nw2\tw3\n").unwrap();
+    fs::write(text.path("two.tsv"), "w4\tw1\nw2\tw8\n").unwrap();
     fs::write(text.path("wide.tsv"), "w1\tw2\tw3\n").unwrap();
     for (flags, part) in [
         (

@@ -395,11 +395,11 @@ macro_rules! decoders {
                 }
             }
 
-            fn prefill(&self, tokens: Tokens, lengths: &[usize], state: &mut LanguageModelState) {
+            fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut LanguageModelState) {
                 match (self, state) {
                     $(
                         (Self::$family(model), LanguageModelState::$family(state)) => {
-                            model.prefill(tokens, lengths, state);
+                            model.prefill(tokens, rows, lengths, state);
                         }
                     )+
                     #[allow(unreachable_patterns, reason = "one family makes no other pair")]

@@ -233,11 +233,11 @@ impl LmDecoder {
     }
 
     /// The first tokens of texts, `[batch, len]`, padded on the right, as steps.
-    fn prefill(&self, tokens: Tokens, lengths: &[usize], state: &mut LmState) {
+    fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut LmState) {
         let LmState { past, dropout } = state;
         let is_pad = self.inputs.is_pad(tokens.clone());
         let mut x = self.inputs.embed(tokens, &is_pad, self.input_params(), dropout);
-        past.begin_fill(lengths);
+        past.begin_fill(rows, lengths);
         for (number, layer) in self.layers.iter().enumerate() {
             x = layer.fill(x, is_pad.clone(), number, past, dropout);
         }
@@ -325,8 +325,8 @@ impl DecoderOnly for TransformerLm {
         KeyValueCache::fills_unequal(stepping)
     }
 
-    fn prefill(&self, tokens: Tokens, lengths: &[usize], state: &mut LmState) {
-        self.decoder.prefill(tokens, lengths, state);
+    fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut LmState) {
+        self.decoder.prefill(tokens, rows, lengths, state);
     }
 
     fn vocab(&self) -> Vocab {

@@ -35,25 +35,27 @@ impl KeyValueCache {
         })
     }
 
-    /// Whether rows of several lengths can be [filled](Self::begin_fill) at once.
+    /// Whether [`begin_fill`](Self::begin_fill) takes rows of several lengths, and rows of a cache that is not empty.
     pub fn fills_unequal(stepping: Stepping) -> bool {
         stepping == Stepping::Processor
     }
 
-    /// Makes place for the first tokens of rows, `lengths[row]` of each, at once. Each layer then [fills](Self::fill) its
-    /// own.
+    /// Makes place for many tokens of some rows at once, `lengths[i]` of row `rows[i]`, whose past is forgotten. Each layer
+    /// then [fills](Self::fill) its own.
     ///
     /// # Panics
-    /// When the cache is not empty; when the lengths differ where the cache does not take it.
-    pub fn begin_fill(&mut self, lengths: &[usize]) {
-        assert_eq!(self.steps(), 0, "rows are filled before their first step");
+    /// Where the cache does not [take](Self::fills_unequal) other lengths or rows than equally many first tokens of all.
+    pub fn begin_fill(&mut self, rows: &[usize], lengths: &[usize]) {
         match &mut self.0 {
-            Layout::Scattered(cache) => cache.begin_fill(lengths),
-            Layout::Contiguous(cache) => cache.begin_fill(lengths),
+            Layout::Scattered(cache) => cache.begin_fill(rows, lengths),
+            Layout::Contiguous(cache) => {
+                assert_eq!(cache.steps(), 0, "all rows are filled before their first step");
+                cache.begin_fill(lengths);
+            }
         }
     }
 
-    /// Takes in the keys and values of the first tokens in layer `layer`.
+    /// Takes in the keys and values of the rows that are filled, in layer `layer`.
     ///
     /// # Shapes
     /// - `keys`, `values`: `[rows, len, d_model]`, padded on the right

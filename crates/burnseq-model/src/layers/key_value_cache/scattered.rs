@@ -38,23 +38,52 @@ impl ScatteredCache {
         self.ancestors.len()
     }
 
-    pub fn begin_fill(&mut self, lengths: &[usize]) {
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        self.ancestors = (0..longest)
-            .map(|step| {
-                let present = |(row, &length)| {
-                    if step < length {
-                        row as u32
-                    } else {
-                        ops::NO_ANCESTOR
-                    }
-                };
-                lengths.iter().enumerate().map(present).collect()
-            })
-            .collect();
-        if lengths.iter().any(|&length| length < longest) {
-            self.lacking = lengths.iter().map(|length| longest - length).collect();
+    pub fn begin_fill(&mut self, rows: &[usize], lengths: &[usize]) {
+        // Every row of the cache is filled before its first step.
+        let all = self.ancestors.first().map_or(rows.len(), Vec::len);
+        for ancestors in &mut self.ancestors {
+            rows.iter().for_each(|&row| ancestors[row] = ops::NO_ANCESTOR);
         }
+        self.forget_unused();
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        for step in 0..longest {
+            let mut ancestors = vec![ops::NO_ANCESTOR; all];
+            for (place, (&row, &length)) in rows.iter().zip(lengths).enumerate() {
+                if step < length {
+                    ancestors[row] = place as u32;
+                }
+            }
+            self.ancestors.push(ancestors);
+        }
+        let held = |row: usize| {
+            self.ancestors
+                .iter()
+                .filter(|step| step[row] != ops::NO_ANCESTOR)
+                .count()
+        };
+        self.lacking = (0..all).map(|row| self.ancestors.len() - held(row)).collect();
+        if self.lacking.iter().all(|&lacking| lacking == 0) {
+            self.lacking.clear();
+        }
+    }
+
+    /// Drops steps that no row comes from any more.
+    fn forget_unused(&mut self) {
+        let unused = |ancestors: &Vec<u32>| ancestors.iter().all(|&row| row == ops::NO_ANCESTOR);
+        let kept: Vec<bool> = self
+            .ancestors
+            .iter()
+            .map(|ancestors| !unused(ancestors))
+            .collect();
+        let keep = |entries: &mut Vec<Tensor<2>>| {
+            let mut kept = kept.iter();
+            entries.retain(|_| *kept.next().expect("an entry for each step"));
+        };
+        for layer in &mut self.layers {
+            keep(&mut layer.keys);
+            keep(&mut layer.values);
+        }
+        self.ancestors.retain(|ancestors| !unused(ancestors));
     }
 
     pub fn fill(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>) {
@@ -67,10 +96,8 @@ impl ScatteredCache {
             };
             (0..len).map(step).collect()
         };
-        self.layers[layer] = Entries {
-            keys: by_step(keys),
-            values: by_step(values),
-        };
+        self.layers[layer].keys.extend(by_step(keys));
+        self.layers[layer].values.extend(by_step(values));
     }
 
     pub fn lengths(&self) -> Option<Vec<usize>> {
