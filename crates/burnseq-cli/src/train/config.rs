@@ -93,6 +93,7 @@ impl Request {
         let ConfigFile {
             arch: file_arch,
             model: file_model,
+            task: file_task,
             mut train,
             names_criterion,
             ..
@@ -174,10 +175,15 @@ impl Request {
                 problems.take(args.validation.bleu.refuse());
                 problems.take(args.benchmark.refuse());
                 args.language_modeling.overlay(task);
-                problems.take(task.validate().map_err(coded));
-                if is_known && is_fresh && !file_model.contains_key("max_target_positions") {
+                let is_open = file_task.is_none() && args.language_modeling.tokens_per_sample.is_none();
+                let (_, positions) = model.max_positions();
+                if is_open && positions < task.positions() {
+                    // Blocks as long as the model reads at once.
+                    task.tokens_per_sample = positions.saturating_sub(usize::from(task.add_bos_token));
+                } else if is_known && is_fresh && !file_model.contains_key("max_target_positions") {
                     problems.take(args.model.fit_positions(&mut model, task.positions()));
                 }
+                problems.take(task.validate().map_err(coded));
             }
         }
         task.complete(&mut train);
@@ -321,6 +327,8 @@ mod tests {
             "{:?}",
             by_arch.notes
         );
+        let published = request("--arch gpt").unwrap();
+        assert_eq!(blocks_of(&published).tokens_per_sample, 512);
         let longer = "--arch transformer_lm --tokens-per-sample 64 --max-target-positions 128";
         assert_eq!(
             request(longer).unwrap().model.fields()["max_target_positions"],

@@ -15,7 +15,8 @@ pub struct LanguageModelingArgs {
     /// complete_doc (the same, and at empty lines), eos (each sentence is a block) [default: none]
     #[arg(long, value_name = "MODE", value_parser = ["none", "complete", "complete_doc", "eos"], hide_possible_values = true)]
     pub sample_break_mode: Option<String>,
-    /// Longest block in tokens, and the positions of the model unless --max-target-positions is given [default: 1024]
+    /// Longest block in tokens, and the positions of a new model unless --max-target-positions is given [default: 1024, or
+    /// the positions of the model where they are fewer]
     #[arg(long, value_name = "N")]
     pub tokens_per_sample: Option<usize>,
     /// Begin every block with <s>, which is predicted, too
