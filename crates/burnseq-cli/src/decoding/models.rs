@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use burnseq::decode::{TextModel, TranslationModel, overlaid};
 use burnseq_data::DatasetDir;
-use burnseq_model::ModelConfig;
+use burnseq_model::{DropoutModule, Model, ModelConfig};
 use burnseq_train::Checkpoint;
 
 use super::args::{DEFAULT_PATHS, DecodingArgs};
@@ -93,7 +93,8 @@ pub(crate) fn load(
         }
     }
     let mut model = models.expect("there is at least one path");
-    check_dropout_modules(args, &model)?;
+    let modules: Vec<_> = model.models.iter().map(Model::dropout_modules).collect();
+    check_dropout_modules(args, &modules)?;
     if opened.is_none() && (data.needed || data.path.is_some()) {
         opened = Some(open_data(data, Some(&model))?);
     }
@@ -115,8 +116,8 @@ pub(crate) fn load(
 }
 
 /// Refuses places of dropout that none of the models has, which would drop nothing.
-fn check_dropout_modules(args: &DecodingArgs, model: &TranslationModel) -> Result<()> {
-    let places = || model.models.iter().flat_map(|model| model.dropout_modules());
+pub(crate) fn check_dropout_modules(args: &DecodingArgs, modules: &[&[DropoutModule]]) -> Result<()> {
+    let places = || modules.iter().flat_map(|modules| modules.iter());
     let given = args.options()?.retain_dropout_modules.unwrap_or_default();
     match given
         .iter()

@@ -10,7 +10,7 @@ use crate::compute::ComputeArgs;
 use crate::decoding::overrides::{self, Overrides};
 use crate::grammar::{
     COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
-    ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value, words,
+    ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value,
 };
 use crate::problems::Problems;
 use crate::train::flags::LanguageModelingArgs;
@@ -100,8 +100,6 @@ pub struct EvalLmArgs {
 /// Flags that change nothing.
 const HARMLESS: &[Harmless] = &[
     value("bpe", "the checkpoint says how its text was segmented"),
-    number("checkpoint-shard-count", one, "a checkpoint is one folder"),
-    words("checkpoint-suffix", &[""], "a checkpoint is one folder"),
     number("distributed-world-size", one, "one process does all the work"),
     switch(
         "future-target",
@@ -114,23 +112,20 @@ const HARMLESS: &[Harmless] = &[
     number("num-shards", one, "one process does all the work"),
     value("num-workers", "batches are made when they are needed"),
     value("required-batch-size-multiple", "results do not depend on batches"),
+    value("scoring", "perplexity is what is measured"),
     value("seed", "nothing is drawn at random"),
     number("shard-id", off, "one process does all the work"),
     switch(
         "skip-invalid-size-inputs-valid-test",
         "a block that is too long is scored in parts",
     ),
+    value("tokenizer", "the checkpoint says how its text was prepared"),
 ];
 
 const ONE_PROCESS: &str = "leave it out; one process measures the whole dataset";
 
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[
-    (
-        "checkpoint-shard-count",
-        "leave it out; a checkpoint is one folder",
-    ),
-    ("checkpoint-suffix", "leave it out; a checkpoint is one folder"),
     ("distributed-world-size", ONE_PROCESS),
     ("num-shards", ONE_PROCESS),
     (

@@ -203,5 +203,5 @@ pub(super) const EVAL_LM: Tool = Tool {
             })
         },
     },
-    options: &["EVAL_LM_OWN", "COMMON"],
+    options: &["EVAL_LM_OWN", "DISTRIBUTED", "COMMON"],
 };

@@ -123,6 +123,8 @@ impl<'a> Job<'a> {
             opened.push(model);
         }
         let models: Vec<LanguageModel> = opened.iter().map(|model| model.model.clone()).collect();
+        let modules: Vec<_> = models.iter().map(LanguageModel::dropout_modules).collect();
+        models::check_dropout_modules(&args.decoding, &modules)?;
         if opened.is_empty() {
             return Err(usage(anyhow!(
                 "--path names no checkpoint\nhint: name one, or several of an ensemble, separated by colons"
