@@ -14,8 +14,8 @@ bin="$(cd "${1:-target/debug}" && pwd)"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-"$bin/preprocess" --src de --tgt en --bpe-size 2000 --joined-dictionary --destdir "$work/data-bin"
-"$bin/train" "$work/data-bin" --recipe toy --cpu --save-dir "$work/run" --log-interval 25 --log-format json --log-file "$work/run/train.log" > "$work/train.out"
+"$bin/preprocess" --src de --tgt en --bpe-size 3000 --joined-dictionary --destdir "$work/data-bin"
+"$bin/train" "$work/data-bin" --recipe toy --cpu --save-dir "$work/run" --log-interval 25 --log-file "$work/run/train.log"
 "$bin/burnseq" report "$work/run" --data "$work/data-bin" --cpu --num-sentences 100 --output "$work/report.html" --out "$work/figures"
 mkdir -p docs/src/pictures
 cp "$work/figures/loss.svg" docs/src/pictures/learning-curve.svg

@@ -52,6 +52,7 @@ pub mod report;
 pub mod score;
 mod spelling;
 pub mod task;
+mod terminal;
 pub mod text;
 pub mod train;
 pub mod validate;

@@ -29,7 +29,7 @@ pub struct Sizes {
 impl Default for Sizes {
     fn default() -> Self {
         Self {
-            train: 10_000,
+            train: 20_000,
             valid: 500,
             test: 500,
         }

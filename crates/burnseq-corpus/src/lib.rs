@@ -5,7 +5,7 @@
 //! - `german`, `english`: inflection, that is case, gender, number, person and tense;
 //! - `noun_phrase`, `clause`, `punctuation`: which word goes where;
 //! - `sampler`, `sentence`: which words and patterns occur together;
-//! - [`Corpus`]: 10,000 training, 500 validation and 500 test pairs from a seed.
+//! - [`Corpus`]: 20,000 training, 500 validation and 500 test pairs from a seed.
 //!
 //! ```
 //! use burnseq_corpus::{Corpus, SEED, Sizes};

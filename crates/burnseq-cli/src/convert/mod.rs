@@ -3,13 +3,14 @@
 mod args;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use burnseq::convert::{Conversion, Dictionaries, ImportOptions, from_fairseq, from_weights, to_fairseq};
 use burnseq::decode::overlaid;
 use burnseq_model::ModelConfig;
 use burnseq_text::replaces;
+use indicatif::HumanBytes;
 
 pub use args::{ConvertArgs, Direction, Format};
 
@@ -17,6 +18,7 @@ use crate::decoding::coded;
 use crate::exit::usage;
 use crate::output;
 use crate::spelling::spelled;
+use crate::terminal;
 
 /// Folder of the data when none is named.
 const DEFAULT_DATA: &str = "data-bin";
@@ -38,6 +40,7 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
             output::HINT
         ));
     }
+    let waiting = terminal::spinner(format!("converting {}", name_and_size(&args.input)));
     let conversion = match direction {
         Direction::FromFairseq => from_fairseq(&args.input, &dictionaries(args), &import(args), &args.output),
         Direction::FromWeights => {
@@ -54,7 +57,17 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
         }
         Direction::ToFairseq => to_fairseq(&args.input, &args.output),
     };
+    waiting.finish_and_clear();
     report(args, &conversion.map_err(coded)?)
+}
+
+/// `model.pt (1.2 GiB)`; of a folder the name.
+fn name_and_size(path: &Path) -> String {
+    let name = path.display();
+    match path.metadata() {
+        Ok(file) if file.is_file() => format!("{name} ({})", HumanBytes(file.len())),
+        _ => name.to_string(),
+    }
 }
 
 fn dictionaries(args: &ConvertArgs) -> Dictionaries {

@@ -201,6 +201,12 @@ fn memory(findings: &mut Findings) {
 /// Whether the folder can be written to, and how much room it has.
 fn disk(folder: &Path, findings: &mut Findings) {
     let shown = folder.display();
+    if folder == Path::new(".") && std::env::current_dir().is_err() {
+        let gone =
+            "the current folder has been removed, or cannot be reached\nhint: change to another one: `cd`";
+        findings.problems.push(gone.to_owned());
+        return;
+    }
     let Ok(whole) = folder.canonicalize() else {
         findings.problems.push(format!(
             "the folder {shown} does not exist\nhint: make it: `mkdir -p {shown}`"
@@ -226,13 +232,17 @@ fn disk(folder: &Path, findings: &mut Findings) {
             ));
         }
     }
-    for (what, place) in [
-        ("the folder", whole),
-        ("the folder for temporary files", std::env::temp_dir()),
+    for (what, place, remedy) in [
+        ("the folder", whole, "choose another one, or change its owner"),
+        (
+            "the folder for temporary files",
+            std::env::temp_dir(),
+            "set TMPDIR to a folder that can be written to",
+        ),
     ] {
         if let Err(error) = tempfile::tempfile_in(&place) {
             findings.problems.push(format!(
-                "{what} {} cannot be written to: {error}\nhint: choose another one, or change its owner",
+                "{what} {} cannot be written to: {error}\nhint: {remedy}",
                 place.display()
             ));
         }

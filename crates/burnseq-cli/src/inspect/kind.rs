@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use burnseq_report::log::Log;
+use burnseq_text::LineReader;
 
 /// A kind of file that there is more to tell of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,19 @@ pub(super) fn of_file(path: &Path) -> Result<FileKind> {
         .and_then(|file| file.take(LOOKED_AT as u64).read_to_end(&mut start))
         .context("cannot be read")?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // The data of a dataset begin with the first token, so that only the file beside them tells what they are.
+    if name.ends_with(".bin") {
+        let index = path.with_extension("idx");
+        if index.is_file() {
+            return Ok(FileKind::Index);
+        }
+        return of_start(&start, &name).map_err(|error| {
+            anyhow!(
+                "{error}\nhint: if it is the data of a dataset, copy its index beside it: {}",
+                index.file_name().unwrap_or_default().to_string_lossy()
+            )
+        });
+    }
     of_start(&start, &name)
 }
 
@@ -51,7 +65,6 @@ fn of_start(start: &[u8], name: &str) -> Result<FileKind> {
     let known = [
         (start.starts_with(b"MMIDIDX\0\0"), FileKind::Index),
         (start.starts_with(b"TNTIDX\0\0"), FileKind::Index),
-        (ends(".idx") || ends(".bin"), FileKind::Index),
         (start.starts_with(b"PK\x03\x04"), FileKind::Torch),
         (
             is_pickle(start) && (ends(".pt") || ends(".pth") || ends(".bin")),
@@ -61,14 +74,15 @@ fn of_start(start: &[u8], name: &str) -> Result<FileKind> {
         // Readers of text unpack them.
         (start.starts_with(b"\x1f\x8b"), FileKind::Text),
         (start.starts_with(b"\x28\xb5\x2f\xfd"), FileKind::Text),
-        // The first field of the model is a list of messages, each of which begins with a text.
-        (
-            start[0] == 0x0a && start.get(2) == Some(&0x0a),
-            FileKind::SentencePiece,
-        ),
+        (is_sentencepiece(start), FileKind::SentencePiece),
     ];
     if let Some((_, kind)) = known.into_iter().find(|(fits, _)| *fits) {
         return Ok(kind);
+    }
+    if ends(".idx") {
+        return Err(anyhow!(
+            "is no index of a dataset: it begins with neither `MMIDIDX` nor `TNTIDX`\nhint: copy it again"
+        ));
     }
     // The last character may be cut.
     let text = match std::str::from_utf8(start) {
@@ -77,18 +91,89 @@ fn of_start(start: &[u8], name: &str) -> Result<FileKind> {
             std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default()
         }
         Err(error) => {
-            return Err(anyhow!(
-                "is no file that burnseq or fairseq writes: byte {} is not UTF-8 text, and no known file begins like this",
-                error.valid_up_to() + 1
-            ));
+            let problem = format!("byte {} is not UTF-8 text", error.valid_up_to() + 1);
+            return Err(unknown(start, &problem));
         }
     };
     if text.contains('\0') {
-        return Err(anyhow!(
-            "is no file that burnseq or fairseq writes: it holds zero bytes, and no known file begins like this"
-        ));
+        return Err(unknown(start, "it holds zero bytes"));
     }
     Ok(of_text(text, name))
+}
+
+/// How files of other programs begin that are told by name, and what to do with them.
+const FOREIGN: [(&[u8], &str, &str); 17] = [
+    (b"\x7fELF", "a program", ""),
+    (b"\x89PNG", "a picture (PNG)", ""),
+    (b"\xff\xd8\xff", "a picture (JPEG)", ""),
+    (b"GIF8", "a picture (GIF)", ""),
+    (b"RIFF", "sound or video", ""),
+    (b"%PDF", "a document (PDF)", "extract its text: `pdftotext FILE`"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "a document of an office program",
+        "save it as plain text",
+    ),
+    (b"\x89HDF", "an HDF5 file", ""),
+    (b"\x93NUMPY", "an array of NumPy", ""),
+    (b"GGUF", "a model of llama.cpp (GGUF)", ""),
+    (
+        b"PAR1",
+        "a table (Parquet)",
+        "write its text to plain files, one sentence a line",
+    ),
+    (
+        b"ARROW1",
+        "a table (Arrow)",
+        "write its text to plain files, one sentence a line",
+    ),
+    (b"SQLite format 3", "a database (SQLite)", ""),
+    (b"\x80\x02", PICKLE, SAVE_AGAIN),
+    (b"\x80\x03", PICKLE, SAVE_AGAIN),
+    (b"\x80\x04", PICKLE, SAVE_AGAIN),
+    (b"\x80\x05", PICKLE, SAVE_AGAIN),
+];
+const PICKLE: &str = "a pickle of Python";
+const SAVE_AGAIN: &str = "if it is a checkpoint of fairseq, its name must end in .pt";
+
+/// What is said of a file that is neither text nor of a known kind: what else it is, or else the `problem` of reading it as text.
+fn unknown(start: &[u8], problem: &str) -> anyhow::Error {
+    const IS_NONE: &str = "is no file that burnseq or fairseq writes";
+    if let Some((_, name, remedy)) = FOREIGN.iter().find(|(begin, ..)| start.starts_with(begin)) {
+        let hint = if remedy.is_empty() {
+            String::new()
+        } else {
+            format!("\nhint: {remedy}")
+        };
+        return anyhow!("{IS_NONE}: it is {name}{hint}");
+    }
+    // Readers of text know other encodings and packers, and their remedies.
+    let read = LineReader::new(start, "FILE").read_line().map(|_| ());
+    match read {
+        Err(burnseq_text::Error::FileKind { kind, remedy, .. }) => {
+            anyhow!("is {kind}, not UTF-8\nhint: {remedy}")
+        }
+        Err(burnseq_text::Error::InvalidUtf8 { offset, hint, .. }) if !start.iter().any(is_of_no_text) => {
+            anyhow!(
+                "is text, but not UTF-8: byte {} is none\nhint: {hint}",
+                offset + 1
+            )
+        }
+        _ => anyhow!("{IS_NONE}: {problem}, and no known file begins like this"),
+    }
+}
+
+/// Control characters that no text has, in whatever encoding of bytes.
+fn is_of_no_text(byte: &u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r' | b'\x0b' | b'\x0c' | b'\x1b')
+}
+
+/// The first field of the model is a list of messages, each of which begins with a text that it is longer than.
+fn is_sentencepiece(start: &[u8]) -> bool {
+    match *start {
+        [0x0a, message, 0x0a, text, ..] => text > 0 && message >= text.saturating_add(2) && message < 0x80,
+        _ => false,
+    }
 }
 
 /// Protocol 2 and later, and the magic number of PyTorch's older files behind it.
@@ -143,10 +228,9 @@ mod tests {
 
     #[test]
     fn files_are_told_by_their_first_bytes() {
-        let cases: [(&[u8], &str, FileKind); 13] = [
+        let cases: [(&[u8], &str, FileKind); 12] = [
             (b"MMIDIDX\0\0\x01", "x", FileKind::Index),
             (b"TNTIDX\0\0", "x", FileKind::Index),
-            (b"\x04\0\x05\0", "train.de-en.de.bin", FileKind::Index),
             (b"PK\x03\x04", "model.pt", FileKind::Torch),
             (b"\x80\x02\x8a\x0a", "model.pt", FileKind::Torch),
             (b"\x40\0\0\0\0\0\0\0{\"a\"", "x", FileKind::Safetensors),

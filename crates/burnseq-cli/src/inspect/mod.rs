@@ -11,10 +11,11 @@ mod run;
 mod text;
 mod weights;
 
-use std::io::Write;
+use std::fs::Metadata;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use burnseq_train::checkpoint::average::is_run;
 use clap::Parser;
 use serde_json::Value;
@@ -63,7 +64,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
             ..Findings::of("cannot be read")
         });
         if !findings.problems.is_empty() {
-            with_problems.push(path.display().to_string());
+            with_problems.push(printable(path));
         }
         if args.json {
             let mut object = findings.json();
@@ -73,7 +74,7 @@ pub fn run(args: &InspectArgs) -> Result<()> {
             if number > 0 {
                 writeln!(out)?;
             }
-            write!(out, "{}", findings.text(&path.display().to_string()))?;
+            write!(out, "{}", findings.text(&printable(path)))?;
         }
     }
     out.flush()?;
@@ -83,16 +84,36 @@ pub fn run(args: &InspectArgs) -> Result<()> {
     Err(anyhow!("problems in {}", with_problems.join(", ")))
 }
 
+/// A path on one line, without what would move the cursor of a terminal.
+fn printable(path: &Path) -> String {
+    let escape = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    path.display().to_string().chars().map(escape).collect()
+}
+
 /// What there is to tell of a path, with `samples` samples of each kind.
 ///
 /// # Errors
 /// A path that does not exist, cannot be read, is damaged, or is of no kind that is known.
 fn inspect(path: &Path, samples: usize) -> Result<Findings> {
-    if path.is_dir() {
-        return folder(path, samples);
-    }
-    if !path.exists() {
-        return absent(path, samples);
+    match path.metadata() {
+        Ok(meta) if meta.is_dir() => return folder(path, samples),
+        Ok(meta) if !meta.is_file() => return Err(no_file(&meta)),
+        Ok(_) => {}
+        Err(error) => {
+            if let Ok(target) = path.read_link() {
+                return Err(anyhow!("is a link to {}: {error}", printable(&target)));
+            }
+            if error.kind() == ErrorKind::NotFound {
+                return absent(path, samples);
+            }
+            return Err(error).context("cannot be read");
+        }
     }
     match kind::of_file(path)? {
         FileKind::Index => dataset::index(&path.with_extension(""), None, samples),
@@ -119,8 +140,29 @@ fn folder(path: &Path, samples: usize) -> Result<Findings> {
         return run::folder(path);
     }
     Err(anyhow!(
-        "is neither a dataset (dict.LANG.txt), nor a checkpoint (checkpoint.json), nor the folder of a run"
+        "is neither a dataset (dict.LANG.txt), nor a checkpoint (checkpoint.json), nor the folder of a run\nhint: give a folder that \
+         `preprocess` or `train` wrote, or a file"
     ))
+}
+
+/// What is neither a file nor a folder; reading it might wait for ever, or never end.
+fn no_file(meta: &Metadata) -> anyhow::Error {
+    #[cfg(unix)]
+    let what = {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = meta.file_type();
+        match (kind.is_fifo(), kind.is_socket()) {
+            (true, _) => "a named pipe",
+            (_, true) => "a socket",
+            _ => "a device",
+        }
+    };
+    #[cfg(not(unix))]
+    let what = {
+        let _ = meta;
+        "something else"
+    };
+    anyhow!("is {what}, not a file\nhint: save what it gives to a file")
 }
 
 /// A name that stands for files: a dataset without `.idx`, or a checkpoint by fairseq's name for it.

@@ -1,11 +1,14 @@
 //! Files of text: dictionaries, subword models, JSON, and text itself.
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::subword_nmt::{Codes, CodesVersion, Vocabulary};
 use burnseq_text::{Dictionary, LineReader};
+use flate2::read::MultiGzDecoder;
 use serde_json::Value;
 
 use crate::decoding::format::thousands;
@@ -99,7 +102,17 @@ pub(super) fn subword_vocabulary(path: &Path, samples: usize) -> Result<Findings
     Ok(findings)
 }
 
+/// Larger JSON is not looked into.
+const LARGEST_JSON: u64 = 64 << 20;
+
 pub(super) fn json(path: &Path) -> Result<Findings> {
+    let size = path.metadata().context("cannot be read")?.len();
+    if size > LARGEST_JSON {
+        return Err(anyhow!(
+            "is JSON of {} MiB, and no known file is as large",
+            size >> 20
+        ));
+    }
     let content = std::fs::read(path).context("cannot be read")?;
     let value: Value =
         serde_json::from_slice(&content).map_err(|error| anyhow!("is damaged JSON: {error}"))?;
@@ -117,12 +130,31 @@ pub(super) fn json(path: &Path) -> Result<Findings> {
     Ok(findings)
 }
 
+/// Text is read up to here, unpacked.
+const LOOKED_INTO: u64 = 32 << 20;
+/// A line at the end of that is read to its end, unless it is longer than this.
+const LONG_LINE: u64 = 16 << 20;
+
 pub(super) fn plain(path: &Path, samples: usize) -> Result<Findings> {
     let mut findings = Findings::of("text");
-    let mut lines = LineReader::open(path)?;
-    let (mut count, mut words, mut longest, mut empty) = (0, 0, 0, 0);
+    let file = BufReader::new(File::open(path).context("cannot be read")?);
+    let unpacked: Box<dyn Read> = if is_gzip(path)? {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        Box::new(file)
+    };
+    let mut lines = LineReader::new(BufReader::new(unpacked.take(LOOKED_INTO + LONG_LINE)), path);
+    let (mut count, mut words, mut longest, mut empty, mut bytes) = (0, 0, 0, 0, 0);
     while let Some(line) = lines.read_line()? {
         let here = line.split_whitespace().count();
+        if count == 0 && line.contains('\0') {
+            return Err(anyhow!(
+                "is no file that burnseq or fairseq writes: it holds zero bytes"
+            ));
+        }
+        if count == 0 {
+            findings.problems.extend(no_text(line));
+        }
         if count < samples {
             findings.sample((count + 1).to_string(), line);
         }
@@ -130,6 +162,14 @@ pub(super) fn plain(path: &Path, samples: usize) -> Result<Findings> {
         words += here;
         longest = longest.max(here);
         empty += usize::from(here == 0);
+        bytes += line.len() as u64 + 1;
+        if bytes > LOOKED_INTO {
+            findings.notes.push(format!(
+                "the first {} MiB were read, and the numbers are theirs",
+                bytes >> 20
+            ));
+            break;
+        }
     }
     findings.fact("lines", thousands(count));
     findings.fact("words", thousands(words));
@@ -140,4 +180,29 @@ pub(super) fn plain(path: &Path, samples: usize) -> Result<Findings> {
             .push(format!("{} lines are empty", thousands(empty)));
     }
     Ok(findings)
+}
+
+fn is_gzip(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let file = File::open(path).context("cannot be read")?;
+    file.take(2).read_to_end(&mut start).context("cannot be read")?;
+    Ok(start == b"\x1f\x8b")
+}
+
+/// What a first line says that belongs to no text.
+fn no_text(line: &str) -> Option<String> {
+    let begins = |mark: &str| {
+        let start: String = line.trim_start().chars().take(mark.len()).collect();
+        start.eq_ignore_ascii_case(mark)
+    };
+    if begins("<!doctype html") || begins("<html") {
+        return Some(
+            "is a web page: a download has failed\nhint: look at it with a browser, and download again"
+                .to_owned(),
+        );
+    }
+    if begins("version https://git-lfs") {
+        return Some("is a pointer of Git LFS and not the file itself\nhint: `git lfs pull`".to_owned());
+    }
+    None
 }

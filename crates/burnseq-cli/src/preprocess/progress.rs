@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use burnseq_data::preprocess::Observer;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::args::LogFormat;
 use crate::spelling::spelled;
+use crate::terminal::style;
 
 /// Set by Ctrl-C; a second one ends the process at once.
 static STOP: AtomicBool = AtomicBool::new(false);
@@ -92,10 +93,10 @@ impl Observer for Progress {
             LogFormat::Tqdm => {
                 let bar = match lines {
                     Some(lines) => ProgressBar::new(lines).with_style(style(
-                        "{msg:12} {wide_bar} {human_pos}/{human_len} lines, {per_sec}, {eta} left",
+                        "{msg:12} {wide_bar} {human_pos}/{human_len} lines, {rate}, {eta} left",
                     )),
                     None => ProgressBar::new_spinner()
-                        .with_style(style("{msg:12} {spinner} {human_pos} lines, {elapsed}")),
+                        .with_style(style("{msg:12} {spinner} {human_pos} lines, {rate}, {elapsed}")),
                 };
                 bar.set_message(name.to_owned());
                 bar.enable_steady_tick(Duration::from_millis(200));
@@ -110,6 +111,25 @@ impl Observer for Progress {
         }
     }
 
+    fn expect(&self, lines: u64) {
+        if let Some(bar) = &*self.lock() {
+            bar.set_length(lines);
+            bar.set_style(style(
+                "{msg:12} {wide_bar} {human_pos}/about {human_len} lines, {rate}, {eta} left",
+            ));
+        }
+    }
+
+    fn learnt(&self, done: u64, wanted: u64) {
+        if let Some(bar) = &*self.lock() {
+            bar.set_length(wanted);
+            bar.set_style(style(
+                "{msg:12} {wide_bar} {human_pos}/{human_len} pieces, {rate}, {eta} left",
+            ));
+            bar.set_position(done);
+        }
+    }
+
     fn note(&self, text: &str) {
         if self.format != LogFormat::None {
             self.line(&format!("note: {text}"));
@@ -119,8 +139,4 @@ impl Observer for Progress {
     fn interrupted(&self) -> bool {
         STOP.load(Ordering::SeqCst)
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the template is written here")
 }

@@ -104,7 +104,8 @@ pub(super) fn read(
         None => {
             notes.push(format!(
                 "{name} has no log in its folder, so its curves have one value for each checkpoint; name the log with \
-                 --log-file, and train with --log-file FILE --log-format json"
+                 --log-file, and train with --log-file {}",
+                path.join("train.log").display()
             ));
             let subset = record
                 .as_ref()

@@ -48,7 +48,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
     }
     let text = match request {
         Request::Tokenised { config, sentences } => tokenised(config, sentences, &inputs)?,
-        Request::Sacrebleu(request) => sacrebleu(&request, &inputs)?,
+        Request::Sacrebleu(request) => sacrebleu(&request, &inputs, args.quiet)?,
     };
     std::io::stdout()
         .write_all(text.as_bytes())
@@ -70,18 +70,18 @@ fn tokenised(config: TokenisedBleuConfig, sentences: bool, inputs: &Inputs) -> R
     Ok(text)
 }
 
-fn sacrebleu(request: &SacrebleuRequest, inputs: &Inputs) -> Result<String> {
+fn sacrebleu(request: &SacrebleuRequest, inputs: &Inputs, quiet: bool) -> Result<String> {
     if request.warn_tokenised {
         inputs.systems.iter().for_each(note_tokenised);
     }
     if request.sentences {
-        let scores = evaluate::sentences(&request.metrics[0], inputs)?;
+        let scores = evaluate::sentences(&request.metrics[0], inputs, quiet)?;
         return Ok(report::sentences(request, &scores));
     }
     let columns = request
         .metrics
         .iter()
-        .map(|metric| evaluate::column(metric, inputs, request.test))
+        .map(|metric| evaluate::column(metric, inputs, request.test, quiet))
         .collect::<Result<Vec<_>>>()?;
     Ok(report::corpus(request, &inputs.systems, &columns))
 }

@@ -559,7 +559,8 @@ mod tests {
 
         let toy = "--arch transformer --encoder-embed-dim 128 --encoder-ffn-embed-dim 256 --encoder-layers 2 \
             --encoder-attention-heads 4 --decoder-layers 2 --decoder-attention-heads 4 --share-all-embeddings \
-            --lr 3e-3 --warmup-updates 400 --clip-norm 1.0 --max-tokens 800 --max-epoch 10 --eval-bleu \
+            --lr 3e-3 --lr-scheduler polynomial_decay --warmup-updates 300 --total-num-update 3000 --clip-norm 1.0 \
+            --max-tokens 900 --max-update 3000 --eval-bleu \
             --eval-bleu-args {\"beam\":1,\"max_len_a\":1.2,\"max_len_b\":10} --best-checkpoint-metric bleu \
             --no-epoch-checkpoints";
         assert_eq!(request(toy).unwrap(), request("--recipe toy").unwrap());

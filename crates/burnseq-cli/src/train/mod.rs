@@ -12,6 +12,7 @@ pub(crate) mod max_tokens;
 mod notes;
 mod refused;
 mod report;
+mod summary;
 pub(crate) mod values;
 
 use std::cell::RefCell;

@@ -13,8 +13,10 @@ use burnseq_train::{Event, RunSummary, StopReason, TrainRecord};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::LogFormat;
+use super::summary::Summary;
 use crate::decoding::format::thousands;
 use crate::spelling::spelled;
+use crate::terminal;
 
 /// Prints what a run tells.
 pub struct Reporter {
@@ -30,6 +32,8 @@ pub struct Reporter {
     end_known: bool,
     /// Updates of this process.
     updates: usize,
+    /// For the end of the run.
+    summary: Summary,
 }
 
 /// Updates after which the first estimate of the remaining time is told; the first ones are slower than the rest.
@@ -70,6 +74,7 @@ impl Reporter {
             failure: None,
             end_known: false,
             updates: 0,
+            summary: Summary::default(),
         })
     }
 
@@ -108,6 +113,7 @@ impl Reporter {
             }
             Event::Epoch(record) => {
                 self.finish_bar();
+                self.summary.epoch(record);
                 self.track("train", record.num_updates, &record.epoch_scalars());
                 self.log("train", || record.epoch_line(), || record.epoch_json());
                 if let Some(kernels) = burnseq_kernels::kernel_cache::compiled() {
@@ -123,6 +129,7 @@ impl Reporter {
                 }
             }
             Event::Valid(record) => {
+                self.summary.validation(record);
                 self.track(&record.subset, record.num_updates, &record.scalars());
                 self.log(&record.subset, || record.line(), || record.json());
             }
@@ -135,10 +142,12 @@ impl Reporter {
                 names.join(", "),
                 dir.display()
             )),
-            Event::Stop(StopReason::Interrupted) => self.finish_bar(),
             Event::Stop(reason) => {
                 self.finish_bar();
-                self.say(&format!("done: {reason}"));
+                self.end();
+                if reason != StopReason::Interrupted {
+                    self.say(&format!("done: {reason}"));
+                }
             }
             _ => {}
         }
@@ -177,6 +186,16 @@ impl Reporter {
         bar.set_position(record.epoch_updates as u64);
         let eta = record.eta.map_or_else(|| "?".to_owned(), format_duration);
         bar.set_message(format!("{} eta {eta}", record.short()));
+    }
+
+    /// The table of epochs and the curve, for people only.
+    fn end(&mut self) {
+        if self.format == LogFormat::Json {
+            return;
+        }
+        for line in self.summary.lines(terminal::width()) {
+            self.say(&line);
+        }
     }
 
     fn finish_bar(&mut self) {

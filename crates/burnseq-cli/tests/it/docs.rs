@@ -21,6 +21,7 @@ burnseq() {
     case "$1" in
     average) command burnseq "$@" --num-update-checkpoints 1 ;;
     interactive) command burnseq "$@" --max-len-a 0 --max-len-b 5 ;;
+    report) command burnseq "$@" --max-len-b 5 ;;
     *) command burnseq "$@" ;;
     esac
 }
@@ -83,6 +84,49 @@ fn the_summary_lists_every_page_and_links_lead_to_files() {
     }
     let names: BTreeSet<String> = pages.into_iter().map(|(name, _)| name).collect();
     assert_eq!(listed, names);
+}
+
+/// Rust files below a folder, without what continues a string literal on the next line.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap().replace("\\\"", "\"");
+            let mut parts = text.split("\\\n");
+            let first = parts.next().unwrap_or_default().to_owned();
+            found.push(parts.fold(first, |joined, part| joined + part.trim_start()));
+        }
+    }
+}
+
+#[test]
+fn the_messages_of_the_page_on_troubleshooting_are_those_of_the_code() {
+    let mut code = Vec::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let source = entry.unwrap().path().join("src");
+        if source.is_dir() {
+            sources(&source, &mut code);
+        }
+    }
+    let page = fs::read_to_string(docs().join("troubleshooting.md")).unwrap();
+    let mut messages = 0;
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let cell = row.trim_start_matches("| ").split(" | ").next().unwrap();
+        let message = cell.trim().trim_matches('`');
+        // One place of the code has all its words.
+        let words: Vec<&str> = message
+            .split("...")
+            .map(str::trim)
+            .filter(|part| part.len() > 1)
+            .collect();
+        assert!(!words.is_empty(), "{message}");
+        let is_there = |file: &String| words.iter().all(|part| file.contains(part));
+        assert!(code.iter().any(is_there), "no source file has {words:?}");
+        messages += 1;
+    }
+    assert!(messages >= 30, "{messages}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod cases;
 mod convert;
 mod decoding;
 mod docs;
+mod doctor;
 #[cfg(unix)]
 mod effects;
 mod families;
@@ -18,6 +19,8 @@ mod interactive;
 mod language_models;
 mod measuring;
 mod preprocess;
+#[cfg(unix)]
+mod release;
 mod report;
 mod score;
 mod text;

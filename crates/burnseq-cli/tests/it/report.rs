@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use burnseq_report::log::{Kind, Log};
 use burnseq_train::log::tensorboard::{EventRecord, read_events};
 use serde_json::Value;
 
@@ -157,6 +158,40 @@ fn without_a_log_checkpoints_make_the_curves() {
     assert!(!said.contains("has no log") && page.contains(">Speed<"), "{said}");
     let (page, _) = report(&toy, "moved.json");
     assert!(page.contains(">Speed<") && page.contains("there is no checkpoint, only a log"));
+}
+
+#[test]
+fn a_log_of_text_draws_what_one_of_json_draws() {
+    let toy = Toy::new();
+    trained(&toy, "json", "");
+    trained(&toy, "text", "--log-format simple");
+    let log = |name: &str| Log::read(&toy.dir.path().join(name).join("train.json")).unwrap();
+    let (json, text) = (log("json"), log("text"));
+    assert!(text.damaged.is_empty() && !text.is_cut);
+    let updates = |log: &Log| -> Vec<(Kind, u64)> {
+        let records = log.records.iter();
+        records
+            .map(|record| (record.kind.clone(), record.num_updates))
+            .collect()
+    };
+    assert_eq!(updates(&json), updates(&text));
+    // The runs are the same but for the time they took.
+    for key in ["loss", "ppl", "lr", "gnorm", "bleu", "padding"] {
+        for kind in [Kind::Interval, Kind::Epoch, Kind::Valid("valid".to_owned())] {
+            assert_eq!(json.points(&kind, key), text.points(&kind, key), "{key} {kind:?}");
+        }
+    }
+    // The table at the end of the run is in the log and no record of it.
+    let content = fs::read_to_string(toy.dir.path().join("text/train.json")).unwrap();
+    assert!(
+        content.contains("\nepoch    valid loss") && content.contains("loss on validation text"),
+        "{content}"
+    );
+    let (page, said) = report(&toy, "text --num-sentences 0 --attention none");
+    assert!(!said.contains("note: "), "{said}");
+    for figure in [">Loss<", ">Validation BLEU<", ">Gradient norm<", ">Speed<"] {
+        assert!(page.contains(figure), "{figure}");
+    }
 }
 
 #[test]

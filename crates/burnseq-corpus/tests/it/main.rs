@@ -62,10 +62,10 @@ fn another_seed_gives_another_corpus_and_the_same_seed_the_same() {
 fn no_sentence_of_either_language_occurs_twice() {
     assert_eq!(
         (CORPUS.train.len(), CORPUS.valid.len(), CORPUS.test.len()),
-        (10_000, 500, 500)
+        (20_000, 500, 500)
     );
-    assert_eq!(all().map(|pair| &pair.de).collect::<HashSet<_>>().len(), 11_000);
-    assert_eq!(all().map(|pair| &pair.en).collect::<HashSet<_>>().len(), 11_000);
+    assert_eq!(all().map(|pair| &pair.de).collect::<HashSet<_>>().len(), 21_000);
+    assert_eq!(all().map(|pair| &pair.en).collect::<HashSet<_>>().len(), 21_000);
     assert!(all().all(|pair| pair.de != pair.en));
 }
 
@@ -112,7 +112,7 @@ fn sentences_are_short_and_clean() {
             assert!(!spaced, "{text}");
         }
     }
-    let mean = f64::from(u32::try_from(total).expect("fewer than 4 billion words")) / 11_000.0;
+    let mean = f64::from(u32::try_from(total).expect("fewer than 4 billion words")) / 21_000.0;
     assert!((7.0..10.0).contains(&mean), "{mean} words per sentence");
 }
 

@@ -1,5 +1,7 @@
 //! Learning subwords from the training text: how many, from which sides, and what to tell.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -68,7 +70,8 @@ pub(crate) fn learn_sentencepiece(text: LearningText<'_>, notes: &mut Notes<'_>)
         .map(|sides| wanted(config, surveys, sides))
         .collect();
     let pipelines = words.pipelines(Normalization::NmtNfkc)?;
-    let learned = match try_sentencepiece(config, &pipelines, &sizes, observer) {
+    let lines = surveys.first().map(|train| train.lines);
+    let learned = match try_sentencepiece(config, &pipelines, &sizes, lines, observer) {
         // Many characters: a size that was picked here gives way, one asked for does not.
         Err(Error::Text(burnseq_text::Error::VocabularyTooSmall { required, .. }))
             if config.bpe_size.is_none() =>
@@ -76,7 +79,7 @@ pub(crate) fn learn_sentencepiece(text: LearningText<'_>, notes: &mut Notes<'_>)
             sizes
                 .iter_mut()
                 .for_each(|size| *size = (*size).max(2 * required));
-            try_sentencepiece(config, &pipelines, &sizes, observer)
+            try_sentencepiece(config, &pipelines, &sizes, lines, observer)
         }
         learned => learned,
     }?;
@@ -110,6 +113,7 @@ fn try_sentencepiece(
     config: &PreprocessConfig,
     pipelines: &[TextPipeline],
     sizes: &[usize],
+    lines: Option<u64>,
     observer: &dyn Observer,
 ) -> Result<Vec<sentencepiece::Learned>> {
     let options = |size: usize| SentencePieceOptions {
@@ -124,13 +128,17 @@ fn try_sentencepiece(
     let learners = gather_learners(
         config,
         pipelines,
+        lines,
         observer,
         make,
         sentencepiece::Learner::add_line,
         sentencepiece::Learner::merge,
     )?;
     observer.stage("learn", None);
-    let learn = |learner: sentencepiece::Learner| Ok(interruptible(observer, move || learner.learn())??);
+    let learn = |learner: sentencepiece::Learner| {
+        let work = move |watch: Watch| learner.learn_watched(|done, wanted| watch.tell(done, wanted));
+        Ok(interruptible(observer, work)??)
+    };
     learners.into_iter().map(learn).collect()
 }
 
@@ -148,6 +156,7 @@ pub(crate) fn learn_subword_nmt(text: LearningText<'_>, notes: &mut Notes<'_>) -
     let learners = gather_learners(
         config,
         &words.pipelines(Normalization::None)?,
+        surveys.first().map(|train| train.lines),
         observer,
         |_| subword_nmt::Learner::new(),
         subword_nmt::Learner::add_line,
@@ -162,7 +171,9 @@ pub(crate) fn learn_subword_nmt(text: LearningText<'_>, notes: &mut Notes<'_>) -
             min_frequency: config.bpe_min_frequency,
             ..LearnOptions::default()
         };
-        let codes = interruptible(observer, move || learner.learn(&options))??;
+        let codes = interruptible(observer, move |watch: Watch| {
+            learner.learn_watched(&options, |done, wanted| watch.tell(done, wanted))
+        })??;
         tell_size(config, notes, size, codes.merges.len(), "merges");
         let content = codes.to_string().into_bytes();
         models.push(Model {
@@ -184,10 +195,11 @@ fn sides(config: &PreprocessConfig) -> Vec<Vec<usize>> {
     }
 }
 
-/// Feeds the words of the training text to one learner for both sides, or one for each.
+/// Feeds the words of the training text, of so many `lines`, to one learner for both sides, or one for each.
 fn gather_learners<L: Send>(
     config: &PreprocessConfig,
     pipelines: &[TextPipeline],
+    lines: Option<u64>,
     observer: &dyn Observer,
     make: impl Fn(usize) -> L + Sync,
     add: impl Fn(&mut L, &str) + Sync,
@@ -195,7 +207,7 @@ fn gather_learners<L: Send>(
 ) -> Result<Vec<L>> {
     let prefix = config.trainpref.as_ref().expect("checked by `validate`");
     let reader = PairReader::open(prefix, &config.langs())?;
-    observer.stage("words", None);
+    observer.stage("words", lines);
     let groups = sides(config);
     let make_all = || (0..groups.len()).map(&make).collect::<Vec<_>>();
     let parts = gather(
@@ -263,23 +275,53 @@ fn describe(kind: &str, unit: &str, models: Vec<Model>) -> Learnt {
     Learnt { models, description }
 }
 
-/// Runs `work` on a thread of its own, and leaves it there when the observer asks to stop.
+/// How far a thread has come with its learning.
+#[derive(Default, Clone)]
+struct Watch {
+    done: Arc<AtomicUsize>,
+    wanted: Arc<AtomicUsize>,
+}
+
+impl Watch {
+    fn tell(&self, done: usize, wanted: usize) {
+        self.wanted.store(wanted, Ordering::Relaxed);
+        self.done.store(done, Ordering::Relaxed);
+    }
+
+    fn report(&self, observer: &dyn Observer) {
+        let (done, wanted) = (
+            self.done.load(Ordering::Relaxed),
+            self.wanted.load(Ordering::Relaxed),
+        );
+        if wanted > 0 {
+            observer.learnt(done as u64, wanted as u64);
+        }
+    }
+}
+
+/// Runs `work` on a thread of its own, and leaves it there when the observer asks to stop. What the work tells of itself
+/// reaches the observer now and then.
 fn interruptible<T: Send + 'static>(
     observer: &dyn Observer,
-    work: impl FnOnce() -> T + Send + 'static,
+    work: impl FnOnce(Watch) -> T + Send + 'static,
 ) -> Result<T> {
     let (sender, receiver) = channel();
+    let watch = Watch::default();
+    let of_thread = watch.clone();
     let thread = std::thread::spawn(move || {
         // Nobody listens any more after an interruption.
-        let _ = sender.send(work());
+        let _ = sender.send(work(of_thread));
     });
     loop {
         match receiver.recv_timeout(POLL) {
-            Ok(result) => return Ok(result),
+            Ok(result) => {
+                watch.report(observer);
+                return Ok(result);
+            }
             Err(RecvTimeoutError::Timeout) if observer.interrupted() => {
                 return Err(Error::Interrupted);
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => watch.report(observer),
             Err(RecvTimeoutError::Disconnected) => match thread.join() {
                 Err(panic) => std::panic::resume_unwind(panic),
                 Ok(()) => unreachable!("the thread sends before it ends"),
@@ -300,14 +342,36 @@ mod tests {
                 true
             }
         }
-        let result = interruptible(&Stop, || std::thread::sleep(Duration::from_secs(3600)));
+        let result = interruptible(&Stop, |_| std::thread::sleep(Duration::from_secs(3600)));
         assert!(matches!(result, Err(Error::Interrupted)));
-        assert_eq!(interruptible(&(), || 5).unwrap(), 5);
+        assert_eq!(interruptible(&(), |_| 5).unwrap(), 5);
+    }
+
+    #[test]
+    fn the_observer_hears_of_the_merges_that_are_learnt() {
+        #[derive(Default)]
+        struct Heard(std::sync::Mutex<Vec<(u64, u64)>>);
+        impl Observer for Heard {
+            fn learnt(&self, done: u64, wanted: u64) {
+                self.0.lock().unwrap().push((done, wanted));
+            }
+        }
+        let heard = Heard::default();
+        let mut learner = subword_nmt::Learner::new();
+        learner.add_line("lower lower low new new");
+        let options = LearnOptions {
+            symbols: 3,
+            ..LearnOptions::default()
+        };
+        let work =
+            move |watch: Watch| learner.learn_watched(&options, |done, wanted| watch.tell(done, wanted));
+        interruptible(&heard, work).unwrap().unwrap();
+        assert_eq!(heard.0.lock().unwrap().last(), Some(&(3, 3)));
     }
 
     #[test]
     #[should_panic(expected = "broken learner")]
     fn a_panic_while_learning_reaches_the_caller() {
-        let _: Result<u8> = interruptible(&(), || panic!("broken learner"));
+        let _: Result<u8> = interruptible(&(), |_| panic!("broken learner"));
     }
 }

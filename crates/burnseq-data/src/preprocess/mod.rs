@@ -37,11 +37,11 @@ use crate::dataset_impl::DatasetImpl;
 use crate::error::{Error, Result};
 use alignment::{alignment_dictionary, alignments_of};
 use dictionaries::{Dictionaries, dict_name};
-use pairs::PairReader;
+use pairs::{PairReader, text_path};
 use segment::Segmenter;
 use staging::Staging;
 use subwords::Subwords;
-use survey::SplitSurvey;
+use survey::{SplitSurvey, estimated_lines};
 use validate::ALIGNED_TEXT_IS_SEGMENTED;
 
 /// Notes go to the observer at once and to the report at the end.
@@ -236,6 +236,15 @@ fn survey(
     observer: &dyn Observer,
     notes: &mut Notes<'_>,
 ) -> Result<Vec<SplitSurvey>> {
+    let side = |prefix: &Path| text_path(prefix, langs.first().and_then(Option::as_deref));
+    let lines: Option<u64> = config
+        .splits()
+        .iter()
+        .map(|(_, prefix)| estimated_lines(&side(prefix)))
+        .sum();
+    if let Some(lines) = lines {
+        observer.expect(lines);
+    }
     let mut surveys = Vec::new();
     for (name, prefix) in config.splits() {
         let limit = config.max_line_tokens;

@@ -14,6 +14,16 @@ pub trait Observer: Sync {
         let _ = lines;
     }
 
+    /// About how many lines the current stage will go through, when that is an estimate.
+    fn expect(&self, lines: u64) {
+        let _ = lines;
+    }
+
+    /// So many of at most `wanted` pieces or merges of a subword model are learnt.
+    fn learnt(&self, done: u64, wanted: u64) {
+        let _ = (done, wanted);
+    }
+
     /// Something the user should know; the report repeats it.
     fn note(&self, text: &str) {
         let _ = text;

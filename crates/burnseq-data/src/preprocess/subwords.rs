@@ -77,6 +77,7 @@ impl Subwords {
             return Self::none(config, words);
         }
         let marked = Marked::find(config, surveys)?;
+        let train_lines = surveys.first().map(|train| train.lines);
         if !config.bpe_model.is_empty() {
             marked.note(surveys, "'bpe_model' is", notes);
             let paths = &config.bpe_model;
@@ -86,7 +87,7 @@ impl Subwords {
             marked.note(surveys, "'bpe_codes' are", notes);
             let paths = &config.bpe_codes;
             let given = Self::given(config, words, paths, BpeKind::SubwordNmt, marked.flags())?;
-            return given.with_vocabularies(config, observer);
+            return given.with_vocabularies(config, train_lines, observer);
         }
         if config.bpe == BpeKind::Auto
             && let Some(found) = Self::beside_dictionaries(config, words, &marked, surveys, notes)?
@@ -100,7 +101,11 @@ impl Subwords {
             }
             BpeKind::SubwordNmt => {
                 let learnt = learn_subword_nmt(text, notes)?;
-                Self::learnt(config, words, BpeKind::SubwordNmt, learnt)?.with_vocabularies(config, observer)
+                Self::learnt(config, words, BpeKind::SubwordNmt, learnt)?.with_vocabularies(
+                    config,
+                    train_lines,
+                    observer,
+                )
             }
             BpeKind::None | BpeKind::Auto => Self::none(config, words),
         }
@@ -216,7 +221,12 @@ impl Subwords {
 
     /// The same codes, which split pieces again that are rare on their side (Sennrich et al. 2016, section 3.2):
     /// by the vocabularies that are given, else by those of the training text.
-    fn with_vocabularies(self, config: &PreprocessConfig, observer: &dyn Observer) -> Result<Self> {
+    fn with_vocabularies(
+        self,
+        config: &PreprocessConfig,
+        lines: Option<u64>,
+        observer: &dyn Observer,
+    ) -> Result<Self> {
         if config.bpe_vocabulary.is_empty() && config.bpe_vocab_threshold.is_none() {
             return Ok(self);
         }
@@ -227,7 +237,7 @@ impl Subwords {
             vocabularies.push(content);
         }
         if vocabularies.is_empty() {
-            vocabularies = self.count_pieces(config, observer)?;
+            vocabularies = self.count_pieces(config, lines, observer)?;
         }
         let mut files = self.files;
         let mut settings = Vec::new();
@@ -258,8 +268,13 @@ impl Subwords {
     }
 
     /// A vocabulary for each side, as subword-nmt's `get-vocab` makes it from the segmented training text.
-    fn count_pieces(&self, config: &PreprocessConfig, observer: &dyn Observer) -> Result<Vec<Vec<u8>>> {
-        observer.stage("pieces", None);
+    fn count_pieces(
+        &self,
+        config: &PreprocessConfig,
+        lines: Option<u64>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<u8>>> {
+        observer.stage("pieces", lines);
         let prefix = config.trainpref.as_ref().expect("checked by `validate`");
         let reader = PairReader::open(prefix, &config.langs())?;
         // Blanks only: other white space is part of a piece for subword-nmt.

@@ -1,6 +1,8 @@
 //! A first look at all text: every fault is found before the work begins, and what is learnt
 //! here decides about subwords.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use burnseq_text::tokenize_line;
@@ -203,9 +205,47 @@ impl SplitSurvey {
     }
 }
 
+/// Bytes at the start of a file that an estimate of its lines is made from.
+const ESTIMATED_FROM: u64 = 1 << 16;
+
+/// About how many lines a file has, from its size and the lines at its start; `None` where that says nothing, as in a pipe or
+/// a compressed file.
+pub(crate) fn estimated_lines(path: &Path) -> Option<u64> {
+    let meta = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let mut start = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(ESTIMATED_FROM).read_to_end(&mut start).ok()?;
+    // gzip and zstd, whatever the name.
+    if start.starts_with(b"\x1f\x8b") || start.starts_with(b"\x28\xb5\x2f\xfd") {
+        return None;
+    }
+    let lines = start.iter().filter(|&&byte| byte == b'\n').count();
+    let bytes_per_line = start.len() as f64 / lines.max(1) as f64;
+    (lines > 0).then(|| (meta.len() as f64 / bytes_per_line).round() as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_estimated_from_the_start_of_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        std::fs::write(&path, "ein Haus\n".repeat(100_000)).unwrap();
+        let lines = estimated_lines(&path).unwrap();
+        assert!((99_000..101_000).contains(&lines), "{lines}");
+        std::fs::write(&path, "ein\nHaus\n").unwrap();
+        assert_eq!(estimated_lines(&path), Some(2));
+        std::fs::write(&path, "no line feed").unwrap();
+        assert_eq!(estimated_lines(&path), None);
+        std::fs::write(&path, "\u{1f}not gzip\n").unwrap();
+        assert_eq!(estimated_lines(&path), Some(1));
+        std::fs::write(&path, b"\x1f\x8b\n\n\n").unwrap();
+        assert_eq!(estimated_lines(&path), None);
+        assert_eq!(estimated_lines(dir.path()), None);
+        assert_eq!(estimated_lines(&dir.path().join("absent")), None);
+    }
 
     fn survey(text: &str) -> Result<SplitSurvey> {
         let dir = tempfile::tempdir().unwrap();

@@ -25,10 +25,12 @@ macro_rules! apply {
 
 // After the macro, which they use.
 mod depthwise_conv;
+mod gelu;
 mod glu;
 mod lstm;
 
 pub use depthwise_conv::{DepthwiseConv, dynamic_conv, lightweight_conv, scattered_conv};
+pub use gelu::gelu;
 pub use glu::glu;
 pub use lstm::{LstmAttention, lstm, lstm_cell, lstm_decoder, takes_lstm_decoder};
 

@@ -275,6 +275,19 @@ fn a_convolution_over_a_scattered_past_agrees() {
 }
 
 #[test]
+fn the_gaussian_error_linear_unit_agrees() {
+    for by_tanh in [false, true] {
+        // Some numbers far from 0, where it is 0 or its argument.
+        let (x, y, z) = (random([3, 40, 7]) * 8.0, random([3, 40, 7]), random([1]));
+        agree(
+            [&x, &y, &z],
+            |x: Tensor<3>, y: Tensor<3>, z: Tensor<1>| gelu(x, by_tanh) + y + z.unsqueeze(),
+            |x, y, z| gelu::composed_gelu(x, by_tanh) + y + z.unsqueeze(),
+        );
+    }
+}
+
+#[test]
 fn the_gated_linear_unit_agrees() {
     for width in [1, 7, 64] {
         let (x, y, z) = (

@@ -1,6 +1,7 @@
 //! Non-linearities of the feed-forward blocks, by fairseq's names.
 
 use burn::tensor::{Tensor, activation};
+use burnseq_kernels::ops;
 use serde::{Deserialize, Serialize};
 
 /// Non-linearity of the feed-forward blocks.
@@ -53,15 +54,8 @@ impl ActivationFn {
                 let x = activation::relu(x);
                 x.clone() * x
             }
-            Self::Gelu => activation::gelu(x),
-            Self::GeluAccurate => {
-                const SQRT_2_OVER_PI: f64 =
-                    std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2;
-                // Products, as a power of a negative number is not a number on every device.
-                let cube = x.clone() * x.clone() * x.clone();
-                let inner = (x.clone() + cube * 0.044_715) * SQRT_2_OVER_PI;
-                x * 0.5 * (inner.tanh() + 1.0)
-            }
+            Self::Gelu => ops::gelu(x, false),
+            Self::GeluAccurate => ops::gelu(x, true),
             Self::Tanh => activation::tanh(x),
             Self::Swish => activation::silu(x),
             Self::Linear => x,

@@ -16,8 +16,8 @@ pub(super) fn write(out: &mut Html, report: &Report, room: usize) {
     }
     out.section("attention", "Attention");
     out.paragraph(
-        "How much each token (row) takes from each other token (column): the darker a cell, the larger the probability, from \
-         0 (empty) to 1 (full colour). The rows of a map add up to 1. There is one map for each layer and head.",
+        "How much each token (row) takes from each other token (column): the stronger the colour of a cell, the larger the \
+         probability, from 0 (empty) to 1 (full colour). The rows of a map add up to 1. There is one map for each layer and head.",
     );
     let mut left_out = 0;
     for (place, part) in report.attention.iter().enumerate() {

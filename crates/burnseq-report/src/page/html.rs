@@ -69,11 +69,20 @@ impl Html {
         self.raw("</div>\n");
     }
 
-    /// A table; cells that are numbers are aligned on the right. Row `marked` stands out.
+    /// A table; columns of numbers are aligned on the right. Row `marked` stands out.
     pub(super) fn table(&mut self, head: &[&str], rows: &[Vec<String>], marked: Option<usize>) {
+        let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
+        let is_absent = |cell: &String| cell.is_empty() || cell == "\u{2013}";
+        let classes: Vec<&str> = (0..head.len())
+            .map(|column| {
+                let of_numbers = cells(column).all(|cell| is_absent(cell) || is_number(cell));
+                let has_one = cells(column).any(|cell| !is_absent(cell));
+                if of_numbers && has_one { " class=\"n\"" } else { "" }
+            })
+            .collect();
         self.raw("<div class=\"scroll\"><table><thead><tr>");
-        for cell in head {
-            self.raw(&format!("<th>{}</th>", escape(cell)));
+        for (cell, class) in head.iter().zip(&classes) {
+            self.raw(&format!("<th{class}>{}</th>", escape(cell)));
         }
         self.raw("</tr></thead><tbody>\n");
         for (number, row) in rows.iter().enumerate() {
@@ -82,8 +91,7 @@ impl Html {
             } else {
                 "<tr>"
             });
-            for cell in row {
-                let class = if is_number(cell) { " class=\"n\"" } else { "" };
+            for (cell, class) in row.iter().zip(&classes) {
                 self.raw(&format!("<td{class}>{}</td>", escape(cell)));
             }
             self.raw("</tr>\n");
@@ -144,6 +152,15 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// Seconds as `0:45`, `12:34` or `1:02:05`, for tables.
+pub(super) fn clock(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, m, s) => format!("{m}:{s:02}"),
+        (h, m, s) => format!("{h}:{m:02}:{s:02}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,25 +175,35 @@ mod tests {
             [45.2, 754.0, 3725.0].map(duration),
             ["45 s", "12 min 34 s", "1 h 02 min"]
         );
-        assert!(is_number("12.5") && is_number("29,000") && !is_number("valid") && !is_number("\u{2013}"));
+        assert_eq!([45.2, 754.0, 3725.0].map(clock), ["0:45", "12:34", "1:02:05"]);
+        assert!(
+            is_number("12.5")
+                && is_number("1:02:05")
+                && is_number("29,000")
+                && !is_number("valid")
+                && !is_number("\u{2013}")
+        );
     }
 
     #[test]
     fn cells_are_no_markup() {
         let mut html = Html::default();
+        let row = |text: &str, number: &str| vec![text.to_owned(), number.to_owned(), number.to_owned()];
         html.table(
-            &["<b>"],
-            &[vec!["a & b".to_owned()], vec!["1".to_owned()]],
+            &["<b>", "number", "mixed"],
+            &[
+                row("a & b", "12.5"),
+                vec!["1".to_owned(), "\u{2013}".to_owned(), "null".to_owned()],
+            ],
             Some(1),
         );
         let html = html.finish();
-        assert!(
-            html.contains("&lt;b&gt;") && html.contains("<td>a &amp; b</td>"),
-            "{html}"
-        );
-        assert!(
-            html.contains("<tr class=\"best\"><td class=\"n\">1</td>"),
-            "{html}"
-        );
+        for part in [
+            "<th>&lt;b&gt;</th><th class=\"n\">number</th><th>mixed</th>",
+            "<tr><td>a &amp; b</td><td class=\"n\">12.5</td><td>12.5</td></tr>",
+            "<tr class=\"best\"><td>1</td><td class=\"n\">\u{2013}</td><td>null</td></tr>",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Curves of training and validation, and tables of epochs and checkpoints.
 
-use super::html::{Html, duration, run_mark, thousands};
+use super::html::{Html, clock, run_mark, thousands};
 use crate::log::{Kind, Log, Record};
 use crate::plot::{Figure, LineChart, Series, Stroke};
 use crate::run::Run;
@@ -122,10 +122,10 @@ fn curves(quantity: &Quantity, runs: &[Run]) -> Option<Figure> {
                 run.name.clone()
             },
             colour: number,
-            stroke: if of_epochs && !validates {
-                Stroke::Dots
-            } else {
-                Stroke::Thin
+            stroke: match (validates, of_epochs) {
+                (true, _) => Stroke::Thin,
+                (false, true) => Stroke::Dots,
+                (false, false) => Stroke::Plain,
             },
             points,
         });
@@ -272,24 +272,27 @@ fn epochs(out: &mut Html, run: &Run) {
     let has_bleu = epochs
         .iter()
         .any(|record| valid(record.epoch).is_some_and(|valid| valid.value("bleu").is_some()));
-    let mut head = vec![
-        "Epoch",
-        "Updates",
-        "Training loss",
-        "Validation loss",
-        "Perplexity",
-    ];
+    let mut head = vec!["Epoch", "Updates", "Train loss", "Valid loss", "Perplexity"];
     if has_bleu {
         head.push("BLEU");
     }
-    head.extend(["Learning rate", "Gradient norm", "Tokens/s", "Padding %", "Time"]);
+    head.extend(["Learning rate", "Grad norm", "Tokens/s", "Padding %", "Time"]);
+    // A run that ends within an epoch has validated there, as a rule.
+    let last = epochs.last().map_or(0, |record| record.epoch);
+    let begun = subset
+        .as_ref()
+        .and_then(|subset| log.of(subset).last())
+        .filter(|record| record.epoch > last);
+    let is_whole = |record: &Record| record.kind == Kind::Epoch;
+    let shown: Vec<&Record> = epochs.iter().copied().chain(begun).collect();
     let row = |record: &&Record| {
         let valid = valid(record.epoch);
         let of_valid = |key: &str| valid.and_then(|valid| valid.value(key));
+        let of_training = |key: &str| record.value(key).filter(|_| is_whole(record));
         let mut row = vec![
             record.epoch.to_string(),
             thousands(record.num_updates),
-            cell(record.value("loss"), 3),
+            cell(of_training("loss"), 3),
             cell(of_valid("loss"), 3),
             cell(of_valid("ppl"), 2),
         ];
@@ -297,27 +300,27 @@ fn epochs(out: &mut Html, run: &Run) {
             row.push(cell(of_valid("bleu"), 2));
         }
         row.extend([
-            record
-                .value("lr")
-                .map_or_else(|| "\u{2013}".to_owned(), |lr| format!("{lr:.2e}")),
+            of_training("lr").map_or_else(|| "\u{2013}".to_owned(), |lr| format!("{lr:.2e}")),
             cell(record.value("gnorm"), 3),
             cell(record.value("wps"), 0),
             cell(record.value("padding"), 1),
-            record
-                .value("wall")
-                .map_or_else(|| "\u{2013}".to_owned(), duration),
+            record.value("wall").map_or_else(|| "\u{2013}".to_owned(), clock),
         ]);
         row
     };
-    let rows: Vec<Vec<String>> = epochs.iter().map(row).collect();
-    let marked = best.and_then(|best| epochs.iter().position(|record| record.epoch == best.epoch));
-    let title = format!("{} epochs", rows.len());
-    if marked.is_some() {
-        out.raw(&format!(
-            "<p class=\"sub\">{title}; the marked one has the best {}. Losses are in bits per token.</p>\n",
-            metric_name(run.metric())
-        ));
-    }
+    let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
+    let marked = best.and_then(|best| shown.iter().position(|record| record.epoch == best.epoch));
+    let title = match begun {
+        Some(_) => format!("{} epochs and a begun one", epochs.len()),
+        None => format!("{} epochs", epochs.len()),
+    };
+    let best = match marked {
+        Some(_) => format!("; the marked one has the best {}", metric_name(run.metric())),
+        None => String::new(),
+    };
+    out.raw(&format!(
+        "<p class=\"sub\">{title}{best}. Losses are in bits per token.</p>\n"
+    ));
     if rows.len() > 20 {
         out.fold(&format!("{title}, one line each"));
         out.table(&head, &rows, marked);
@@ -347,4 +350,33 @@ fn checkpoints(out: &mut Html, run: &Run) {
     out.fold(&format!("Checkpoints: {}", rows.len()));
     out.table(&head, &rows, run.checkpoints.iter().position(is_best));
     out.end_fold();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_ends_within_an_epoch_shows_its_validation_there() {
+        let log = Log::parse(
+            "train | epoch 001 | loss 9.5 | wps 210 | num_updates 10 | lr 0.001 | gnorm 1 | padding 2 | wall 70\n\
+             valid | epoch 001 | valid on 'valid' subset | loss 9 | ppl 4 | num_updates 10\n\
+             valid | epoch 002 | valid on 'valid' subset | loss 8 | ppl 3 | num_updates 15\n",
+        );
+        let run = Run {
+            log: Some(log),
+            ..Run::default()
+        };
+        let mut out = Html::default();
+        epochs(&mut out, &run);
+        let html = out.finish();
+        for part in [
+            "1 epochs and a begun one; the marked one has the best validation loss.",
+            "<td class=\"n\">10</td><td class=\"n\">9.500</td><td class=\"n\">9.000</td>",
+            "<tr class=\"best\"><td class=\"n\">2</td><td class=\"n\">15</td><td class=\"n\">\u{2013}</td><td class=\"n\">8.000</td>",
+            "<td class=\"n\">1:10</td>",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+    }
 }

@@ -8,10 +8,22 @@ use super::theme::{colour_class, dash_class};
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stroke {
-    /// A thin line: many noisy values.
+    /// A thin, pale line: many noisy values, beside others that matter more.
     Thin,
+    /// A line.
+    Plain,
     /// A strong line with a dot at each value.
     Dots,
+}
+
+impl Stroke {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Thin => "thin",
+            Self::Plain => "plain",
+            Self::Dots => "bold",
+        }
+    }
 }
 
 /// A curve.
@@ -113,10 +125,7 @@ impl LineChart {
         for series in &all {
             let colour = colour_class('s', series.colour);
             let dash = dash_class(series.colour);
-            let width = match series.stroke {
-                Stroke::Thin => "thin",
-                Stroke::Dots => "bold",
-            };
+            let width = series.stroke.class();
             let thinned = thin(&series.points);
             let places: Vec<(f64, f64)> = thinned.iter().map(|(x, y)| (x_at(*x), y_at(*y))).collect();
             svg.polyline(&format!("line {width} {colour}{dash}"), &places);
@@ -153,10 +162,7 @@ fn legend(svg: &mut Svg, all: &[Series]) -> f64 {
         if x > LEFT && x + width > WIDTH {
             (x, y) = (LEFT, y + LEGEND_LINE);
         }
-        let weight = match series.stroke {
-            Stroke::Thin => "thin",
-            Stroke::Dots => "bold",
-        };
+        let weight = series.stroke.class();
         let class = format!(
             "line {weight} {}{}",
             colour_class('s', series.colour),

@@ -23,7 +23,8 @@ pub(crate) const SHAPES: &str = "\
 .fig .token{font-size:9px}\
 .fig .grid,.fig .axis{fill:none;stroke-width:1}\
 .fig .line{fill:none;stroke-linejoin:round;stroke-linecap:round}\
-.fig .thin{stroke-width:1.3;stroke-opacity:.6}\
+.fig .thin{stroke-width:1.3;stroke-opacity:.7}\
+.fig .plain{stroke-width:1.7}\
 .fig .bold{stroke-width:2.2}\
 .fig .dash1{stroke-dasharray:6 3}\
 .fig .dash2{stroke-dasharray:2 3}\

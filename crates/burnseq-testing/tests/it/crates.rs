@@ -126,3 +126,21 @@ fn each_crate_has_a_profile_of_its_own() {
         );
     }
 }
+
+#[test]
+fn no_manifest_names_an_address() {
+    let folders = fs::read_dir(root().join("crates")).unwrap();
+    let manifests = folders.map(|entry| entry.unwrap().path().join("Cargo.toml"));
+    let mut looked_at = 0;
+    for path in manifests.chain([root().join("Cargo.toml")]) {
+        let manifest =
+            fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        for key in ["repository", "homepage", "documentation"] {
+            // There is no public one yet, and a link that leads nowhere is worse than none.
+            let names = |line: &str| line.split(['.', ' ', '=']).next() == Some(key);
+            assert!(!manifest.lines().any(names), "{} names its {key}", path.display());
+        }
+        looked_at += 1;
+    }
+    assert!(looked_at > 15, "{looked_at}");
+}

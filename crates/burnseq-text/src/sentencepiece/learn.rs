@@ -130,6 +130,14 @@ impl Learner {
     /// [`Error::EmptyCorpus`], and [`Error::VocabularyTooSmall`] when the special pieces and
     /// characters alone exceed the size.
     pub fn learn(self) -> Result<Learned> {
+        self.learn_watched(|_, _| ())
+    }
+
+    /// [`Learner::learn`], which tells `watch` after each piece how many are learnt and how many are wanted at most.
+    ///
+    /// # Errors
+    /// As [`Learner::learn`].
+    pub fn learn_watched(self, watch: impl FnMut(usize, usize)) -> Result<Learned> {
         if self.words.is_empty() {
             return Err(Error::EmptyCorpus);
         }
@@ -146,7 +154,7 @@ impl Learner {
             .checked_sub(required)
             .ok_or(Error::VocabularyTooSmall { vocab_size, required })?;
 
-        let mut pieces = learn_pieces(&words, &alphabet, wanted, self.options.max_piece_length);
+        let mut pieces = learn_pieces(&words, &alphabet, wanted, self.options.max_piece_length, watch);
         pieces.extend(alphabet.iter().map(char::to_string));
         let proto = model(pieces, &self.options);
         let vocab = vocab(&proto);
@@ -176,7 +184,13 @@ pub fn learn<'a>(
 }
 
 /// At most `wanted` pieces of more than one character, the first merged first.
-fn learn_pieces(words: &[(String, u64)], alphabet: &[char], wanted: usize, max_length: usize) -> Vec<String> {
+fn learn_pieces(
+    words: &[(String, u64)],
+    alphabet: &[char],
+    wanted: usize,
+    max_length: usize,
+    mut watch: impl FnMut(usize, usize),
+) -> Vec<String> {
     let symbols: FxHashMap<u32, String> = alphabet.iter().map(|&c| (u32::from(c), c.to_string())).collect();
     let rare = RARE.to_string();
     let symbol = |c: char| symbols.get(&u32::from(c)).unwrap_or(&rare).as_str();
@@ -205,6 +219,7 @@ fn learn_pieces(words: &[(String, u64)], alphabet: &[char], wanted: usize, max_l
         } else {
             merges.merge(pair);
             pieces.push(piece);
+            watch(pieces.len(), wanted);
         }
     }
     pieces

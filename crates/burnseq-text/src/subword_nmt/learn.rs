@@ -66,6 +66,14 @@ impl Learner {
     /// # Errors
     /// [`Error::EmptyCorpus`].
     pub fn learn(self, options: &LearnOptions) -> Result<Codes> {
+        self.learn_watched(options, |_, _| ())
+    }
+
+    /// [`Learner::learn`], which tells `watch` after each merge how many are learnt and how many are wanted at most.
+    ///
+    /// # Errors
+    /// As [`Learner::learn`].
+    pub fn learn_watched(self, options: &LearnOptions, mut watch: impl FnMut(usize, usize)) -> Result<Codes> {
         if self.words.is_empty() {
             return Err(Error::EmptyCorpus);
         }
@@ -94,6 +102,7 @@ impl Learner {
             let (left, right) = merges.symbols_of(pair);
             codes.merges.push((left.to_string(), right.to_string()));
             merges.merge(pair);
+            watch(codes.merges.len(), wanted);
         }
         Ok(codes)
     }

@@ -75,7 +75,12 @@ fn the_transformer_decodes_step_by_step() {
         });
         let stepwise = Tensor::stack(steps.collect(), 1);
         let off = difference_at_tokens(&item.name, stepwise, model.logits(&batch), &batch);
-        assert!(off < 2e-6, "{}: steps are {off:.1e} off", item.name);
+        let tolerance = if model.decoder.adaptive_softmax.is_some() {
+            1e-5
+        } else {
+            2e-6
+        };
+        assert!(off < tolerance, "{}: steps are {off:.1e} off", item.name);
     }
 }
 

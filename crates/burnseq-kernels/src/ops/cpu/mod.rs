@@ -11,6 +11,7 @@ mod cached_attention;
 mod depthwise_conv;
 mod dropout;
 mod few_rows;
+mod gelu;
 mod glu;
 mod layer_norm;
 mod linear;
@@ -37,6 +38,7 @@ pub(super) use self::{
     cached_attention::cached_attention,
     depthwise_conv::{DepthwiseConvOp, scattered_conv},
     dropout::{DropoutAdd, DropoutOp},
+    gelu::GeluOp,
     glu::GluOp,
     layer_norm::LayerNormOp,
     linear::LinearOp,
