@@ -11,8 +11,8 @@ use clap_complete::Shell;
 use crate::exit::{self, usage};
 use crate::grammar::{Flags, Grammar};
 use crate::{
-    average_checkpoints, convert, doctor, generate, inspect, interactive, manual, memory, preprocess, report,
-    score, text, train, validate,
+    average_checkpoints, convert, doctor, eval_lm, generate, inspect, interactive, manual, memory,
+    preprocess, report, score, text, train, validate,
 };
 
 /// The name of the binary that has all commands.
@@ -33,7 +33,7 @@ pub struct Command {
 }
 
 /// All commands, in the order in which they are used.
-pub const COMMANDS: [Command; 14] = [
+pub const COMMANDS: [Command; 15] = [
     Command {
         name: "preprocess",
         about: "Text to a dataset: subword model, dictionaries, ids",
@@ -66,6 +66,12 @@ pub const COMMANDS: [Command; 14] = [
         about: "Loss and BLEU of a model on a dataset",
         flags: validate::ValidateArgs::command,
         run: |words| validate::run(&validate::GRAMMAR.parse_words(words)?),
+    },
+    Command {
+        name: "eval-lm",
+        about: "Perplexity of a language model on a dataset or text",
+        flags: eval_lm::EvalLmArgs::command,
+        run: |words| eval_lm::run(&eval_lm::GRAMMAR.parse_words(words)?),
     },
     Command {
         name: "score",
@@ -124,13 +130,14 @@ pub const COMMANDS: [Command; 14] = [
 ];
 
 /// What earlier versions and fairseq call a command: the name, and ours.
-const OTHER_NAMES: [(&str, &str); 6] = [
+const OTHER_NAMES: [(&str, &str); 7] = [
     ("average-checkpoints", "average"),
     ("fairseq-preprocess", "preprocess"),
     ("fairseq-train", "train"),
     ("fairseq-generate", "generate"),
     ("fairseq-interactive", "interactive"),
     ("fairseq-score", "score"),
+    ("fairseq-eval-lm", "eval-lm"),
 ];
 
 /// Runs the binary that is the command `name` alone.
@@ -309,6 +316,7 @@ mod tests {
             short::<generate::GenerateArgs>(),
             short::<interactive::InteractiveArgs>(),
             short::<validate::ValidateArgs>(),
+            short::<eval_lm::EvalLmArgs>(),
             short::<score::ScoreArgs>(),
             short::<average_checkpoints::AverageArgs>(),
             short::<convert::ConvertArgs>(),

@@ -19,6 +19,7 @@
 //! - [`generate`]: from a checkpoint to translations and scores.
 //! - [`interactive`]: from lines of text to their translations as they come.
 //! - [`validate`]: from a checkpoint and a dataset to loss and BLEU.
+//! - [`eval_lm`]: `eval-lm`, from a language model and text to perplexity.
 //! - [`score`]: from translations and references to BLEU, chrF and TER.
 //! - [`average_checkpoints`]: `average`, the mean of several checkpoints.
 //! - [`convert`]: from checkpoints of fairseq to ours and back.
@@ -34,6 +35,7 @@ pub mod compute;
 pub mod convert;
 pub mod decoding;
 pub mod doctor;
+pub mod eval_lm;
 pub mod exit;
 pub mod fairseq_options;
 mod findings;

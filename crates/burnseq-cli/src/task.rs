@@ -1,6 +1,10 @@
 //! Task and languages: flags of every binary that deals with a dataset or a model.
 
+use anyhow::Result;
+use burnseq::tasks::TaskConfig;
 use clap::Args;
+
+use crate::problems::Problems;
 
 /// Languages of a dataset or a model.
 #[derive(Debug, Clone, Args)]
@@ -19,7 +23,29 @@ pub struct TaskArgs {
     /// Languages.
     #[command(flatten)]
     pub languages: LanguageArgs,
-    /// Task of the model; `translation` is the only one
-    #[arg(long, value_name = "TASK", value_parser = ["translation"])]
+    /// translation, or language_modeling [default: as the model and the data tell]
+    #[arg(long, value_name = "TASK", value_parser = TaskConfig::NAMES, hide_possible_values = true)]
     pub task: Option<String>,
+}
+
+impl LanguageArgs {
+    /// Refuses the flags where there is one side.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    pub(crate) fn refuse(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        for (flag, given) in [
+            ("--source-lang", &self.source_lang),
+            ("--target-lang", &self.target_lang),
+        ] {
+            if given.is_some() {
+                problems.say(format!(
+                    "{flag} belongs to --task translation, text for a language model has one side\nhint: leave it out, or add \
+                     --task translation"
+                ));
+            }
+        }
+        problems.into_result()
+    }
 }

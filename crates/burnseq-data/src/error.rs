@@ -103,8 +103,7 @@ pub enum Error {
     },
     /// Sentences are too long for the model, and skipping was not allowed.
     #[error(
-        "{count} sentences are longer than {limit}, the first is sentence {sentence} with {src_len} \
-         source and {tgt_len} target tokens\n\
+        "{count} sentences are longer than {limit}, the first is sentence {sentence} with {lengths}\n\
          hint: take them with {longer}, or skip them with 'skip_invalid_size_inputs_valid_test'"
     )]
     TooLong {
@@ -116,10 +115,8 @@ pub enum Error {
         longer: String,
         /// 0-based number of the first one.
         sentence: usize,
-        /// Its source tokens.
-        src_len: usize,
-        /// Its target tokens.
-        tgt_len: usize,
+        /// Its tokens in words.
+        lengths: String,
     },
     /// Nothing is left to make batches from.
     #[error("no sentence is left of {total}: {reason}")]

@@ -11,11 +11,6 @@ use crate::dataset_impl::{DatasetImpl, SentenceFile};
 use crate::error::{Error, Result};
 use crate::sentences::Sentences;
 
-/// The dictionary of such a folder.
-const DICTIONARY: &str = "dict.txt";
-/// Its text settings.
-const SETTINGS: &str = "text.json";
-
 /// An opened folder of text: `train.idx`, `train.bin`, `valid.idx` and so on, and `dict.txt`.
 #[derive(Debug, Clone)]
 pub struct TextDir {
@@ -28,6 +23,16 @@ pub struct TextDir {
 }
 
 impl TextDir {
+    /// The dictionary of such a folder.
+    pub const DICTIONARY: &str = "dict.txt";
+    /// Its text settings.
+    pub const SETTINGS: &str = "text.json";
+
+    /// Whether a folder, the first one of several with colons between, holds text without a second side.
+    pub fn is_one(path: impl AsRef<Path>) -> bool {
+        folders(path.as_ref())[0].join(Self::DICTIONARY).is_file()
+    }
+
     /// Opens a folder.
     ///
     /// Colons separate several folders, of which the first one counts: the others only add training data, in the
@@ -42,7 +47,7 @@ impl TextDir {
         let path = folders.swap_remove(0);
         let names = file_names(&path)?;
         let has = |name: &str| names.iter().any(|known| known == name);
-        if !has(DICTIONARY) {
+        if !has(Self::DICTIONARY) {
             let pairs = names
                 .iter()
                 .any(|name| name.starts_with("dict.") && name.ends_with(".txt"));
@@ -58,9 +63,9 @@ impl TextDir {
                 ),
             });
         }
-        let dictionary = Dictionary::load(path.join(DICTIONARY))?;
+        let dictionary = Dictionary::load(path.join(Self::DICTIONARY))?;
         for folder in &more {
-            let file = folder.join(DICTIONARY);
+            let file = folder.join(Self::DICTIONARY);
             if Dictionary::load(&file)? != dictionary {
                 return Err(Error::DataDir {
                     path: file,
@@ -73,8 +78,8 @@ impl TextDir {
             }
         }
         // fairseq's own folders have no settings: their text was used as it was.
-        let text = if has(SETTINGS) {
-            TextSettings::load(path.join(SETTINGS))?
+        let text = if has(Self::SETTINGS) {
+            TextSettings::load(path.join(Self::SETTINGS))?
         } else {
             TextSettings::default()
         };

@@ -5,7 +5,9 @@
 //!   long, the device chooses the tokens that the search looks at, or makes whole steps of beam search by itself:
 //!   [`device_beam`].
 //! - [`Generate`] begins batches with encoder-decoders, which are encoded first.
+//! - [`Continue`] begins them with language models, which read a prompt first.
 //! - [`Scorer`] gives what the same models say to translations that are given, and their attention weights.
+//! - [`score_texts`] gives what a language model says to the tokens of given texts.
 //! - [`attention_maps`] gives the attention of every layer and head for one sentence.
 //!
 //! ```
@@ -28,6 +30,7 @@
 //! ```
 
 mod attention_maps;
+mod decoder_only;
 pub mod device_beam;
 mod device_choice;
 mod encoder_decoder;
@@ -35,10 +38,13 @@ mod model_next_token;
 mod retained_dropout;
 mod scorer;
 mod tensor_ops;
+mod text_scorer;
 
 pub use attention_maps::{AttentionMaps, attention_maps};
+pub use decoder_only::{Continuation, Continue, ContinueOptions, Prompt};
 pub use device_beam::DeviceNextToken;
 pub use encoder_decoder::Generate;
 pub use model_next_token::ModelNextToken;
 pub use retained_dropout::retained_dropout_modules;
 pub use scorer::Scorer;
+pub use text_scorer::{ReadText, score_texts};

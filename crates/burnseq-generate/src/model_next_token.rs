@@ -39,6 +39,11 @@ impl<'a, M: Stepwise> ModelNextToken<'a, M> {
         }
     }
 
+    /// What the model knows of the batch, to be changed between two steps.
+    pub(crate) fn state_mut(&mut self) -> &mut M::State {
+        &mut self.state
+    }
+
     /// Whether the device chooses what is `wanted`, rather than the host from all logits.
     fn chooses(&self, wanted: &Wanted) -> bool {
         self.stepping == Stepping::Device && wanted.best <= MOST

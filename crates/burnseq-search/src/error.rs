@@ -65,6 +65,19 @@ pub enum SearchError {
         /// Most tokens.
         limit: usize,
     },
+    /// A prompt is empty, or leaves no position for a new token.
+    #[error(
+        "prompt {sentence} has {tokens} tokens, the model takes 1 to {limit}\nhint: cut it from the left, so that the end \
+         stays"
+    )]
+    Prompt {
+        /// Number of the prompt, 0-based.
+        sentence: u64,
+        /// Its tokens.
+        tokens: usize,
+        /// Most tokens.
+        limit: usize,
+    },
     /// A source token is not in the dictionary of the model.
     #[error(
         "sentence {sentence} holds token {id}, the model knows {vocab}\nhint: the dictionary is not the one that the \

@@ -8,7 +8,8 @@
 //!                                              '--[generate, search]--> hypotheses --[text]--> text --[metrics]--> score
 //! ```
 //!
-//! - [`tasks`]: which data, model, criterion and search belong together; [`tasks::translation`] trains.
+//! - [`tasks`]: which data, model, criterion and search belong together; [`tasks::translation`] and
+//!   [`tasks::language_modeling`] train.
 //! - [`convert`]: checkpoints of fairseq in and out.
 //! - [`Translator`]: a checkpoint that translates raw text in five lines; [`decode`] holds its parts.
 

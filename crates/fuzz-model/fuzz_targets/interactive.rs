@@ -109,5 +109,6 @@ fn model() -> TranslationModel {
         tgt_dict,
         src_text: pipeline(),
         tgt_text: pipeline(),
+        lm: None,
     }
 }

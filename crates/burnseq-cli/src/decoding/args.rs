@@ -43,6 +43,20 @@ pub struct DecodingArgs {
     #[arg(long, value_name = "NAMES", num_args = 1.., help_heading = "Model", help = dropout_modules_help())]
     pub retain_dropout_modules: Vec<String>,
 
+    /// Checkpoint of a language model of the target side, whose scores are added to those of the model: shallow fusion. It
+    /// has the target dictionary
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub lm_path: Option<PathBuf>,
+    /// Weight of the language model [default: 1, as in fairseq; 0.1 to 0.3 are usual]
+    #[arg(
+        long,
+        value_name = "X",
+        requires = "lm_path",
+        allow_negative_numbers = true,
+        help_heading = "Model"
+    )]
+    pub lm_weight: Option<f64>,
+
     /// Tokenizer and subword model.
     #[command(flatten)]
     pub text: TextArgs,
@@ -98,7 +112,12 @@ pub struct DecodingArgs {
     #[arg(long, value_name = "A", help_heading = "Search")]
     pub max_len_a: Option<f64>,
     /// See --max-len-a [default: 200]
-    #[arg(long, value_name = "B", help_heading = "Search")]
+    #[arg(
+        long,
+        visible_alias = "max-new-tokens",
+        value_name = "B",
+        help_heading = "Search"
+    )]
     pub max_len_b: Option<usize>,
     /// Hypotheses have as many tokens as the source, its `</s>` counted and their own not
     #[arg(long, help_heading = "Search")]
@@ -265,7 +284,11 @@ impl DecodingArgs {
                 Order::Ordered => ConstraintOrder::Ordered,
                 Order::Unordered => ConstraintOrder::Unordered,
             }),
-            lm_weight: defaults.lm_weight,
+            ignore_eos: defaults.ignore_eos,
+            lm_weight: match &self.lm_path {
+                Some(_) => self.lm_weight.unwrap_or(1.0),
+                None => defaults.lm_weight,
+            },
             attention: self.print_alignment.is_some() || self.replace_unk.is_some(),
             retain_dropout: self.retain_dropout,
             retain_dropout_modules: dropout_modules(&self.retain_dropout_modules).map_err(usage)?,

@@ -75,14 +75,14 @@ pub(crate) fn soft_alignment_line(id: usize, attention: &Attention) -> String {
 }
 
 /// fairseq's line about speed.
-pub(crate) fn speed_line(sentences: usize, tokens: usize, seconds: f64) -> String {
+pub(crate) fn speed_line(done: &str, what: &str, count: usize, tokens: usize, seconds: f64) -> String {
     // A clock that saw no time pass must not print infinity.
     let per_second = |n: usize| if seconds > 0.0 { n as f64 / seconds } else { 0.0 };
     format!(
-        "Translated {} sentences ({} tokens) in {seconds:.1}s ({:.2} sentences/s, {:.2} tokens/s)",
-        thousands(sentences),
+        "{done} {} {what} ({} tokens) in {seconds:.1}s ({:.2} {what}/s, {:.2} tokens/s)",
+        thousands(count),
         thousands(tokens),
-        per_second(sentences),
+        per_second(count),
         per_second(tokens)
     )
 }
@@ -136,7 +136,7 @@ mod tests {
             "A-7\t0.250000,0.500000,0.250000 0.500000,0.250000,0.250000 0.000000,0.000000,1.000000\n"
         );
         assert_eq!(
-            speed_line(1000, 14_097, 10.0),
+            speed_line("Translated", "sentences", 1000, 14_097, 10.0),
             "Translated 1,000 sentences (14,097 tokens) in 10.0s (100.00 sentences/s, 1409.70 tokens/s)"
         );
     }

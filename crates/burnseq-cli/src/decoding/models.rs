@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use burnseq::decode::{TranslationModel, overlaid};
+use burnseq::decode::{TextModel, TranslationModel, overlaid};
 use burnseq_data::DatasetDir;
-use burnseq_model::ModelConfig;
+use burnseq_model::{DropoutModule, Model, ModelConfig};
 use burnseq_train::Checkpoint;
 
 use super::args::{DEFAULT_PATHS, DecodingArgs};
@@ -38,6 +38,7 @@ pub(crate) fn load(
     let compute = args.compute.open()?;
     let overrides = args.overrides.clone().unwrap_or_default();
     let paths = paths(args);
+    note_last(args);
     if paths.is_empty() {
         return Err(usage(anyhow!(
             "--path names no checkpoint\nhint: name one, or several of an ensemble, separated by colons"
@@ -92,7 +93,8 @@ pub(crate) fn load(
         }
     }
     let mut model = models.expect("there is at least one path");
-    check_dropout_modules(args, &model)?;
+    let modules: Vec<_> = model.models.iter().map(Model::dropout_modules).collect();
+    check_dropout_modules(args, &modules)?;
     if opened.is_none() && (data.needed || data.path.is_some()) {
         opened = Some(open_data(data, Some(&model))?);
     }
@@ -106,12 +108,16 @@ pub(crate) fn load(
         .chain(args.without_effect())
         .for_each(|note| format::note(&note));
     args.text.apply(&mut model)?;
+    if let Some(path) = &args.lm_path {
+        let lm = TextModel::load(path, &compute).map_err(coded)?;
+        model.fuse(lm).map_err(coded)?;
+    }
     Ok((model, opened))
 }
 
 /// Refuses places of dropout that none of the models has, which would drop nothing.
-fn check_dropout_modules(args: &DecodingArgs, model: &TranslationModel) -> Result<()> {
-    let places = || model.models.iter().flat_map(|model| model.dropout_modules());
+pub(crate) fn check_dropout_modules(args: &DecodingArgs, modules: &[&[DropoutModule]]) -> Result<()> {
+    let places = || modules.iter().flat_map(|modules| modules.iter());
     let given = args.options()?.retain_dropout_modules.unwrap_or_default();
     match given
         .iter()
@@ -130,7 +136,7 @@ fn check_dropout_modules(args: &DecodingArgs, model: &TranslationModel) -> Resul
 }
 
 /// The checkpoints or weights files: what `--path` names, else the best checkpoint, else the last one.
-fn paths(args: &DecodingArgs) -> Vec<PathBuf> {
+pub(crate) fn paths(args: &DecodingArgs) -> Vec<PathBuf> {
     if let Some(path) = &args.path {
         // A colon may be part of a name.
         return if Path::new(path).exists() {
@@ -143,15 +149,24 @@ fn paths(args: &DecodingArgs) -> Vec<PathBuf> {
         };
     }
     let [best, last] = DEFAULT_PATHS.map(PathBuf::from);
-    if !best.exists() && last.exists() {
-        format::note(&format!(
-            "{} is not there, so {} translates",
-            best.display(),
-            last.display()
-        ));
+    if takes_last(args) {
         return vec![last];
     }
     vec![best]
+}
+
+/// Whether the last checkpoint stands for the best one, which is not there.
+fn takes_last(args: &DecodingArgs) -> bool {
+    let [best, last] = DEFAULT_PATHS.map(Path::new);
+    args.path.is_none() && !best.exists() && last.exists()
+}
+
+/// A note where the last checkpoint stands for the best one.
+pub(crate) fn note_last(args: &DecodingArgs) {
+    if takes_last(args) {
+        let [best, last] = DEFAULT_PATHS;
+        format::note(&format!("{best} is not there, so {last} is used"));
+    }
 }
 
 fn is_weights(path: &Path) -> bool {

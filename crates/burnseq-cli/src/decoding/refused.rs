@@ -22,7 +22,6 @@ pub(crate) const HARMLESS: &[Harmless] = &[
     switch("iter-decode-with-external-reranker", AUTOREGRESSIVE),
     optional("left-pad-source", PADDING),
     optional("left-pad-target", PADDING),
-    value("lm-weight", "it goes with --lm-path, which there is not"),
     switch("load-alignments", "alignments are for training"),
     switch(
         "load-checkpoint-on-all-dp-ranks",
@@ -59,11 +58,6 @@ pub(crate) const REFUSED: &[Refused] = &[
     (
         "eos-token",
         "leave it out; a translation ends with the `</s>` of the dictionary",
-    ),
-    (
-        "lm-path",
-        "leave it out; no language model can be loaded yet (a program of your own can fuse any model that implements \
-         burnseq_search::NextToken)",
     ),
     (
         "max-source-positions",

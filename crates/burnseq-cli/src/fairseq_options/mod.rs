@@ -53,8 +53,8 @@ fn group(name: &str) -> impl Iterator<Item = FairseqOption> + use<> {
 pub struct Tool {
     /// Its name in fairseq.
     pub fairseq: &'static str,
-    /// The binary here, and its command line; or why there is none.
-    pub binary: Result<Binary, &'static str>,
+    /// The binary here, and its command line.
+    pub binary: Binary,
     /// Its options, by the names of groups that several tools may share.
     pub options: &'static [&'static str],
 }
@@ -93,7 +93,7 @@ pub enum Fate {
     Unknown,
 }
 
-/// The commands of fairseq that concern translation.
+/// The commands of fairseq that concern translation and language models.
 pub const TOOLS: &[Tool] = &[
     tools::PREPROCESS,
     tools::TRAIN,
@@ -192,7 +192,7 @@ fn read<A: Flags>(
 pub fn markdown() -> String {
     let mut page = String::from(
         "# fairseq's options\n\n\
-         What becomes of each option of fairseq's command lines for translation, with the options of the models, losses,\n\
+         What becomes of each option of fairseq's command lines for translation and language models, with the options of the models, losses,\n\
          optimisers and schedules that there are. Written by `cargo run -p burnseq-cli --example \
          fairseq-options` from the binaries themselves;\na test uses every option.\n\n\
          - accepted: it acts as in fairseq, or as the table says.\n\
@@ -201,19 +201,7 @@ pub fn markdown() -> String {
          are named at once.\n",
     );
     for tool in TOOLS {
-        let binary = match tool.binary {
-            Ok(binary) => binary,
-            Err(reason) => {
-                let options: Vec<String> = tool.options().map(|option| code(option.spellings)).collect();
-                let _ = write!(
-                    page,
-                    "\n## {}\n\n{reason} Its options: {}.\n",
-                    tool.fairseq,
-                    options.join(", ")
-                );
-                continue;
-            }
-        };
+        let binary = &tool.binary;
         let alone = ["preprocess", "train", "generate"].contains(&binary.name);
         let burnseq = if alone { "" } else { "burnseq " };
         let _ = write!(
@@ -223,7 +211,7 @@ pub fn markdown() -> String {
         );
         for option in tool.options() {
             let spellings: Vec<String> = option.spellings().map(code).collect();
-            let (fate, text) = match option.fates(&binary).swap_remove(0) {
+            let (fate, text) = match option.fates(binary).swap_remove(0) {
                 Fate::Accepted(help) => ("accepted", help),
                 Fate::Harmless { why, refused: None } => ("no effect", why.to_owned()),
                 Fate::Harmless {
@@ -239,7 +227,7 @@ pub fn markdown() -> String {
             let text = text.replace('\n', " ").replace('|', "\\|").replace('<', "&lt;");
             let _ = writeln!(page, "| {} | {fate} | {text} |", spellings.join(", "));
         }
-        let others = tool.others(&binary);
+        let others = tool.others(binary);
         if !others.is_empty() {
             page.push_str(
                 "\nRefused as well, as options of earlier versions or of fairseq's other models, losses, optimisers and \
@@ -273,7 +261,7 @@ mod tests {
     ];
 
     fn rows() -> impl Iterator<Item = (Binary, FairseqOption)> {
-        let binaries = TOOLS.iter().filter_map(|tool| Some((tool.binary.ok()?, tool)));
+        let binaries = TOOLS.iter().map(|tool| (tool.binary, tool));
         binaries.flat_map(|(binary, tool)| tool.options().map(move |option| (binary, option)))
     }
 
@@ -370,7 +358,7 @@ mod tests {
     fn five_hundred_commands_are_understood_or_refused_completely() {
         let tools: Vec<(Binary, Vec<FairseqOption>)> = TOOLS
             .iter()
-            .filter_map(|tool| Some((tool.binary.ok()?, tool.options().collect())))
+            .map(|tool| (tool.binary, tool.options().collect()))
             .collect();
         let mut state = 1_u32;
         let mut next = |below: usize| {
@@ -428,7 +416,7 @@ mod tests {
     #[test]
     fn no_flag_is_accepted_and_refused_or_without_effect_as_well() {
         for tool in TOOLS {
-            let Ok(binary) = tool.binary else { continue };
+            let binary = tool.binary;
             let command = (binary.command)();
             let harmless: Vec<&str> = binary.grammar.harmless().map(|flag| flag.name).collect();
             let refused: Vec<&str> = binary.grammar.refused().map(|(name, _)| name).collect();
@@ -461,7 +449,7 @@ mod tests {
     #[test]
     fn options_of_earlier_versions_are_refused_with_their_remedy() {
         for tool in TOOLS {
-            let Ok(binary) = tool.binary else { continue };
+            let binary = tool.binary;
             for (name, instead) in tool.others(&binary) {
                 let flag = format!("--{name}");
                 let words = [binary.name]

@@ -5,6 +5,7 @@ use clap::CommandFactory;
 
 use super::{Binary, Tool, read};
 use crate::average_checkpoints::AverageArgs;
+use crate::eval_lm::{self, EvalLmArgs};
 use crate::generate::{self, GenerateArgs};
 use crate::grammar::Grammar;
 use crate::interactive::{self, InteractiveArgs};
@@ -16,7 +17,7 @@ use crate::validate::{self, ValidateArgs};
 /// fairseq-preprocess.
 pub(super) const PREPROCESS: Tool = Tool {
     fairseq: "fairseq-preprocess",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "preprocess",
         grammar: preprocess::GRAMMAR,
         command: PreprocessArgs::command,
@@ -28,14 +29,14 @@ pub(super) const PREPROCESS: Tool = Tool {
                 Ok(format!("{config:?}"))
             })
         },
-    }),
+    },
     options: &["PREPROCESS_OWN", "COMMON"],
 };
 
 /// fairseq-train.
 pub(super) const TRAIN: Tool = Tool {
     fairseq: "fairseq-train",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "train",
         grammar: train::GRAMMAR,
         command: TrainArgs::command,
@@ -45,11 +46,12 @@ pub(super) const TRAIN: Tool = Tool {
                 Ok(format!("{:?}", train::Request::new(&args)?))
             })
         },
-    }),
+    },
     options: &[
         "COMMON",
         "TASK",
         "MODEL",
+        "LANGUAGE_MODELING",
         "DATA",
         "OPTIMIZATION",
         "SCHEDULE",
@@ -64,7 +66,7 @@ pub(super) const TRAIN: Tool = Tool {
 /// fairseq-generate.
 pub(super) const GENERATE: Tool = Tool {
     fairseq: "fairseq-generate",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "generate",
         grammar: generate::GRAMMAR,
         command: GenerateArgs::command,
@@ -76,7 +78,7 @@ pub(super) const GENERATE: Tool = Tool {
                 Ok(format!("{args:?}"))
             })
         },
-    }),
+    },
     options: &[
         "DATASET",
         "OF_GENERATE",
@@ -94,7 +96,7 @@ pub(super) const GENERATE: Tool = Tool {
 /// fairseq-interactive.
 pub(super) const INTERACTIVE: Tool = Tool {
     fairseq: "fairseq-interactive",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "interactive",
         grammar: interactive::GRAMMAR,
         command: InteractiveArgs::command,
@@ -106,7 +108,7 @@ pub(super) const INTERACTIVE: Tool = Tool {
                 Ok(format!("{args:?}"))
             })
         },
-    }),
+    },
     options: &[
         "OF_INTERACTIVE",
         "NO_DATASET",
@@ -125,7 +127,7 @@ pub(super) const INTERACTIVE: Tool = Tool {
 /// fairseq-score.
 pub(super) const SCORE: Tool = Tool {
     fairseq: "fairseq-score",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "score",
         grammar: Grammar::PLAIN,
         command: ScoreArgs::command,
@@ -136,14 +138,14 @@ pub(super) const SCORE: Tool = Tool {
                 Ok(format!("{args:?}"))
             })
         },
-    }),
+    },
     options: &["SCORE_OWN"],
 };
 
 /// fairseq-validate.
 pub(super) const VALIDATE: Tool = Tool {
     fairseq: "fairseq-validate",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "validate",
         grammar: validate::GRAMMAR,
         command: ValidateArgs::command,
@@ -153,7 +155,7 @@ pub(super) const VALIDATE: Tool = Tool {
                 Ok(format!("{:?}", validate::Request::new(&args)?))
             })
         },
-    }),
+    },
     options: &[
         "VALIDATE_OWN",
         "DATA",
@@ -167,7 +169,7 @@ pub(super) const VALIDATE: Tool = Tool {
 /// scripts/average_checkpoints.py.
 pub(super) const AVERAGE_CHECKPOINTS: Tool = Tool {
     fairseq: "scripts/average_checkpoints.py",
-    binary: Ok(Binary {
+    binary: Binary {
         name: "average",
         grammar: Grammar::PLAIN,
         command: AverageArgs::command,
@@ -182,13 +184,24 @@ pub(super) const AVERAGE_CHECKPOINTS: Tool = Tool {
                 ))
             })
         },
-    }),
+    },
     options: &["AVERAGE_OWN"],
 };
 
 /// fairseq-eval-lm.
 pub(super) const EVAL_LM: Tool = Tool {
     fairseq: "fairseq-eval-lm",
-    binary: Err("There is no binary for it before there is a language model to evaluate."),
-    options: &["EVAL_LM_OWN", "COMMON"],
+    binary: Binary {
+        name: "eval-lm",
+        grammar: eval_lm::GRAMMAR,
+        command: EvalLmArgs::command,
+        required: "",
+        configure: |words| {
+            read(eval_lm::GRAMMAR, words, |args: EvalLmArgs| {
+                args.check()?;
+                Ok(format!("{args:?}"))
+            })
+        },
+    },
+    options: &["EVAL_LM_OWN", "DISTRIBUTED", "COMMON"],
 };

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use burnseq::tasks::language_modeling;
 use burnseq_data::{BatchLimits, DatasetImpl};
+use burnseq_search::GenerateOptions;
 use clap::{Parser, ValueEnum};
 
+use super::continuing::ContinuingArgs;
 use crate::decoding::DecodingArgs;
 use crate::grammar::{Flags, ShortHelp};
 use crate::problems::Problems;
@@ -18,10 +21,14 @@ const DEFAULT_BATCH_SIZE: usize = 256;
 /// Most hypotheses then, for the same reason.
 const MOST_ROWS: usize = 8192;
 
-/// Translate with a trained model: a part of a dataset, a text file, or standard input.
+/// Translate with a trained model, or continue text with a language model: a part of a dataset, a text file, or standard
+/// input.
 ///
 /// A dataset gives fairseq's S-, T-, H-, D- and P- lines with scores in base 2, then BLEU. With --input raw text comes
 /// in and detokenised text goes out, one line for each line.
+///
+/// A language model continues the lines, or each --prompt, and prints them with what follows; the checkpoint tells which kind
+/// of model it is. --max-len-b and --max-len-a limit new tokens then.
 #[derive(Debug, Parser)]
 #[command(name = "generate", version, max_term_width = 110, args_override_self = true)]
 pub struct GenerateArgs {
@@ -32,10 +39,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "SPLIT", help_heading = "Input")]
     pub gen_subset: Option<String>,
     /// Translate this text file instead of a dataset; `-` is standard input
-    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    #[arg(long, value_name = "FILE", group = "text", help_heading = "Input")]
     pub input: Option<PathBuf>,
-    /// Lines of --input are tokens of the dictionary already
-    #[arg(long, requires = "input", help_heading = "Input")]
+    /// Lines of --input, and each --prompt, are tokens of the dictionary already
+    #[arg(long, requires = "text", help_heading = "Input")]
     pub tokenized: bool,
     /// Task and languages.
     #[command(flatten, next_help_heading = "Input")]
@@ -64,6 +71,10 @@ pub struct GenerateArgs {
     #[command(flatten)]
     pub decoding: DecodingArgs,
 
+    /// Continuing text with a language model.
+    #[command(flatten)]
+    pub continuing: ContinuingArgs,
+
     /// Print scores only
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
@@ -80,7 +91,7 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub results_path: Option<PathBuf>,
     /// With --input: write translations to this file instead of stdout; it appears when it is complete
-    #[arg(long, value_name = "FILE", requires = "input", help_heading = "Output")]
+    #[arg(long, value_name = "FILE", requires = "text", help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// Replace the file that --output or --results-path names
     #[arg(long, help_heading = "Output")]
@@ -122,6 +133,7 @@ impl Flags for GenerateArgs {
             ("nbest", "Translations of each sentence [default: 1]"),
             ("batch-size", "Sentences of a batch"),
             ("sampling", "Draw tokens instead of searching"),
+            ("prompt", "Continue this text with a language model"),
             ("quiet", ""),
             (
                 "device",
@@ -130,12 +142,13 @@ impl Flags for GenerateArgs {
         ],
         examples: "generate --beam 5\n\
                    generate data-bin --path checkpoints/checkpoint_best --gen-subset valid --quiet\n\
-                   generate --input text.de --output text.en",
+                   generate --input text.de --output text.en\n\
+                   generate --path lm/checkpoint_best --prompt \"The king\" --sampling --sampling-topk 40",
     };
 
     fn problems(&self) -> Vec<anyhow::Error> {
         self.decoding
-            .problems_beside([self.check(), self.limits().map(drop)])
+            .problems_beside([self.check_flags(), self.limits().map(drop)])
     }
 }
 
@@ -164,6 +177,105 @@ impl GenerateArgs {
     /// Number of this process, and of all.
     pub(super) fn shard(&self) -> (usize, usize) {
         (self.shard_id.unwrap_or(0), self.num_shards.unwrap_or(1))
+    }
+
+    /// The options of the search.
+    ///
+    /// # Errors
+    /// A name in `--retain-dropout-modules` that is none.
+    pub(super) fn options(&self) -> Result<GenerateOptions> {
+        let options = self.decoding.options()?;
+        Ok(GenerateOptions {
+            ignore_eos: self.continuing.ignore_eos,
+            // It is the least that there is, and nothing asks for it.
+            min_len: match self.continuing.ignore_eos && self.decoding.min_len.is_none() {
+                true => GenerateOptions::default().min_len,
+                false => options.min_len,
+            },
+            ..options
+        })
+    }
+
+    /// Refuses the flags of language models for a translation model.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    fn refuse_continuing(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        for flag in self.continuing.given() {
+            problems.say(format!(
+                "{flag} belongs to --task language_modeling, and this model translates\nhint: leave it out, or give the \
+                 checkpoint of a language model"
+            ));
+        }
+        problems.into_result()
+    }
+
+    /// Refuses the flags of translation for a language model.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    pub(super) fn check_language_model(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        let decoding = &self.decoding;
+        let of_translation = [
+            ("--source-lang", self.task.languages.source_lang.is_some()),
+            ("--target-lang", self.task.languages.target_lang.is_some()),
+            ("--score-reference", self.score_reference),
+            ("--num-shards", self.num_shards.is_some()),
+            ("--shard-id", self.shard_id.is_some()),
+            ("--in-order", self.in_order),
+            ("--scoring", self.scoring.is_some()),
+            ("--sacrebleu", self.sacrebleu),
+            (
+                "--skip-invalid-size-inputs-valid-test",
+                self.skip_invalid_size_inputs_valid_test,
+            ),
+            ("--arch", decoding.arch.is_some()),
+            ("--tokenizer", decoding.text.tokenizer.is_some()),
+            ("--bpe", decoding.text.bpe.is_some()),
+            ("--lm-path", decoding.lm_path.is_some()),
+            ("--truncate-source", decoding.truncate_source),
+            (
+                "--required-batch-size-multiple",
+                decoding.required_batch_size_multiple.is_some(),
+            ),
+            ("--match-source-len", decoding.match_source_len),
+            ("--constraints", decoding.constraints.is_some()),
+            ("--print-alignment", decoding.print_alignment.is_some()),
+            ("--replace-unk", decoding.replace_unk.is_some()),
+        ];
+        for (flag, _) in of_translation.iter().filter(|(_, given)| *given) {
+            problems.say(format!(
+                "{flag} belongs to --task translation, and this model continues text\nhint: leave it out"
+            ));
+        }
+        let of_dataset = [
+            ("a dataset", self.data.is_some()),
+            ("--gen-subset", self.gen_subset.is_some()),
+            ("--dataset-impl", self.dataset_impl.is_some()),
+            ("--prefix-size", self.prefix_size.is_some()),
+            ("--results-path", self.results_path.is_some()),
+            ("--print-step", decoding.print_step),
+            ("--quiet", self.quiet && self.continuing.choices.is_none()),
+        ];
+        let is_text = self.input.is_some() || !self.continuing.prompt.is_empty();
+        for (what, _) in of_dataset.iter().filter(|(_, given)| *given && is_text) {
+            problems.say(format!(
+                "{what} does not go with --input and --prompt, which give text\nhint: leave it out"
+            ));
+        }
+        if self.continuing.choices.is_some()
+            && decoding.path.as_deref().is_some_and(|path| path.contains(':'))
+        {
+            problems.say("--choices takes one model\nhint: give one checkpoint as --path");
+        }
+        if self.continuing.count_prompt && decoding.sampling {
+            problems.say(
+                "--count-prompt and --sampling exclude each other: a prompt is given, not drawn\nhint: leave one of them out",
+            );
+        }
+        problems.into_result()
     }
 
     /// The limits of batches.
@@ -200,12 +312,23 @@ impl GenerateArgs {
         if self.score_reference {
             let search = self.decoding.kind_of_search();
             let prefix = self.prefix_size.filter(|&size| size > 0).map(|_| "--prefix-size");
-            for flag in search.into_iter().chain(prefix) {
+            let lm = self.decoding.lm_path.as_ref().map(|_| "--lm-path");
+            for flag in search.into_iter().chain(prefix).chain(lm) {
                 problems.say(format!(
                     "--score-reference searches nothing, so {flag} has no meaning\nhint: leave one of them out"
                 ));
             }
         }
+        problems.into_result()
+    }
+
+    /// Checks what only a translation model takes.
+    ///
+    /// # Errors
+    /// Flags of language models, and flags that contradict each other.
+    pub(super) fn check_translation(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        problems.take(self.refuse_continuing());
         if self.input.is_some() {
             self.check_text(&mut problems);
         } else if self.decoding.constraints.is_some() {
@@ -213,6 +336,19 @@ impl GenerateArgs {
                 "--constraints reads constraints from lines of text\nhint: use `burnseq interactive`, or give --input",
             );
         }
+        problems.into_result()
+    }
+
+    /// Everything that can be said of the flags before a model is known: of what the task takes, where they tell which it is.
+    fn check_flags(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        problems.take(self.check());
+        problems.take(
+            match (self.continuing.given().next(), self.task.task.as_deref()) {
+                (_, Some(language_modeling::NAME)) | (Some(_), None) => self.check_language_model(),
+                _ => self.check_translation(),
+            },
+        );
         problems.into_result()
     }
 
@@ -323,7 +459,7 @@ mod tests {
         );
         assert_eq!(decoding.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
         assert_eq!(args.dataset_impl, Some(DatasetImpl::Raw));
-        args.check().unwrap();
+        args.check_flags().unwrap();
     }
 
     #[test]
@@ -371,12 +507,15 @@ mod tests {
             ),
             ("--bpe subword_nmt", "add --bpe-codes"),
         ] {
-            let problem = args(flags).check().unwrap_err().to_string();
+            let problem = args(flags).check_flags().unwrap_err().to_string();
             assert!(problem.contains(expected), "{flags}: {problem}");
         }
         for flags in ["--output x", "--tokenized"] {
             let problem = parse(flags).unwrap().unwrap_err().to_string();
-            assert!(problem.starts_with("--input <FILE> is missing"), "{problem}");
+            assert!(
+                problem.contains("--input <FILE>") && problem.contains("missing"),
+                "{problem}"
+            );
         }
         for flags in [
             "--input - --constraints unordered --replace-unk",
@@ -386,14 +525,14 @@ mod tests {
             "--score-reference --prefix-size 0 --beam 5 --unkpen 5",
             "--num-shards 3 --shard-id 2",
         ] {
-            args(flags).check().unwrap();
+            args(flags).check_flags().unwrap();
         }
     }
 
     #[test]
     fn all_that_has_no_meaning_is_told_at_once_and_what_does_not_act_is_noted() {
         let problem = args("--input - --quiet --nbest 2 --shard-id 3 --bpe subword_nmt")
-            .check()
+            .check_flags()
             .unwrap_err();
         let blocks = crate::exit::blocks(&problem);
         assert_eq!(blocks.len(), 5, "{blocks:?}");

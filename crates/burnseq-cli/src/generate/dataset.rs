@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anyhow::{Context, Result, anyhow};
 use burnseq::decode::{Decoded, ScoreKeeper, TranslationModel, decode_batches};
 use burnseq_data::{BatchLimits, BatchSettings, Dataset, DatasetDir, LanguagePairDataset, PairOptions};
-use burnseq_generate::{Generate, Scorer};
+use burnseq_generate::Scorer;
 use burnseq_search::{Generator, Hypothesis, Source};
 use burnseq_text::write_atomically;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -193,7 +193,7 @@ impl Job<'_> {
             io::stderr(),
             "NOTE: hypothesis and token scores are output in base 2"
         );
-        let speed = format::speed_line(sentences, tokens, time.as_secs_f64());
+        let speed = format::speed_line("Translated", "sentences", sentences, tokens, time.as_secs_f64());
         let _ = writeln!(io::stderr(), "{speed}");
         if keeper.is_empty() {
             format::note("there is no target side to score against");
@@ -227,7 +227,7 @@ impl Job<'_> {
         };
         let sources: Vec<Source> = ids.iter().map(source).collect();
         if !self.args.score_reference {
-            return Ok(self.generator.generate(models, &sources, device)?);
+            return Ok(self.model.decode(self.generator, &sources)?);
         }
         let options = self.generator.options();
         let targets: Vec<Vec<u32>> = ids.iter().map(|&id| target(id)).collect();

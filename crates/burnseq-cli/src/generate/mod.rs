@@ -1,7 +1,10 @@
 //! `generate`: flags become options, the options go through the decoding side of the library, its output is printed.
 
 mod args;
+mod continuing;
 mod dataset;
+mod few_shot;
+mod language_model;
 mod refused;
 mod scores;
 mod text;
@@ -23,9 +26,13 @@ use crate::output::check_free;
 /// Wrong usage; data or a checkpoint that cannot be used; output that cannot be written.
 pub fn run(args: &GenerateArgs) -> Result<()> {
     args.check().map_err(usage)?;
-    let generator = Generator::new(args.decoding.options()?).map_err(usage)?;
+    let generator = Generator::new(args.options()?).map_err(usage)?;
     let limits = args.limits()?;
     check_free(args.output_file().as_deref(), args.overwrite)?;
+    if language_model::is_meant(args) {
+        return language_model::run(args, &generator);
+    }
+    args.check_translation().map_err(usage)?;
     args.without_effect().iter().for_each(|note| format::note(note));
     let data = DataArgs {
         path: args.data.as_deref(),

@@ -94,7 +94,7 @@ pub(super) fn translate(
     let _ = writeln!(
         io::stderr(),
         "{}",
-        format::speed_line(job.lines, job.tokens, seconds)
+        format::speed_line("Translated", "sentences", job.lines, job.tokens, seconds)
     );
     Ok(())
 }

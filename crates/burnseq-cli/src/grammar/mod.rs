@@ -267,8 +267,11 @@ fn values<'a>(matches: &'a ArgMatches, name: &str) -> impl Iterator<Item = &'a s
         .map(String::as_str)
 }
 
+/// Flags that argparse would take with `append`: all of their values count.
+const REPEATED: [&str; 1] = ["prompt"];
+
 /// Every flag as Python's `argparse` takes it, and those of the tools within the command: `-1` is a value, for its own
-/// parser to judge, and of a flag that is given twice the last one counts, lists included.
+/// parser to judge, and of a flag that is given twice the last one counts, lists included but for [`REPEATED`].
 fn as_argparse(command: Command) -> Command {
     command
         .args_override_self(true)
@@ -277,7 +280,8 @@ fn as_argparse(command: Command) -> Command {
                 return arg;
             }
             let arg = arg.allow_negative_numbers(true);
-            if matches!(arg.get_action(), ArgAction::Append) && !arg.is_hide_set() {
+            let is_list = matches!(arg.get_action(), ArgAction::Append) && !arg.is_hide_set();
+            if is_list && !REPEATED.contains(&arg.get_id().as_str()) {
                 arg.action(ArgAction::Set)
             } else {
                 arg

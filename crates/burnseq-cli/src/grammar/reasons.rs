@@ -8,8 +8,6 @@ pub(crate) const COMBINED: &str =
     "leave it out; --valid-subset valid,valid1 validates on each, the first one chooses the best checkpoint";
 pub(crate) const COMPLETE: &str = "a checkpoint is complete on the disk before training goes on";
 pub(crate) const DATASET: &str = "it is about a dataset";
-pub(crate) const DECODER_WIDTH: &str =
-    "leave it out; inputs and outputs of the decoder are as wide as --decoder-embed-dim";
 pub(crate) const DEVICE: &str = "name the device: --device cuda:N";
 pub(crate) const DICTIONARY: &str = "the dictionary says which ids its special symbols have";
 pub(crate) const FLOAT32: &str = "use --bf16 or --fp16; parameters and optimiser stay in float32";
@@ -45,7 +43,6 @@ pub(crate) const SHARDS: &str =
 pub(crate) const SIMPLE_DECODER: &str =
     "leave it out; decoder blocks attend to themselves and to the encoder";
 pub(crate) const SLOWMO: &str = "it goes with --ddp-backend slow_mo, which there is not";
-pub(crate) const SOFTMAX: &str = "it goes with --adaptive-softmax-cutoff, which there is not";
 pub(crate) const STEP: &str = PLATEAU;
 pub(crate) const SYMBOLS: &str = "leave it out; the dictionary says which ids its special symbols have";
 pub(crate) const TEXT: &str =

@@ -38,7 +38,14 @@ pub(super) fn checkpoint(path: &Path) -> Result<Findings> {
             )
         })
         .collect();
-    findings.fact("task", format!("{}: {}", meta.task.name, fields.join(", ")));
+    let fields = fields.join(", ");
+    findings.fact(
+        "task",
+        match fields.as_str() {
+            "" => meta.task.name.clone(),
+            fields => format!("{}: {fields}", meta.task.name),
+        },
+    );
     for side in &meta.dictionaries.sides {
         findings.fact(
             "dictionary",

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use burnseq_data::DatasetImpl;
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig, TokenizerKind};
 use burnseq_text::packed_path;
 use clap::{Parser, ValueEnum};
 
+use crate::exit::usage;
 use crate::grammar::{Flags, ShortHelp};
 
 /// Folder of the default text, relative to where `preprocess` is run.
@@ -212,6 +214,8 @@ pub enum WordTokenizer {
     Space,
     /// Every character is a token
     Character,
+    /// Every byte is a token
+    Byte,
     /// Moses' tokenizer, for the language of each side
     Moses,
 }
@@ -227,6 +231,10 @@ pub enum Bpe {
     /// subword-nmt, which takes text in words
     #[value(alias = "subword-nmt")]
     SubwordNmt,
+    /// Every character is a token, as with --tokenizer character
+    Characters,
+    /// Every byte is a token, as with --tokenizer byte
+    Bytes,
     /// The text is used as it is, split at white space
     None,
 }
@@ -362,7 +370,18 @@ impl PreprocessArgs {
         overlay(&mut config.thresholdsrc, self.thresholdsrc.map(threshold));
         overlay(&mut config.thresholdtgt, self.thresholdtgt.map(threshold));
         overlay(&mut config.padding_factor, self.padding_factor);
-        overlay(&mut config.tokenizer, self.tokenizer.map(TokenizerKind::from));
+        let of_bpe = self.bpe.and_then(Bpe::tokenizer);
+        if let (Some(of_bpe), Some(given)) = (of_bpe, self.tokenizer)
+            && of_bpe != given
+        {
+            return Err(usage(anyhow!(
+                "--bpe characters and --bpe bytes say what a token is, and so does --tokenizer\nhint: leave out --tokenizer"
+            )));
+        }
+        overlay(
+            &mut config.tokenizer,
+            of_bpe.or(self.tokenizer).map(TokenizerKind::from),
+        );
         overlay(&mut config.bpe, self.bpe.map(BpeKind::from));
         overlay(&mut config.bpe_min_frequency, self.bpe_min_frequency);
         overlay(&mut config.character_coverage, self.character_coverage);
@@ -414,11 +433,23 @@ fn nwords(types: Option<i64>) -> Option<usize> {
         .map(|types| usize::try_from(types).unwrap_or(usize::MAX))
 }
 
+impl Bpe {
+    /// The tokenizer that it stands for.
+    fn tokenizer(self) -> Option<WordTokenizer> {
+        match self {
+            Self::Characters => Some(WordTokenizer::Character),
+            Self::Bytes => Some(WordTokenizer::Byte),
+            Self::Auto | Self::Sentencepiece | Self::SubwordNmt | Self::None => None,
+        }
+    }
+}
+
 impl From<WordTokenizer> for TokenizerKind {
     fn from(tokenizer: WordTokenizer) -> Self {
         match tokenizer {
             WordTokenizer::Space => Self::Space,
             WordTokenizer::Character => Self::Character,
+            WordTokenizer::Byte => Self::Byte,
             WordTokenizer::Moses => Self::Moses,
         }
     }
@@ -430,7 +461,7 @@ impl From<Bpe> for BpeKind {
             Bpe::Auto => Self::Auto,
             Bpe::Sentencepiece => Self::Sentencepiece,
             Bpe::SubwordNmt => Self::SubwordNmt,
-            Bpe::None => Self::None,
+            Bpe::Characters | Bpe::Bytes | Bpe::None => Self::None,
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use burnseq::tasks::language_modeling;
 use burnseq::tasks::translation::{LanguagePair, SRC_DICT_FILE, TGT_DICT_FILE};
+use burnseq_data::TextDir;
 use burnseq_data::preprocess::PreprocessConfig;
 use burnseq_train::Checkpoint;
 
@@ -15,6 +17,16 @@ use crate::exit::{coded, usage};
 /// A checkpoint that cannot be read; other languages than it translates.
 pub(super) fn apply(path: &Path, config: &mut PreprocessConfig) -> Result<()> {
     let checkpoint = Checkpoint::open(path).map_err(coded)?;
+    if checkpoint.meta().task.name == language_modeling::NAME {
+        if !config.only_source {
+            return Err(usage(anyhow!(
+                "{} holds a language model, which has one side\nhint: add --only-source",
+                path.display()
+            )));
+        }
+        config.srcdict = Some(checkpoint.path().join(TextDir::DICTIONARY));
+        return Ok(());
+    }
     let task = LanguagePair::of(&checkpoint.meta().task).map_err(coded)?;
     for (flag, given, saved) in [
         ("--source-lang", &mut config.source_lang, &task.source_lang),

@@ -3,19 +3,23 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use anyhow::Result;
 use burnseq_text::Vocab;
 use clap::{Args, Command, CommandFactory, Parser, ValueEnum};
 
 use super::config::Request;
 use super::flags::{
-    CheckpointArgs, DatasetArgs, EmaArgs, FAMILY_HEADING, LossScalingArgs, ModelArgs, OptimArgs,
-    ScheduleArgs, StopArgs, ValidationArgs, for_arch, names_arch,
+    CheckpointArgs, DatasetArgs, EmaArgs, FAMILY_HEADING, LanguageModelingArgs, LossScalingArgs, ModelArgs,
+    OptimArgs, ScheduleArgs, StopArgs, ValidationArgs, for_arch, names_arch,
 };
 use crate::compute::ComputeArgs;
 use crate::grammar::{Flags, ShortHelp};
+use crate::problems::Problems;
 use crate::task::TaskArgs;
 
-/// Train a translation model on the dataset that `preprocess` wrote.
+/// Train a translation model or a language model on the dataset that `preprocess` wrote.
+///
+/// --task says which; where it is left out, --arch and the folder tell.
 ///
 /// Flags have fairseq's names and meanings. What is not given is as in fairseq, with these
 /// exceptions, which make the bare command a working recipe (that of fairseq's IWSLT'14 example):
@@ -23,7 +27,8 @@ use crate::task::TaskArgs;
 /// optimiser adam with betas (0.9, 0.98) and weight decay 1e-4 (fairseq: none chosen; betas (0.9,
 /// 0.999), no decay), the learning rate 5e-4 with inverse_sqrt and 4000 updates of warm-up
 /// (fairseq: 0.25, fixed), batches have at most 4096 tokens (fairseq: no default), and a run
-/// without any stop option stops after 10 validations without improvement (fairseq: never).
+/// without any stop option stops after 10 validations without improvement (fairseq: never). The loss
+/// of a language model is cross_entropy.
 ///
 /// --recipe and --config replace these defaults; --arch replaces the model that they name, and every other flag what
 /// it is about. A run is described completely by the checkpoint.json of its checkpoints, which --config reads.
@@ -50,6 +55,8 @@ pub struct TrainArgs {
     #[command(flatten)]
     pub dataset: DatasetArgs,
     #[command(flatten)]
+    pub language_modeling: LanguageModelingArgs,
+    #[command(flatten)]
     pub validation: ValidationArgs,
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
@@ -68,7 +75,7 @@ impl Flags for TrainArgs {
             ("recipe", ""),
             (
                 "arch",
-                "Preset [default: transformer_iwslt]; with it, --help also tells the flags of its family",
+                "Preset [default: transformer_iwslt, transformer_lm]; with it, --help also tells the flags of its family",
             ),
             ("lr", "Learning rate [default: 5e-4]"),
             (
@@ -102,7 +109,8 @@ impl Flags for TrainArgs {
         ],
         examples: "train --arch transformer_iwslt\n\
                    train data-bin --recipe multi30k --save-dir checkpoints\n\
-                   train data-bin --arch lightconv_iwslt_de_en --help",
+                   train data-bin --arch lightconv_iwslt_de_en --help\n\
+                   train text-bin --arch transformer_lm_gpt --tokens-per-sample 256",
     };
 
     fn problems(&self) -> Vec<anyhow::Error> {
@@ -213,6 +221,25 @@ impl BenchmarkArgs {
     /// Whether something is measured instead of training.
     pub(super) fn measures(&self) -> bool {
         self.benchmark.is_some() || self.check_device
+    }
+
+    /// Refuses the flags for a language model.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    pub(super) fn refuse(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        for (flag, given) in [
+            ("--benchmark", self.benchmark.is_some()),
+            ("--check-device", self.check_device),
+        ] {
+            if given {
+                problems.say(format!(
+                    "{flag} measures translation models, not language models\nhint: leave it out, or name another --arch"
+                ));
+            }
+        }
+        problems.into_result()
     }
 
     /// Sizes of the dictionaries, those of IWSLT14 unless the flags say otherwise.

@@ -68,8 +68,11 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
         };
         let saved = max_tokens::of_checkpoint(&config, &compute.device, say)?;
         let search = || {
-            let search = max_tokens::Search {
-                data: &pairs,
+            let sentence_avg = config.optimization.sentence_avg;
+            let criterion = Seq2Seq::new(&config.criterion, vocab.pad(), sentence_avg)?;
+            let search = max_tokens::Search::<Model, _> {
+                criterion: Arc::new(criterion),
+                data: &*pairs,
                 model: &request.model,
                 vocab: &vocab,
                 compute: &compute,

@@ -1,18 +1,20 @@
 //! Flags to configurations: defaults, recipe or file, preset, then flags; what comes out is complete and typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use burnseq::convert::fairseq_model_config;
-use burnseq::tasks::translation::TranslationConfig;
+use burnseq::tasks::{TaskConfig, language_modeling, translation};
+use burnseq_data::TextDir;
 use burnseq_kernels::Precision;
-use burnseq_model::ModelConfig;
-use burnseq_train::{Checkpoint, CheckpointConfig, TrainConfig, find_start};
+use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
+use burnseq_train::losses::CrossEntropyConfig;
+use burnseq_train::{Checkpoint, CheckpointConfig, CriterionConfig, TrainConfig, find_start};
 
 use super::args::TrainArgs;
 use super::config_file::ConfigFile;
 use super::defaults;
-use super::flags::DEFAULT_ARCH;
+use super::flags::{DEFAULT_ARCH, DEFAULT_LM_ARCH};
 use crate::compute::ComputeArgs;
 use crate::exit::{coded, usage};
 use crate::problems::Problems;
@@ -24,8 +26,8 @@ pub struct Request {
     pub model: ModelConfig,
     /// The run.
     pub train: TrainConfig,
-    /// The data.
-    pub task: TranslationConfig,
+    /// The task, and the data.
+    pub task: TaskConfig,
     /// Device and precision.
     pub compute: ComputeArgs,
     /// What the user should know about how it came about.
@@ -68,28 +70,47 @@ impl Request {
         let arch = args.model.arch.as_deref();
         let mut notes = Vec::new();
         let mut problems = Problems::new();
-        let known = match start {
+        let asked = problems.take(asked_task(args, &file)).flatten();
+        let is_fresh = start.is_none();
+        let names_model = !is_fresh || arch.is_some() || file.arch.is_some() || !file.model.is_empty();
+        let named = match start {
             Some((path, model)) => {
                 notes.push(format!("the architecture is that of {}", path.display()));
                 Some(model)
             }
-            None => problems.take(file.model(arch, DEFAULT_ARCH)),
+            None if names_model => problems.take(file.model(arch, default_arch(asked.as_ref()))),
+            None => None,
+        };
+        let data = args.data.as_deref();
+        let mut task = match asked {
+            Some(task) => task,
+            None => {
+                let (task, note) = open_task(named.as_ref(), (!names_model).then_some(data));
+                notes.extend(note);
+                task
+            }
         };
         let ConfigFile {
             arch: file_arch,
+            model: file_model,
+            task: file_task,
             mut train,
-            mut task,
+            names_criterion,
             ..
         } = file;
 
-        let model = match known {
-            Some(mut model) => {
-                problems.take(args.model.overlay(&mut model, arch.or(file_arch.as_deref())));
-                model
-            }
-            // For a look at the flags that are not about the model; the run is refused.
-            None => ModelConfig::from_arch(DEFAULT_ARCH)?,
+        let is_known = named.is_some() || !names_model;
+        let mut model = match named {
+            Some(model) => model,
+            // Where the name is unknown, for a look at the flags that are not about the model; the run is refused.
+            None => ModelConfig::from_arch(default_arch(Some(&task)))?,
         };
+        if is_known {
+            problems.take(args.model.overlay(&mut model, arch.or(file_arch.as_deref())));
+        }
+        if matches!(task, TaskConfig::LanguageModeling(_)) && !names_criterion {
+            train.criterion = CriterionConfig::CrossEntropy(CrossEntropyConfig::default());
+        }
         if let Some(seed) = run.seed {
             train.seed = seed;
         }
@@ -104,6 +125,14 @@ impl Request {
             }
         }
         problems.take(args.optim.overlay(&mut train));
+        let cutoff = model.fields().remove("adaptive_softmax_cutoff");
+        let is_adaptive = cutoff.is_some_and(|cutoff| !cutoff.is_null());
+        if args.optim.criterion.as_deref() == Some("adaptive_loss") && is_known && !is_adaptive {
+            problems.say(
+                "--criterion adaptive_loss needs an adaptive softmax, which this model does not have\nhint: give \
+                 --adaptive-softmax-cutoff, or --criterion cross_entropy",
+            );
+        }
         problems.take(
             args.schedule
                 .overlay(&mut train.lr_scheduler, &mut train.optimization),
@@ -123,20 +152,40 @@ impl Request {
         problems.take(args.loss_scaling.overlay(&mut train, run.compute.is_fp16()));
 
         if let Some(data) = &args.data {
-            task.data.clone_from(data);
-        }
-        let languages = &run.task.languages;
-        for (field, flag) in [
-            (&mut task.source_lang, &languages.source_lang),
-            (&mut task.target_lang, &languages.target_lang),
-        ] {
-            if flag.is_some() {
-                field.clone_from(flag);
-            }
+            task.data_mut().clone_from(data);
         }
         problems.take(args.dataset.overlay_task(&mut task));
         problems.take(args.model.overlay_task(&mut task, &model));
-        problems.take(args.validation.bleu.overlay(&mut task.eval_bleu));
+        let languages = &run.task.languages;
+        match &mut task {
+            TaskConfig::Translation(task) => {
+                for (field, flag) in [
+                    (&mut task.source_lang, &languages.source_lang),
+                    (&mut task.target_lang, &languages.target_lang),
+                ] {
+                    if flag.is_some() {
+                        field.clone_from(flag);
+                    }
+                }
+                problems.take(args.validation.bleu.overlay(&mut task.eval_bleu));
+                problems.take(args.language_modeling.refuse(translation::NAME));
+            }
+            TaskConfig::LanguageModeling(task) => {
+                problems.take(languages.refuse());
+                problems.take(args.validation.bleu.refuse());
+                problems.take(args.benchmark.refuse());
+                args.language_modeling.overlay(task);
+                let is_open = file_task.is_none() && args.language_modeling.tokens_per_sample.is_none();
+                let (_, positions) = model.max_positions();
+                if is_open && positions < task.positions() {
+                    // Blocks as long as the model reads at once.
+                    task.tokens_per_sample = positions.saturating_sub(usize::from(task.add_bos_token));
+                } else if is_known && is_fresh && !file_model.contains_key("max_target_positions") {
+                    problems.take(args.model.fit_positions(&mut model, task.positions()));
+                }
+                problems.take(task.validate().map_err(coded));
+            }
+        }
         task.complete(&mut train);
         // Measuring has an end and a validation of its own.
         if !args.benchmark.measures() {
@@ -151,6 +200,49 @@ impl Request {
             compute,
             notes,
         })
+    }
+}
+
+/// The task that the flags or the file name.
+///
+/// # Errors
+/// Another one in the file than on the command line.
+fn asked_task(args: &TrainArgs, file: &ConfigFile) -> Result<Option<TaskConfig>> {
+    match (&args.run.task.task, &file.task) {
+        (Some(name), Some(task)) if name != task.name() => Err(anyhow!(
+            "--task {name} does not go with the configuration, whose task is {}\nhint: leave it out, or give another \
+             --recipe or --config",
+            task.name()
+        )),
+        (_, Some(task)) => Ok(Some(task.clone())),
+        (Some(name), None) => Ok(TaskConfig::of_name(name)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The task of a run that names none, and a note where it is not translation: that of the model; without a model, that of
+/// the data, whose folder is the default one where `data` holds none.
+fn open_task(model: Option<&ModelConfig>, data: Option<Option<&Path>>) -> (TaskConfig, Option<String>) {
+    let default = TaskConfig::default();
+    let data = data.map(|data| data.unwrap_or(default.data()));
+    let reason = match (model, data) {
+        (Some(model), _) if LanguageModel::check(model).is_ok() => {
+            format!("the model is {}", model.phrase())
+        }
+        (None, Some(data)) if TextDir::is_one(data) => {
+            format!("{} holds text without a second side", data.display())
+        }
+        _ => return (default, None),
+    };
+    let note = format!("{reason}, so the task is {} (--task)", language_modeling::NAME);
+    (TaskConfig::LanguageModeling(Default::default()), Some(note))
+}
+
+/// The preset of a run of this task that names none.
+fn default_arch(task: Option<&TaskConfig>) -> &'static str {
+    match task {
+        Some(TaskConfig::LanguageModeling(_)) => DEFAULT_LM_ARCH,
+        Some(TaskConfig::Translation(_)) | None => DEFAULT_ARCH,
     }
 }
 
@@ -178,6 +270,9 @@ fn model_of_start(config: &CheckpointConfig) -> Result<Option<(PathBuf, ModelCon
 
 #[cfg(test)]
 mod tests {
+    use burnseq::tasks::language_modeling::LanguageModelingConfig;
+    use burnseq::tasks::translation::TranslationConfig;
+
     use super::*;
     use burnseq_train::{LossScalingConfig, OptimizationConfig, OptimizerConfig, StopRule};
     use serde_json::json;
@@ -197,11 +292,87 @@ mod tests {
         request(flags).unwrap_err().to_string()
     }
 
+    fn translation_of(request: &Request) -> &TranslationConfig {
+        match &request.task {
+            TaskConfig::Translation(config) => config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn blocks_of(request: &Request) -> &LanguageModelingConfig {
+        match &request.task {
+            TaskConfig::LanguageModeling(config) => config,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_language_model_is_trained_with_the_loss_and_the_blocks_of_fairseq() {
+        let named = request("--task language_modeling").unwrap();
+        assert_eq!(named.model, ModelConfig::from_arch("transformer_lm").unwrap());
+        assert_eq!(*blocks_of(&named), LanguageModelingConfig::default());
+        assert_eq!(named.train.criterion, CriterionConfig::default());
+        assert!(named.notes.is_empty());
+        let smoothed =
+            "--task language_modeling --criterion label_smoothed_cross_entropy --label-smoothing 0.2";
+        assert_ne!(
+            request(smoothed).unwrap().train.criterion,
+            CriterionConfig::default()
+        );
+
+        let by_arch = request("--arch transformer_lm_gpt --tokens-per-sample 64 --add-bos-token").unwrap();
+        assert_eq!(by_arch.model.fields()["max_target_positions"], 65);
+        assert!(
+            by_arch.notes[0].contains("so the task is language_modeling"),
+            "{:?}",
+            by_arch.notes
+        );
+        let published = request("--arch gpt").unwrap();
+        assert_eq!(blocks_of(&published).tokens_per_sample, 512);
+        let longer = "--arch transformer_lm --tokens-per-sample 64 --max-target-positions 128";
+        assert_eq!(
+            request(longer).unwrap().model.fields()["max_target_positions"],
+            128
+        );
+    }
+
+    #[test]
+    fn flags_of_the_other_task_are_refused_together() {
+        let lm =
+            problem("--arch transformer_lm -s de --eval-bleu --bpe-dropout 0.1 --benchmark 3 --lengths a b");
+        for flag in ["--source-lang", "--eval-bleu", "--bpe-dropout", "--benchmark"] {
+            assert!(lm.contains(flag), "{flag}: {lm}");
+        }
+        let translation = problem("--tokens-per-sample 3 --sample-break-mode eos --shorten-method truncate");
+        for flag in ["--tokens-per-sample", "--sample-break-mode", "--shorten-method"] {
+            assert!(
+                translation.contains(&format!("{flag} belongs to --task language_modeling")),
+                "{translation}"
+            );
+        }
+        assert!(
+            problem("--arch transformer_lm --tokens-per-sample 0")
+                .contains("--tokens-per-sample 0 leaves no token")
+        );
+        let adaptive = "--arch transformer_lm --criterion adaptive_loss";
+        assert!(problem(adaptive).contains("needs an adaptive softmax"));
+        let adaptive = request(&format!("{adaptive} --adaptive-softmax-cutoff 9")).unwrap();
+        assert_eq!(adaptive.train.criterion, CriterionConfig::default());
+        let words = ["train", "--arch", "transformer_lm", "--self-target"];
+        let target = GRAMMAR
+            .try_parse::<TrainArgs>(words)
+            .unwrap()
+            .unwrap_err()
+            .to_string();
+        assert!(target.contains("have read the token itself"), "{target}");
+        request("--arch transformer_lm --future-target").unwrap();
+    }
+
     #[test]
     fn the_bare_command_is_the_documented_recipe() {
         let request = request("").unwrap();
         assert_eq!(request.train, TrainConfig::default());
-        assert_eq!(request.task, TranslationConfig::default());
+        assert_eq!(request.task, TaskConfig::default());
         assert_eq!(
             request.model,
             ModelConfig::from_arch("transformer_iwslt_de_en").unwrap()
@@ -292,7 +463,7 @@ mod tests {
             (request.train.dataset.max_tokens, request.train.dataset.batch_size),
             (None, Some(32))
         );
-        let bleu = request.task.eval_bleu.unwrap();
+        let bleu = translation_of(&request).eval_bleu.clone().unwrap();
         assert_eq!((bleu.options.beam, bleu.remove_bpe.as_deref()), (4, Some("@@ ")));
         assert_eq!(request.compute.device_name(), "cpu");
     }
@@ -306,7 +477,7 @@ mod tests {
             (&json!(0.3), &json!(1024))
         );
         assert_eq!(model["share_decoder_input_output_embed"], true);
-        assert!(recipe.task.eval_bleu.is_some());
+        assert!(translation_of(&recipe).eval_bleu.is_some());
 
         let changed = request("--recipe iwslt14_de_en --dropout 0.2 --lr 1e-3 --max-update 7 other").unwrap();
         let model = changed.model.fields();
@@ -316,7 +487,7 @@ mod tests {
         );
         assert_eq!(changed.train.optimization.lr, [1e-3]);
         assert_eq!(changed.train.lr_scheduler, recipe.train.lr_scheduler);
-        assert_eq!(changed.task.data, std::path::Path::new("other"));
+        assert_eq!(changed.task.data(), std::path::Path::new("other"));
         let stop = StopRule {
             max_update: Some(7),
             ..StopRule::endless()
@@ -582,7 +753,7 @@ mod tests {
 
     #[test]
     fn left_padding_is_turned_off_in_both_spellings() {
-        let pad = |flags| request(flags).unwrap().task.left_pad_source;
+        let pad = |flags| translation_of(&request(flags).unwrap()).left_pad_source;
         assert!(pad("") && pad("--left-pad-source True"));
         assert!(!pad("--left-pad-source") && !pad("--left-pad-source False data-bin"));
         assert!(problem("--left-pad-target").contains("padded on the right"));

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
+use burnseq::tasks::TaskConfig;
 use burnseq::tasks::translation::TranslationConfig;
-use burnseq_model::{Model, ModelConfig, ModelError};
+use burnseq_model::{ModelConfig, ModelError};
 use burnseq_train::TrainConfig;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -40,8 +41,7 @@ const EXAMPLE: &str =
     r#"{"arch": "transformer_iwslt_de_en", "model": {"dropout": 0.3}, "train": {"stop": {"max_epoch": 30}}}"#;
 
 /// A configuration, complete or in part: what is left out has its default.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConfigFile {
     /// Preset of the model.
     pub arch: Option<String>,
@@ -49,8 +49,35 @@ pub struct ConfigFile {
     pub model: Map<String, Value>,
     /// The run.
     pub train: TrainConfig,
-    /// The data.
-    pub task: TranslationConfig,
+    /// Whether it says which loss is minimised.
+    pub names_criterion: bool,
+    /// The data; none where it does not say.
+    pub task: Option<TaskConfig>,
+}
+
+/// The sections of a file, whose task is read as `T`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sections<T> {
+    #[serde(default)]
+    arch: Option<String>,
+    #[serde(default)]
+    model: Map<String, Value>,
+    #[serde(default)]
+    train: TrainConfig,
+    task: Option<T>,
+}
+
+impl<T: Into<TaskConfig>> From<Sections<T>> for ConfigFile {
+    fn from(sections: Sections<T>) -> Self {
+        Self {
+            arch: sections.arch,
+            model: sections.model,
+            train: sections.train,
+            names_criterion: false,
+            task: sections.task.map(Into::into),
+        }
+    }
 }
 
 impl ConfigFile {
@@ -100,7 +127,14 @@ impl ConfigFile {
             return Self::of_checkpoint(value);
         }
         // Read from the text, not from the value, for the sake of line numbers.
-        serde_json::from_str(json).map_err(|error| usage(explain(&error)))
+        let file = match value.pointer("/task/type") {
+            Some(_) => serde_json::from_str::<Sections<TaskConfig>>(json).map(Self::from),
+            None => serde_json::from_str::<Sections<TranslationConfig>>(json).map(Self::from),
+        };
+        Ok(Self {
+            names_criterion: value.pointer("/train/criterion").is_some(),
+            ..file.map_err(|error| usage(explain(&error)))?
+        })
     }
 
     /// What the `checkpoint.json` of a run says about how it was trained.
@@ -115,14 +149,16 @@ impl ConfigFile {
             )));
         };
         let task = match part("/train_state/task") {
-            None | Some(Value::Null) => TranslationConfig::default(),
-            Some(task) => section("train_state.task", task)?,
+            None | Some(Value::Null) => TaskConfig::default(),
+            Some(task) => TaskConfig::from_value(task)
+                .map_err(|error| usage(explain(&error).context("train_state.task")))?,
         };
         Ok(Self {
             arch: None,
             model,
             train: section("train_state.config", train)?,
-            task,
+            names_criterion: true,
+            task: Some(task),
         })
     }
 
@@ -173,7 +209,7 @@ fn utf8(content: Vec<u8>) -> Result<String> {
 
 /// All keys that there are, in their sections, but those of choices that are not the default.
 fn known() -> Value {
-    let presets = ModelConfig::families_of::<Model>()
+    let presets = ModelConfig::families()
         .into_iter()
         .flat_map(|family| family.presets);
     let model: Map<String, Value> = presets.flat_map(|(_, preset)| preset.fields()).collect();
@@ -183,6 +219,13 @@ fn known() -> Value {
         "train": TrainConfig::default(),
         "task": TranslationConfig::default(),
     })
+}
+
+/// The keys of a task other than translation, which is named with them.
+fn known_of_other_tasks() -> Value {
+    let tasks = TaskConfig::NAMES.into_iter().filter_map(TaskConfig::of_name);
+    let mut tasks = tasks.filter(|task| *task != TaskConfig::default());
+    json!({"task": tasks.next()})
 }
 
 /// The first place, as `train.stop`, where something other than an object stands for one; the whole has no name.
@@ -226,7 +269,8 @@ fn explain(error: &serde_json::Error) -> anyhow::Error {
     if message.starts_with("unknown field")
         && let Some(unknown) = names.next()
     {
-        if let Some(place) = place_of(unknown, &known(), false) {
+        let of_others = || place_of(unknown, &known_of_other_tasks(), false);
+        if let Some(place) = place_of(unknown, &known(), false).or_else(of_others) {
             return anyhow!("{message}\nhint: its place is {place}");
         }
         if let Some(nearest) =
@@ -388,7 +432,8 @@ mod tests {
         for (name, _) in RECIPES {
             assert!(help.contains(name), "{name} is not in the help of --recipe");
             let recipe = ConfigFile::recipe(name).unwrap();
-            let metrics: &[&str] = if recipe.task.eval_bleu.is_some() {
+            let metrics: &[&str] = if matches!(&recipe.task, Some(TaskConfig::Translation(task)) if task.eval_bleu.is_some())
+            {
                 &["bleu"]
             } else {
                 &[]

@@ -91,7 +91,8 @@ pub(super) fn differing(
     }
     let train = &request.train;
     let mut found = Vec::new();
-    if optim.criterion.is_none() {
+    let smooths = matches!(train.criterion, CriterionConfig::LabelSmoothedCrossEntropy(_));
+    if optim.criterion.is_none() && smooths {
         found.push((
             "--criterion label_smoothed_cross_entropy".to_owned(),
             "cross_entropy",

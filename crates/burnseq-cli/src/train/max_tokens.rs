@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow, bail};
 use burn::tensor::Device;
-use burnseq_data::{Dataset, LanguagePairDataset};
+use burnseq_data::Dataset;
 use burnseq_kernels::Compute;
-use burnseq_model::{Model, ModelConfig, OfConfig};
+use burnseq_model::{ModelConfig, OfConfig};
 use burnseq_text::Vocab;
 use burnseq_text::write_atomically;
 use burnseq_train::{
-    FoundMaxTokens, Seq2Seq, TrainConfig, find_max_tokens, longest_sentences, saved_max_tokens,
+    Criterion, FoundMaxTokens, TrainConfig, find_max_tokens, longest_sentences, saved_max_tokens,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -49,8 +49,9 @@ impl FromStr for MaxTokens {
 
 /// What a number of tokens is searched for.
 #[derive(Debug)]
-pub(super) struct Search<'a> {
-    pub(super) data: &'a LanguagePairDataset,
+pub(super) struct Search<'a, M, D: Dataset> {
+    pub(super) data: &'a D,
+    pub(super) criterion: Arc<dyn Criterion<M, D::Batch>>,
     pub(super) model: &'a ModelConfig,
     pub(super) vocab: &'a Vocab,
     pub(super) compute: &'a Compute,
@@ -83,7 +84,7 @@ pub(super) fn of_checkpoint(
     Ok(None)
 }
 
-impl Search<'_> {
+impl<M: OfConfig, D: Dataset> Search<'_, M, D> {
     /// The number found earlier, or one that is searched for now.
     ///
     /// # Errors
@@ -116,16 +117,14 @@ impl Search<'_> {
             return Ok(max_tokens);
         }
         say("note: --max-tokens auto: trying how large batches may be");
-        Model::check(self.model)?;
+        M::check(self.model)?;
         let init = || {
-            Model::init(self.model, self.vocab, u64::from(config.seed), self.compute)
+            M::init(self.model, self.vocab, u64::from(config.seed), self.compute)
                 .expect("the role has been checked")
         };
-        let sentence_avg = config.optimization.sentence_avg;
-        let criterion = Seq2Seq::new(&config.criterion, self.vocab.pad(), sentence_avg)?;
         let found = find_max_tokens(
             init,
-            Arc::new(criterion),
+            Arc::clone(&self.criterion),
             self.data,
             self.model.max_positions(),
             config,
@@ -157,7 +156,7 @@ impl Search<'_> {
             "accumulates": config.optimization.update_freq.iter().any(|&freq| freq > 1),
             "batch_size": config.dataset.batch_size,
             "required_batch_size_multiple": config.dataset.required_batch_size_multiple,
-            "required_seq_len_multiple": self.data.options().required_seq_len_multiple,
+            "required_seq_len_multiple": self.data.seq_len_multiple(),
             "sentences": self.data.len(),
             "longest": longest_sentences(self.data, max_positions),
         })
@@ -248,6 +247,9 @@ mod tests {
     use burnseq_model::TransformerConfig;
 
     use super::*;
+    use burnseq_data::LanguagePairDataset;
+    use burnseq_model::Model;
+    use burnseq_train::Seq2Seq;
 
     #[test]
     fn the_flag_takes_a_number_or_auto() {
@@ -284,7 +286,10 @@ mod tests {
         let vocab = Vocab::fairseq(9, 9);
         let compute = Compute::from(&Device::flex());
         let run = |hardware: &str, config: &TrainConfig| {
+            let criterion: Arc<dyn Criterion<Model, _>> =
+                Arc::new(Seq2Seq::new(&config.criterion, vocab.pad(), false).unwrap());
             let search = Search {
+                criterion,
                 data: &data,
                 model: &model,
                 vocab: &vocab,

@@ -19,7 +19,9 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use burnseq::tasks::language_modeling::LanguageModelingTask;
 use burnseq::tasks::translation::TranslationTask;
+use burnseq::tasks::{Task, TaskConfig};
 use burnseq_train::{Interrupt, StopReason};
 
 pub use args::{LogFormat, TrainArgs};
@@ -36,13 +38,25 @@ use report::Reporter;
 /// # Errors
 /// Wrong usage, data or checkpoints that cannot be used, a run that diverges.
 pub fn run(args: &TrainArgs) -> Result<()> {
-    let mut request = Request::new(args)?;
+    let request = Request::new(args)?;
     if let Some(updates) = args.benchmark.benchmark {
         return benchmark::run(&args.benchmark, updates, request, args.dataset.is_auto());
     }
     if args.benchmark.check_device {
         return check_device::run(&args.benchmark, &request);
     }
+    match request.task.clone() {
+        TaskConfig::Translation(config) => {
+            train(args, request, || TranslationTask::open(config).map_err(coded))
+        }
+        TaskConfig::LanguageModeling(config) => train(args, request, || {
+            LanguageModelingTask::open(config).map_err(coded)
+        }),
+    }
+}
+
+/// Trains a model on the task that `open` gives.
+fn train<T: Task>(args: &TrainArgs, mut request: Request, open: impl FnOnce() -> Result<T>) -> Result<()> {
     let format = args
         .run
         .log_format
@@ -56,7 +70,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         .compute
         .open_replicas(&compute.device, request.train.distributed_world_size)?;
     let notes = notes::at_start(args, &request, &compute);
-    let task = TranslationTask::open(request.task).map_err(coded)?;
+    let task = open()?;
     task.check_model(&request.model).map_err(usage)?;
     memory::check_model(&request.model, &task.vocab(), &compute)?;
     let mut reporter = Reporter::new(
@@ -64,13 +78,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         args.run.log_file.as_deref(),
         args.run.tensorboard_logdir.as_deref(),
     )?;
-    reporter.say(&format!(
-        "translation from {} to {}: dictionaries of {} and {} types",
-        task.dir().src_lang(),
-        task.dir().tgt_lang(),
-        task.vocab().src,
-        task.vocab().tgt
-    ));
+    reporter.say(&task.description());
     for note in request.notes.iter().chain(&notes) {
         reporter.say(&format!("note: {note}"));
     }
@@ -95,8 +103,13 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             let data = task
                 .data(&request.train, &request.model, &compute.device)
                 .map_err(coded)?;
+            let sentence_avg = request.train.optimization.sentence_avg;
+            let objective = task
+                .objective(&request.train.criterion, sentence_avg, &compute.device)
+                .map_err(coded)?;
             let search = max_tokens::Search {
-                data: &data.train,
+                criterion: objective.criterion,
+                data: &*data.train,
                 model: &request.model,
                 vocab: &task.vocab(),
                 compute: &compute,

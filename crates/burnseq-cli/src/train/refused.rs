@@ -1,9 +1,8 @@
 //! Flags of fairseq-train that change nothing here, and those that are refused.
 
 use crate::grammar::reasons::{
-    ALIGNED, BMUF, COMBINED, COMPLETE, DECODER_WIDTH, DICTIONARY, KEEP_LAYERS, OF_GENERATE, ONE_PAIR,
-    OPTIMISER, OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, SOFTMAX, STEP, SYMBOLS,
-    XFORMERS,
+    ALIGNED, BMUF, COMBINED, COMPLETE, DICTIONARY, KEEP_LAYERS, OF_GENERATE, ONE_PAIR, OPTIMISER,
+    OTHER_MODEL, PLATEAU, QUANT_NOISE, QUANTISED, SIMPLE_DECODER, STEP, SYMBOLS, XFORMERS,
 };
 use crate::grammar::{
     BOOLEANS, COMMON, COMMON_HARMLESS, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
@@ -12,8 +11,6 @@ use crate::grammar::{
 
 /// Flags that change nothing.
 const HARMLESS: &[Harmless] = &[
-    value("adaptive-softmax-dropout", SOFTMAX),
-    value("adaptive-softmax-factor", SOFTMAX),
     number("base-layers", off, "no layer is a mixture of experts"),
     value("base-shuffle", "no layer is a mixture of experts"),
     value("base-sublayers", "no layer is a mixture of experts"),
@@ -38,6 +35,10 @@ const HARMLESS: &[Harmless] = &[
     switch("fp16-adam-stats", "the moments of Adam are float32"),
     value("gen-subset", OF_GENERATE),
     switch(
+        "future-target",
+        "a language model predicts the token that follows",
+    ),
+    switch(
         "ignore-unused-valid-subsets",
         "other parts of the dataset may be there",
     ),
@@ -60,8 +61,6 @@ const HARMLESS: &[Harmless] = &[
     switch("save-async", COMPLETE),
     value("scoring", "--eval-bleu computes BLEU"),
     value("shard-id", OF_GENERATE),
-    switch("tie-adaptive-proj", SOFTMAX),
-    switch("tie-adaptive-weights", SOFTMAX),
     value("tokenizer", "the data folder says how its text was prepared"),
     words("unk", &["3"], DICTIONARY),
     switch(
@@ -73,11 +72,6 @@ const HARMLESS: &[Harmless] = &[
 
 /// Flags that are refused, and what to do instead.
 const REFUSED: &[Refused] = &[
-    ("adaptive-input", "leave it out; all embeddings have one width"),
-    (
-        "adaptive-softmax-cutoff",
-        "leave it out; the softmax is over the whole dictionary, which subwords keep small",
-    ),
     ("base-layers", "leave it out; no layer is a mixture of experts"),
     ("char-inputs", "leave it out; inputs are tokens of the dictionary"),
     (
@@ -88,9 +82,7 @@ const REFUSED: &[Refused] = &[
     ("combine-val", COMBINED),
     ("combine-valid-subsets", COMBINED),
     ("cross-self-attention", SIMPLE_DECODER),
-    ("decoder-input-dim", DECODER_WIDTH),
     ("decoder-layers-to-keep", KEEP_LAYERS),
-    ("decoder-output-dim", DECODER_WIDTH),
     ("decoder-xformers-att-config", XFORMERS),
     (
         "ema-seed-model",
@@ -116,10 +108,6 @@ const REFUSED: &[Refused] = &[
     ),
     ("no-cross-attention", SIMPLE_DECODER),
     (
-        "no-decoder-final-norm",
-        "leave it out; a pre-norm decoder ends with a normalisation",
-    ),
-    (
         "offload-activations",
         "use --checkpoint-activations, which computes activations once more instead of keeping them",
     ),
@@ -128,8 +116,28 @@ const REFUSED: &[Refused] = &[
         "give the options themselves; those of the command line hold for a resumed run, too",
     ),
     ("pad", SYMBOLS),
+    (
+        "output-dictionary-size",
+        "leave it out, or cut the dictionary with --nwordssrc of `preprocess`; the softmax is over all of it",
+    ),
+    (
+        "pad-to-fixed-bsz",
+        "leave it out; padding changes no result (--required-batch-size-multiple rounds the number of blocks)",
+    ),
+    (
+        "pad-to-fixed-length",
+        "leave it out; padding changes no result (--required-seq-len-multiple rounds the width of batches)",
+    ),
+    (
+        "past-target",
+        "leave it out; the models read from left to right, so that they have read the token before: they predict the next one",
+    ),
     ("quant-noise-pq", QUANT_NOISE),
     ("quant-noise-scalar", QUANT_NOISE),
+    (
+        "self-target",
+        "leave it out; the models have read the token itself: they predict the next one",
+    ),
     ("unk", SYMBOLS),
     (
         "update-epoch-batch-itr",

@@ -294,8 +294,11 @@ fn start_lines(summary: &RunSummary) -> Vec<String> {
         0 => String::new(),
         count => format!(" ({count} too long, left out)"),
     };
+    // Blocks of text have one side.
+    let one_sided = summary.src_tokens_per_update == 0.0;
+    let examples = if one_sided { "blocks" } else { "sentences" };
     lines.push(format!(
-        "data: {} training sentences{dropped}",
+        "data: {} training {examples}{dropped}",
         thousands(summary.sentences)
     ));
     let mut accumulated = match summary.update_freq * summary.replicas {
@@ -305,10 +308,15 @@ fn start_lines(summary: &RunSummary) -> Vec<String> {
     if summary.replicas > 1 {
         accumulated.push_str(&format!(" on {} devices", summary.replicas));
     }
+    let tokens = match one_sided {
+        true => format!("{:.0} tokens", summary.tgt_tokens_per_update),
+        false => format!(
+            "{:.0} source + {:.0} target tokens",
+            summary.src_tokens_per_update, summary.tgt_tokens_per_update
+        ),
+    };
     lines.push(format!(
-        "batch: {:.0} source + {:.0} target tokens, {:.0} sentences per update{accumulated}; {:.1} % padding, {} shapes",
-        summary.src_tokens_per_update,
-        summary.tgt_tokens_per_update,
+        "batch: {tokens}, {:.0} {examples} per update{accumulated}; {:.1} % padding, {} shapes",
         summary.sentences_per_update,
         100.0 * summary.padding_share,
         summary.batch_shapes

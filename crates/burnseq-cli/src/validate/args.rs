@@ -1,11 +1,13 @@
 //! The flags of `burnseq validate`, with fairseq's names and meanings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use burnseq::tasks::translation::TranslationConfig;
+use burnseq::tasks::TaskConfig;
+use burnseq::tasks::language_modeling::LanguageModelingConfig;
+use burnseq::tasks::translation::{self, TranslationConfig};
 use burnseq_data::DatasetImpl;
-use burnseq_train::DatasetConfig;
+use burnseq_train::{Checkpoint, DatasetConfig, TrainingRecord};
 use clap::{Parser, ValueEnum};
 
 use crate::compute::ComputeArgs;
@@ -15,7 +17,7 @@ use crate::grammar::{
     ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
 };
 use crate::task::TaskArgs;
-use crate::train::flags::EvalBleuArgs;
+use crate::train::flags::{EvalBleuArgs, LanguageModelingArgs};
 use crate::train::values::Limit;
 
 /// Compute the loss of a trained model on parts of a dataset, and BLEU with --eval-bleu: one line for each part.
@@ -78,6 +80,8 @@ pub struct ValidateArgs {
     pub skip_invalid_size_inputs_valid_test: bool,
     #[command(flatten, next_help_heading = "BLEU")]
     pub bleu: EvalBleuArgs,
+    #[command(flatten)]
+    pub blocks: LanguageModelingArgs,
     /// `simple`: the fields as text; `json`: one object a line [default: simple]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -220,8 +224,8 @@ impl Flags for ValidateArgs {
 pub struct Request {
     /// The checkpoint.
     pub path: PathBuf,
-    /// The data.
-    pub task: TranslationConfig,
+    /// The task, and the data.
+    pub task: TaskConfig,
     /// Batches.
     pub dataset: DatasetConfig,
     /// Batches of each part; `None`: all.
@@ -238,15 +242,7 @@ impl Request {
     /// # Errors
     /// Flags that do not go together, or values out of range.
     pub fn new(args: &ValidateArgs) -> Result<Self> {
-        let mut task = TranslationConfig {
-            data: args.data.clone(),
-            source_lang: args.task.languages.source_lang.clone(),
-            target_lang: args.task.languages.target_lang.clone(),
-            dataset_impl: args.dataset_impl,
-            valid_subset: args.valid_subset.clone(),
-            ..TranslationConfig::default()
-        };
-        args.bleu.overlay(&mut task.eval_bleu)?;
+        let task = Self::task(args)?;
         let mut dataset = DatasetConfig {
             skip_invalid_size_inputs_valid_test: args.skip_invalid_size_inputs_valid_test,
             ..DatasetConfig::default()
@@ -276,6 +272,63 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The task that the flags name, or that the checkpoint was trained for, with the settings of its run.
+    fn task(args: &ValidateArgs) -> Result<TaskConfig> {
+        let saved = saved_task(&args.path);
+        let name = match (&args.task.task, &saved) {
+            (Some(name), Some(saved)) if name != saved.name() => bail!(
+                "--task {name} does not go with {}, which was trained for {}\nhint: leave it out",
+                args.path.display(),
+                saved.name()
+            ),
+            (Some(name), _) => name.as_str(),
+            (None, saved) => saved.as_ref().map_or(translation::NAME, TaskConfig::name),
+        };
+        let (data, dataset_impl, valid_subset) =
+            (args.data.clone(), args.dataset_impl, args.valid_subset.clone());
+        if name == translation::NAME {
+            let mut task = TranslationConfig {
+                data,
+                source_lang: args.task.languages.source_lang.clone(),
+                target_lang: args.task.languages.target_lang.clone(),
+                dataset_impl,
+                valid_subset,
+                ..TranslationConfig::default()
+            };
+            args.bleu.overlay(&mut task.eval_bleu)?;
+            args.blocks.refuse(name)?;
+            return Ok(task.into());
+        }
+        let saved = match saved {
+            Some(TaskConfig::LanguageModeling(saved)) => saved,
+            _ => LanguageModelingConfig::default(),
+        };
+        let mut task = LanguageModelingConfig {
+            data,
+            dataset_impl,
+            valid_subset,
+            ..saved
+        };
+        args.task.languages.refuse()?;
+        args.bleu.refuse()?;
+        args.blocks.overlay(&mut task);
+        Ok(TaskConfig::LanguageModeling(task))
+    }
+}
+
+/// What a checkpoint was trained for; nothing where there is none, which is told when it is opened.
+fn saved_task(path: &Path) -> Option<TaskConfig> {
+    let checkpoint = Checkpoint::open(path).ok()?;
+    let meta = checkpoint.meta();
+    let record = serde_json::from_value::<TrainingRecord>(meta.train_state.clone()).ok();
+    let config = record.and_then(|record| TaskConfig::from_value(record.task).ok());
+    let named = || TaskConfig::of_name(&meta.task.name);
+    config
+        .filter(|config| config.name() == meta.task.name)
+        .or_else(named)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,15 +345,15 @@ mod tests {
         let request =
             request("bin --path a/checkpoint_best.pt --valid-subset valid,test --max-sentences 8 --cpu")
                 .unwrap();
-        assert_eq!(request.task.valid_subset, ["valid", "test"]);
+        let TaskConfig::Translation(task) = request.task else {
+            panic!("{:?}", request.task)
+        };
+        assert_eq!(task.valid_subset, ["valid", "test"]);
         assert_eq!(
             (request.dataset.max_tokens, request.dataset.batch_size),
             (None, Some(8))
         );
-        assert_eq!(
-            (request.compute.device_name(), request.task.eval_bleu),
-            ("cpu", None)
-        );
+        assert_eq!((request.compute.device_name(), task.eval_bleu), ("cpu", None));
     }
 
     #[test]

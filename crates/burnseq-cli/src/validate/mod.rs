@@ -5,7 +5,10 @@ mod args;
 use std::io::Write;
 
 use anyhow::Result;
+use burnseq::tasks::language_modeling::LanguageModelingTask;
 use burnseq::tasks::translation::TranslationTask;
+use burnseq::tasks::{Task, TaskConfig};
+use burnseq_kernels::Compute;
 use burnseq_train::Event;
 
 pub use args::{GRAMMAR, LogFormat, Request, ValidateArgs};
@@ -20,13 +23,25 @@ use crate::exit::{coded, usage};
 pub fn run(args: &ValidateArgs) -> Result<()> {
     let request = Request::new(args).map_err(usage)?;
     let compute = request.compute.open()?;
-    let task = TranslationTask::open(request.task).map_err(coded)?;
+    match request.task.clone() {
+        TaskConfig::Translation(config) => {
+            let task = TranslationTask::open(config).map_err(coded)?;
+            validate(&task, &request, &compute)
+        }
+        TaskConfig::LanguageModeling(config) => {
+            let task = LanguageModelingTask::open(config).map_err(coded)?;
+            validate(&task, &request, &compute)
+        }
+    }
+}
+
+fn validate(task: &impl Task, request: &Request, compute: &Compute) -> Result<()> {
     let mut output = Ok(());
     task.validate(
         &request.path,
         &request.dataset,
         request.max_steps,
-        &compute,
+        compute,
         &mut |event| match event {
             Event::Valid(record) => {
                 let line = match request.log_format {

@@ -297,7 +297,10 @@ fn help_shows_every_flag_under_its_families() {
         "--encoder-embed-dim <N> Width of the encoder (Transformer, LightConv); width of the source embeddings (LSTM, fconv)",
     );
     assert_says(&flat, "transformer_iwslt = transformer_iwslt_de_en");
-    assert_says(&flat, "[default: transformer_iwslt]");
+    assert_says(
+        &flat,
+        "[default: transformer_iwslt, transformer_lm of a language model]",
+    );
 }
 
 #[test]

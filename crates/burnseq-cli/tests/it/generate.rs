@@ -115,7 +115,7 @@ fn the_default_is_the_test_set_with_the_best_checkpoint_else_the_last() {
     .unwrap();
     let output = generate(dir.path(), "--quiet --max-len-b 5");
     assert_eq!(stdout(&output), best);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("checkpoint_last translates"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("checkpoint_last is used"));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_weights_file_translates_like_its_checkpoint() {
 fn wrong_usage_ends_with_two() {
     let dir = TempDir::new().unwrap();
     for (flags, expected) in [
-        ("--lm-path x", "--lm-path is not supported"),
+        ("--lm-weight 1", "--lm-path"),
         (
             "--sampling --diverse-beam-groups 5",
             "--sampling and --diverse-beam-groups",

@@ -249,7 +249,7 @@ fn wrong_usage_ends_with_two_before_anything_is_loaded() {
         ("--score-reference", "use `generate`"),
         ("--sampling --constraints", "--sampling and --constraints"),
         ("--beam 0", "--beam = 0"),
-        ("--lm-path x", "--lm-path is not supported"),
+        ("--lm-weight 1", "--lm-path"),
         ("--no-such-flag", "--no-such-flag"),
     ] {
         assert_fails(&interactive(dir.path(), flags, b""), 2, expected);

@@ -13,8 +13,10 @@ mod families;
 mod fixture;
 mod formats;
 mod generate;
+mod golden_eval_lm;
 mod golden_generate;
 mod interactive;
+mod language_models;
 mod measuring;
 mod preprocess;
 #[cfg(unix)]

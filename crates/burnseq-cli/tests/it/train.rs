@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Map, Value};
@@ -55,13 +55,24 @@ fn read_until(child: &mut Child, update: u64) -> String {
     }
 }
 
-const RESUME_FLAGS: &str = "--max-tokens 64 --update-freq 2 --max-epoch 4 --save-interval-updates 5 --log-interval 3 \
+/// Flags of runs that are killed.
+pub const RESUME_FLAGS: &str = "--max-tokens 64 --update-freq 2 --max-epoch 4 --save-interval-updates 5 --log-interval 3 \
      --dropout 0.2 --attention-dropout 0.1 --warmup-updates 10 --keep-interval-updates 1 --clip-norm 1.0";
 
 #[test]
 fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
     let toy = Toy::new();
-    let whole = succeed(toy.run("whole", RESUME_FLAGS));
+    assert_resumes_to_the_same_bits(|name| toy.command(name, RESUME_FLAGS), |name| toy.save_dir(name));
+}
+
+/// Kills runs of `command` with [`RESUME_FLAGS`] at some updates, and compares what the last of them ends with with an
+/// uninterrupted run. A run of this name saves to `save_dir`; it has more than 40 updates.
+#[track_caller]
+pub fn assert_resumes_to_the_same_bits(
+    command: impl Fn(&str) -> Command,
+    save_dir: impl Fn(&str) -> PathBuf,
+) {
+    let whole = succeed(command("whole").output().unwrap());
     let mut expected = BTreeMap::new();
     log_lines(&String::from_utf8(whole.stdout).unwrap(), &mut expected);
     assert!(expected.len() > 20, "{expected:?}");
@@ -69,8 +80,7 @@ fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
     let mut found = BTreeMap::new();
     // Before the first checkpoint, inside the first epoch, and inside the second one.
     for kill_at in [3, 18, 36] {
-        let mut child = toy
-            .command("killed", RESUME_FLAGS)
+        let mut child = command("killed")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -83,22 +93,22 @@ fn a_killed_and_resumed_run_ends_with_the_same_bits_and_logs() {
         );
         log_lines(&read, &mut found);
     }
-    let rest = succeed(toy.run("killed", RESUME_FLAGS));
+    let rest = succeed(command("killed").output().unwrap());
     assert_says(&stderr(&rest), "resuming after update");
     // From the checkpoint of update 35 or 36.
     let first = logged(&rest, "num_updates")[0];
     assert!(first > 33.0, "the last run logged update {first} first");
     log_lines(&String::from_utf8(rest.stdout).unwrap(), &mut found);
 
-    let last = |name: &str| toy.save_dir(name).join("checkpoint_last");
+    let last = |name: &str| save_dir(name).join("checkpoint_last");
     assert!(
         weights(&last("whole")) == weights(&last("killed")),
         "the weights differ"
     );
-    assert_moved(&toy.save_dir("whole").join("checkpoint1"), &last("whole"), 1e-3);
+    assert_moved(&save_dir("whole").join("checkpoint1"), &last("whole"), 1e-3);
     assert!(
-        weights(&toy.save_dir("whole").join("checkpoint_best"))
-            == weights(&toy.save_dir("killed").join("checkpoint_best")),
+        weights(&save_dir("whole").join("checkpoint_best"))
+            == weights(&save_dir("killed").join("checkpoint_best")),
         "the best weights differ"
     );
     // Every line of the interrupted run is one of the whole run; lines that were on their way when

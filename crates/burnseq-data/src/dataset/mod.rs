@@ -45,6 +45,11 @@ pub trait Dataset: Debug + Send + Sync + 'static {
     /// costs its examples times the largest number.
     fn sizes(&self, index: usize) -> [usize; 2];
 
+    /// The largest [`sizes`](Self::sizes) that a model of `max_positions` takes; [`usize::MAX`] where a size has none.
+    fn limits(&self, max_positions: (usize, usize)) -> (usize, usize) {
+        max_positions
+    }
+
     /// Widths of batches are rounded up to a multiple of this.
     fn seq_len_multiple(&self) -> usize {
         1
@@ -85,7 +90,11 @@ pub trait Dataset: Debug + Send + Sync + 'static {
     /// As [`plan`](Self::plan).
     fn plan_shard(&self, shard: Range<usize>, settings: &BatchSettings) -> Result<BatchPlan> {
         let order = self.ordered(shard, settings.seed);
-        plan::of(|index| self.sizes(index), &order, settings)
+        let settings = BatchSettings {
+            max_positions: self.limits(settings.max_positions),
+            ..settings.clone()
+        };
+        plan::of(|index| self.sizes(index), &order, &settings)
     }
 
     /// The examples `shard` from short to long; equal ones in random order (numpy's permutation for `seed`), or in their

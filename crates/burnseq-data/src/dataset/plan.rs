@@ -80,7 +80,11 @@ pub(super) fn of(
         (max_src, max_tgt) = (max_src.min(max_tokens), max_tgt.min(max_tokens));
     }
     let (kept, dropped) = filter_by_size(order, src_len, tgt_len, (max_src, max_tgt));
-    let limit = || format!("{max_src} source or {max_tgt} target tokens");
+    let one_sided = settings.max_positions.0 == usize::MAX;
+    let limit = || match one_sided {
+        true => format!("{max_tgt} tokens"),
+        false => format!("{max_src} source or {max_tgt} target tokens"),
+    };
     let longer = || options_for(dropped.iter().map(|&index| sizes(index)), settings);
     if let Some(&sentence) = dropped.iter().min()
         && !settings.skip_too_long
@@ -90,8 +94,10 @@ pub(super) fn of(
             limit: limit(),
             longer: longer(),
             sentence,
-            src_len: src_len(sentence),
-            tgt_len: tgt_len(sentence),
+            lengths: match (one_sided, sizes(sentence)) {
+                (true, [_, len]) => format!("{len} tokens"),
+                (false, [src_len, tgt_len]) => format!("{src_len} source and {tgt_len} target tokens"),
+            },
         });
     }
     if kept.is_empty() && !dropped.is_empty() {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::{self, PlanStats};
 use super::{Batch, Dataset};
 use crate::error::{Error, Result};
 use crate::mt19937::Mt19937;
@@ -229,6 +230,12 @@ impl Dataset for TokenBlockDataset {
         [self.blocks[index].len; 2]
     }
 
+    /// A block is read and written at once, so that one limit is enough; `<s>` takes a position of its own.
+    fn limits(&self, (_, max_positions): (usize, usize)) -> (usize, usize) {
+        let bos = usize::from(self.options.add_bos_token);
+        (usize::MAX, max_positions.saturating_sub(bos))
+    }
+
     fn seq_len_multiple(&self) -> usize {
         self.options.required_seq_len_multiple
     }
@@ -271,6 +278,15 @@ impl Dataset for TokenBlockDataset {
             }
         }
         Ok(batch)
+    }
+
+    /// What is read is predicted as well, and counts once.
+    fn stats(&self, batches: &[Vec<usize>]) -> PlanStats {
+        PlanStats {
+            src_tokens: 0,
+            src_places: 0,
+            ..plan::stats(|index| self.sizes(index), |batch| self.shape(batch), batches)
+        }
     }
 
     fn shape(&self, indices: &[usize]) -> [usize; 3] {

@@ -30,8 +30,17 @@ pub enum TokenizerKind {
     Space,
     /// Every character is a token.
     Character,
+    /// Every byte of UTF-8 is a token.
+    Byte,
     /// Moses' tokenizer for the language of each side.
     Moses,
+}
+
+impl TokenizerKind {
+    /// Whether tokens are parts of words, so that subwords have no place.
+    pub(crate) fn splits_words(self) -> bool {
+        matches!(self, Self::Character | Self::Byte)
+    }
 }
 
 /// A run of `preprocess`; names and meanings are fairseq's where it has them.

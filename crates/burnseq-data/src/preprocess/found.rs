@@ -164,7 +164,7 @@ pub(super) fn automatic_kind(
     if config.bpe != BpeKind::Auto {
         return Ok(config.bpe);
     }
-    if config.tokenizer == TokenizerKind::Character {
+    if config.tokenizer.splits_words() {
         return Ok(BpeKind::None);
     }
     if !given_files(config).is_empty() {

@@ -18,9 +18,7 @@ use super::segment::Segmenter;
 use super::survey::SplitSurvey;
 use super::words::{self, Words};
 use crate::error::{Error, Result};
-
-/// Text settings of text of no particular language.
-const MONO_SETTINGS: &str = "text.json";
+use crate::text_dir::TextDir;
 
 /// How the text of each side becomes tokens, and the files that decoding needs.
 pub(crate) struct Subwords {
@@ -35,12 +33,12 @@ pub(crate) struct Subwords {
 
 /// `text.LANG.json`, or `text.json` for text of no particular language.
 pub(crate) fn settings_name(lang: Option<&str>) -> String {
-    lang.map_or_else(|| MONO_SETTINGS.to_owned(), TextSettings::file_name)
+    lang.map_or_else(|| TextDir::SETTINGS.to_owned(), TextSettings::file_name)
 }
 
 /// Whether a file of this name holds text settings.
 pub(crate) fn is_settings(name: &str) -> bool {
-    name == MONO_SETTINGS || (name.starts_with("text.") && name.ends_with(".json"))
+    name == TextDir::SETTINGS || (name.starts_with("text.") && name.ends_with(".json"))
 }
 
 impl Subwords {

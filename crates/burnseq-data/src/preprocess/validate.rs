@@ -149,8 +149,8 @@ impl PreprocessConfig {
         let subwords = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
             || !self.bpe_model.is_empty()
             || !self.bpe_codes.is_empty();
-        if self.tokenizer == TokenizerKind::Character && subwords {
-            return Some("'tokenizer' character goes without subwords ('bpe' none)".into());
+        if self.tokenizer.splits_words() && subwords {
+            return Some("'tokenizer' character and byte go without subwords ('bpe' none)".into());
         }
         None
     }

@@ -27,6 +27,7 @@ impl Words {
             let tokenizer = match config.tokenizer {
                 TokenizerKind::Space => Tokenizer::Space,
                 TokenizerKind::Character => Tokenizer::Character,
+                TokenizerKind::Byte => Tokenizer::Byte,
                 TokenizerKind::Moses => {
                     let language = lang.expect("checked by `validate`");
                     let mut name = None;
@@ -120,6 +121,8 @@ pub(crate) fn description(settings: &TextSettings) -> &'static str {
         (Tokenizer::Space, true) => "; lower case",
         (Tokenizer::Character, false) => "; every character is a token",
         (Tokenizer::Character, true) => "; every character is a token; lower case",
+        (Tokenizer::Byte, false) => "; every byte is a token",
+        (Tokenizer::Byte, true) => "; every byte is a token; lower case",
         (Tokenizer::Moses(_), false) => "; words are Moses tokens",
         (Tokenizer::Moses(_), true) => "; words are Moses tokens; lower case",
     }

@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::golden::{Stored, stored};
 
 /// The tensors of a safetensors file, all `f32`.
-fn tensors(path: &Path) -> HashMap<String, TensorData> {
+pub(super) fn tensors(path: &Path) -> HashMap<String, TensorData> {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     file.iter()

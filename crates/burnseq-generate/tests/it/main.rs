@@ -6,6 +6,7 @@ mod families;
 mod fusion;
 mod golden;
 mod options;
+mod prompts;
 mod properties;
 mod scorer;
 mod searches;

@@ -5,7 +5,7 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
 };
 
-use super::{AdamStep, as_type};
+use super::{AdamStep, NO_ANCESTOR, as_type};
 use crate::dropout_mask::{Keep, Mask};
 
 /// Stands for minus infinity in masked scores. It vanishes beside any real score, and a row that is masked
@@ -155,14 +155,24 @@ pub(super) fn cached_attention(
     let device = queries.device();
     let gather = |steps: &[Tensor<2>]| {
         let rows = steps.iter().zip(ancestors).map(|(step, ancestors)| {
-            let order: Vec<i32> = ancestors.iter().map(|&row| row as i32).collect();
+            // What is not there is masked below.
+            let present = |&row: &u32| if row == NO_ANCESTOR { 0 } else { row as i32 };
+            let order: Vec<i32> = ancestors.iter().map(present).collect();
             let len = order.len();
             step.clone()
                 .select(0, Tensor::from_data(TensorData::new(order, [len]), &device))
         });
         Tensor::stack::<3>(rows.collect(), 1) // [rows, steps, d_model]
     };
-    attention(queries, gather(keys), gather(values), heads, None, false, drop)
+    let steps = ancestors.len();
+    let rows = ancestors.last().map_or(0, Vec::len);
+    let absent: Vec<bool> = (0..rows)
+        .flat_map(|row| ancestors.iter().map(move |step| step[row] == NO_ANCESTOR))
+        .collect();
+    let absent = absent
+        .contains(&true)
+        .then(|| Tensor::<2, Bool>::from_data(TensorData::new(absent, [rows, steps]), &device));
+    attention(queries, gather(keys), gather(values), heads, absent, false, drop)
 }
 
 pub(super) fn label_smoothed_nll(

@@ -455,12 +455,16 @@ fn masked_softmax(scores: Tensor<4>, is_pad: Option<Tensor<2, Bool>>, causal: bo
     composed::masked_softmax(scores, is_pad, causal, scale)
 }
 
+/// In place of a row of an earlier step, for a row whose past lacks that step.
+pub const NO_ANCESTOR: u32 = u32::MAX;
+
 /// Attention of one query per row over the row's past, which lies scattered over the rows of earlier steps.
 ///
 /// # Shapes
 /// - `queries` and the result: `[rows, 1, d_model]`
 /// - `keys`, `values`: for every step so far, this one included, `[rows of the step, d_model]`
-/// - `ancestors[step][row]`: the row of step `step` that holds the past of row `row`
+/// - `ancestors[step][row]`: the row of step `step` that holds the past of row `row`, or [`NO_ANCESTOR`]; every row has
+///   one in the last step
 /// - `dropout`: mask over `[rows, heads, 1, steps]` probabilities
 pub fn cached_attention(
     queries: Tensor<3>,

@@ -587,6 +587,15 @@ fn attention_over_a_scattered_past_agrees() {
     let ancestors = [vec![1, 0, 1], vec![3, 0, 2], vec![0, 1, 2]];
     let queries = random([3, 1, d_model]);
     let ours = cached_attention(queries.clone(), &keys, &values, &ancestors, heads, None);
-    let theirs = composed::cached_attention(queries, &keys, &values, &ancestors, heads, None);
+    let theirs = composed::cached_attention(queries.clone(), &keys, &values, &ancestors, heads, None);
     assert!(largest(ours - theirs) < 1e-5);
+
+    // The past of the second row lacks the first step.
+    let lacking = [vec![1, NO_ANCESTOR, 1], vec![3, 0, 2], vec![0, 1, 2]];
+    let ours = cached_attention(queries.clone(), &keys, &values, &lacking, heads, None);
+    let theirs = composed::cached_attention(queries.clone(), &keys, &values, &lacking, heads, None);
+    assert!(largest(ours.clone() - theirs) < 1e-5);
+    let shorter = cached_attention(queries, &keys[1..], &values[1..], &ancestors[1..], heads, None);
+    let second = |x: Tensor<3>| x.slice([1..2, 0..1, 0..d_model]);
+    assert_eq!(largest(second(ours) - second(shorter)), 0.0);
 }

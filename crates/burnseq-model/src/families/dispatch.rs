@@ -389,6 +389,24 @@ macro_rules! decoders {
                 }
             }
 
+            fn prefills_unequal(&self, stepping: Stepping) -> bool {
+                match self {
+                    $( Self::$family(model) => model.prefills_unequal(stepping), )+
+                }
+            }
+
+            fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut LanguageModelState) {
+                match (self, state) {
+                    $(
+                        (Self::$family(model), LanguageModelState::$family(state)) => {
+                            model.prefill(tokens, rows, lengths, state);
+                        }
+                    )+
+                    #[allow(unreachable_patterns, reason = "one family makes no other pair")]
+                    _ => panic!("a state of another family"),
+                }
+            }
+
             fn vocab(&self) -> Vocab {
                 match self {
                     $( Self::$family(model) => model.vocab(), )+

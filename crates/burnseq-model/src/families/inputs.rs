@@ -2,7 +2,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Bool, DType, Int, Tensor},
+    tensor::{Bool, DType, Int, Tensor, TensorData},
 };
 use burnseq_kernels::ops;
 
@@ -159,6 +159,27 @@ impl Inputs {
             Some(table) => {
                 let row = self.offset + step;
                 embedded + table.slice(row..row + 1).unsqueeze()
+            }
+            None => embedded,
+        };
+        self.finish(x, params, dropout)
+    }
+
+    /// As [`embed_step`](Self::embed_step), where row `r` has `places[r]` tokens before this one.
+    pub(crate) fn embed_step_at(
+        &self,
+        tokens: Tensor<1, Int>,
+        places: &[usize],
+        params: InputParams,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        let device = tokens.device();
+        let embedded = self.embedded(tokens.unsqueeze_dim(1), params);
+        let x = match self.positions(params) {
+            Some(table) => {
+                let rows: Vec<i32> = places.iter().map(|place| (self.offset + place) as i32).collect();
+                let rows = Tensor::from_data(TensorData::new(rows, [places.len()]), &device);
+                embedded + table.select(0, rows).unsqueeze_dim(1)
             }
             None => embedded,
         };

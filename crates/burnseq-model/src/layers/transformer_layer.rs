@@ -149,6 +149,21 @@ impl TransformerLayer {
         })
     }
 
+    /// [`forward`](Self::forward), whose keys and values go to `past`, where a [fill has begun](KeyValueCache::begin_fill);
+    /// this is its layer `number`.
+    pub(crate) fn fill(
+        &self,
+        x: Tensor<3>,
+        is_pad: Tensor<2, Bool>,
+        number: usize,
+        past: &mut KeyValueCache,
+        dropout: &Dropout,
+    ) -> Tensor<3> {
+        self.forward_observed(x, is_pad, dropout, |x| {
+            past.fill(number, self.self_attn.keys_values(x.clone()), self.settings.heads);
+        })
+    }
+
     /// One more token of each row: `x` `[rows, 1, d_model]` to the same shape; this is layer `number` of `past`.
     pub(crate) fn step(
         &self,

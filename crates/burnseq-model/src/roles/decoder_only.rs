@@ -23,6 +23,31 @@ pub trait DecoderOnly: Stepwise {
     /// gives the masks of every step.
     fn start(&self, dropout: Dropout, stepping: Stepping) -> Self::State;
 
+    /// Whether [`prefill`](Self::prefill) takes texts of several lengths at once, and texts that go on.
+    #[expect(unused_variables, reason = "most families step through their beginnings")]
+    fn prefills_unequal(&self, stepping: Stepping) -> bool {
+        false
+    }
+
+    /// Feeds the beginnings of texts as if step by step: those of row `rows[i]` are `lengths[i]` tokens. The rows are all of
+    /// them right after [`start`](Self::start), and the lengths equal, unless the model
+    /// [takes others](Self::prefills_unequal), which forgets what it has read of these rows.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[batch, len]`, padded on the right; `len` is at least 1, and the largest of `lengths`
+    fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut Self::State) {
+        let [batch, len] = tokens.dims();
+        assert!(
+            rows.len() == batch && lengths.iter().all(|&length| length == len),
+            "the lengths {lengths:?} of {} rows are not all {len}",
+            rows.len()
+        );
+        for place in 0..len {
+            let column = tokens.clone().slice([0..batch, place..place + 1]);
+            self.step(column.squeeze_dim(1), state);
+        }
+    }
+
     /// The dictionary the model is built for, as source and as target.
     fn vocab(&self) -> Vocab;
 

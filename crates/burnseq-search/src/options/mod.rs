@@ -40,6 +40,8 @@ pub struct GenerateOptions {
     pub max_len_a: f64,
     /// See [`max_len_a`](Self::max_len_a).
     pub max_len_b: usize,
+    /// `</s>` is a token like others, and every hypothesis has the longest length: a text of several lines.
+    pub ignore_eos: bool,
     /// Logits are divided by it: above 1 flattens, below 1 sharpens the distribution.
     pub temperature: f64,
     /// Scores are plain sums, not divided by `n^lenpen`.
@@ -88,6 +90,7 @@ impl Default for GenerateOptions {
             min_len: 1,
             max_len_a: 0.0,
             max_len_b: 200,
+            ignore_eos: false,
             temperature: 1.0,
             unnormalized: false,
             match_source_len: false,

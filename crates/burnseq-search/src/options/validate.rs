@@ -62,6 +62,20 @@ impl GenerateOptions {
     /// Checks the limits of lengths.
     fn validate_lengths(&self) -> Result<(), SearchError> {
         let default = Self::default();
+        if self.ignore_eos {
+            let limits = [
+                ("'min_len'", self.min_len != default.min_len),
+                ("'match_source_len'", self.match_source_len),
+                ("'constraints'", self.constraints.is_some()),
+            ];
+            if let Some(&(other, _)) = limits.iter().find(|(_, given)| *given) {
+                return Err(SearchError::Together {
+                    option: "'ignore_eos'",
+                    other,
+                    reason: "with the former, hypotheses end at their longest length alone",
+                });
+            }
+        }
         if self.match_source_len {
             let limits = [
                 ("'min_len'", self.min_len != default.min_len),

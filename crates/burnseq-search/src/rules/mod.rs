@@ -111,7 +111,9 @@ pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) ->
         }));
     }
     let eos = vocab.eos();
-    if options.match_source_len {
+    if options.ignore_eos {
+        // Lengths say when a hypothesis ends, and nothing is asked of `</s>`.
+    } else if options.match_source_len {
         rules.push(Box::new(SourceLength { eos }));
     } else {
         if options.min_len > 0 {

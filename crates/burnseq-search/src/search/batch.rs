@@ -40,6 +40,8 @@ pub struct BatchSearch<'a, S: Strategy> {
     strategy: S,
     beam: usize,
     eos: usize,
+    /// Hypotheses end at the longest length, and not with `eos`.
+    ignore_eos: bool,
     /// Target types.
     vocab: usize,
     nbest: usize,
@@ -186,6 +188,7 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
             strategy,
             beam: options.beam,
             eos: vocab.eos(),
+            ignore_eos: options.ignore_eos,
             vocab: vocab.tgt,
             nbest: options.nbest,
             lenpen: (!options.unnormalized).then_some(options.lenpen),
@@ -210,6 +213,11 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
     /// Id of `</s>`.
     pub fn eos(&self) -> usize {
         self.eos
+    }
+
+    /// Whether `</s>` is a token like others.
+    pub fn ignores_eos(&self) -> bool {
+        self.ignore_eos
     }
 
     /// Target types.
@@ -280,7 +288,11 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
     /// Finishes and continues hypotheses of a sentence; gives the old row, within the sentence, of each new one, or
     /// nothing when the sentence is done.
     fn advance_sentence(&self, sentence: &mut Sentence<'_>, candidates: &[Candidate]) -> Option<Vec<usize>> {
-        let ends = |candidate: &&Candidate| candidate.token == self.eos;
+        let is_last = self.step + 1 >= sentence.max_len;
+        let ends = |candidate: &&Candidate| match self.ignore_eos {
+            true => is_last,
+            false => candidate.token == self.eos,
+        };
         for candidate in candidates.iter().take(self.beam).filter(ends) {
             if sentence.finished.len() < self.beam {
                 let Live {
@@ -392,7 +404,7 @@ impl<S: Strategy> Search for BatchSearch<'_, S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::search::markov::VOCAB;
+    use crate::search::markov::{Markov, VOCAB, options};
     use crate::search::{Beam, Sampling};
 
     fn wanted_by<S: Strategy>(strategy: S, options: &GenerateOptions, prefix: &[u32]) -> Option<Wanted> {
@@ -420,6 +432,40 @@ mod tests {
         };
         let wanted = wanted_by(Beam::new(&unk), &unk, &[]).unwrap();
         assert_eq!((wanted.best, wanted.tokens), (2 * 3 + 3, vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn hypotheses_that_ignore_the_end_have_the_longest_length() {
+        let table: [(u32, [f32; 4]); 4] = [
+            (2, [0.6, 0.1, 0.1, 0.2]),
+            (4, [0.0, 0.3, 0.0, 0.7]),
+            (5, [0.5, 0.0, 0.0, 0.5]),
+            (6, [1.0, 0.0, 0.0, 0.0]),
+        ];
+        let plain = options(1);
+        let ended = Markov::decode_one(&table, &plain, &Source::new(0, vec![2]));
+        assert_eq!(ended[0].tokens.last(), Some(&2));
+        let ignoring = GenerateOptions {
+            ignore_eos: true,
+            ..plain.clone()
+        };
+        let found = Markov::decode_one(&table, &ignoring, &Source::new(0, vec![2]));
+        assert_eq!(found[0].tokens, [4, 2].repeat(5));
+        let total = 5.0 * (0.6_f32.ln() + 0.7_f32.ln());
+        assert!((found[0].score - total).abs() < 1e-5);
+        for sampling in [false, true] {
+            let several = GenerateOptions {
+                beam: 3,
+                nbest: 3,
+                sampling,
+                ..ignoring.clone()
+            };
+            let found = Markov::decode_one(&table, &several, &Source::new(0, vec![2]));
+            assert_eq!(
+                found.iter().map(|one| one.tokens.len()).collect::<Vec<_>>(),
+                [10; 3]
+            );
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl TextSettings {
     pub fn files(&self) -> Vec<&str> {
         let prefixes = match &self.tokenizer {
             Tokenizer::Moses(moses) => moses.nonbreaking_prefixes.as_ref(),
-            Tokenizer::Space | Tokenizer::Character => None,
+            Tokenizer::Space | Tokenizer::Character | Tokenizer::Byte => None,
         };
         let (model, vocabulary) = match &self.subword {
             SubwordSettings::None => (None, None),
@@ -132,8 +132,10 @@ impl TextSettings {
     /// lead out of the folder.
     pub fn validate(&self) -> Result<()> {
         let error = |message: String| Err(Error::InvalidSettings(message));
-        if self.tokenizer == Tokenizer::Character && self.subword != SubwordSettings::None {
-            return error("the tokenizer `character` goes with the subword model `none` only".to_owned());
+        if self.tokenizer.splits_words() && self.subword != SubwordSettings::None {
+            return error(
+                "the tokenizers `character` and `byte` go with the subword model `none` only".to_owned(),
+            );
         }
         if let SubwordSettings::SubwordNmt {
             vocabulary: None,

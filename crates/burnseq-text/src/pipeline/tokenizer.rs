@@ -17,8 +17,18 @@ pub enum Tokenizer {
     Space,
     /// Every character is a token, and U+2581 stands for a blank.
     Character,
+    /// Every byte of UTF-8 is a token, and U+2581 stands for a blank. Bytes that are no printable character of Latin-1 are
+    /// written as the character 256 above their number, as in fairseq.
+    Byte,
     /// Moses' tokenizer.
     Moses(MosesSettings),
+}
+
+impl Tokenizer {
+    /// Whether tokens are parts of words, so that subwords have no place.
+    pub fn splits_words(&self) -> bool {
+        matches!(self, Self::Character | Self::Byte)
+    }
 }
 
 /// Settings of Moses' tokenizer; the defaults are those of fairseq's `--tokenizer moses`, whose
@@ -64,17 +74,22 @@ impl TryFrom<Map<String, Value>> for Tokenizer {
             Some(Value::String(name)) => match name.as_str() {
                 "space" => Self::Space,
                 "character" => Self::Character,
+                "byte" => Self::Byte,
                 "moses" => {
                     let settings = serde_json::from_value(Value::Object(json));
                     return settings.map(Self::Moses).map_err(|error| error.to_string());
                 }
                 other => {
                     return Err(format!(
-                        "unknown tokenizer `{other}`; choose one of: space, character, moses"
+                        "unknown tokenizer `{other}`; choose one of: space, character, byte, moses"
                     ));
                 }
             },
-            _ => return Err("the tokenizer lacks its `type`; choose one of: space, character, moses".into()),
+            _ => {
+                return Err(
+                    "the tokenizer lacks its `type`; choose one of: space, character, byte, moses".into(),
+                );
+            }
         };
         match json.keys().next() {
             None => Ok(plain),
@@ -88,6 +103,7 @@ impl TryFrom<Map<String, Value>> for Tokenizer {
 pub(super) enum Tokenization {
     Space,
     Character,
+    Byte,
     Moses(Box<MosesTokenizer>, MosesDetokenizer),
 }
 
@@ -98,6 +114,7 @@ impl Tokenization {
         Ok(match settings {
             Tokenizer::Space => Self::Space,
             Tokenizer::Character => Self::Character,
+            Tokenizer::Byte => Self::Byte,
             Tokenizer::Moses(settings) => {
                 let mut tokenizer = MosesTokenizer::new(&settings.language)
                     .aggressive_dash_splits(settings.aggressive_dash_splits)
@@ -118,16 +135,8 @@ impl Tokenization {
     pub(super) fn tokenize(&self, line: String) -> String {
         match self {
             Self::Space => line,
-            Self::Character => {
-                let mut tokens = String::with_capacity(line.len() * 2);
-                for c in collapse(&line).chars() {
-                    if !tokens.is_empty() {
-                        tokens.push(' ');
-                    }
-                    tokens.push(if c == ' ' { '\u{2581}' } else { c });
-                }
-                tokens
-            }
+            Self::Character => apart(collapse(&line).chars()),
+            Self::Byte => apart(collapse(&line).bytes().map(byte_character)),
             Self::Moses(tokenizer, _) => {
                 // A blank at an end is no token.
                 let tokens = tokenizer.tokenize(&line);
@@ -141,9 +150,47 @@ impl Tokenization {
         match self {
             Self::Space => tokens,
             Self::Character => tokens.replace(' ', "").replace('\u{2581}', " "),
+            Self::Byte => {
+                let bytes: Vec<u8> = tokens.chars().filter(|&c| c != ' ').filter_map(byte_of).collect();
+                // What is no character of UTF-8 is left out: a text may end within one.
+                bytes.utf8_chunks().map(|chunk| chunk.valid()).collect()
+            }
             Self::Moses(_, detokenizer) => detokenizer.detokenize(&tokens),
         }
     }
+}
+
+/// Stands for a blank among tokens.
+const BLANK: char = '\u{2581}';
+
+/// Characters as tokens, separated by blanks.
+fn apart(characters: impl Iterator<Item = char>) -> String {
+    let mut tokens = String::new();
+    for c in characters {
+        if !tokens.is_empty() {
+            tokens.push(' ');
+        }
+        tokens.push(if c == ' ' { BLANK } else { c });
+    }
+    tokens
+}
+
+/// The character that a byte is written as.
+fn byte_character(byte: u8) -> char {
+    match byte {
+        32..=126 | 161..=172 | 174..=255 => char::from(byte),
+        other => char::from_u32(256 + u32::from(other)).expect("they are letters of Latin Extended"),
+    }
+}
+
+/// The byte that is written as `c`; none where nothing is.
+fn byte_of(c: char) -> Option<u8> {
+    if c == BLANK {
+        return Some(b' ');
+    }
+    let number = u32::from(c);
+    let byte = u8::try_from(number).or_else(|_| u8::try_from(number.checked_sub(256).unwrap_or(u32::MAX)));
+    byte.ok().filter(|&byte| byte_character(byte) == c)
 }
 
 #[cfg(test)]
@@ -161,6 +208,22 @@ mod tests {
         assert_eq!(tokens, "e i n ▁ H ü");
         assert_eq!(characters.detokenize(tokens), "ein Hü");
         assert_eq!(characters.tokenize(String::new()), "");
+    }
+
+    #[test]
+    fn bytes_become_tokens_and_back_and_broken_characters_are_left_out() {
+        let bytes = Tokenization::new(&Tokenizer::Byte, &TextFiles::new()).unwrap();
+        // ü is C3 BC, 中 is E4 B8 AD; AD is not printable: U+01AD.
+        let tokens = bytes.tokenize(" a\u{a0} ü中 ".into());
+        assert_eq!(tokens, "a ▁ Ã ¼ ä ¸ ƭ");
+        assert_eq!(bytes.detokenize(tokens), "a ü中");
+        assert_eq!(bytes.detokenize("Ã a ¼ ä ¸".into()), "a");
+        let all: String = (1..=0x10_ffff)
+            .filter_map(char::from_u32)
+            .filter(|&c| !crate::whitespace::is_space(c))
+            .collect();
+        let round = bytes.detokenize(bytes.tokenize(all.clone()));
+        assert!(round == all, "every character comes back");
     }
 
     #[test]

@@ -222,8 +222,14 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         tensors: &mut HashMap<String, TensorData>,
     ) -> Result<Vec<String>> {
         let mut notes = Vec::new();
-        let sides = self.context.dictionaries.sides.iter();
-        for (side, tables) in sides.zip(self.context.model.dictionary_tables()) {
+        let sides = self.context.dictionaries.sides.as_slice();
+        let tables = self.context.model.dictionary_tables();
+        // A model of one dictionary reads and writes it.
+        let tables = match sides {
+            [_] => vec![tables.concat()],
+            _ => tables.map(<[_]>::to_vec).to_vec(),
+        };
+        for (side, tables) in sides.iter().zip(&tables) {
             let file = side.file.as_str();
             let here = self.dictionary_files().find(|(name, _)| *name == file);
             let Some((_, here)) = here else { continue };

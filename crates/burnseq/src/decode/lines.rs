@@ -157,7 +157,7 @@ impl TranslationModel {
         let mut decoded = Vec::with_capacity(sources.len());
         let generate = |ids: &[usize]| {
             let batch: Vec<Source> = ids.iter().map(|&id| sources[id].clone()).collect();
-            Ok(generator.generate(&self.models, &batch, &self.device)?)
+            Ok(self.decode(generator, &batch)?)
         };
         decode_batches(&batches, size, generate, |batch| {
             decoded.extend(batch);

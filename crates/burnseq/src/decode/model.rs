@@ -3,9 +3,11 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use burn::tensor::{Device, TensorData};
-use burnseq_data::DatasetDir;
+use burnseq_data::{DatasetDir, TextDir};
+use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, OfConfig, Stepwise};
+use burnseq_search::{Generator, Hypothesis, SearchError, Source};
 use burnseq_text::FileError;
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::Checkpoint;
@@ -13,6 +15,7 @@ use burnseq_train::checkpoint::DictionaryInfo;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
+use super::TextModel;
 use crate::error::{Error, Result};
 use crate::tasks::translation::{self, LanguagePair};
 
@@ -33,6 +36,8 @@ pub struct TranslationModel {
     pub src_text: TextPipeline,
     /// From target tokens to text.
     pub tgt_text: TextPipeline,
+    /// A language model of the target side, whose scores are added to those of the networks.
+    pub lm: Option<Arc<TextModel>>,
 }
 
 impl TranslationModel {
@@ -56,43 +61,9 @@ impl TranslationModel {
         let checkpoint = Checkpoint::open(path.as_ref())?;
         let meta = checkpoint.meta();
         let languages = LanguagePair::of(&meta.task)?;
-        let dictionary = |side: &str| {
-            let named = meta.dictionaries.side(side);
-            let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
-                path: checkpoint.path().to_owned(),
-                problem: format!("has no {side} dictionary, which translation needs"),
-            })?;
-            let path = checkpoint.path().join(file);
-            let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
-            if dictionary.len() == *types {
-                return Ok(Arc::new(dictionary));
-            }
-            Err(Error::Dictionary {
-                path,
-                problem: format!("has {} types, the model was built for {types}", dictionary.len()),
-            })
-        };
+        let dictionary = |side: &str| saved_dictionary(&checkpoint, side);
         let (src_dict, tgt_dict) = (dictionary("source")?, dictionary("target")?);
-        let pipeline = |language: &str| -> Result<TextPipeline> {
-            let name = TextSettings::file_name(language);
-            if !meta.files.contains_key(&name) {
-                return Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?);
-            }
-            let broken = |reason: String| {
-                Error::Text(burnseq_text::Error::Settings {
-                    path: checkpoint.path().join(&name),
-                    reason,
-                })
-            };
-            let settings: TextSettings = serde_json::from_slice(&checkpoint.file(&name)?)
-                .map_err(|error| broken(error.to_string()))?;
-            settings.validate().map_err(|error| broken(error.to_string()))?;
-            let mut files = TextFiles::new();
-            for file in settings.files() {
-                files.insert(file.to_owned(), checkpoint.file(file)?);
-            }
-            Ok(TextPipeline::new(settings, &files)?)
-        };
+        let pipeline = |language: &str| saved_pipeline(&checkpoint, &TextSettings::file_name(language));
         let config = overlaid(&meta.model_config, overrides)?;
         config.validate(&meta.dictionaries.vocab())?;
         let compute = compute.into();
@@ -108,6 +79,7 @@ impl TranslationModel {
             task: languages,
             src_dict,
             tgt_dict,
+            lm: None,
         })
     }
 
@@ -145,6 +117,7 @@ impl TranslationModel {
             tgt_dict,
             src_text: data.src_pipeline()?,
             tgt_text: data.tgt_pipeline()?,
+            lm: None,
         })
     }
 
@@ -169,6 +142,44 @@ impl TranslationModel {
         }
         self.models.extend(other.models);
         Ok(())
+    }
+
+    /// Adds a language model of the target side to decoding (shallow fusion, Gulcehre et al. 2015).
+    ///
+    /// # Errors
+    /// The first token of its dictionary that is not that of the target dictionary.
+    pub fn fuse(&mut self, lm: TextModel) -> Result<()> {
+        if let Some(difference) = difference(&self.tgt_dict, &lm.dictionary) {
+            return Err(Error::Dictionary {
+                path: lm.path.join(TextDir::DICTIONARY),
+                problem: format!(
+                    "is not the target dictionary of the translation model: {difference}\nhint: make the text of the language \
+                     model with `preprocess --only-source --srcdict DICTIONARY`, with the target dictionary of the translation \
+                     data"
+                ),
+            });
+        }
+        self.lm = Some(Arc::new(lm));
+        Ok(())
+    }
+
+    /// The hypotheses of each source, with the language model where there is one.
+    ///
+    /// # Errors
+    /// As [`Generate::generate`].
+    pub fn decode(
+        &self,
+        generator: &Generator,
+        sources: &[Source],
+    ) -> Result<Vec<Vec<Hypothesis>>, SearchError> {
+        let (models, device) = (&self.models, &self.device);
+        match &self.lm {
+            None => generator.generate(models, sources, device),
+            Some(lm) => {
+                let begin = |_: &[Source]| Continuation::from_start(&lm.model, device);
+                generator.generate_with_lm(models, begin, sources, device)
+            }
+        }
     }
 
     /// Longest source and target that all networks take, in tokens with `</s>`.
@@ -229,8 +240,53 @@ pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<
     config.with_fields(overrides).map_err(wrong)
 }
 
+/// The dictionary of a side of a checkpoint.
+///
+/// # Errors
+/// There is none, or it does not fit the model.
+pub(super) fn saved_dictionary(checkpoint: &Checkpoint, side: &str) -> Result<Arc<Dictionary>> {
+    let named = checkpoint.meta().dictionaries.side(side);
+    let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
+        path: checkpoint.path().to_owned(),
+        problem: format!("has no {side} dictionary, which its task needs"),
+    })?;
+    let path = checkpoint.path().join(file);
+    let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
+    if dictionary.len() == *types {
+        return Ok(Arc::new(dictionary));
+    }
+    Err(Error::Dictionary {
+        path,
+        problem: format!("has {} types, the model was built for {types}", dictionary.len()),
+    })
+}
+
+/// How text becomes tokens, as the settings `name` of a checkpoint say; text is tokens already where there are none.
+///
+/// # Errors
+/// Settings or files they name that are damaged.
+pub(super) fn saved_pipeline(checkpoint: &Checkpoint, name: &str) -> Result<TextPipeline> {
+    if !checkpoint.meta().files.contains_key(name) {
+        return Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?);
+    }
+    let broken = |reason: String| {
+        Error::Text(burnseq_text::Error::Settings {
+            path: checkpoint.path().join(name),
+            reason,
+        })
+    };
+    let settings: TextSettings =
+        serde_json::from_slice(&checkpoint.file(name)?).map_err(|error| broken(error.to_string()))?;
+    settings.validate().map_err(|error| broken(error.to_string()))?;
+    let mut files = TextFiles::new();
+    for file in settings.files() {
+        files.insert(file.to_owned(), checkpoint.file(file)?);
+    }
+    Ok(TextPipeline::new(settings, &files)?)
+}
+
 /// How two dictionaries differ, in words; counts do not matter.
-fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<String> {
+pub(super) fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<String> {
     let tokens = ours
         .iter()
         .map(|(token, _)| token)

@@ -9,23 +9,24 @@ use burnseq_data::{
     Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
 };
 use burnseq_kernels::Compute;
-use burnseq_model::{EncoderDecoder, Model, ModelConfig, OfConfig, load_state_dict, state_dict};
-use burnseq_text::FileError;
+use burnseq_model::{Model, ModelConfig, OfConfig, load_state_dict, state_dict};
 use burnseq_text::Vocab;
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
 };
 use burnseq_train::checkpoint::Dictionaries;
 use burnseq_train::{
-    Checkpoint, CriterionConfig, DatasetConfig, DeviceMemory, Event, Interrupt, LossOnly, Objective,
-    Observer, Seq2Seq, StopReason, TaskInfo, TrainConfig, TrainContext, TrainData, Trainer, TrainingRecord,
-    ValidSet,
+    CriterionConfig, DatasetConfig, Event, LossOnly, Objective, Observer, Seq2Seq, TaskInfo, TrainConfig,
+    TrainContext, TrainData,
 };
 use serde::{Deserialize, Serialize};
 
 use super::eval_bleu::{BleuValidator, EvalBleuConfig};
+use super::files::{read, text_files};
+use super::language_modeling;
 use super::like_command::like_command;
 use super::pretrained_embeddings;
+use super::task::Task;
 use crate::convert::FairseqImporter;
 use crate::decode::TranslationModel;
 use crate::error::{Error, Result};
@@ -114,7 +115,7 @@ pub struct LanguagePair {
 }
 
 /// Name of the task in checkpoints.
-const NAME: &str = "translation";
+pub const NAME: &str = "translation";
 
 impl LanguagePair {
     /// The languages that a checkpoint of `task` translates.
@@ -123,8 +124,14 @@ impl LanguagePair {
     /// Another task.
     pub fn of(task: &TaskInfo) -> Result<Self> {
         if task.name != NAME {
+            let hint = match task.name.as_str() {
+                language_modeling::NAME => {
+                    "\nhint: `generate` continues text with it, `burnseq eval-lm` measures it"
+                }
+                _ => "",
+            };
             return Err(Error::Config(format!(
-                "the model was trained for the task `{}`, not for translation",
+                "the model was trained for the task `{}`, not for translation{hint}",
                 task.name
             )));
         }
@@ -180,59 +187,9 @@ impl TranslationTask {
         &self.dir
     }
 
-    /// Sizes and special ids of the dictionaries.
-    pub fn vocab(&self) -> Vocab {
-        self.dictionaries().vocab()
-    }
-
     /// The dictionaries of the data.
     fn dictionaries(&self) -> Dictionaries {
         dictionaries(self.dir.src_dict(), self.dir.tgt_dict())
-    }
-
-    /// Makes sure that the task can learn a model of this configuration.
-    ///
-    /// # Errors
-    /// A model of another role; a value out of range.
-    pub fn check_model(&self, model: &ModelConfig) -> Result<()> {
-        Model::check(model).map_err(|error| {
-            Error::Config(format!(
-                "{error}\nhint: give another 'arch'; translation learns encoder-decoders"
-            ))
-        })?;
-        Ok(model.validate(&self.vocab())?)
-    }
-
-    /// Opens the sets to learn from and to validate on; `device` says how their batches are padded.
-    ///
-    /// # Errors
-    /// When a split is missing or damaged, or lacks its target side.
-    pub fn data(
-        &self,
-        config: &TrainConfig,
-        model: &ModelConfig,
-        device: &Device,
-    ) -> Result<TrainData<LanguagePairDataset>> {
-        let options = self.pair_options(&config.dataset, model, device);
-        let mut valid = Vec::new();
-        if !config.validation.disable_validation {
-            for split in &self.config.valid_subset {
-                let dataset = self.dir.load(split, false, options.clone())?;
-                valid.push((split.clone(), self.checked(split, dataset)?));
-            }
-        }
-        let split = &self.config.train_subset;
-        let train = self
-            .dir
-            .load_train(split, self.config.upsample_primary, options)?;
-        let train = match self.resampling(config, model)? {
-            Some(resampling) => train.with_resampling(resampling),
-            None => train,
-        };
-        Ok(TrainData {
-            train: self.checked(split, train)?,
-            valid,
-        })
     }
 
     /// What draws other subwords for the training sentences, where that is asked for.
@@ -263,74 +220,6 @@ impl TranslationTask {
             src: side(self.dir.src_pipeline()?, self.dir.src_dict(), max_src)?,
             tgt: side(self.dir.tgt_pipeline()?, self.dir.tgt_dict(), max_tgt)?,
         }))
-    }
-
-    /// Computes loss, perplexity, and BLEU where it is asked for, of a saved model on the validation sets; the loss is
-    /// that which the model was trained with, plain cross entropy where the checkpoint does not say.
-    ///
-    /// # Errors
-    /// A checkpoint that cannot be read; data that it does not fit, or sentences that are too long for it.
-    pub fn validate(
-        &self,
-        path: &Path,
-        dataset: &DatasetConfig,
-        max_steps: Option<usize>,
-        compute: &Compute,
-        observe: Observer<'_>,
-    ) -> Result<()> {
-        let checkpoint = Checkpoint::open(path)?;
-        let train_state = checkpoint.meta().train_state.clone();
-        let (mut config, mut state) = (None, None);
-        if let Ok(record) = serde_json::from_value::<TrainingRecord>(train_state) {
-            (config, state) = (Some(record.config), Some(record.state));
-        }
-        let criterion = config.as_ref().map(|config| config.criterion.clone());
-        let criterion = criterion.unwrap_or_else(|| {
-            observe(Event::Note(
-                "the checkpoint does not say what loss it was trained with; the loss shown is cross entropy, without label \
-                 smoothing",
-            ));
-            CriterionConfig::default()
-        });
-        let sentence_avg = config.is_some_and(|config| config.optimization.sentence_avg);
-
-        let translation = TranslationModel::load(path, compute)?;
-        let device = &compute.device;
-        translation.check_dictionaries(&self.dir)?;
-        if let Some(note) = translation.direction_note(&self.dir) {
-            observe(Event::Note(&note));
-        }
-        let model = &translation.models[0]; // one path, one model
-        let mut objective = self.objective(&criterion, sentence_avg, device)?;
-        let options = self.pair_options(dataset, &checkpoint.meta().model_config, device);
-        let position = state.map_or((0, 0), |state| (state.data.epoch, state.num_updates));
-        for split in &self.config.valid_subset {
-            let pairs = self.checked(split, self.dir.load(split, false, options.clone())?)?;
-            let set = ValidSet::new(split.clone(), pairs, dataset, max_steps, model.max_positions())?;
-            let mut memory = DeviceMemory::new(device.clone(), split);
-            let record = objective.validate(model, &set, &mut memory, position, observe)?;
-            observe(Event::Valid(&record));
-        }
-        Ok(())
-    }
-
-    /// What an encoder-decoder is trained for and judged by.
-    ///
-    /// # Errors
-    /// A loss or a search whose options are out of range; text settings that cannot be read.
-    fn objective<M: EncoderDecoder>(
-        &self,
-        criterion: &CriterionConfig,
-        sentence_avg: bool,
-        device: &Device,
-    ) -> Result<Objective<M, LanguagePairDataset>> {
-        Ok(Objective {
-            criterion: Arc::new(self.criterion(criterion, sentence_avg)?),
-            validator: match self.bleu(device)? {
-                Some(bleu) => Box::new(bleu),
-                None => Box::new(LossOnly),
-            },
-        })
     }
 
     /// The criterion with the loss of `config`, for the dictionaries of the data.
@@ -379,29 +268,6 @@ impl TranslationTask {
         }))
     }
 
-    /// What a checkpoint needs to translate on its own.
-    ///
-    /// # Errors
-    /// When a file of the data folder cannot be read.
-    pub fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
-        let languages = LanguagePair {
-            source_lang: self.dir.src_lang().to_owned(),
-            target_lang: self.dir.tgt_lang().to_owned(),
-        };
-        Ok(TrainContext {
-            model: model.clone(),
-            dictionaries: self.dictionaries(),
-            task: (&languages).into(),
-            task_config: serde_json::to_value(&self.config).expect("plain data is JSON"),
-            files: self.files()?,
-            importer: Some(Arc::new(FairseqImporter {
-                data: self.dir.path().to_owned(),
-                source_lang: self.dir.src_lang().to_owned(),
-                target_lang: self.dir.tgt_lang().to_owned(),
-            })),
-        })
-    }
-
     /// Dictionaries, text settings and subword models, under their names in a checkpoint.
     ///
     /// # Errors
@@ -418,61 +284,11 @@ impl TranslationTask {
                 read(&dir.join(format!("dict.{}.txt", self.dir.tgt_lang())))?,
             ),
         ];
-        files.extend(text_files(dir, [self.dir.src_lang(), self.dir.tgt_lang()])?);
+        let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
+        files.extend(text_files(dir, languages.map(TextSettings::file_name))?);
         Ok(files)
     }
 
-    /// Trains a model on this task until a stop rule applies, taking up the checkpoint that the configuration names;
-    /// `replicas` are the devices beside the first, where [`TrainConfig::distributed_world_size`] asks for some.
-    ///
-    /// # Errors
-    /// Settings that make no sense, before any work; data or checkpoints that cannot be used; a run that diverges.
-    pub fn train(
-        &self,
-        mut config: TrainConfig,
-        model: &ModelConfig,
-        compute: &Compute,
-        replicas: &[Device],
-        interrupt: Interrupt,
-        observe: Observer<'_>,
-    ) -> Result<StopReason> {
-        self.config.complete(&mut config);
-        config.validate(&self.config.metrics())?;
-        let vocab = self.vocab();
-        self.check_model(model)?;
-        let data = self.data(&config, model, &compute.device)?;
-        if let Some(resampling) = data.train.resampling()
-            && !resampling.changes(&data.train, LOOKED_AT)?
-        {
-            observe(Event::Note(
-                "'bpe_dropout' and 'subword_alpha' change no sentence: the dictionaries lack the pieces that are drawn; make \
-                 them of text that holds such pieces, too (`burnseq text subword encode --bpe-dropout`)",
-            ));
-        }
-        let context = self.context(model)?;
-        let objective = self.objective(
-            &config.criterion,
-            config.optimization.sentence_avg,
-            &compute.device,
-        )?;
-        let model = Model::init(model, &vocab, u64::from(config.seed), compute)?;
-        let model = self.with_pretrained_embeddings(model, observe)?;
-        let mut trainer = Trainer::new(
-            config,
-            context,
-            model,
-            data,
-            objective,
-            &compute.device,
-            interrupt,
-        )
-        .map_err(|error| self.with_like_command(error))?
-        .with_replicas(replicas.to_vec());
-        Ok(trainer.run(observe)?)
-    }
-}
-
-impl TranslationTask {
     /// An error about other dictionaries with the command that makes data for the checkpoint.
     fn with_like_command(&self, error: burnseq_train::Error) -> burnseq_train::Error {
         let burnseq_train::Error::OtherDictionaries {
@@ -527,24 +343,153 @@ impl TranslationTask {
     }
 }
 
-/// Text settings of the languages of a data folder, and the subword models they name; nothing in folders of fairseq.
-fn text_files(dir: &Path, languages: [&str; 2]) -> Result<Vec<(String, Vec<u8>)>> {
-    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    let mut add = |name: &str| -> Result<()> {
-        if !files.iter().any(|(known, _)| known == name) {
-            files.push((name.to_owned(), read(&dir.join(name))?));
-        }
-        Ok(())
-    };
-    for language in languages {
-        let name = TextSettings::file_name(language);
-        if dir.join(&name).is_file() {
-            let settings = TextSettings::load(dir.join(&name))?;
-            add(&name)?;
-            settings.files().into_iter().try_for_each(&mut add)?;
-        }
+impl Task for TranslationTask {
+    type Model = Model;
+    type Dataset = LanguagePairDataset;
+
+    fn description(&self) -> String {
+        let vocab = self.vocab();
+        format!(
+            "translation from {} to {}: dictionaries of {} and {} types",
+            self.dir.src_lang(),
+            self.dir.tgt_lang(),
+            vocab.src,
+            vocab.tgt
+        )
     }
-    Ok(files)
+
+    fn vocab(&self) -> Vocab {
+        self.dictionaries().vocab()
+    }
+
+    fn metrics(&self) -> Vec<&'static str> {
+        self.config.metrics()
+    }
+
+    fn complete(&self, train: &mut TrainConfig) {
+        self.config.complete(train);
+    }
+
+    fn check_model(&self, model: &ModelConfig) -> Result<()> {
+        Model::check(model).map_err(|error| {
+            Error::Config(format!(
+                "{error}\nhint: give another 'arch', or 'task' language_modeling; translation learns encoder-decoders"
+            ))
+        })?;
+        Ok(model.validate(&self.vocab())?)
+    }
+
+    fn data(
+        &self,
+        config: &TrainConfig,
+        model: &ModelConfig,
+        device: &Device,
+    ) -> Result<TrainData<LanguagePairDataset>> {
+        let options = self.pair_options(&config.dataset, model, device);
+        let valid = if config.validation.disable_validation {
+            Vec::new()
+        } else {
+            self.valid_data(&config.dataset, model, device)?
+        };
+        let split = &self.config.train_subset;
+        let train = self
+            .dir
+            .load_train(split, self.config.upsample_primary, options)?;
+        let train = match self.resampling(config, model)? {
+            Some(resampling) => train.with_resampling(resampling),
+            None => train,
+        };
+        Ok(TrainData {
+            train: self.checked(split, train)?,
+            valid,
+        })
+    }
+
+    fn valid_data(
+        &self,
+        dataset: &DatasetConfig,
+        model: &ModelConfig,
+        device: &Device,
+    ) -> Result<Vec<(String, Arc<LanguagePairDataset>)>> {
+        let options = self.pair_options(dataset, model, device);
+        let load = |split: &String| {
+            let pairs = self.dir.load(split, false, options.clone())?;
+            Ok((split.clone(), self.checked(split, pairs)?))
+        };
+        self.config.valid_subset.iter().map(load).collect()
+    }
+
+    fn objective(
+        &self,
+        criterion: &CriterionConfig,
+        sentence_avg: bool,
+        device: &Device,
+    ) -> Result<Objective<Model, LanguagePairDataset>> {
+        Ok(Objective {
+            criterion: Arc::new(self.criterion(criterion, sentence_avg)?),
+            validator: match self.bleu(device)? {
+                Some(bleu) => Box::new(bleu),
+                None => Box::new(LossOnly),
+            },
+        })
+    }
+
+    fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
+        let languages = LanguagePair {
+            source_lang: self.dir.src_lang().to_owned(),
+            target_lang: self.dir.tgt_lang().to_owned(),
+        };
+        Ok(TrainContext {
+            model: model.clone(),
+            dictionaries: self.dictionaries(),
+            task: (&languages).into(),
+            task_config: serde_json::to_value(&self.config).expect("plain data is JSON"),
+            files: self.files()?,
+            importer: Some(Arc::new(FairseqImporter {
+                data: self.dir.path().to_owned(),
+                source_lang: self.dir.src_lang().to_owned(),
+                target_lang: self.dir.tgt_lang().to_owned(),
+            })),
+        })
+    }
+
+    fn init(
+        &self,
+        model: &ModelConfig,
+        seed: u64,
+        compute: &Compute,
+        observe: Observer<'_>,
+    ) -> Result<Model> {
+        let model = Model::init(model, &self.vocab(), seed, compute)?;
+        self.with_pretrained_embeddings(model, observe)
+    }
+
+    fn notes(&self, data: &LanguagePairDataset) -> Result<Vec<String>> {
+        let mut notes = Vec::new();
+        if let Some(resampling) = data.resampling()
+            && !resampling.changes(data, LOOKED_AT)?
+        {
+            notes.push(
+                "'bpe_dropout' and 'subword_alpha' change no sentence: the dictionaries lack the pieces that are drawn; make \
+                 them of text that holds such pieces, too (`burnseq text subword encode --bpe-dropout`)"
+                    .to_owned(),
+            );
+        }
+        Ok(notes)
+    }
+
+    fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
+        self.with_like_command(error)
+    }
+
+    fn trained_model(&self, path: &Path, compute: &Compute, observe: Observer<'_>) -> Result<Model> {
+        let mut translation = TranslationModel::load(path, compute)?;
+        translation.check_dictionaries(&self.dir)?;
+        if let Some(note) = translation.direction_note(&self.dir) {
+            observe(Event::Note(&note));
+        }
+        Ok(translation.models.swap_remove(0)) // one path, one model
+    }
 }
 
 /// How the text of a language became tokens; nothing was done to it where the folder does not say.
@@ -555,10 +500,6 @@ fn text_pipeline(dir: &Path, language: &str) -> Result<TextPipeline> {
     } else {
         Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?)
     }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    Ok(std::fs::read(path).map_err(FileError::read(path))?)
 }
 
 #[cfg(test)]
@@ -577,20 +518,5 @@ mod tests {
             refused.to_string().contains("patience counts validations"),
             "{refused}"
         );
-    }
-
-    #[test]
-    fn the_subword_models_that_the_settings_name_travel_with_the_checkpoint() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = || text_files(dir.path(), ["de", "en"]);
-        assert!(files().unwrap().is_empty());
-        let json = r#"{"subword": {"type": "sentencepiece", "model": "spm.model"}}"#;
-        std::fs::write(dir.path().join("text.de.json"), json).unwrap();
-        std::fs::write(dir.path().join("text.en.json"), json).unwrap();
-        assert!(files().unwrap_err().to_string().contains("spm.model"));
-        std::fs::write(dir.path().join("spm.model"), [1, 2, 3]).unwrap();
-        std::fs::write(dir.path().join("other"), "x").unwrap();
-        let names: Vec<String> = files().unwrap().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["text.de.json", "spm.model", "text.en.json"]);
     }
 }

@@ -37,6 +37,7 @@ fn model() -> TranslationModel {
         tgt_dict: dict,
         src_text: pipeline(),
         tgt_text: pipeline(),
+        lm: None,
     }
 }
 

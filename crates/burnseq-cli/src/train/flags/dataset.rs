@@ -1,13 +1,13 @@
 //! Batches.
 
 use anyhow::{Result, anyhow};
-use burnseq::tasks::translation::TranslationConfig;
+use burnseq::tasks::TaskConfig;
 use burnseq_data::DatasetImpl;
 use burnseq_text::SubwordSampling;
 use burnseq_train::DatasetConfig;
 use clap::Args;
 
-use super::set;
+use super::{refuse_of_translation, set};
 use crate::problems::Problems;
 use crate::train::max_tokens::MaxTokens;
 use crate::train::values::Limit;
@@ -124,7 +124,23 @@ impl DatasetArgs {
     }
 
     /// Lays the flags over the sets of sentences.
-    pub(crate) fn overlay_task(&self, task: &mut TranslationConfig) -> Result<()> {
+    pub(crate) fn overlay_task(&self, task: &mut TaskConfig) -> Result<()> {
+        let task = match task {
+            TaskConfig::Translation(task) => task,
+            TaskConfig::LanguageModeling(task) => {
+                task.dataset_impl = self.dataset_impl.or(task.dataset_impl);
+                set(&mut task.train_subset, self.train_subset.clone());
+                set(&mut task.valid_subset, self.valid_subset.clone());
+                return refuse_of_translation(&[
+                    ("--upsample-primary", self.upsample_primary.is_some()),
+                    ("--truncate-source", self.truncate_source),
+                    ("--bpe-dropout", self.bpe_dropout.is_some()),
+                    ("--subword-alpha", self.subword_alpha.is_some()),
+                    ("--left-pad-source", self.left_pad_source.is_some()),
+                    ("--left-pad-target", self.left_pad_target.is_some()),
+                ]);
+            }
+        };
         task.dataset_impl = self.dataset_impl.or(task.dataset_impl);
         set(&mut task.train_subset, self.train_subset.clone());
         set(&mut task.valid_subset, self.valid_subset.clone());

@@ -5,6 +5,7 @@ mod checkpoint;
 mod dataset;
 mod ema;
 mod family;
+mod language_modeling;
 mod loss_scaling;
 mod model;
 mod optim;
@@ -21,9 +22,10 @@ pub use dataset::DatasetArgs;
 pub use ema::EmaArgs;
 pub use family::FamilyFlags;
 pub(super) use family::{HEADING as FAMILY_HEADING, for_arch, names_arch};
+pub use language_modeling::LanguageModelingArgs;
 pub use loss_scaling::LossScalingArgs;
-pub(super) use model::DEFAULT_ARCH;
 pub use model::ModelArgs;
+pub(super) use model::{DEFAULT_ARCH, DEFAULT_LM_ARCH};
 pub use optim::OptimArgs;
 pub use schedule::ScheduleArgs;
 pub use stop::StopArgs;
@@ -36,6 +38,15 @@ fn refuse_given(flags: &[(&str, bool)], problem: impl Fn(&str) -> String) -> Res
         problems.say(problem(flag));
     }
     problems.into_result()
+}
+
+/// Refuses flags of translation in a run that trains a language model.
+fn refuse_of_translation(flags: &[(&str, bool)]) -> Result<()> {
+    refuse_given(flags, |flag| {
+        format!(
+            "{flag} belongs to --task translation, this is language_modeling\nhint: leave it out, or add --task translation"
+        )
+    })
 }
 
 /// Lays a flag over a field.

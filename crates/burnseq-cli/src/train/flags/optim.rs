@@ -14,8 +14,9 @@ use crate::train::values::{Betas, List};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Loss and optimiser")]
 pub struct OptimArgs {
-    /// Loss: label_smoothed_cross_entropy, cross_entropy [default: label_smoothed_cross_entropy]
-    #[arg(long, value_name = "NAME", value_parser = ["label_smoothed_cross_entropy", "cross_entropy"])]
+    /// Loss: label_smoothed_cross_entropy, cross_entropy, or adaptive_loss, which is cross_entropy with an adaptive softmax
+    /// [default: label_smoothed_cross_entropy, of a language model cross_entropy]
+    #[arg(long, value_name = "NAME", value_parser = ["label_smoothed_cross_entropy", "cross_entropy", "adaptive_loss"])]
     pub criterion: Option<String>,
     /// Probability taken from the reference token [default: 0.1; fairseq: 0]
     #[arg(long, value_name = "EPSILON")]
@@ -94,7 +95,7 @@ impl OptimArgs {
 
     fn overlay_criterion(&self, criterion: &mut CriterionConfig) -> Result<()> {
         match (self.criterion.as_deref(), &*criterion) {
-            (Some("cross_entropy"), _) => {
+            (Some("cross_entropy" | "adaptive_loss"), _) => {
                 *criterion = CriterionConfig::CrossEntropy(CrossEntropyConfig::default());
             }
             (Some(_), CriterionConfig::CrossEntropy(_)) => {

@@ -5,7 +5,7 @@ use burnseq::tasks::eval_bleu::{Detok, EvalBleuConfig};
 use burnseq_train::ValidationConfig;
 use clap::Args;
 
-use super::{refuse_given, set};
+use super::{refuse_given, refuse_of_translation, set};
 
 /// Validation.
 #[derive(Debug, Args)]
@@ -83,6 +83,21 @@ impl ValidationArgs {
 }
 
 impl EvalBleuArgs {
+    /// Refuses the flags where no translation is measured.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    pub(crate) fn refuse(&self) -> Result<()> {
+        refuse_of_translation(&[
+            ("--eval-bleu", self.eval_bleu),
+            ("--eval-bleu-args", self.eval_bleu_args.is_some()),
+            ("--eval-bleu-detok", self.eval_bleu_detok.is_some()),
+            ("--eval-tokenized-bleu", self.eval_tokenized_bleu),
+            ("--eval-bleu-remove-bpe", self.eval_bleu_remove_bpe.is_some()),
+            ("--eval-bleu-print-samples", self.eval_bleu_print_samples),
+        ])
+    }
+
     /// Lays the flags over the configuration; BLEU is computed when there is one afterwards.
     pub(crate) fn overlay(&self, config: &mut Option<EvalBleuConfig>) -> Result<()> {
         if self.eval_bleu && config.is_none() {

@@ -47,7 +47,7 @@ const VALUES: [&str; 24] = [
 ];
 
 fn binaries() -> impl Iterator<Item = Binary> {
-    TOOLS.iter().filter_map(|tool| tool.binary.ok())
+    TOOLS.iter().map(|tool| tool.binary)
 }
 
 /// The flags of a binary that take a value.

@@ -190,7 +190,7 @@ fn s13_every_option_of_fairseqs_parsers_is_listed_and_handled() {
             continue;
         }
         let tool = tool.unwrap();
-        let binary = tool.binary.unwrap();
+        let binary = tool.binary;
         let option = tool
             .options()
             .find(|option| option.spellings().any(|known| known == word));

@@ -169,7 +169,8 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let mut kept = Vec::new();
     for line in text.lines() {
-        if line.starts_with("speed:") || line.starts_with("Translated ") || line.starts_with("W-") {
+        let timed = ["speed:", "Translated ", "Continued ", "Evaluated ", "W-"];
+        if timed.iter().any(|timed| line.starts_with(timed)) {
             continue;
         }
         if let Ok(Value::Object(mut record)) = serde_json::from_str(line) {
@@ -246,6 +247,11 @@ fn every_option_of_interactive_acts() {
 #[test]
 fn every_option_of_validate_acts() {
     check("validate");
+}
+
+#[test]
+fn every_option_of_eval_lm_acts() {
+    check("eval-lm");
 }
 
 #[test]

@@ -15,6 +15,10 @@ const TINY: &str = "--arch transformer --encoder-embed-dim 8 --encoder-ffn-embed
                     --encoder-attention-heads 2 --decoder-layers 1 --decoder-attention-heads 2 --max-source-positions 30 \
                     --max-target-positions 30 --cpu";
 
+/// A language model of a few hundred parameters.
+const LM: &str = "--arch transformer_lm_gpt2_tiny --decoder-embed-dim 8 --decoder-input-dim 8 --decoder-output-dim 8 \
+                  --decoder-ffn-embed-dim 8 --decoder-layers 1 --decoder-attention-heads 2 --tokens-per-sample 20 --cpu";
+
 /// The same of each of the other families: the setting that trains one, and its flags.
 const OTHER_FAMILIES: [(&str, &str); 3] = [
     (
@@ -36,7 +40,7 @@ const OTHER_FAMILIES: [(&str, &str); 3] = [
 ];
 
 /// What makes the datasets and checkpoints, in this order.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 25] = [
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 20",
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 3 --destdir few",
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 20 --joined-dictionary --destdir joined",
@@ -62,6 +66,12 @@ const COMMANDS: [&str; 22] = [
     "train joined TINY --max-tokens 100 --max-epoch 2 --lr 2e-2 --warmup-updates 2 --save-dir m-joined",
     "train raw TINY --max-tokens 100 --max-epoch 2 --lr 2e-2 --warmup-updates 2 --save-dir m-raw",
     "train elsewhere TINY --max-tokens 100 --max-epoch 12 --lr 3e-2 --warmup-updates 2 --dropout 0 --save-dir m-elsewhere",
+    "preprocess --only-source --trainpref data/train.en --validpref data/valid.en --testpref data/test.en --bpe none --destdir \
+     textdata",
+    "train textdata LM --max-tokens 100 --max-epoch 3 --lr 2e-2 --warmup-updates 2 --dropout 0 --save-dir m-textdata",
+    "preprocess --only-source --trainpref data/train.en --validpref data/valid.en --srcdict data-bin/dict.en.txt --bpe-codes \
+     data-bin/bpe.codes --destdir lmdata; train lmdata LM --max-tokens 100 --max-epoch 1 --lr 2e-2 --warmup-updates 2 --save-dir \
+     lm",
     "cp run/checkpoint_last/model.safetensors w.safetensors; cp run/checkpoint_last/checkpoint.json checkpoint.json",
     "burnseq convert run/checkpoint_last model.pt; cp model.pt nameless",
     "generate data-bin --path run/checkpoint_last --cpu --max-len-b 12 --beam 2 > decoded",
@@ -143,6 +153,8 @@ fn make() -> TempDir {
         "vectors",
         &format!("2 8\n0{0}\n1{0}\n2{0}\n3{0}\n", " 1".repeat(8)),
     );
+    write("shots", "dog\tball 1\nman\tbird 2\n");
+    write("choices", "ball\tbird\n");
     write("vocabulary", "Hund 5\nMann 50\n");
     write("data/train.tags.de-en.de", "<url>x</url>\nHund und Ball\n");
     let unigram = concat!(
@@ -151,7 +163,10 @@ fn make() -> TempDir {
     );
     fs::copy(unigram, dir.join("unigram.model")).unwrap();
     for command in COMMANDS {
-        ok(dir, &command.replace("TINY", TINY));
+        ok(
+            dir,
+            &command.replace("TINY", TINY).replace("LM ", &format!("{LM} ")),
+        );
     }
     write_odd(dir);
     folder
@@ -225,7 +240,10 @@ pub(super) fn base(binary: &str, setting: &str) -> String {
 
 fn command(binary: &str, setting: &str) -> String {
     let family = OTHER_FAMILIES.iter().find(|(family, _)| *family == setting);
-    let tiny = family.map_or(TINY, |(_, flags)| *flags);
+    let tiny = match setting {
+        "textdata" => LM,
+        _ => family.map_or(TINY, |(_, flags)| *flags),
+    };
     let data = match setting {
         _ if family.is_some() => "data-bin",
         "" | "tri" | "dropout" | "free" | "text" | "device" => "data-bin",
@@ -250,6 +268,9 @@ fn command(binary: &str, setting: &str) -> String {
                  json --log-interval 3"
             )
         }
+        ("generate", "prompt") => {
+            format!("generate --path m-textdata/checkpoint_last --cpu {short} --prompt 'dog and'")
+        }
         ("generate", "text") => format!("generate --path run/checkpoint_last --cpu {short}"),
         ("generate", _) => format!("generate {data} --path {model}/checkpoint_last --cpu {short}"),
         ("interactive", "joined") => {
@@ -260,6 +281,8 @@ fn command(binary: &str, setting: &str) -> String {
         ("interactive", _) => {
             format!("burnseq interactive --path {model}/checkpoint_last --cpu {short} --input data/test.de")
         }
+        ("eval-lm", "text") => "burnseq eval-lm --path m-textdata/checkpoint_last --cpu".to_owned(),
+        ("eval-lm", _) => "burnseq eval-lm textdata --path m-textdata/checkpoint_last --cpu".to_owned(),
         ("validate", _) => format!("burnseq validate {data} --path {model}/checkpoint_last --cpu"),
         ("report", "there") => format!("burnseq report {model} --output there/text --cpu --num-sentences 4"),
         ("report", _) => format!("burnseq report {model} --output page.html --cpu --num-sentences 4 {short}"),

@@ -4,6 +4,7 @@ use burn::{backend::Flex, tensor::Tensor};
 use burnseq_numerics::simd::{self, lanes_sum, vectorised};
 use rayon::prelude::*;
 
+use super::super::NO_ANCESTOR;
 use super::{Values, buffer};
 
 /// Rows that one task takes.
@@ -40,11 +41,15 @@ pub(in super::super) fn cached_attention(
                 let row = task * ROWS + i;
                 let (mut past_keys, mut past_values) = (Vec::new(), Vec::new());
                 for ((keys, values), ancestors) in keys.iter().zip(&values).zip(ancestors) {
+                    if ancestors[row] == NO_ANCESTOR {
+                        continue;
+                    }
                     let at = ancestors[row] as usize * d_model;
                     past_keys.push(&keys.as_slice()[at..at + d_model]);
                     past_values.push(&values.as_slice()[at..at + d_model]);
                 }
-                attend(out, query, &past_keys, &past_values, &mut scores, heads);
+                let scores = &mut scores[..past_keys.len()];
+                attend(out, query, &past_keys, &past_values, scores, heads);
             }
         });
     Tensor::from_primitive::<Flex>(Values::new(out, [rows, 1, d_model]).0)

@@ -220,13 +220,27 @@ impl LmDecoder {
     fn step(&self, tokens: Tensor<1, Int>, state: &mut LmState) -> Tensor<3> {
         let LmState { past, dropout } = state;
         let [rows] = tokens.dims();
-        let step = past.steps();
-        let mut x = self.inputs.embed_step(tokens, step, self.input_params(), dropout);
+        let params = self.input_params();
+        let mut x = match past.lengths() {
+            Some(places) => self.inputs.embed_step_at(tokens, &places, params, dropout),
+            None => self.inputs.embed_step(tokens, past.steps(), params, dropout),
+        };
         past.begin_step(rows);
         for (number, layer) in self.layers.iter().enumerate() {
             x = layer.step(x, number, past, dropout);
         }
         self.finish(x)
+    }
+
+    /// The first tokens of texts, `[batch, len]`, padded on the right, as steps.
+    fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut LmState) {
+        let LmState { past, dropout } = state;
+        let is_pad = self.inputs.is_pad(tokens.clone());
+        let mut x = self.inputs.embed(tokens, &is_pad, self.input_params(), dropout);
+        past.begin_fill(rows, lengths);
+        for (number, layer) in self.layers.iter().enumerate() {
+            x = layer.fill(x, is_pad.clone(), number, past, dropout);
+        }
     }
 
     /// What the last block gave to what the output projection reads.
@@ -305,6 +319,14 @@ impl DecoderOnly for TransformerLm {
             past: KeyValueCache::new(self.decoder.layers.len(), stepping),
             dropout,
         }
+    }
+
+    fn prefills_unequal(&self, stepping: Stepping) -> bool {
+        KeyValueCache::fills_unequal(stepping)
+    }
+
+    fn prefill(&self, tokens: Tokens, rows: &[usize], lengths: &[usize], state: &mut LmState) {
+        self.decoder.prefill(tokens, rows, lengths, state);
     }
 
     fn vocab(&self) -> Vocab {

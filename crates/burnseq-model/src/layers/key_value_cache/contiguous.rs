@@ -37,6 +37,30 @@ impl ContiguousCache {
         self.steps
     }
 
+    pub fn begin_fill(&mut self, lengths: &[usize]) {
+        self.steps = lengths.first().copied().unwrap_or(0);
+        self.rows = lengths.len();
+        assert!(
+            lengths.iter().all(|&length| length == self.steps),
+            "the lengths {lengths:?} differ"
+        );
+        self.unused = None;
+    }
+
+    pub fn fill(&mut self, layer: usize, keys: Tensor<3>, values: Tensor<3>, heads: usize) {
+        let [rows, len, d_model] = keys.dims();
+        let head_dim = d_model / heads;
+        let split = |x: Tensor<3>| x.reshape([rows, len, heads, head_dim]).swap_dims(1, 2);
+        let capacity = len.next_multiple_of(ROOM);
+        let past = Tensor::zeros(
+            [rows, 2 * heads, capacity, head_dim],
+            (&keys.device(), keys.dtype()),
+        );
+        let keys_values = Tensor::cat(vec![split(keys), split(values)], 1); // [rows, 2 * heads, len, head_dim]
+        let past = past.slice_assign([0..rows, 0..2 * heads, 0..len, 0..head_dim], keys_values);
+        self.layers[layer] = Some(past);
+    }
+
     pub fn begin_step(&mut self, rows: usize) {
         self.steps += 1;
         self.rows = rows;

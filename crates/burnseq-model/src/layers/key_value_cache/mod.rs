@@ -35,7 +35,46 @@ impl KeyValueCache {
         })
     }
 
-    /// Tokens fed so far, the same for every row.
+    /// Whether [`begin_fill`](Self::begin_fill) takes rows of several lengths, and rows of a cache that is not empty.
+    pub fn fills_unequal(stepping: Stepping) -> bool {
+        stepping == Stepping::Processor
+    }
+
+    /// Makes place for many tokens of some rows at once, `lengths[i]` of row `rows[i]`, whose past is forgotten. Each layer
+    /// then [fills](Self::fill) its own.
+    ///
+    /// # Panics
+    /// Where the cache does not [take](Self::fills_unequal) other lengths or rows than equally many first tokens of all.
+    pub fn begin_fill(&mut self, rows: &[usize], lengths: &[usize]) {
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.begin_fill(rows, lengths),
+            Layout::Contiguous(cache) => {
+                assert_eq!(cache.steps(), 0, "all rows are filled before their first step");
+                cache.begin_fill(lengths);
+            }
+        }
+    }
+
+    /// Takes in the keys and values of the rows that are filled, in layer `layer`.
+    ///
+    /// # Shapes
+    /// - `keys`, `values`: `[rows, len, d_model]`, padded on the right
+    pub fn fill(&mut self, layer: usize, (keys, values): (Tensor<3>, Tensor<3>), heads: usize) {
+        match &mut self.0 {
+            Layout::Scattered(cache) => cache.fill(layer, keys, values),
+            Layout::Contiguous(cache) => cache.fill(layer, keys, values, heads),
+        }
+    }
+
+    /// Tokens fed to each row so far, where they are not [`steps`](Self::steps) for all of them.
+    pub fn lengths(&self) -> Option<Vec<usize>> {
+        match &self.0 {
+            Layout::Scattered(cache) => cache.lengths(),
+            Layout::Contiguous(_) => None,
+        }
+    }
+
+    /// Tokens fed so far to the longest row.
     pub fn steps(&self) -> usize {
         match &self.0 {
             Layout::Scattered(cache) => cache.steps(),

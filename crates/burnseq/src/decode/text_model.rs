@@ -1,0 +1,115 @@
+//! A language model with everything that its use on text needs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burnseq_data::TextDir;
+use burnseq_kernels::Compute;
+use burnseq_model::{LanguageModel, Stepwise};
+use burnseq_text::{Dictionary, TextPipeline};
+use burnseq_train::{Checkpoint, CheckpointMeta, TrainingRecord};
+use serde_json::{Map, Value};
+
+use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
+use super::segmented::tokens_of;
+use crate::error::{Error, Result};
+use crate::tasks::TaskConfig;
+use crate::tasks::language_modeling::{self, LanguageModelingConfig};
+
+/// A trained language model, its dictionary, and how text becomes tokens and back.
+#[derive(Debug, Clone)]
+pub struct TextModel {
+    /// The network, off autodiff.
+    pub model: LanguageModel,
+    /// Where it computes.
+    pub device: Device,
+    /// What it reads and writes.
+    pub dictionary: Arc<Dictionary>,
+    /// From raw lines to tokens, and back.
+    pub text: TextPipeline,
+    /// Whether the blocks that it learned from begin with `<s>`.
+    pub begins_with_bos: bool,
+    /// The checkpoint.
+    pub path: PathBuf,
+}
+
+impl TextModel {
+    /// Loads a checkpoint, which carries all of it.
+    ///
+    /// # Errors
+    /// No checkpoint there, or one of another task; a file that is damaged; weights, dictionary and text settings that do
+    /// not fit together.
+    pub fn load(path: impl AsRef<Path>, compute: impl Into<Compute>) -> Result<Self> {
+        Self::load_with(path, &Map::new(), compute)
+    }
+
+    /// As [`load`](Self::load), with `overrides` laid over the fields of the configuration.
+    ///
+    /// # Errors
+    /// Also overrides that name no field or have a value of the wrong type.
+    pub fn load_with(
+        path: impl AsRef<Path>,
+        overrides: &Map<String, Value>,
+        compute: impl Into<Compute>,
+    ) -> Result<Self> {
+        let checkpoint = Checkpoint::open(path.as_ref())?;
+        let meta = checkpoint.meta();
+        language_modeling::check_task(checkpoint.path(), &meta.task)?;
+        let dictionary = saved_dictionary(&checkpoint, language_modeling::SIDE)?;
+        let text = saved_pipeline(&checkpoint, TextDir::SETTINGS)?;
+        let config = overlaid(&meta.model_config, overrides)?;
+        config.validate(&meta.dictionaries.vocab())?;
+        let compute = compute.into();
+        let model = checkpoint.model_as::<LanguageModel>(&config, &compute)?;
+        Ok(Self {
+            model: model.laid_out_for_decoding(),
+            device: compute.device,
+            dictionary,
+            text,
+            begins_with_bos: begins_with_bos(meta),
+            path: checkpoint.path().to_owned(),
+        })
+    }
+
+    /// The ids of a line of text with its `</s>`; a line without a word is `</s>` alone. Lines that are `tokenised` are tokens
+    /// of the dictionary already.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn encode_line(&self, line: &str, tokenised: bool) -> Result<Vec<u32>> {
+        let tokens = tokens_of(line, tokenised, &self.text, &self.dictionary)?;
+        Ok(self.dictionary.encode_line(&tokens.unwrap_or_default(), true))
+    }
+
+    /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.
+    ///
+    /// # Errors
+    /// The first token that differs.
+    pub fn check_dictionary(&self, theirs: &Dictionary, path: &Path) -> Result<()> {
+        let Some(difference) = difference(&self.dictionary, theirs) else {
+            return Ok(());
+        };
+        Err(Error::Dictionary {
+            path: path.to_owned(),
+            problem: format!(
+                "is not the dictionary that the language model was trained with: {difference}\nhint: make the data with \
+                 `preprocess --like {} --only-source`",
+                self.path.display()
+            ),
+        })
+    }
+}
+
+/// Whether the run of a checkpoint put `<s>` before its blocks.
+fn begins_with_bos(meta: &CheckpointMeta) -> bool {
+    let record = serde_json::from_value::<TrainingRecord>(meta.train_state.clone()).ok();
+    let config = record.and_then(|record| TaskConfig::from_value(record.task).ok());
+    matches!(
+        config,
+        Some(TaskConfig::LanguageModeling(LanguageModelingConfig {
+            add_bos_token: true,
+            ..
+        }))
+    )
+}

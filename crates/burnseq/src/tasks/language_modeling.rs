@@ -1,0 +1,393 @@
+//! Language modelling: text of a data folder in blocks, a decoder, and the perplexity of what it did not learn from.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use burnseq_data::{
+    Dataset, DatasetImpl, SampleBreakMode, Sentences, ShortenMethod, TextDir, TokenBlockDataset,
+    TokenBlockOptions,
+};
+use burnseq_kernels::Compute;
+use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
+use burnseq_text::{Dictionary, Vocab};
+use burnseq_train::checkpoint::{Dictionaries, DictionaryInfo};
+use burnseq_train::{
+    CriterionConfig, DatasetConfig, LossOnly, NextTokenPrediction, Objective, Observer, TaskInfo,
+    TrainConfig, TrainContext, TrainData,
+};
+use serde::{Deserialize, Serialize};
+
+use super::files::{read, text_files};
+use super::task::Task;
+use crate::decode::TextModel;
+use crate::error::{Error, Result};
+
+/// Name of the task in checkpoints.
+pub const NAME: &str = "language_modeling";
+
+/// The side of the data that a checkpoint names.
+pub(crate) const SIDE: &str = "text";
+
+/// Text to learn from, and how it is cut into blocks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LanguageModelingConfig {
+    /// Folder that `preprocess --only-source` wrote; or several with colons between, whose training text is joined; the
+    /// first one has the dictionary and the sets to validate on.
+    pub data: PathBuf,
+    /// Format of the files of ids or text; `None`: as the files tell.
+    pub dataset_impl: Option<DatasetImpl>,
+    /// Split to learn from; `train1`, `train2`, ... are taken with `train`.
+    pub train_subset: String,
+    /// Splits to validate on; without one, a run does not validate.
+    pub valid_subset: Vec<String>,
+    /// Where blocks end.
+    pub sample_break_mode: SampleBreakMode,
+    /// Longest block in tokens.
+    pub tokens_per_sample: usize,
+    /// Every block begins with `<s>`, which is also its first target.
+    pub add_bos_token: bool,
+    /// What becomes of sentences that are longer than a block.
+    pub shorten_method: ShortenMethod,
+    /// Splits whose sentences are shortened; empty: all.
+    pub shorten_data_split_list: Vec<String>,
+}
+
+impl Default for LanguageModelingConfig {
+    /// fairseq's defaults.
+    fn default() -> Self {
+        let blocks = TokenBlockOptions::default();
+        Self {
+            data: PathBuf::from("data-bin"),
+            dataset_impl: None,
+            train_subset: "train".to_owned(),
+            valid_subset: vec!["valid".to_owned()],
+            sample_break_mode: blocks.sample_break_mode,
+            tokens_per_sample: blocks.tokens_per_sample,
+            add_bos_token: blocks.add_bos_token,
+            shorten_method: blocks.shorten_method,
+            shorten_data_split_list: Vec::new(),
+        }
+    }
+}
+
+impl LanguageModelingConfig {
+    /// Adds what follows for a run: without a set to validate on, it does not validate.
+    pub fn complete(&self, train: &mut TrainConfig) {
+        train.validation.disable_validation |= self.valid_subset.is_empty();
+    }
+
+    /// Positions that a model needs for the longest block, its `<s>` included.
+    pub fn positions(&self) -> usize {
+        self.tokens_per_sample + usize::from(self.add_bos_token)
+    }
+
+    /// How the text of a split is cut into blocks.
+    pub fn block_options(&self, split: &str, dictionary: &Dictionary) -> TokenBlockOptions {
+        let listed = &self.shorten_data_split_list;
+        let shortens = listed.is_empty() || listed.iter().any(|listed| listed == split);
+        TokenBlockOptions {
+            sample_break_mode: self.sample_break_mode,
+            tokens_per_sample: self.tokens_per_sample,
+            add_bos_token: self.add_bos_token,
+            shorten_method: if shortens {
+                self.shorten_method
+            } else {
+                ShortenMethod::None
+            },
+            bos: dictionary.bos(),
+            pad: dictionary.pad(),
+            eos: dictionary.eos(),
+            ..TokenBlockOptions::default()
+        }
+    }
+
+    /// Checks ranges and combinations.
+    ///
+    /// # Errors
+    /// Blocks without tokens; splits to shorten where nothing is shortened.
+    pub fn validate(&self) -> Result<()> {
+        if self.tokens_per_sample == 0 {
+            return Err(Error::Config(
+                "'tokens_per_sample' 0 leaves no token in a block\nhint: give the length of a block in tokens, such as 512"
+                    .to_owned(),
+            ));
+        }
+        if !self.shorten_data_split_list.is_empty() && self.shorten_method == ShortenMethod::None {
+            return Err(Error::Config(
+                "'shorten_data_split_list' names splits, but nothing is shortened\nhint: add 'shorten_method' truncate or \
+                 random_crop, or leave it out"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// What a checkpoint says of the dictionary of a language model.
+pub fn dictionaries(dictionary: &Dictionary) -> Dictionaries {
+    let vocab = Vocab::of(dictionary, dictionary);
+    Dictionaries {
+        sides: vec![DictionaryInfo {
+            side: SIDE.to_owned(),
+            file: TextDir::DICTIONARY.to_owned(),
+            types: vocab.tgt,
+        }],
+        special_symbols: vocab.special_symbols,
+    }
+}
+
+/// Makes sure that a checkpoint holds a language model.
+///
+/// # Errors
+/// A checkpoint of another task.
+pub fn check_task(path: &Path, task: &TaskInfo) -> Result<()> {
+    if task.name == NAME {
+        return Ok(());
+    }
+    Err(Error::Config(format!(
+        "{} was trained for the task `{}`, it is no language model\nhint: give the checkpoint of a run with 'task' {NAME}",
+        path.display(),
+        task.name
+    )))
+}
+
+/// The task on an opened data folder.
+#[derive(Debug, Clone)]
+pub struct LanguageModelingTask {
+    config: LanguageModelingConfig,
+    dir: TextDir,
+}
+
+impl LanguageModelingTask {
+    /// Opens the data folder.
+    ///
+    /// # Errors
+    /// Settings out of range; a folder that cannot be read, or holds sentence pairs.
+    pub fn open(config: LanguageModelingConfig) -> Result<Self> {
+        config.validate()?;
+        let dir = TextDir::open(&config.data)?.with_dataset_impl(config.dataset_impl);
+        Ok(Self { config, dir })
+    }
+
+    /// The data folder.
+    pub fn dir(&self) -> &TextDir {
+        &self.dir
+    }
+
+    /// The sentences of a split as blocks; `seed` draws the parts of sentences that are cut out.
+    ///
+    /// # Errors
+    /// No token to read.
+    pub fn blocks(
+        &self,
+        split: &str,
+        sentences: Sentences,
+        seed: u64,
+        required_seq_len_multiple: usize,
+    ) -> Result<Arc<TokenBlockDataset>> {
+        let dictionary = self.dir.dictionary();
+        let options = TokenBlockOptions {
+            seed,
+            required_seq_len_multiple,
+            ..self.config.block_options(split, dictionary)
+        };
+        let blocks = TokenBlockDataset::new(sentences, dictionary.len(), options)?;
+        if blocks.is_empty() {
+            return Err(Error::Data(burnseq_data::Error::DataDir {
+                path: self.dir.path().to_owned(),
+                problem: format!(
+                    "the split {split:?} holds no text\nhint: run `preprocess --only-source` on a file with text"
+                ),
+            }));
+        }
+        Ok(Arc::new(blocks))
+    }
+
+    /// An error about another dictionary with the command that makes data for the checkpoint.
+    fn with_command(&self, path: PathBuf, weights_only: bool, problem: &str) -> burnseq_train::Error {
+        let extend = if weights_only {
+            "or give 'extend_dictionary': new tokens then begin with the mean of all embeddings"
+        } else {
+            "or give another 'save_dir', and this checkpoint as 'finetune_from_model'"
+        };
+        burnseq_train::Error::OtherDictionaries {
+            problem: format!(
+                "{problem}\nhint: make data with the dictionary of the checkpoint: `preprocess --like {} --only-source \
+                 --trainpref TEXT --destdir FOLDER`; {extend}",
+                path.display()
+            ),
+            path,
+            weights_only,
+        }
+    }
+}
+
+impl Task for LanguageModelingTask {
+    type Model = LanguageModel;
+    type Dataset = TokenBlockDataset;
+
+    fn description(&self) -> String {
+        format!("language modelling: a dictionary of {} types", self.vocab().tgt)
+    }
+
+    fn vocab(&self) -> Vocab {
+        let dictionary = self.dir.dictionary();
+        Vocab::of(dictionary, dictionary)
+    }
+
+    fn complete(&self, train: &mut TrainConfig) {
+        self.config.complete(train);
+    }
+
+    fn check_model(&self, model: &ModelConfig) -> Result<()> {
+        LanguageModel::check(model).map_err(|error| {
+            Error::Config(format!(
+                "{error}\nhint: give another 'arch', or 'task' translation; language modelling trains decoders"
+            ))
+        })?;
+        let (_, max_positions) = model.max_positions();
+        let positions = self.config.positions();
+        let cuts_by_length = self.config.sample_break_mode != SampleBreakMode::Eos;
+        if cuts_by_length && positions > max_positions {
+            let bos = if self.config.add_bos_token {
+                " with <s>"
+            } else {
+                ""
+            };
+            return Err(Error::Config(format!(
+                "blocks of {positions} tokens{bos} are longer than the {max_positions} positions of the model \
+                 ('max_target_positions')\nhint: give 'tokens_per_sample' {}",
+                max_positions - usize::from(self.config.add_bos_token)
+            )));
+        }
+        Ok(model.validate(&self.vocab())?)
+    }
+
+    fn data(
+        &self,
+        config: &TrainConfig,
+        model: &ModelConfig,
+        device: &Device,
+    ) -> Result<TrainData<TokenBlockDataset>> {
+        let valid = if config.validation.disable_validation {
+            Vec::new()
+        } else {
+            self.valid_data(&config.dataset, model, device)?
+        };
+        let split = &self.config.train_subset;
+        let sentences = self.dir.load_train(split)?;
+        let multiple = config.dataset.seq_len_multiple(device);
+        Ok(TrainData {
+            train: self.blocks(split, sentences, config.seed.into(), multiple)?,
+            valid,
+        })
+    }
+
+    fn valid_data(
+        &self,
+        dataset: &DatasetConfig,
+        _model: &ModelConfig,
+        device: &Device,
+    ) -> Result<Vec<(String, Arc<TokenBlockDataset>)>> {
+        let multiple = dataset.seq_len_multiple(device);
+        // Nothing is drawn from the seed in validation, whose epoch is always the same.
+        let load = |split: &String| {
+            let blocks = self.blocks(split, self.dir.load(split)?, 1, multiple)?;
+            Ok((split.clone(), blocks))
+        };
+        self.config.valid_subset.iter().map(load).collect()
+    }
+
+    fn objective(
+        &self,
+        criterion: &CriterionConfig,
+        sentence_avg: bool,
+        _device: &Device,
+    ) -> Result<Objective<LanguageModel, TokenBlockDataset>> {
+        let criterion = NextTokenPrediction::new(criterion, self.vocab().pad(), sentence_avg)?;
+        Ok(Objective {
+            criterion: Arc::new(criterion),
+            validator: Box::new(LossOnly),
+        })
+    }
+
+    fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
+        let dir = self.dir.path();
+        let mut files = vec![(
+            TextDir::DICTIONARY.to_owned(),
+            read(&dir.join(TextDir::DICTIONARY))?,
+        )];
+        files.extend(text_files(dir, [TextDir::SETTINGS.to_owned()])?);
+        let config = super::TaskConfig::LanguageModeling(self.config.clone());
+        Ok(TrainContext {
+            model: model.clone(),
+            dictionaries: dictionaries(self.dir.dictionary()),
+            task: TaskInfo::new(NAME, []),
+            task_config: serde_json::to_value(config).expect("plain data is JSON"),
+            files,
+            importer: None,
+        })
+    }
+
+    fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
+        match error {
+            burnseq_train::Error::OtherDictionaries {
+                path,
+                weights_only,
+                problem,
+            } => self.with_command(path, weights_only, &problem),
+            other => other,
+        }
+    }
+
+    fn trained_model(&self, path: &Path, compute: &Compute, _observe: Observer<'_>) -> Result<LanguageModel> {
+        let text_model = TextModel::load(path, compute)?;
+        text_model.check_dictionary(self.dir.dictionary(), &self.dir.path().join(TextDir::DICTIONARY))?;
+        Ok(text_model.model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(config: LanguageModelingConfig) -> String {
+        let error = config.validate().unwrap_err();
+        assert!(error.is_usage());
+        error.to_string()
+    }
+
+    #[test]
+    fn blocks_without_tokens_and_idle_splits_are_refused() {
+        let default = LanguageModelingConfig::default;
+        default().validate().unwrap();
+        let tokens_per_sample = 0;
+        assert!(
+            problem(LanguageModelingConfig {
+                tokens_per_sample,
+                ..default()
+            })
+            .contains("hint: give the length")
+        );
+        let shorten_data_split_list = vec!["train".to_owned()];
+        assert!(
+            problem(LanguageModelingConfig {
+                shorten_data_split_list,
+                ..default()
+            })
+            .contains("nothing is shortened")
+        );
+    }
+
+    #[test]
+    fn a_block_needs_a_position_for_each_token_and_its_start() {
+        let config = LanguageModelingConfig {
+            tokens_per_sample: 32,
+            add_bos_token: true,
+            ..LanguageModelingConfig::default()
+        };
+        assert_eq!(config.positions(), 33);
+    }
+}
