@@ -22,7 +22,7 @@ pub struct ReportArgs {
     /// Runs: folders of checkpoints, or logs
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
-    /// The page
+    /// The page; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "report.html")]
     pub output: PathBuf,
     /// Folder for the figures, each as SVG and as PNG

@@ -17,6 +17,7 @@ use burnseq_text::write_atomically;
 pub use args::{GRAMMAR, ReportArgs};
 
 use crate::decoding::format;
+use crate::exit::is_broken_pipe;
 use crate::output::{HINT, check_free};
 use runs::Loaded;
 
@@ -26,7 +27,10 @@ use runs::Loaded;
 /// Wrong usage; runs that cannot be read or compared; files that cannot be written.
 pub fn run(args: &ReportArgs) -> Result<()> {
     args.check()?;
-    check_free([args.output.as_path()], args.overwrite)?;
+    let to_stdout = args.output == Path::new("-");
+    if !to_stdout {
+        check_free([args.output.as_path()], args.overwrite)?;
+    }
     if let Some(out) = &args.out {
         check_empty(out, args.overwrite)?;
     }
@@ -54,12 +58,26 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     report.notes.iter().for_each(|note| format::note(note));
 
     let page = report.html()?;
-    write_atomically(&args.output, |out| out.write_all(page.as_bytes()))?;
-    say(&format!(
-        "wrote {} ({} KiB)",
-        args.output.display(),
-        page.len().div_ceil(1024)
-    ));
+    if to_stdout {
+        let written = std::io::stdout()
+            .write_all(page.as_bytes())
+            .context("cannot write to stdout");
+        // Whoever read it has seen enough, as `head` does, which is no failure.
+        written.or_else(|error| {
+            if is_broken_pipe(&error) {
+                Ok(())
+            } else {
+                Err(error)
+            }
+        })?;
+    } else {
+        write_atomically(&args.output, |out| out.write_all(page.as_bytes()))?;
+        say(&format!(
+            "wrote {} ({} KiB)",
+            args.output.display(),
+            page.len().div_ceil(1024)
+        ));
+    }
     if let Some(out) = &args.out {
         figures(&report, out)?;
     }

@@ -20,6 +20,7 @@ use super::data::{Opened, one_line};
 use super::runs::Loaded;
 use crate::decoding::format::thousands;
 use crate::exit::{coded, usage};
+use crate::terminal;
 
 /// Training sentences whose words are counted: frequencies of more change no bucket.
 const MOST_COUNTED: usize = 200_000;
@@ -178,6 +179,9 @@ struct Job<'a> {
     target_text: TargetText,
 }
 
+/// Sentences after which the bar moves.
+const CHUNK_SENTENCES: usize = 100;
+
 /// Sentences by their numbers, and their hypotheses.
 type Decoded = Vec<(usize, Vec<burnseq_search::Hypothesis>)>;
 
@@ -217,14 +221,20 @@ impl Job<'_> {
             ..BatchLimits::default()
         };
         let generator = self.args.generator().map_err(usage)?;
-        let decoded = self
-            .model
-            .translate_sources(&sources, &generator, &limits)
-            .map_err(coded)?;
-        Ok(decoded
-            .into_iter()
-            .map(|one| (chosen[one.id], one.hypotheses))
-            .collect())
+        let bar = terminal::bar("translating", sources.len() as u64, "sentences");
+        let mut decoded = Decoded::new();
+        for (number, part) in sources.chunks(CHUNK_SENTENCES).enumerate() {
+            let first = number * CHUNK_SENTENCES;
+            let translated = self
+                .model
+                .translate_sources(part, &generator, &limits)
+                .map_err(coded)?;
+            let of_part = translated.into_iter();
+            decoded.extend(of_part.map(|one| (chosen[first + one.id], one.hypotheses)));
+            bar.inc(part.len() as u64);
+        }
+        bar.finish_and_clear();
+        Ok(decoded)
     }
 
     fn translated(&self, id: usize, hypotheses: &[burnseq_search::Hypothesis]) -> Translated {

@@ -189,6 +189,9 @@ fn a_log_of_text_draws_what_one_of_json_draws() {
     );
     let (page, said) = report(&toy, "text --num-sentences 0 --attention none");
     assert!(!said.contains("note: "), "{said}");
+    let piped = succeed(toy.tool("report", "text --num-sentences 0 --attention none --output -"));
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), page);
+    assert!(!toy.dir.path().join("-").exists());
     for figure in [">Loss<", ">Validation BLEU<", ">Gradient norm<", ">Speed<"] {
         assert!(page.contains(figure), "{figure}");
     }

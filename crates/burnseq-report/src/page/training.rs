@@ -301,10 +301,10 @@ fn epochs(out: &mut Html, run: &Run) {
         }
         row.extend([
             of_training("lr").map_or_else(|| "\u{2013}".to_owned(), |lr| format!("{lr:.2e}")),
-            cell(record.value("gnorm"), 3),
-            cell(record.value("wps"), 0),
-            cell(record.value("padding"), 1),
-            record.value("wall").map_or_else(|| "\u{2013}".to_owned(), clock),
+            cell(of_training("gnorm"), 3),
+            cell(of_training("wps"), 0),
+            cell(of_training("padding"), 1),
+            of_training("wall").map_or_else(|| "\u{2013}".to_owned(), clock),
         ]);
         row
     };
@@ -361,7 +361,7 @@ mod tests {
         let log = Log::parse(
             "train | epoch 001 | loss 9.5 | wps 210 | num_updates 10 | lr 0.001 | gnorm 1 | padding 2 | wall 70\n\
              valid | epoch 001 | valid on 'valid' subset | loss 9 | ppl 4 | num_updates 10\n\
-             valid | epoch 002 | valid on 'valid' subset | loss 8 | ppl 3 | num_updates 15\n",
+             valid | epoch 002 | valid on 'valid' subset | loss 8 | ppl 3 | wps 99 | num_updates 15\n",
         );
         let run = Run {
             log: Some(log),
@@ -375,6 +375,8 @@ mod tests {
             "<td class=\"n\">10</td><td class=\"n\">9.500</td><td class=\"n\">9.000</td>",
             "<tr class=\"best\"><td class=\"n\">2</td><td class=\"n\">15</td><td class=\"n\">\u{2013}</td><td class=\"n\">8.000</td>",
             "<td class=\"n\">1:10</td>",
+            // The speed of a validation is none of training.
+            "<td class=\"n\">\u{2013}</td><td class=\"n\">\u{2013}</td><td class=\"n\">\u{2013}</td></tr>",
         ] {
             assert!(html.contains(part), "{part}: {html}");
         }

@@ -45,6 +45,17 @@ const TOKEN_SIZE: f64 = 9.0;
 const WIDTH: f64 = 940.0;
 
 impl AttentionGrid {
+    /// Maps of the first layer.
+    fn heads(&self) -> usize {
+        let layer = |map: &AttentionMap| map.label.split(',').next().map(str::to_owned);
+        let first = self.maps.first().and_then(layer);
+        self.maps
+            .iter()
+            .take_while(|map| layer(map) == first)
+            .count()
+            .max(1)
+    }
+
     /// The figure; none without a map or tokens.
     pub fn draw(&self) -> Option<Figure> {
         if self.maps.is_empty() || self.queries.is_empty() || self.keys.is_empty() {
@@ -67,7 +78,8 @@ impl AttentionGrid {
         let cell = (170.0 / keys.len() as f64).clamp(10.5, 18.0);
         let (map_width, map_height) = (cell * keys.len() as f64, cell * queries.len() as f64);
         let column = (map_width + 14.0).max(11.0 * text_width("layer 99, head 99"));
-        let columns = (((WIDTH - label_width) / column) as usize).clamp(1, self.maps.len());
+        let fitting = (((WIDTH - label_width) / column) as usize).max(1);
+        let columns = columns_of(fitting, self.heads()).min(self.maps.len());
         let row = 20.0 + map_height + label_height + 16.0;
         let mut svg = Svg::default();
         for (number, map) in self.maps.iter().enumerate() {
@@ -104,6 +116,15 @@ impl AttentionGrid {
     }
 }
 
+/// Maps side by side where `fitting` of them have room: whole layers of `heads` maps, or equal parts of one.
+fn columns_of(fitting: usize, heads: usize) -> usize {
+    if fitting >= heads {
+        return fitting / heads * heads;
+    }
+    let of_layer = (2..=fitting).rev().find(|columns| heads.is_multiple_of(*columns));
+    of_layer.unwrap_or(fitting)
+}
+
 /// The cells of a map, in units of cells: one path for each shade.
 fn shades(svg: &mut Svg, map: &AttentionMap) {
     let mut paths = vec![String::new(); SHADES + 1];
@@ -127,6 +148,21 @@ fn shades(svg: &mut Svg, map: &AttentionMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_heads_of_a_layer_stand_in_whole_rows() {
+        for (fitting, heads, columns) in [
+            (5, 4, 4),
+            (9, 4, 8),
+            (5, 8, 4),
+            (8, 8, 8),
+            (1, 8, 1),
+            (5, 7, 5),
+            (3, 1, 3),
+        ] {
+            assert_eq!(columns_of(fitting, heads), columns, "{fitting} for {heads}");
+        }
+    }
 
     #[test]
     fn a_cell_is_as_dark_as_its_probability() {
