@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::sync::LazyLock;
 
 use anyhow::{Result, anyhow};
-use burnseq_model::{Family, Kind, ModelConfig, Setting};
+use burnseq_model::{Family, Kind, LanguageModel, ModelConfig, OfConfig, Setting};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value};
 
@@ -342,7 +342,7 @@ impl FamilyFlags {
                 None => problems.push(anyhow!(
                     "--{long} does not apply: {} has no such option\nhint: leave it out, or choose an --arch of {}",
                     model.phrase(),
-                    takers(name)
+                    takers(name, model)
                 )),
             }
         }
@@ -351,13 +351,19 @@ impl FamilyFlags {
     }
 }
 
-/// The families that have a flag.
-fn takers(name: &str) -> String {
+/// The families that have a flag: those whose models play the role of `model`, where there are any.
+fn takers(name: &str, model: &ModelConfig) -> String {
     let flag = FLAGS.iter().find(|flag| flag.name == name);
-    let names: Vec<&str> = flag
+    let families = flag
         .into_iter()
-        .flat_map(|flag| flag.takers.iter().map(|(family, _)| family.name))
-        .collect();
+        .flat_map(|flag| flag.takers.iter().map(|(family, _)| family));
+    let is_language_model = |model: &ModelConfig| LanguageModel::check(model).is_ok();
+    let (mut names, others): (Vec<&Family>, Vec<&Family>) =
+        families.partition(|family| is_language_model(&family.presets[0].1) == is_language_model(model));
+    if names.is_empty() {
+        names = others;
+    }
+    let names: Vec<&str> = names.into_iter().map(|family| family.name).collect();
     names.join(" or ")
 }
 
