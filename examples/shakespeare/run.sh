@@ -24,7 +24,7 @@ train "$folder/data-bin" --arch gpt2 --decoder-embed-dim 128 --decoder-input-dim
     --decoder-ffn-embed-dim 512 --decoder-layers 4 --decoder-attention-heads 4 --dropout 0 --attention-dropout 0 \
     --tokens-per-sample 64 --batch-size 12 --required-batch-size-multiple 1 \
     --optimizer adam --adam-betas '(0.9, 0.99)' --weight-decay 0.1 --clip-norm 1.0 \
-    --lr 1e-3 --lr-scheduler cosine --min-lr 1e-4 --warmup-updates 100 --max-update 2000 \
+    --lr 3e-3 --lr-scheduler cosine --min-lr 1e-4 --warmup-updates 100 --max-update 2000 \
     --validate-interval-updates 250 --no-epoch-checkpoints --save-dir "$folder/checkpoints"
 
 burnseq eval-lm "$folder/data-bin" --path "$folder/checkpoints/checkpoint_best" --gen-subset valid

@@ -52,6 +52,7 @@ pub fn run(args: &EvalLmArgs) -> Result<()> {
             .as_deref()
             .map(|mark| PieceMark::from(&RemoveBpe::from_flag(Some(mark)))),
         measured: Measured::default(),
+        before: None,
         blocks: 0,
         cut: 0,
     };
@@ -143,6 +144,8 @@ struct Measuring<'a> {
     /// What `--remove-bpe` joins.
     merged: Option<PieceMark>,
     measured: Measured,
+    /// The token before the next block.
+    before: Option<u32>,
     /// Blocks so far.
     blocks: usize,
     /// Blocks that were longer than the positions.
@@ -213,8 +216,9 @@ impl Measuring<'_> {
                 self.measured
                     .add(&block, &words, dictionary.unk(), self.args.output_word_stats);
                 if let Some(mark) = self.pieces() {
-                    self.measured.real_words += mark.words(dictionary, &block.tokens, &block.scores).len();
+                    self.measured.real_words += mark.count(dictionary, self.before, &block.tokens);
                 }
+                self.before = block.tokens.last().copied().or(self.before);
                 if self.args.quiet {
                     continue;
                 }

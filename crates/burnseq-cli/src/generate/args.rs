@@ -265,6 +265,23 @@ impl GenerateArgs {
                 "{what} does not go with --input and --prompt, which give text\nhint: leave it out"
             ));
         }
+        let of_writing = [
+            ("--continuation-only", self.continuing.continuation_only),
+            ("--count-prompt", self.continuing.count_prompt),
+            ("--ignore-eos", self.continuing.ignore_eos),
+            ("--sliding-window", self.continuing.sliding_window),
+            ("--sampling", decoding.sampling),
+            ("--nbest", decoding.nbest.is_some()),
+            ("--diverse-beam-groups", decoding.diverse_beam_groups.is_some()),
+        ];
+        for (flag, _) in of_writing
+            .iter()
+            .filter(|(_, given)| *given && self.continuing.choices.is_some())
+        {
+            problems.say(format!(
+                "{flag} is about what a model writes, and with --choices it writes nothing\nhint: leave it out"
+            ));
+        }
         if self.continuing.choices.is_some()
             && decoding.path.as_deref().is_some_and(|path| path.contains(':'))
         {

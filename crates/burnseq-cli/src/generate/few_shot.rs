@@ -52,6 +52,16 @@ impl Template {
             Part::Text(_) => None,
         });
         let answer = columns.max();
+        if let Some(answer) = answer
+            && parts.last() != Some(&Part::Column(answer))
+            && parts.iter().any(|part| *part != Part::Column(answer))
+        {
+            bail!(
+                "--template {template:?}: the answer {{{answer}}} has to come last, as the model writes what follows a prompt\nhint: \
+                 write it like \"{}\"",
+                "Q: {0} A: {1}"
+            );
+        }
         match answer {
             Some(answer) if answer > 0 && answer < 100 => Ok(Self { parts, answer }),
             _ => bail!(

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burnseq_text::{Counts, Dictionary};
+use burnseq_text::{Counts, Dictionary, Tokenizer};
 
-use super::config::PreprocessConfig;
+use super::config::{PreprocessConfig, TokenizerKind};
 use super::gather::gather;
 use super::observer::Observer;
 use super::pairs::PairReader;
@@ -108,6 +108,12 @@ fn make(
             config.padding_factor.max(1),
         ))
     };
+    if config.tokenizer == TokenizerKind::Byte {
+        // So that no text is unknown, whatever the training text lacks.
+        for counts in &mut counts {
+            Tokenizer::bytes().for_each(|token| counts.add(&token, 0));
+        }
+    }
     if config.joined_dictionary {
         let tgt = counts.pop().expect("joined dictionaries have two sides");
         counts[0].merge(tgt);

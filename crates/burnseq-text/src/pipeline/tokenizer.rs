@@ -29,6 +29,14 @@ impl Tokenizer {
     pub fn splits_words(&self) -> bool {
         matches!(self, Self::Character | Self::Byte)
     }
+
+    /// The tokens of all bytes, of which every text is made that [`Tokenizer::Byte`] splits.
+    pub fn bytes() -> impl Iterator<Item = String> {
+        (0..=u8::MAX).map(|byte| match byte_character(byte) {
+            ' ' => BLANK.to_string(),
+            other => other.to_string(),
+        })
+    }
 }
 
 /// Settings of Moses' tokenizer; the defaults are those of fairseq's `--tokenizer moses`, whose

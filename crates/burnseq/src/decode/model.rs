@@ -154,8 +154,8 @@ impl TranslationModel {
                 path: lm.path.join(TextDir::DICTIONARY),
                 problem: format!(
                     "is not the target dictionary of the translation model: {difference}\nhint: make the text of the language \
-                     model with `preprocess --only-source --srcdict DICTIONARY`, with the target dictionary of the translation \
-                     data"
+                     model with `preprocess --only-source --srcdict DICTIONARY --bpe-model MODEL`, with the target dictionary and the \
+                     subword model of the translation data ('bpe_codes' where that is subword-nmt's)"
                 ),
             });
         }

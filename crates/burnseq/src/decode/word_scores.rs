@@ -98,6 +98,26 @@ impl PieceMark {
         words
     }
 
+    /// How many words a text of `tokens` has, each `</s>` counted as one, where `before` is the token before it: blocks of
+    /// a text have as many words together as the whole text.
+    pub fn count(&self, dictionary: &Dictionary, before: Option<u32>, tokens: &[u32]) -> usize {
+        let befores = std::iter::once(before).chain(tokens.iter().copied().map(Some));
+        let counts = |(before, &token): (Option<u32>, &u32)| {
+            let symbol = dictionary.symbol(token);
+            token == dictionary.eos()
+                || match self {
+                    Self::None => true,
+                    Self::Continued(mark) => !symbol.ends_with(mark.as_str()),
+                    Self::Ends(mark) => symbol.ends_with(mark.as_str()),
+                    Self::Begins(mark) => {
+                        before.is_none_or(|before| before == dictionary.eos())
+                            || symbol.starts_with(mark.as_str())
+                    }
+                }
+        };
+        befores.zip(tokens).filter(|pair| counts(*pair)).count()
+    }
+
     /// Whether the word of `piece` goes on in the token `next`.
     fn continues(&self, piece: &str, next: &str) -> bool {
         match self {
@@ -133,6 +153,40 @@ mod tests {
             .iter()
             .map(|(word, score, joined)| ((*word).to_owned(), *score, *joined))
             .collect()
+    }
+
+    #[test]
+    fn a_text_has_as_many_words_as_its_blocks_together() {
+        let mut dictionary = Dictionary::new();
+        for (mark, text) in [
+            (
+                PieceMark::Continued("@@".to_owned()),
+                "lo@@ w@@ er , high </s> a </s>",
+            ),
+            (
+                PieceMark::Begins("\u{2581}".to_owned()),
+                "l o w e r \u{2581} , \u{2581} h i </s> a </s>",
+            ),
+            (
+                PieceMark::Begins("\u{2581}".to_owned()),
+                "\u{2581}lo wer \u{2581}, \u{2581}high </s> \u{2581}a </s>",
+            ),
+        ] {
+            let ids: Vec<u32> = text
+                .split(' ')
+                .map(|token| dictionary.add_symbol(token, 1))
+                .collect();
+            assert_eq!(mark.count(&dictionary, None, &ids), 6, "{text}");
+            for len in 1..ids.len() {
+                let mut before = None;
+                let blocks = ids.chunks(len).map(|block| {
+                    let words = mark.count(&dictionary, before, block);
+                    before = block.last().copied();
+                    words
+                });
+                assert_eq!(blocks.sum::<usize>(), 6, "{text} in blocks of {len}");
+            }
+        }
     }
 
     #[test]

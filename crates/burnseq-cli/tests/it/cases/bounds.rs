@@ -129,6 +129,18 @@ fn a_thousand_million_of_anything_ends_in_a_result_or_an_error() {
             "average" => {
                 "--inputs checkpoints/checkpoint_best --output average --overwrite".to_owned()
             }
+            "eval-lm" => {
+                let text = "--only-source --trainpref data/valid.en --validpref data/valid.en --bpe characters";
+                let model = "--arch transformer_lm_gpt2_tiny --tokens-per-sample 32 --max-update 1 --cpu";
+                for (binary, words) in [
+                    ("preprocess", format!("{text} --destdir text-bin")),
+                    ("train", format!("text-bin {model} --save-dir lm")),
+                ] {
+                    let (code, stderr) = run(dir, binary, &words.split(' ').collect::<Vec<_>>());
+                    assert_eq!(code, Some(0), "{stderr}");
+                }
+                "text-bin --path lm/checkpoint_last --gen-subset valid --cpu".to_owned()
+            }
             other => panic!("{other} needs a command"),
         };
         for flag in flags(&binary) {
