@@ -51,7 +51,7 @@ impl AtomicFile {
     /// Begins a file; what is at `path` stays until [`AtomicFile::commit`].
     ///
     /// # Errors
-    /// [`Error::Io`] when the folder cannot be written to, and when an older file must not be written to.
+    /// [`FileError::Write`] when the folder cannot be written to, and when an older file must not be written to.
     pub fn create(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         match Writer::open(&path) {
@@ -68,7 +68,7 @@ impl AtomicFile {
     /// Gives the file its name; an older one goes.
     ///
     /// # Errors
-    /// [`Error::Io`]; an older file is untouched then.
+    /// [`FileError::Write`]; an older file is untouched then.
     pub fn commit(self) -> Result<()> {
         let Self { path, writer } = self;
         let written = match writer {
@@ -232,7 +232,7 @@ fn persist(path: &Path, writer: BufWriter<NamedTempFile>) -> io::Result<()> {
 /// When anything fails, what was at `path` before is untouched and the temporary file is removed.
 ///
 /// # Errors
-/// [`Error::Io`] with the failed operation as its source.
+/// [`FileError::Write`] with the failed operation as its source.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     write(&mut file).map_err(FileError::write(path))?;

@@ -53,11 +53,13 @@ impl Template {
         });
         let answer = columns.max();
         if let Some(answer) = answer
-            && parts.last() != Some(&Part::Column(answer))
-            && parts.iter().any(|part| *part != Part::Column(answer))
+            && let Some(place) = parts.iter().position(|part| *part == Part::Column(answer))
+            && parts[place..]
+                .iter()
+                .any(|part| matches!(part, Part::Column(number) if *number != answer))
         {
             bail!(
-                "--template {template:?}: the answer {{{answer}}} has to come last, as the model writes what follows a prompt\nhint: \
+                "--template {template:?}: no column can follow the answer {{{answer}}}, as the model writes what follows a prompt\nhint: \
                  write it like \"{}\"",
                 "Q: {0} A: {1}"
             );
@@ -325,7 +327,7 @@ mod tests {
         assert_eq!(template.answered(&["x"], "z"), "Q: x\nA: z");
         let pair = Template::parse("{0} and {1}: {2}").unwrap();
         assert_eq!(pair.up_to_answer(&["a", "b", "yes"]), "a and b:");
-        for wrong in ["no place", "{0}", "{0} {x}", "{0} {1"] {
+        for wrong in ["no place", "{0}", "{0} {x}", "{0} {1", "{1} means {0}"] {
             let error = Template::parse(wrong).unwrap_err().to_string();
             assert!(
                 error.contains("--template") && error.contains("hint: "),

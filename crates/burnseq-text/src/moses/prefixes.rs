@@ -73,7 +73,7 @@ impl NonbreakingPrefixes {
     /// As for Moses, a blank behind a prefix is part of it, so that no word is equal to it.
     ///
     /// # Errors
-    /// As [`NonbreakingPrefixes::parse`], and [`Error::Io`](crate::Error::Read) when the file
+    /// As [`NonbreakingPrefixes::parse`], and [`Error::Io`](crate::Error::Io) when the file
     /// cannot be opened.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Self::read(LineReader::open(path)?)
@@ -82,7 +82,7 @@ impl NonbreakingPrefixes {
     /// As [`NonbreakingPrefixes::load`] from a stream; `name` stands for it in errors.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::Error::Read) and [`Error::InvalidUtf8`](crate::Error::InvalidUtf8).
+    /// [`Error::Io`](crate::Error::Io) and [`Error::InvalidUtf8`](crate::Error::InvalidUtf8).
     pub fn parse(reader: impl BufRead, name: impl Into<PathBuf>) -> Result<Self> {
         Self::read(LineReader::new(reader, name))
     }

@@ -19,7 +19,7 @@ pub struct LanguageModelingArgs {
     /// the positions of the model where they are fewer]
     #[arg(long, value_name = "N")]
     pub tokens_per_sample: Option<usize>,
-    /// Begin every block with <s>, which is predicted, too
+    /// Begin every block with `<s>`, which is predicted, too
     #[arg(long)]
     pub add_bos_token: bool,
     /// Sentences longer than a block: none (they stay), truncate, random_crop (another part in each epoch) [default: none]
