@@ -378,3 +378,60 @@ impl FamilyConfig for TransformerLmConfig {
         (self.max_target_positions, self.max_target_positions)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VOCAB: Vocab = Vocab::fairseq(100, 100);
+
+    fn problem(change: impl FnOnce(&mut TransformerLmConfig)) -> String {
+        let mut config = TransformerLmConfig {
+            adaptive_input: true,
+            adaptive_input_cutoff: Some(vec![20, 60]),
+            adaptive_softmax_cutoff: Some(vec![20, 60]),
+            tie_adaptive_weights: true,
+            ..TransformerLmConfig::sized(32, 32, 1, 2)
+        };
+        config.validate(&VOCAB).unwrap();
+        change(&mut config);
+        config.validate(&VOCAB).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn bands_that_no_model_can_have_are_refused() {
+        for cutoffs in [vec![], vec![60, 20], vec![20, 20], vec![1, 20], vec![20, 100]] {
+            let found = problem(|config| config.adaptive_softmax_cutoff = Some(cutoffs));
+            assert!(found.starts_with("'adaptive_softmax_cutoff'"), "{found}");
+        }
+        let found = problem(|config| config.adaptive_input_cutoff = None);
+        assert!(found.contains("must be given with 'adaptive_input'"), "{found}");
+        for factor in [0, 6] {
+            let found = problem(|config| config.adaptive_input_factor = factor);
+            assert!(found.starts_with("'adaptive_input_factor'"), "{found}");
+        }
+        let found = problem(|config| config.share_decoder_input_output_embed = true);
+        assert!(found.contains("'tie_adaptive_weights' does"), "{found}");
+        let found = problem(|config| config.adaptive_softmax_cutoff = Some(vec![20, 70]));
+        assert!(found.starts_with("'tie_adaptive_weights'"), "{found}");
+    }
+
+    #[test]
+    fn the_models_of_openai_have_as_many_parameters_as_theirs() {
+        for (arch, types, parameters) in [
+            ("gpt", 40_478, 116_534_784),
+            ("gpt2", 50_257, 124_439_808),
+            ("gpt2_medium", 50_257, 354_823_168),
+            ("gpt2_large", 50_257, 774_030_080),
+            ("gpt2_xl", 50_257, 1_557_611_200),
+        ] {
+            let mut presets = TransformerLmConfig::ARCHS.iter();
+            let (_, preset) = presets.find(|(name, _)| *name == arch).unwrap();
+            assert_eq!(
+                preset().num_params(&Vocab::fairseq(types, types)),
+                parameters,
+                "{arch}"
+            );
+        }
+    }
+}
