@@ -46,32 +46,32 @@ pub const COMMANDS: [Command; 15] = [
         flags: train::TrainArgs::command,
         run: |words| {
             memory::keep_freed();
-            train::run(&train::GRAMMAR.parse_words(words)?)
+            on_pool(|| train::run(&train::GRAMMAR.parse_words(words)?))
         },
     },
     Command {
         name: "generate",
         about: "Translate a dataset or text, and score the translations",
         flags: generate::GenerateArgs::command,
-        run: |words| generate::run(&generate::GRAMMAR.parse_words(words)?),
+        run: |words| on_pool(|| generate::run(&generate::GRAMMAR.parse_words(words)?)),
     },
     Command {
         name: "interactive",
         about: "Translate lines as they come",
         flags: interactive::InteractiveArgs::command,
-        run: |words| interactive::run(&interactive::GRAMMAR.parse_words(words)?),
+        run: |words| on_pool(|| interactive::run(&interactive::GRAMMAR.parse_words(words)?)),
     },
     Command {
         name: "validate",
         about: "Loss and BLEU of a model on a dataset",
         flags: validate::ValidateArgs::command,
-        run: |words| validate::run(&validate::GRAMMAR.parse_words(words)?),
+        run: |words| on_pool(|| validate::run(&validate::GRAMMAR.parse_words(words)?)),
     },
     Command {
         name: "eval-lm",
         about: "Perplexity of a language model on a dataset or text",
         flags: eval_lm::EvalLmArgs::command,
-        run: |words| eval_lm::run(&eval_lm::GRAMMAR.parse_words(words)?),
+        run: |words| on_pool(|| eval_lm::run(&eval_lm::GRAMMAR.parse_words(words)?)),
     },
     Command {
         name: "score",
@@ -83,7 +83,7 @@ pub const COMMANDS: [Command; 15] = [
         name: "report",
         about: "A page about training runs: curves, data, translations, attention",
         flags: report::ReportArgs::command,
-        run: |words| report::run(&report::GRAMMAR.parse_words(words)?),
+        run: |words| on_pool(|| report::run(&report::GRAMMAR.parse_words(words)?)),
     },
     Command {
         name: "average",
@@ -185,6 +185,19 @@ fn run_command(name: &str, words: impl IntoIterator<Item = OsString>) -> ExitCod
     let called = format!("{BURNSEQ} {name}");
     let words = std::iter::once(OsString::from(&called)).chain(words).collect();
     exit::run(&called, || (command.run)(words))
+}
+
+/// Runs a command that computes with models on one of the threads that kernels run on. From any other thread each kernel
+/// would begin and end with a switch between threads, which takes longer than a small kernel.
+///
+/// Such a command must not wait for a thread of its own that runs kernels: where there is one thread for kernels, that is
+/// the one that waits.
+fn on_pool(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
+    /// Stack of a thread, as large as that of the main thread.
+    const STACK: usize = 8 << 20;
+    // Fails where the threads have been started already, which are as good.
+    let _ = rayon::ThreadPoolBuilder::new().stack_size(STACK).build_global();
+    rayon::scope(|_| run())
 }
 
 fn find(name: &str) -> Option<&'static Command> {

@@ -1,4 +1,5 @@
-//! Initial weights, drawn on the host from one seeded stream so that they are the same on every device; or only counted.
+//! Initial weights, drawn on the host from one seeded stream so that they are the same on every device; or none, where a
+//! checkpoint's weights take their place or numbers are only counted.
 
 use burn::{
     module::{Param, ParamId},
@@ -23,6 +24,8 @@ pub struct Init {
 #[derive(Debug)]
 enum Source {
     Drawn(SplitMix64),
+    /// Nowhere: a checkpoint's values take the place of all that is learned.
+    Blank,
     /// Nowhere: what is made has a shape, and no values.
     Counted(Numbers),
 }
@@ -47,6 +50,14 @@ impl Init {
         }
     }
 
+    /// For a model whose parameters have a shape and, until others take their place, the value zero.
+    pub(crate) fn blank(compute: &Compute) -> Self {
+        Self {
+            source: Source::Blank,
+            ..Self::new(0, compute)
+        }
+    }
+
     /// How many numbers there are in the model that `build` makes; it takes no memory for them.
     pub(crate) fn count<M>(build: impl FnOnce(&mut Self) -> M) -> Numbers {
         let mut init = Self {
@@ -56,7 +67,7 @@ impl Init {
         build(&mut init);
         match init.source {
             Source::Counted(numbers) => numbers,
-            Source::Drawn(_) => unreachable!("the source stays what it is"),
+            Source::Drawn(_) | Source::Blank => unreachable!("the source stays what it is"),
         }
     }
 
@@ -64,10 +75,10 @@ impl Init {
     pub(crate) fn param<const D: usize>(&mut self, values: Vec<f32>, shape: [usize; D]) -> Param<Tensor<D>> {
         match &mut self.source {
             Source::Drawn(_) => Param::from_data(TensorData::new(values, shape), &self.device),
+            Source::Blank => unset(shape, &self.device),
             Source::Counted(numbers) => {
                 add(&mut numbers.learned, shape);
-                let zeros = move |device: &Device, _| Tensor::zeros(shape, device);
-                Param::uninitialized(ParamId::new(), zeros, self.device.clone(), true, shape.into())
+                unset(shape, &self.device)
             }
         }
     }
@@ -75,7 +86,7 @@ impl Init {
     /// fairseq's table of sinusoids, which is not learned: see [`sinusoids`].
     pub(crate) fn sinusoids(&mut self, rows: usize, width: usize, pad: usize) -> Tensor<2> {
         match &mut self.source {
-            Source::Drawn(_) => sinusoids(rows, width, pad, &self.device),
+            Source::Drawn(_) | Source::Blank => sinusoids(rows, width, pad, &self.device),
             Source::Counted(numbers) => {
                 add(&mut numbers.fixed, [rows, width]);
                 Tensor::zeros([0, 0], &self.device)
@@ -93,12 +104,12 @@ impl Init {
         self.param(values, shape)
     }
 
-    /// Numbers of this shape, uniform on `[-bound, bound)`; none where numbers are only counted.
+    /// Numbers of this shape, uniform on `[-bound, bound)`; none where none are drawn.
     pub(crate) fn uniform_values<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Vec<f32> {
         self.values(shape, |rng| (rng.uniform() * 2.0 - 1.0) * bound)
     }
 
-    /// Numbers of this shape, normal with mean 0 and the given standard deviation; none where numbers are only counted.
+    /// Numbers of this shape, normal with mean 0 and the given standard deviation; none where none are drawn.
     pub(crate) fn normal_values<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Vec<f32> {
         self.values(shape, |rng| normal(rng) * std)
     }
@@ -110,7 +121,7 @@ impl Init {
     ) -> Vec<f32> {
         match &mut self.source {
             Source::Drawn(rng) => (0..shape.iter().product()).map(|_| draw(rng) as f32).collect(),
-            Source::Counted(_) => Vec::new(),
+            Source::Blank | Source::Counted(_) => Vec::new(),
         }
     }
 
@@ -151,13 +162,19 @@ impl Init {
     }
 }
 
+/// A parameter of this shape that takes no memory before it is used; it is zero then.
+fn unset<const D: usize>(shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
+    let zeros = move |device: &Device, _| Tensor::zeros(shape, device);
+    Param::uninitialized(ParamId::new(), zeros, device.clone(), true, shape.into())
+}
+
 /// Standard normal (Box and Muller 1958).
 fn normal(rng: &mut SplitMix64) -> f64 {
     let radius = (-2.0 * (1.0 - rng.uniform()).ln()).sqrt();
     radius * (std::f64::consts::TAU * rng.uniform()).cos()
 }
 
-/// Zeros in a row of a matrix of rows of `width` numbers; nothing where numbers are only counted.
+/// Zeros in a row of a matrix of rows of `width` numbers; nothing where none are drawn.
 pub(crate) fn clear_row(values: &mut [f32], width: usize, row: usize) {
     if let Some(values) = values.chunks_exact_mut(width).nth(row) {
         values.fill(0.0);

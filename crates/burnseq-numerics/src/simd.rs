@@ -40,21 +40,23 @@ macro_rules! vectorised {
 #[macro_export]
 macro_rules! lanes_sum {
     (|$($x:ident in $xs:ident),+| $value:expr) => {{
-        let mut lanes = [0f32; 16];
-        let mut rest = 0f32;
         let len = [$($xs.len()),+][0];
         let whole = len / 16 * 16;
+        let mut lanes = [0f32; 16];
         for start in (0..whole).step_by(16) {
-            for lane in 0..16 {
-                $(let $x = $xs[start + lane];)+
-                lanes[lane] += $value;
+            $(let $x: &[f32; 16] = $xs[start..][..16].try_into().expect("16 values");)+
+            for (lane, sum) in lanes.iter_mut().enumerate() {
+                $(let $x = $x[lane];)+
+                *sum += $value;
             }
         }
+        let mut rest = 0f32;
         for i in whole..len {
             $(let $x = $xs[i];)+
             rest += $value;
         }
-        lanes.iter().sum::<f32>() + rest
+        // Where the compiler sees the last sum it keeps each lane in a register of its own, and nothing is vectorised.
+        std::hint::black_box(lanes).iter().sum::<f32>() + rest
     }};
 }
 pub use crate::{lanes_sum, vectorised};
@@ -63,8 +65,7 @@ pub use crate::{lanes_sum, vectorised};
 #[inline(always)]
 pub fn padded_sum(x: &[f32]) -> f32 {
     let mut lanes = [0f32; 16];
-    let whole = x.chunks_exact(16);
-    let rest = whole.remainder();
+    let (whole, rest) = x.as_chunks::<16>();
     for chunk in whole {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane += x;
@@ -73,7 +74,7 @@ pub fn padded_sum(x: &[f32]) -> f32 {
     for (lane, &x) in lanes.iter_mut().zip(rest) {
         *lane += x;
     }
-    lanes.iter().sum()
+    std::hint::black_box(lanes).iter().sum()
 }
 
 /// Vector instructions there are versions for.
@@ -105,16 +106,30 @@ pub fn level() -> Level {
     }
 }
 
+/// Asks the processor to have these values in its second-level cache before they are used; changes no result.
+#[inline(always)]
+pub fn prefetch(values: &[f32]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in values.chunks(16) {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: every processor of this architecture has the instruction, and it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = values;
+}
+
 /// `e^x` to about one unit in the last place, without branches; 0 below -87 and finite for every finite `x`.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    // Adding and taking away 1.5 * 2^23 rounds to the nearest integer.
+    // Adding 1.5 * 2^23 rounds to the nearest integer and leaves it in the lowest bits; taking that away gives it back.
     const ROUND: f32 = 12_582_912.0;
     let inside = x >= -87.0;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
     // Minimax polynomial of Cephes' expf (Moshier 1989).
     let p = 1.987_569_1e-4f32;
@@ -124,7 +139,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p.mul_add(r, 1.666_666_5e-1);
     let p = p.mul_add(r, 0.5);
     let y = p.mul_add(r * r, r) + 1.0;
-    let scale = f32::from_bits(((n as i32 + 127) as u32) << 23);
+    let scale = f32::from_bits(rounded.to_bits().wrapping_add(127) << 23);
     if inside { y * scale } else { 0.0 }
 }
 
@@ -176,17 +191,15 @@ pub fn erf(x: f32) -> f32 {
 #[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
     let mut lanes = [-f32::MAX; 16];
-    let chunks = x.chunks_exact(16);
-    let rest = chunks
-        .remainder()
-        .iter()
-        .fold(-f32::MAX, |max, &x| if x > max { x } else { max });
+    let (chunks, rest) = x.as_chunks::<16>();
     for chunk in chunks {
         for (lane, &x) in lanes.iter_mut().zip(chunk) {
             *lane = if x > *lane { x } else { *lane };
         }
     }
-    lanes.iter().fold(rest, |max, &x| if x > max { x } else { max })
+    let greater = |max: f32, &x: &f32| if x > max { x } else { max };
+    let rest = rest.iter().fold(-f32::MAX, greater);
+    std::hint::black_box(lanes).iter().fold(rest, greater)
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
         if needed > LARGE && needed / 2 > held {
             return Err(ModelError::TooFewWeights { needed, held });
         }
-        load_state_dict(self.init(vocab, 0, compute), tensors)
+        load_state_dict(self.build(vocab, &mut Init::blank(&compute.into())), tensors)
     }
 }
 

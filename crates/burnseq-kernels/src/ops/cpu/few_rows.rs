@@ -94,17 +94,26 @@ pub(super) unsafe fn product_in_columns(
         );
         for (row, sums) in sums.chunks_exact(width).enumerate() {
             // SAFETY: these elements lie inside the result, which the caller answers for.
-            let c = unsafe { std::slice::from_raw_parts_mut(c.add(row * c_stride + first), width) };
-            if accumulate {
-                for (c, &sum) in c.iter_mut().zip(sums) {
-                    *c += sum;
-                }
-            } else {
-                c.copy_from_slice(sums);
-            }
+            unsafe { put(c.add(row * c_stride + first), sums, accumulate) };
         }
     }
     true
+}
+
+/// `c = sums`, or `c += sums`.
+///
+/// # Safety
+/// `c` is valid for writing as many values, and initialised where that is added to.
+pub(super) unsafe fn put(c: *mut f32, sums: &[f32], accumulate: bool) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if accumulate {
+            let c = std::slice::from_raw_parts_mut(c, sums.len());
+            c.iter_mut().zip(sums).for_each(|(c, sum)| *c += sum);
+        } else {
+            c.copy_from_nonoverlapping(sums.as_ptr(), sums.len());
+        }
+    }
 }
 
 /// Columns that are summed together: their sums stay in the cache, and what is read of a row of the weight is a page.
@@ -220,7 +229,7 @@ unsafe fn avx2<const ROWS: usize, const BLOCKS: usize>(
                     // SAFETY: an element of the result, which the caller answers for.
                     unsafe {
                         let c = c.add(row * c_stride + column + i);
-                        *c = if accumulate { *c + value } else { *value };
+                        c.write(if accumulate { *c + value } else { *value });
                     }
                 }
             }

@@ -28,24 +28,32 @@ pub(super) fn multiply(precision: Precision, c: &mut [f32], a: Mat, b: Mat, accu
     }
 }
 
+/// `a b` in new memory, or `a b + bias` with as many values as there are columns; see [`multiply`].
+fn product_of(precision: Precision, a: Mat, b: Mat, bias: Option<&[f32]>) -> Vec<f32> {
+    if precision != Precision::Bf16 {
+        return matmul::product_of(a, b, bias);
+    }
+    let mut c = buffer(a.rows() * b.cols());
+    if let Some(bias) = bias {
+        c.par_chunks_mut(bias.len() * 64).for_each(|rows| {
+            rows.chunks_exact_mut(bias.len())
+                .for_each(|row| row.copy_from_slice(bias));
+        });
+    }
+    multiply(precision, &mut c, a, b, bias.is_some());
+    c
+}
+
 impl LinearOp {
     /// With the weight as the right operand, `[in, out]`.
     fn compute(&self, x: &Values, weight: Mat, bias: Option<&Values>) -> Values {
         let (input, output) = (weight.rows(), weight.cols());
         let rows = x.as_slice().len() / input;
-        let mut y = buffer(rows * output);
-        if let Some(bias) = bias {
-            y.par_chunks_mut(output * 64).for_each(|rows| {
-                rows.chunks_exact_mut(output)
-                    .for_each(|row| row.copy_from_slice(bias.as_slice()));
-            });
-        }
-        multiply(
+        let mut y = product_of(
             self.precision,
-            &mut y,
             Mat::new(x.as_slice(), rows, input),
             weight,
-            bias.is_some(),
+            bias.map(Values::as_slice),
         );
         if self.relu {
             y.par_chunks_mut(1 << 14).for_each(cut_below_zero);
@@ -98,26 +106,12 @@ impl LinearOp {
         let output = weight.as_slice().len() / input;
         let grad = Mat::new(grad.as_slice(), rows, output);
         let of_x = needed[0].then(|| {
-            let mut of_x = buffer(rows * input);
-            multiply(
-                self.precision,
-                &mut of_x,
-                grad,
-                Mat::new(weight.as_slice(), output, input),
-                false,
-            );
-            Values::new(of_x, x.shape())
+            let weight = Mat::new(weight.as_slice(), output, input);
+            Values::new(product_of(self.precision, grad, weight, None), x.shape())
         });
         let of_weight = needed[1].then(|| {
-            let mut of_weight = buffer(output * input);
-            multiply(
-                self.precision,
-                &mut of_weight,
-                grad.t(),
-                Mat::new(x.as_slice(), rows, input),
-                false,
-            );
-            Values::new(of_weight, [output, input])
+            let x = Mat::new(x.as_slice(), rows, input);
+            Values::new(product_of(self.precision, grad.t(), x, None), [output, input])
         });
         let of_bias = needed[2].then(|| Values::new(column_sums(grad.values(), output), [output]));
         [of_x, of_weight, of_bias]

@@ -7,6 +7,7 @@ use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
 use super::few_rows::{self, Rows};
+use super::unpacked;
 
 /// A matrix inside a slice.
 #[derive(Debug, Clone, Copy)]
@@ -131,14 +132,16 @@ pub(super) fn matmul_strided(c: &mut [f32], c_stride: usize, a: Mat, b: Mat, acc
 /// are. (Without AVX2, a result of up to [`few_rows::MOST_ROWS`] rows is summed in another order.)
 ///
 /// # Safety
-/// `c` is valid for writing `b.cols` values from every `c_stride`-th on, `a.rows` times, and no other thread touches
-/// those.
+/// `c` is valid for writing `b.cols` values from every `c_stride`-th on, `a.rows` times, initialised where that is added
+/// to, and no other thread touches those.
 unsafe fn product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool) {
     assert_eq!(a.cols, b.rows, "inner sizes differ");
     let inner = a.cols;
-    if inner == 0 {
-        // SAFETY: the caller's promise.
-        return unsafe { library_product(c, c_stride, a, b, accumulate) };
+    if inner == 0 && !accumulate {
+        for row in 0..a.rows {
+            // SAFETY: the caller's promise.
+            unsafe { c.add(row * c_stride).write_bytes(0, b.cols) };
+        }
     }
     for first in (0..inner).step_by(DEPTH) {
         let depth = DEPTH.min(inner - first);
@@ -151,6 +154,8 @@ unsafe fn product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate: bool
                 few_rows::product(c, c_stride, a.as_rows(), b.t().as_rows(), accumulate)
             } else if few && b.col_stride == 1 {
                 few_rows::product_in_columns(c, c_stride, a.as_rows(), b.as_rows(), accumulate)
+            } else if unpacked::pays(a, b) {
+                unpacked::product(c, c_stride, a, b, accumulate)
             } else {
                 false
             };
@@ -187,10 +192,7 @@ unsafe fn small_product(c: *mut f32, c_stride: usize, a: Mat, b: Mat, accumulate
     sums_in_order(&mut sums, a, b);
     for (row, sums) in sums.chunks_exact(b.cols).enumerate() {
         // SAFETY: the row lies inside the result, which the caller answers for.
-        let c = unsafe { std::slice::from_raw_parts_mut(c.add(row * c_stride), b.cols) };
-        for (c, &sum) in c.iter_mut().zip(sums) {
-            *c = if accumulate { *c + sum } else { sum };
-        }
+        unsafe { few_rows::put(c.add(row * c_stride), sums, accumulate) };
     }
 }
 
@@ -270,39 +272,82 @@ impl Out {
 }
 
 /// `c = a b`, or `c += a b`, with `c` row-major, on all threads.
+pub(super) fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+    assert_eq!(c.len(), a.rows * b.cols, "the result has another size");
+    let begin = if accumulate {
+        Begin::Accumulate
+    } else {
+        Begin::Zero
+    };
+    // SAFETY: `c` has the size of the result and is borrowed exclusively.
+    unsafe { in_bands(Out(c.as_mut_ptr()), a, b, begin) }
+}
+
+/// `a b` in new memory, or `a b + bias` with `bias` of as many values as there are columns, on all threads.
+pub(super) fn product_of(a: Mat, b: Mat, bias: Option<&[f32]>) -> Vec<f32> {
+    let mut c = Vec::with_capacity(a.rows * b.cols);
+    if let Some(bias) = bias {
+        assert_eq!(bias.len(), b.cols, "the bias has another size");
+    }
+    let begin = bias.map_or(Begin::Zero, Begin::Bias);
+    // SAFETY: the memory has the size of the result and nobody else knows of it; every element is written.
+    unsafe {
+        in_bands(Out(c.as_mut_ptr()), a, b, begin);
+        c.set_len(a.rows * b.cols);
+    }
+    c
+}
+
+/// What the sums of a result begin with.
+#[derive(Debug, Clone, Copy)]
+enum Begin<'a> {
+    /// Nothing.
+    Zero,
+    /// These values in every row.
+    Bias(&'a [f32]),
+    /// What is there.
+    Accumulate,
+}
+
+/// Writes every element of `a b` to `out`, row-major.
 ///
 /// Bands are cut by the shape alone, so that results do not depend on how many threads there are: rows of a tall
 /// result and columns of a wide one, since every band packs the whole of the other operand.
-pub(super) fn matmul(c: &mut [f32], a: Mat, b: Mat, accumulate: bool) {
+///
+/// # Safety
+/// `out` is valid for writing the result, and initialised where that is added to; no other thread touches it.
+unsafe fn in_bands(out: Out, a: Mat, b: Mat, begin: Begin) {
     let (height, width) = (a.rows, b.cols);
-    assert_eq!(c.len(), height * width, "the result has another size");
-    if height * width * a.cols < PARALLEL_FROM {
-        return matmul_strided(c, width, a, b, accumulate);
+    if height == 0 || width == 0 {
+        return;
     }
-    let out = Out(c.as_mut_ptr());
     let tall = height >= width;
     let (length, across) = if tall { (height, width) } else { (width, height) };
+    let band = |band: Range<usize>| {
+        let (first, size) = (band.start, band.len());
+        let (start, a, b, columns) = if tall {
+            (first * width, a.rows_from(first, size), b, 0..width)
+        } else {
+            (first, a, b.cols_from(first, size), band)
+        };
+        // SAFETY: the bands are disjoint runs of rows or of columns of the result, which the caller answers for.
+        unsafe {
+            if let Begin::Bias(bias) = begin {
+                let bias = &bias[columns];
+                for row in 0..a.rows {
+                    out.at(start + row * width)
+                        .copy_from_nonoverlapping(bias.as_ptr(), bias.len());
+                }
+            }
+            product(out.at(start), width, a, b, !matches!(begin, Begin::Zero));
+        }
+    };
+    if height * width * a.cols < PARALLEL_FROM {
+        return band(0..length);
+    }
     // A band of a few rows or columns would be summed in another order than the rest: see `product`.
     let least = (few_rows::MOST_ROWS + 1).max(SMALL / across + 1);
-    bands(length, least).into_par_iter().for_each(|band| {
-        let (first, size) = (band.start, band.len());
-        if tall {
-            // SAFETY: the bands are disjoint runs of rows of the matrix that `c` holds, and `c` is borrowed exclusively
-            // until all are done.
-            unsafe {
-                product(
-                    out.at(first * width),
-                    width,
-                    a.rows_from(first, size),
-                    b,
-                    accumulate,
-                )
-            }
-        } else {
-            // SAFETY: as above, with columns for rows.
-            unsafe { product(out.at(first), width, a, b.cols_from(first, size), accumulate) }
-        }
-    });
+    bands(length, least).into_par_iter().for_each(band);
 }
 
 /// Parts of `length`, at most [`BANDS`], each of at least `least` unless it is the only one.

@@ -19,6 +19,7 @@ mod loss;
 mod lstm;
 mod lstm_decoder;
 mod matmul;
+mod unpacked;
 
 use std::fmt::Debug;
 
