@@ -167,12 +167,34 @@ pub struct PreprocessArgs {
         ]
     )]
     pub like: Option<PathBuf>,
+    /// With --like and a translation model, make text for a language model of this side: plain text (PREFIX is the file)
+    /// with the dictionary and the subwords of the side. Such a language model can be fused into translation (`generate
+    /// --lm-path`)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SIDE",
+        requires = "like",
+        conflicts_with_all = ["source_lang", "target_lang", "align_suffix", "alignfile"],
+        help_heading = "Dictionaries"
+    )]
+    pub like_side: Option<Side>,
     /// One dictionary for both sides, shaped by --thresholdsrc and --nwordssrc
     #[arg(long, help_heading = "Dictionaries")]
     pub joined_dictionary: bool,
     /// Fill dictionaries up to a multiple of this many types; 0: not at all [default: 8]
     #[arg(long, value_name = "N", help_heading = "Dictionaries")]
     pub padding_factor: Option<usize>,
+    /// Symbols that are tokens of their own wherever they stand in raw text, such as `<sep>`. They come last in the
+    /// dictionaries, so that with --like or --srcdict all other tokens keep their ids, and `train --finetune-from-model`
+    /// takes the model with rows for them
+    #[arg(
+        long,
+        value_name = "SYMBOL,...",
+        value_delimiter = ',',
+        help_heading = "Dictionaries"
+    )]
+    pub extra_symbols: Vec<String>,
     /// Stop when the dictionaries are written
     #[arg(long, help_heading = "Dictionaries")]
     pub dict_only: bool,
@@ -237,6 +259,15 @@ pub enum Bpe {
     Bytes,
     /// The text is used as it is, split at white space
     None,
+}
+
+/// Values of `--like-side`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// The text that the model reads
+    Source,
+    /// The text that it writes
+    Target,
 }
 
 /// Values of `--log-format`.
@@ -349,6 +380,7 @@ impl PreprocessArgs {
             tgtdict: self.tgtdict,
             joined_dictionary: self.joined_dictionary,
             only_source: self.only_source,
+            extra_symbols: self.extra_symbols,
             dict_only: self.dict_only,
             workers: self.workers,
             bpe_size: self.bpe_size,
@@ -388,7 +420,7 @@ impl PreprocessArgs {
         overlay(&mut config.max_line_tokens, self.max_line_tokens);
         overlay(&mut config.dataset_impl, self.dataset_impl);
         if let Some(checkpoint) = &self.like {
-            super::like::apply(checkpoint, &mut config)?;
+            super::like::apply(checkpoint, self.like_side, &mut config)?;
         }
         default_text(&mut config, &mut notes);
         Ok(Resolved { config, notes })

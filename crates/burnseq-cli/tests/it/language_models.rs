@@ -229,6 +229,16 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
     };
     let going_on = other("few-bin", "--save-dir lm");
     refused(&going_on, 1, &["preprocess --like", "--only-source", "hint: "]);
+    let from_weights = "--save-dir x --finetune-from-model lm/checkpoint_best";
+    refused(
+        &other("few-bin", from_weights),
+        1,
+        &[
+            "it lacks ",
+            "preprocess --like lm/checkpoint_best",
+            "--extend-dictionary",
+        ],
+    );
     succeed(other(
         "more-bin",
         "--save-dir grown --finetune-from-model lm/checkpoint_best --extend-dictionary",
@@ -245,6 +255,58 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
         1,
         "is not the dictionary that the language model was trained with",
     );
+}
+
+#[test]
+fn extra_symbols_come_last_and_the_model_grows_with_them() {
+    let text = Text::trained();
+    fs::write(text.path("more.txt"), "w1 w2 <q> w3 <a>\n".repeat(50)).unwrap();
+    let like = "--only-source --like lm/checkpoint_best --trainpref more.txt --validpref more.txt";
+    succeed(text.tool(
+        "preprocess",
+        &format!("{like} --extra-symbols <q>,<a> --destdir more-bin"),
+    ));
+    let dictionary = |path: &str| fs::read_to_string(text.path(path)).unwrap();
+    let old = dictionary("lm/checkpoint_best/dict.txt");
+    assert_eq!(dictionary("more-bin/dict.txt"), format!("{old}<q> 0\n<a> 0\n"));
+    let tune = "--cpu --max-update 3 --tokens-per-sample 16 --finetune-from-model lm/checkpoint_best";
+    let grown = succeed(text.tool("train", &format!("more-bin {tune} --save-dir grown")));
+    assert_says(&stderr(&grown), "2 new ones begin with the mean");
+    succeed(text.tool(
+        "eval-lm",
+        "more-bin --path grown/checkpoint_last --gen-subset valid",
+    ));
+
+    // The same tokens in another order.
+    fs::create_dir(text.path("swapped")).unwrap();
+    let mut lines: Vec<&str> = old.lines().collect();
+    lines.swap(0, 1);
+    fs::write(text.path("swapped/dict.txt"), lines.join("\n") + "\n").unwrap();
+    succeed(text.tool(
+        "preprocess",
+        "--only-source --bpe none --srcdict swapped/dict.txt --trainpref more.txt --validpref more.txt --destdir swapped-bin",
+    ));
+    let swapped = text.tool("train", &format!("swapped-bin {tune} --save-dir swapped-run"));
+    refused(
+        &swapped,
+        1,
+        &["in another order", "preprocess --like", "--extend-dictionary"],
+    );
+
+    // Bands are of frequent and rare tokens.
+    let banded = "--adaptive-softmax-cutoff 8 --no-share-decoder-input-output-embed --max-update 2 --tokens-per-sample 16";
+    let trained = text.train("banded", banded);
+    if trained.status.success() {
+        let tune = "--cpu --max-update 3 --tokens-per-sample 16 --finetune-from-model banded/checkpoint_last";
+        let refusal = text.tool("train", &format!("more-bin {tune} --save-dir x"));
+        refused(
+            &refusal,
+            1,
+            &["--adaptive-softmax-cutoff", "into bands", "preprocess --like"],
+        );
+    } else {
+        panic!("{}", stderr(&trained));
+    }
 }
 
 #[test]

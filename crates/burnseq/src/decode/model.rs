@@ -154,8 +154,7 @@ impl TranslationModel {
                 path: lm.path.join(TextDir::DICTIONARY),
                 problem: format!(
                     "is not the target dictionary of the translation model: {difference}\nhint: make the text of the language \
-                     model with `preprocess --only-source --srcdict DICTIONARY --bpe-model MODEL`, with the target dictionary and the \
-                     subword model of the translation data ('bpe_codes' where that is subword-nmt's)"
+                     model with `preprocess --like TRANSLATION-MODEL --like-side target --trainpref TEXT --destdir FOLDER`"
                 ),
             });
         }

@@ -8,14 +8,13 @@ use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
 use burnseq_model::{LanguageModel, Stepwise};
 use burnseq_text::{Dictionary, TextPipeline};
-use burnseq_train::{Checkpoint, CheckpointMeta, TrainingRecord};
+use burnseq_train::Checkpoint;
 use serde_json::{Map, Value};
 
 use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
 use super::segmented::tokens_of;
 use crate::error::{Error, Result};
-use crate::tasks::TaskConfig;
-use crate::tasks::language_modeling::{self, LanguageModelingConfig};
+use crate::tasks::language_modeling;
 
 /// A trained language model, its dictionary, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
@@ -67,7 +66,7 @@ impl TextModel {
             device: compute.device,
             dictionary,
             text,
-            begins_with_bos: begins_with_bos(meta),
+            begins_with_bos: language_modeling::begins_with_bos(meta),
             path: checkpoint.path().to_owned(),
         })
     }
@@ -99,17 +98,4 @@ impl TextModel {
             ),
         })
     }
-}
-
-/// Whether the run of a checkpoint put `<s>` before its blocks.
-fn begins_with_bos(meta: &CheckpointMeta) -> bool {
-    let record = serde_json::from_value::<TrainingRecord>(meta.train_state.clone()).ok();
-    let config = record.and_then(|record| TaskConfig::from_value(record.task).ok());
-    matches!(
-        config,
-        Some(TaskConfig::LanguageModeling(LanguageModelingConfig {
-            add_bos_token: true,
-            ..
-        }))
-    )
 }

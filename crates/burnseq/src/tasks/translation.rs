@@ -207,7 +207,8 @@ impl TranslationTask {
                         .to_owned(),
                 }));
             }
-            let sampler = SubwordSampler::new(pipeline.subword(), sampling)?;
+            let sampler = SubwordSampler::new(pipeline.subword(), sampling)?
+                .with_extra_symbols(pipeline.settings().extra_symbols.clone());
             Ok::<_, Error>(SideSampler {
                 sampler,
                 dictionary: Arc::clone(dictionary),
@@ -447,8 +448,8 @@ impl Task for TranslationTask {
             files: self.files()?,
             importer: Some(Arc::new(FairseqImporter {
                 data: self.dir.path().to_owned(),
-                source_lang: self.dir.src_lang().to_owned(),
-                target_lang: self.dir.tgt_lang().to_owned(),
+                task: NAME,
+                langs: [self.dir.src_lang(), self.dir.tgt_lang()].map(|lang| Some(lang.to_owned())),
             })),
         })
     }

@@ -288,6 +288,9 @@ fn command(binary: &str, setting: &str) -> String {
         ("report", _) => format!("burnseq report {model} --output page.html --cpu --num-sentences 4 {short}"),
         ("preprocess", "") => format!("{preprocess} --bpe none --destdir out"),
         ("preprocess", "one-sided") => format!("{preprocess} --only-source --bpe none --destdir out"),
+        ("preprocess", "one-text") => {
+            "preprocess --trainpref data/train.en --validpref data/valid.en --destdir out".to_owned()
+        }
         ("preprocess", "auto") => format!("{preprocess} --destdir out"),
         ("preprocess", "there") => format!("{preprocess} --bpe none --destdir there"),
         ("score", "") => "burnseq score data/test.en --sys data/test.de".to_owned(),
