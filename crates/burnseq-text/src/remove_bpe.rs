@@ -41,6 +41,36 @@ impl RemoveBpe {
         }
     }
 
+    /// The mark that tells pieces from words; `None` where nothing is joined.
+    pub fn mark(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::SubwordNmt => Some("@@"),
+            Self::SentencePiece => Some("\u{2581}"),
+            Self::WordPiece => Some("_"),
+            Self::Letter => Some("|"),
+            Self::EndOfWord => Some("_EOW"),
+            Self::Silence => Some("<SIL>"),
+            Self::Symbol(symbol) => Some(symbol.trim_end()),
+        }
+    }
+
+    /// Whether a token carries the mark.
+    pub fn is_carried_by(&self, token: &str) -> bool {
+        self.mark().is_some_and(|mark| match self {
+            Self::SubwordNmt => token.ends_with(mark),
+            _ => token.contains(mark),
+        })
+    }
+
+    /// Whether all blanks between tokens go, as the mark alone stands for them.
+    pub fn removes_blanks(&self) -> bool {
+        matches!(
+            self,
+            Self::SentencePiece | Self::WordPiece | Self::Letter | Self::EndOfWord
+        )
+    }
+
     /// Removes the marks from a line of tokens.
     pub fn apply(&self, tokens: &str) -> String {
         match self {

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
 use burnseq_model::{DropoutModule, Model, ModelConfig};
 use burnseq_search::{ConstraintOrder, GenerateOptions, Generator};
-use burnseq_text::RemoveBpe;
+use burnseq_text::{Dictionary, RemoveBpe};
 use clap::{Args, ValueEnum};
 
 use super::overrides::{self, Overrides};
@@ -112,13 +112,11 @@ pub struct DecodingArgs {
     #[arg(long, value_name = "A", help_heading = "Search")]
     pub max_len_a: Option<f64>,
     /// See --max-len-a [default: 200]
-    #[arg(
-        long,
-        visible_alias = "max-new-tokens",
-        value_name = "B",
-        help_heading = "Search"
-    )]
+    #[arg(long, value_name = "B", help_heading = "Search")]
     pub max_len_b: Option<usize>,
+    /// The same as --max-len-b, as users of other toolkits know it
+    #[arg(long, value_name = "N", conflicts_with = "max_len_b", help_heading = "Search")]
+    pub max_new_tokens: Option<usize>,
     /// Hypotheses have as many tokens as the source, its `</s>` counted and their own not
     #[arg(long, help_heading = "Search")]
     pub match_source_len: bool,
@@ -131,7 +129,7 @@ pub struct DecodingArgs {
     /// Draw --beam hypotheses at random instead of searching
     #[arg(long, help_heading = "Search")]
     pub sampling: bool,
-    /// Draw from the K likeliest tokens; -1: from all [default: -1]
+    /// Draw from the K likeliest tokens; 0 or -1: from all [default: -1]
     #[arg(
         long,
         value_name = "K",
@@ -267,7 +265,10 @@ impl DecodingArgs {
             unkpen: self.unkpen.unwrap_or(defaults.unkpen),
             min_len: self.min_len.unwrap_or(defaults.min_len),
             max_len_a: self.max_len_a.unwrap_or(defaults.max_len_a),
-            max_len_b: self.max_len_b.unwrap_or(defaults.max_len_b),
+            max_len_b: self
+                .max_len_b
+                .or(self.max_new_tokens)
+                .unwrap_or(defaults.max_len_b),
             temperature: self.temperature.unwrap_or(defaults.temperature),
             unnormalized: self.unnormalized,
             match_source_len: self.match_source_len,
@@ -334,6 +335,11 @@ impl DecodingArgs {
                 self.unnormalized && self.lenpen.is_some_and(|lenpen| lenpen != 1.0),
                 "scores are sums with --unnormalized",
             ),
+            (
+                "--sampling-topk 0",
+                self.sampling_topk == Some(0),
+                "as in fairseq, tokens are drawn from all",
+            ),
         ];
         let given = flags.iter().filter(|(_, given, _)| *given);
         given
@@ -341,9 +347,32 @@ impl DecodingArgs {
             .collect()
     }
 
-    /// What is surprising about `--remove-bpe`, if anything.
-    pub(crate) fn mark_note(&self) -> Option<String> {
-        match self.post_process() {
+    /// The flags that are about translation alone, and whether they are given.
+    pub(crate) fn of_translation(&self) -> [(&'static str, bool); 10] {
+        [
+            ("--arch", self.arch.is_some()),
+            ("--tokenizer", self.text.tokenizer.is_some()),
+            ("--bpe", self.text.bpe.is_some()),
+            ("--lm-path", self.lm_path.is_some()),
+            ("--truncate-source", self.truncate_source),
+            (
+                "--required-batch-size-multiple",
+                self.required_batch_size_multiple.is_some(),
+            ),
+            ("--match-source-len", self.match_source_len),
+            ("--constraints", self.constraints.is_some()),
+            ("--print-alignment", self.print_alignment.is_some()),
+            ("--replace-unk", self.replace_unk.is_some()),
+        ]
+    }
+
+    /// What is surprising about `--remove-bpe` for the tokens of `dictionary`, if anything.
+    pub(crate) fn mark_note(&self, dictionary: &Dictionary) -> Option<String> {
+        let post_process = self.post_process();
+        if let Some(note) = mark_of_no_token(&post_process, self.remove_bpe.as_deref(), dictionary) {
+            return Some(note);
+        }
+        match post_process {
             RemoveBpe::Symbol(mark) if mark == "@@" => Some(
                 "the mark `@@` goes and the blank behind it stays, as in fairseq, so that pieces stand apart; \
                  --post-process subword_nmt joins them"
@@ -359,6 +388,30 @@ impl DecodingArgs {
             .as_deref()
             .map_or(RemoveBpe::None, |mark| RemoveBpe::from_flag(Some(mark)))
     }
+}
+
+/// A note where no token of `dictionary` carries the mark that `--remove-bpe VALUE` joins pieces by.
+pub(crate) fn mark_of_no_token(
+    post_process: &RemoveBpe,
+    value: Option<&str>,
+    dictionary: &Dictionary,
+) -> Option<String> {
+    let mark = post_process.mark()?;
+    if dictionary
+        .iter()
+        .any(|(token, _)| post_process.is_carried_by(token))
+    {
+        return None;
+    }
+    let effect = if post_process.removes_blanks() {
+        "words run together"
+    } else {
+        "it changes nothing"
+    };
+    Some(format!(
+        "no token of the dictionary carries the mark `{mark}` of --remove-bpe {}, so {effect}\nhint: leave it out",
+        value.unwrap_or_default()
+    ))
 }
 
 /// A count that fairseq writes as -1 where there is none.

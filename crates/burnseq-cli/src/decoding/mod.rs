@@ -1,6 +1,8 @@
 //! What `generate` and `burnseq interactive` share: flags, models, and the lines that are printed.
 
 mod args;
+pub(crate) mod continuer;
+mod continuing;
 pub(crate) mod format;
 mod marks;
 pub(crate) mod models;
@@ -10,7 +12,10 @@ mod printer;
 mod refused;
 mod text;
 
+pub(crate) use args::mark_of_no_token;
 pub use args::{Alignment, DecodingArgs, Order};
+pub use continuing::ContinuingArgs;
+pub(crate) use continuing::{refuse_for_language_models, refuse_for_translation};
 pub(crate) use marks::MarkNotes;
 pub(crate) use notes::{LongLines, UnknownShare};
 pub(crate) use printer::Printer;

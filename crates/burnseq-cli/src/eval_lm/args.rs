@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use burnseq_data::DatasetImpl;
 use clap::Parser;
 
 use crate::compute::ComputeArgs;
 use crate::decoding::overrides::{self, Overrides};
+use crate::exit::usage;
 use crate::grammar::{
     COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
     ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value,
@@ -215,5 +216,19 @@ impl EvalLmArgs {
             );
         }
         problems.into_result()
+    }
+
+    /// Refuses several checkpoints, which `generate` takes as an ensemble.
+    ///
+    /// # Errors
+    /// A path of several names that is not the name of one.
+    pub(crate) fn check_path(&self) -> Result<()> {
+        let path = self.path.to_string_lossy();
+        if path.contains(':') && !self.path.exists() {
+            return Err(usage(anyhow!(
+                "--path {path} names several checkpoints, and eval-lm measures one\nhint: give one of them"
+            )));
+        }
+        Ok(())
     }
 }

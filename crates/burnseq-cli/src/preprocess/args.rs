@@ -410,6 +410,12 @@ impl PreprocessArgs {
                 "--bpe characters and --bpe bytes say what a token is, and so does --tokenizer\nhint: leave out --tokenizer"
             )));
         }
+        if of_bpe.is_some() && (self.bpe_size.is_some() || self.bpe_per_side) {
+            return Err(usage(anyhow!(
+                "--bpe characters and --bpe bytes learn nothing, so --bpe-size and --bpe-per-side have no meaning\nhint: leave \
+                 them out, or give --bpe sentencepiece to learn subwords"
+            )));
+        }
         overlay(
             &mut config.tokenizer,
             of_bpe.or(self.tokenizer).map(TokenizerKind::from),

@@ -173,7 +173,7 @@ impl Request {
             TaskConfig::LanguageModeling(task) => {
                 problems.take(languages.refuse());
                 problems.take(args.validation.bleu.refuse());
-                problems.take(args.benchmark.refuse());
+                problems.take(args.benchmark.refuse_pairs());
                 args.language_modeling.overlay(task);
                 let is_open = file_task.is_none() && args.language_modeling.tokens_per_sample.is_none();
                 let (_, positions) = model.max_positions();

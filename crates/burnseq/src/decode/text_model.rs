@@ -12,7 +12,7 @@ use burnseq_train::Checkpoint;
 use serde_json::{Map, Value};
 
 use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
-use super::segmented::tokens_of;
+use super::segmented::{prompt_tokens_of, tokens_of};
 use crate::error::{Error, Result};
 use crate::tasks::language_modeling;
 
@@ -77,8 +77,32 @@ impl TextModel {
     /// # Errors
     /// Text that the subword model cannot take.
     pub fn encode_line(&self, line: &str, tokenised: bool) -> Result<Vec<u32>> {
+        let tokens = self.line_tokens(line, tokenised)?;
+        Ok(self.dictionary.encode_line(&tokens, true))
+    }
+
+    /// The tokens of a line of text, separated by blanks; none of a line without a word.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn line_tokens(&self, line: &str, tokenised: bool) -> Result<String> {
         let tokens = tokens_of(line, tokenised, &self.text, &self.dictionary)?;
-        Ok(self.dictionary.encode_line(&tokens.unwrap_or_default(), true))
+        Ok(tokens.unwrap_or_default())
+    }
+
+    /// The same of the beginning of a line that goes on: where a blank is a token, one at the end is kept.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn prompt_tokens(&self, line: &str, tokenised: bool) -> Result<String> {
+        let tokens = prompt_tokens_of(line, tokenised, &self.text, &self.dictionary)?;
+        Ok(tokens.unwrap_or_default())
+    }
+
+    /// What every text begins with: `</s>`, behind `<s>` where the model was trained so.
+    pub fn start(&self) -> Vec<u32> {
+        let bos = self.begins_with_bos.then(|| self.dictionary.bos());
+        bos.into_iter().chain([self.dictionary.eos()]).collect()
     }
 
     /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.

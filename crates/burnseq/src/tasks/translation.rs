@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{
-    Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
+    Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler, TextDir,
 };
 use burnseq_kernels::Compute;
 use burnseq_model::{Model, ModelConfig, OfConfig, load_state_dict, state_dict};
@@ -171,8 +171,16 @@ impl TranslationTask {
     /// Opens the data folder.
     ///
     /// # Errors
-    /// When the folder cannot be read, or the languages are not clear.
+    /// When the folder cannot be read or holds text of one side, or the languages are not clear.
     pub fn open(config: TranslationConfig) -> Result<Self> {
+        if TextDir::is_one(&config.data) {
+            return Err(Error::Data(burnseq_data::Error::DataDir {
+                path: config.data,
+                problem: "it holds text without a second side, which is no data for translation\nhint: train a language model \
+                          on it: give 'task' language_modeling, or an 'arch' such as transformer_lm_gpt2_small"
+                    .to_owned(),
+            }));
+        }
         let dir = DatasetDir::open(
             &config.data,
             config.source_lang.as_deref(),

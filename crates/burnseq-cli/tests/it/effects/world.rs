@@ -273,6 +273,11 @@ fn command(binary: &str, setting: &str) -> String {
         }
         ("generate", "text") => format!("generate --path run/checkpoint_last --cpu {short}"),
         ("generate", _) => format!("generate {data} --path {model}/checkpoint_last --cpu {short}"),
+        ("interactive", "lm") => {
+            format!(
+                "burnseq interactive --path m-textdata/checkpoint_last --cpu {short} --input data/test.en"
+            )
+        }
         ("interactive", "joined") => {
             format!(
                 "burnseq interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de"
