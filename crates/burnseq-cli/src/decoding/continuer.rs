@@ -129,7 +129,7 @@ impl<'a> Continuer<'a> {
             tokenized,
             options: ContinueOptions {
                 sliding_window: continuing.sliding_window,
-                counted_from: if continuing.count_prompt { start.len() } else { 0 },
+                counted_from: 0,
             },
             printed: TargetText::new(
                 text.dictionary.clone(),
@@ -141,6 +141,12 @@ impl<'a> Continuer<'a> {
             models,
             text,
         })
+    }
+
+    /// Scores count the tokens of prompts behind the start.
+    pub(crate) fn counting_prompts(mut self) -> Self {
+        self.options.counted_from = self.start.len();
+        self
     }
 
     /// The tokens of the beginning of a text.

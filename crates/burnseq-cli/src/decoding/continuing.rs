@@ -13,9 +13,6 @@ pub struct ContinuingArgs {
     /// Print what follows a prompt, without the prompt
     #[arg(long)]
     pub continuation_only: bool,
-    /// Count the tokens of prompts in scores, as fairseq does; they are then read one by one
-    #[arg(long)]
-    pub count_prompt: bool,
     /// Go on behind the end of a line, up to the longest length; texts are separated by an empty line
     #[arg(long)]
     pub ignore_eos: bool,
@@ -30,7 +27,6 @@ impl ContinuingArgs {
     pub(crate) fn given(&self) -> impl Iterator<Item = &'static str> {
         let flags = [
             ("--continuation-only", self.continuation_only),
-            ("--count-prompt", self.count_prompt),
             ("--ignore-eos", self.ignore_eos),
             ("--sliding-window", self.sliding_window),
         ];
@@ -54,19 +50,6 @@ impl ContinuingArgs {
             },
             ..options
         })
-    }
-
-    /// Checks what does not go together with `sampling`.
-    ///
-    /// # Errors
-    /// A prompt that would be drawn.
-    pub(crate) fn check(&self, sampling: bool) -> anyhow::Result<()> {
-        if self.count_prompt && sampling {
-            anyhow::bail!(
-                "--count-prompt and --sampling exclude each other: a prompt is given, not drawn\nhint: leave one of them out"
-            );
-        }
-        Ok(())
     }
 }
 

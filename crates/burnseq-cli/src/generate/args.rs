@@ -243,7 +243,7 @@ impl GenerateArgs {
         }
         let of_writing = [
             ("--continuation-only", self.continuing.continuation_only),
-            ("--count-prompt", self.continuing.count_prompt),
+            ("--count-prompt", self.prompts.count_prompt),
             ("--ignore-eos", self.continuing.ignore_eos),
             ("--sliding-window", self.continuing.sliding_window),
             ("--sampling", decoding.sampling),
@@ -261,7 +261,11 @@ impl GenerateArgs {
         if self.prompts.choices.is_some() && decoding.path.as_deref().is_some_and(|path| path.contains(':')) {
             problems.say("--choices takes one model\nhint: give one checkpoint as --path");
         }
-        problems.take(self.continuing.check(decoding.sampling));
+        if self.prompts.count_prompt && decoding.sampling {
+            problems.say(
+                "--count-prompt and --sampling exclude each other: a prompt is given, not drawn\nhint: leave one of them out",
+            );
+        }
         problems.into_result()
     }
 

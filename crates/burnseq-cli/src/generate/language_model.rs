@@ -25,10 +25,14 @@ const CHUNK: usize = 4096;
 /// Wrong usage; text, data or models that cannot be used; output that cannot be written.
 pub(super) fn run(args: &GenerateArgs, generator: &Generator) -> Result<()> {
     args.check_language_model().map_err(usage)?;
+    let mut continuer = Continuer::open(&args.decoding, &args.continuing, generator, args.tokenized)?;
+    if args.prompts.count_prompt {
+        continuer = continuer.counting_prompts();
+    }
     let job = Job {
         args,
         generator,
-        continuer: Continuer::open(&args.decoding, &args.continuing, generator, args.tokenized)?,
+        continuer,
         few_shot: FewShot::new(&args.prompts)?,
     };
     let Some(path) = args.output_file() else {

@@ -11,6 +11,9 @@ pub struct PromptArgs {
     /// Continue this text instead of a dataset; may be given several times. An empty one lets the model begin
     #[arg(long, value_name = "TEXT", group = "text", conflicts_with_all = ["data", "gen_subset"])]
     pub prompt: Vec<String>,
+    /// Count the tokens of prompts in scores, as fairseq does; they are then read one by one
+    #[arg(long)]
+    pub count_prompt: bool,
     /// How a line becomes a prompt: {0}, {1}, ... stand for its columns, which tabs separate, the last one for the answer,
     /// and \n for the end of a line [default with --shots or --choices: "{0} {1}"]
     #[arg(long, value_name = "TEXT", requires = "text")]
@@ -33,6 +36,7 @@ impl PromptArgs {
     pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
         let flags = [
             ("--prompt", !self.prompt.is_empty()),
+            ("--count-prompt", self.count_prompt),
             ("--template", self.template.is_some()),
             ("--shots", self.shots.is_some()),
             ("--choices", self.choices.is_some()),

@@ -177,7 +177,6 @@ impl InteractiveArgs {
         ];
         refuse_for_language_models(&of_lines, &mut problems);
         refuse_for_language_models(&self.decoding.of_translation(), &mut problems);
-        problems.take(self.continuing.check(self.decoding.sampling));
         problems.into_result()
     }
 

@@ -294,7 +294,7 @@ fn extra_symbols_come_last_and_the_model_grows_with_them() {
     );
 
     // Bands are of frequent and rare tokens.
-    let banded = "--adaptive-softmax-cutoff 8 --no-share-decoder-input-output-embed --max-update 2 --tokens-per-sample 16";
+    let banded = "--adaptive-softmax-cutoff 8 --max-update 2 --tokens-per-sample 16";
     let trained = text.train("banded", banded);
     if trained.status.success() {
         let tune = "--cpu --max-update 3 --tokens-per-sample 16 --finetune-from-model banded/checkpoint_last";
@@ -618,7 +618,6 @@ fn a_language_model_votes_in_translation_and_needs_the_target_dictionary() {
     ));
     let dictionary = |path: &str| fs::read(toy.dir.path().join(path)).unwrap();
     assert!(dictionary("text-bin/dict.txt") == dictionary("data-bin/dict.yy.txt"));
-    assert!(dictionary("text-bin/text.json") == dictionary("data-bin/text.yy.json"));
     let train = |data: &str, name: &str| {
         toy.tool(
             "train",
@@ -673,6 +672,59 @@ fn a_language_model_votes_in_translation_and_needs_the_target_dictionary() {
         &decode("--lm-path run/checkpoint_last"),
         2,
         &["was trained for the task `translation`", "hint: "],
+    );
+}
+
+#[test]
+fn text_of_one_side_has_the_dictionary_and_the_subwords_of_a_translation_model() {
+    let text = Text::new();
+    let lines = |words: [&str; 3]| -> String {
+        let line = |number: usize| format!("{} {}\n", words[number % 3], words[(number * 7 + 1) % 3]);
+        (0..60).map(line).collect()
+    };
+    fs::write(text.path("p.xx"), lines(["lower", "newer", "wider"])).unwrap();
+    fs::write(text.path("p.yy"), lines(["hund", "hunde", "mund"])).unwrap();
+    succeed(text.tool(
+        "preprocess",
+        "-s xx -t yy --bpe subword_nmt --bpe-size 8 --trainpref p --validpref p --destdir pair-bin",
+    ));
+    succeed(text.tool(
+        "train",
+        "pair-bin --arch transformer_tiny --max-update 1 --cpu --save-dir pairs",
+    ));
+    let of_side = "--like pairs/checkpoint_last --trainpref p.yy --validpref p.yy";
+    succeed(text.tool(
+        "preprocess",
+        &format!("{of_side} --like-side target --destdir one"),
+    ));
+    succeed(text.tool(
+        "preprocess",
+        "--only-source --srcdict pair-bin/dict.yy.txt --trainpref p.yy --validpref p.yy --destdir other",
+    ));
+    let read = |path: &str| fs::read(text.path(path)).unwrap();
+    for folder in ["one", "other"] {
+        for (name, in_pair) in [
+            ("dict.txt", "dict.yy.txt"),
+            ("text.json", "text.yy.json"),
+            ("bpe.codes", "bpe.codes"),
+            ("train.bin", "train.xx-yy.yy.bin"),
+        ] {
+            assert!(
+                read(&format!("{folder}/{name}")) == read(&format!("pair-bin/{in_pair}")),
+                "{folder}/{name}"
+            );
+        }
+    }
+    let lm = format!("one {MODEL} --tokens-per-sample 8 --max-update 2 --cpu --save-dir one-lm");
+    succeed(text.tool("train", &lm));
+    let of_lm = text.tool(
+        "preprocess",
+        "--only-source --like one-lm/checkpoint_last --like-side target --trainpref p.yy --destdir x",
+    );
+    refused(
+        &of_lm,
+        2,
+        &["--like-side chooses a side of a translation model", "hint: "],
     );
 }
 

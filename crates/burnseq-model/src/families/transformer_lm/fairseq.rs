@@ -21,11 +21,25 @@ const REFUSED: &[&str] = &[
     "scale_resids",
 ];
 
+/// Those, and options of characters as inputs, which are among them.
+const CHECKED: &[&str] = &[
+    "base_layers",
+    "char_embedder_highway_layers",
+    "character_embedding_dim",
+    "character_embeddings",
+    "character_filters",
+    "decoder_layers_to_keep",
+    "scale_attn",
+    "scale_fc",
+    "scale_heads",
+    "scale_resids",
+];
+
 pub(super) const FAIRSEQ: Fairseq<TransformerLmConfig> = Fairseq {
     in_namespace: false,
     options,
     ours: &["position_offset", "weight_init"],
-    checked: REFUSED,
+    checked: CHECKED,
     check,
     extras: TransformerLmConfig::fairseq_extras,
     has: |config| config.position_offset.is_none() && config.weight_init == WeightInit::Fairseq,
