@@ -119,6 +119,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_token_carries_the_mark_of_its_segmentation() {
+        let kinds = |token: &str| {
+            let all = ["subword_nmt", "sentencepiece", "letter", "silence", "##"];
+            all.map(|kind| RemoveBpe::from_flag(Some(kind)).is_carried_by(token))
+        };
+        assert_eq!(kinds("Hu@@"), [true, false, false, false, false]);
+        assert_eq!(kinds("@@x"), [false; 5]);
+        assert_eq!(kinds("\u{2581}Hu"), [false, true, false, false, false]);
+        assert_eq!(kinds("|"), [false, false, true, false, false]);
+        assert_eq!(kinds("<SIL>"), [false, false, false, true, false]);
+        assert_eq!(kinds("x##"), [false, false, false, false, true]);
+        assert!(!RemoveBpe::None.is_carried_by("x") && RemoveBpe::None.mark().is_none());
+        assert!(RemoveBpe::Letter.removes_blanks() && !RemoveBpe::SubwordNmt.removes_blanks());
+    }
+
+    #[test]
     fn marks_are_removed_as_fairseq_does() {
         let apply = |flag: Option<&str>, line: &str| RemoveBpe::from_flag(flag).apply(line);
         assert_eq!(apply(None, "ein H@@ und la@@"), "ein Hund la");

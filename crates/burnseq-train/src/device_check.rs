@@ -132,64 +132,52 @@ fn compare<M: Compared>(
     Ok(deviations)
 }
 
+/// A forward pass over the batch.
+#[derive(Clone)]
+struct Pass {
+    src_tokens: Tensor<2, Int>,
+    prev_output_tokens: Tensor<2, Int>,
+    seed: u64,
+}
+
 /// A model that is compared.
 trait Compared: OfConfig {
-    /// Logits of the targets, `[SENTENCES, longest, vocab]`; a model that reads one text does not read `src_tokens`.
-    fn logits(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3>;
+    /// Logits of the targets, `[SENTENCES, longest, vocab]`; a model of one text reads `prev_output_tokens` alone.
+    fn logits(&self, pass: Pass) -> Tensor<3>;
 
-    /// Adds the gradients of `loss` from recomputed activations, where the family has them.
+    /// Adds the gradients of `loss` from recomputed activations to those of `add`, where the family has them.
     fn add_recomputed(
         &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, ()),
+        pass: Pass,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
         add: &mut dyn FnMut(GradientsParams),
-    );
+    ) {
+        let loss = loss(self.logits(pass));
+        add(GradientsParams::from_grads(loss.backward(), self));
+    }
 }
 
 impl Compared for Model {
-    fn logits(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-    ) -> Tensor<3> {
-        EncoderDecoder::forward(self, src_tokens, prev_output_tokens, dropout)
+    fn logits(&self, pass: Pass) -> Tensor<3> {
+        let dropout = Dropout::seeded(pass.seed);
+        self.forward(pass.src_tokens, pass.prev_output_tokens, &dropout)
     }
 
     fn add_recomputed(
         &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, ()),
+        pass: Pass,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
         add: &mut dyn FnMut(GradientsParams),
     ) {
-        self.backward_recomputing(src_tokens, prev_output_tokens, dropout, loss, add);
+        let dropout = Dropout::seeded(pass.seed);
+        let (src, prev) = (pass.src_tokens, pass.prev_output_tokens);
+        self.backward_recomputing(src, prev, &dropout, |logits| (loss(logits), ()), add);
     }
 }
 
 impl Compared for LanguageModel {
-    fn logits(&self, _: Tensor<2, Int>, prev_output_tokens: Tensor<2, Int>, dropout: &Dropout) -> Tensor<3> {
-        DecoderOnly::forward(self, prev_output_tokens, dropout)
-    }
-
-    fn add_recomputed(
-        &self,
-        src_tokens: Tensor<2, Int>,
-        prev_output_tokens: Tensor<2, Int>,
-        dropout: &Dropout,
-        loss: impl FnOnce(Tensor<3>) -> (Tensor<1>, ()),
-        add: &mut dyn FnMut(GradientsParams),
-    ) {
-        let (loss, ()) = loss(self.logits(src_tokens, prev_output_tokens, dropout));
-        add(GradientsParams::from_grads(loss.backward(), self));
+    fn logits(&self, pass: Pass) -> Tensor<3> {
+        self.forward(pass.prev_output_tokens, &Dropout::seeded(pass.seed))
     }
 }
 
@@ -219,8 +207,12 @@ impl<M: Compared> Run<M> {
             gradients.map(|(name, data)| (name, numbers(data))).collect()
         };
 
-        let dropout = Dropout::seeded(seed);
-        let logits = model.logits(src_tokens.clone(), prev_output_tokens.clone(), &dropout);
+        let pass = Pass {
+            src_tokens,
+            prev_output_tokens,
+            seed,
+        };
+        let logits = model.logits(pass.clone());
         let whole = loss(logits.clone());
         let mut gradients = Accumulated::new();
         gradients.add(
@@ -229,11 +221,8 @@ impl<M: Compared> Run<M> {
         );
 
         let recomputed = config.has(Feature::RecomputedActivations).then(|| {
-            let dropout = Dropout::seeded(seed);
             let mut recomputed = Accumulated::new();
-            let add = &mut |grads| recomputed.add(&model, grads);
-            let loss = |logits| (loss(logits), ());
-            model.add_recomputed(src_tokens, prev_output_tokens, &dropout, loss, add);
+            model.add_recomputed(pass, loss, &mut |grads| recomputed.add(&model, grads));
             by_name(recomputed)
         });
 

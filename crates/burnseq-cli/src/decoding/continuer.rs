@@ -118,7 +118,8 @@ impl<'a> Continuer<'a> {
         let text = opened.swap_remove(0);
         let start = text.start();
         decoding
-            .mark_note(&text.dictionary)
+            .marks
+            .note(&text.dictionary)
             .into_iter()
             .chain(decoding.without_effect())
             .for_each(|note| format::note(&note));
@@ -134,7 +135,7 @@ impl<'a> Continuer<'a> {
             printed: TargetText::new(
                 text.dictionary.clone(),
                 text.text.clone(),
-                decoding.post_process(),
+                decoding.marks.post_process(),
             ),
             positions: models.iter().map(DecoderOnly::max_positions).min().unwrap_or(0),
             start,

@@ -44,7 +44,7 @@ impl ContinuingArgs {
         Ok(GenerateOptions {
             ignore_eos: self.ignore_eos,
             // It is the least that there is, and nothing asks for it.
-            min_len: match self.ignore_eos && decoding.min_len.is_none() {
+            min_len: match self.ignore_eos && decoding.search.min_len.is_none() {
                 true => GenerateOptions::default().min_len,
                 false => options.min_len,
             },

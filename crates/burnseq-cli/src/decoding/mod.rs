@@ -10,16 +10,19 @@ mod notes;
 pub(crate) mod overrides;
 mod printer;
 mod refused;
+mod remove_bpe;
+mod search;
 mod text;
 
-pub(crate) use args::mark_of_no_token;
-pub use args::{Alignment, DecodingArgs, Order};
+pub use args::{Alignment, DecodingArgs};
 pub use continuing::ContinuingArgs;
 pub(crate) use continuing::{refuse_for_language_models, refuse_for_translation};
 pub(crate) use marks::MarkNotes;
 pub(crate) use notes::{LongLines, UnknownShare};
 pub(crate) use printer::Printer;
 pub(crate) use refused::{HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
+pub use remove_bpe::RemoveBpeArgs;
+pub use search::{Order, SearchArgs};
 pub use text::{BpeName, TextArgs, TokenizerName};
 
 pub(crate) use crate::exit::coded;

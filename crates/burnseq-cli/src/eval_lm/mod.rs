@@ -13,12 +13,12 @@ use burnseq::decode::{BlockScorer, BlockScoring, PieceMark, TextModel};
 use burnseq::tasks::language_modeling::{LanguageModelingConfig, LanguageModelingTask};
 use burnseq_data::{Dataset, SampleBreakMode, Sentences, TextDir, TokenBlockDataset};
 use burnseq_model::DecoderOnly;
-use burnseq_text::{LineReader, RemoveBpe};
+use burnseq_text::LineReader;
 
 pub use args::{EvalLmArgs, GRAMMAR};
 use measure::{Measured, loss_line};
 
-use crate::decoding::{format, mark_of_no_token};
+use crate::decoding::format;
 use crate::exit::{coded, is_broken_pipe, usage, writing_to_stdout};
 use crate::train::values::Limit;
 
@@ -40,21 +40,15 @@ pub fn run(args: &EvalLmArgs) -> Result<()> {
     let overrides = args.overrides.clone().unwrap_or_default();
     let model = TextModel::load_with(&args.path, &overrides, &compute).map_err(coded)?;
     let config = config(args, &model)?;
-    if let (Some(value), false) = (args.remove_bpe.as_deref(), args.quiet) {
-        let post_process = RemoveBpe::from_flag(Some(value));
-        let note = mark_of_no_token(&post_process, Some(value), &model.dictionary);
-        note.iter().for_each(|note| format::note(note));
-    }
+    let note = args.marks.note(&model.dictionary).filter(|_| !args.quiet);
+    note.iter().for_each(|note| format::note(note));
     let started = Instant::now();
     let mut out = io::stdout().lock();
     let mut measuring = Measuring {
         args,
         scorer: BlockScorer::new(&model, scoring(args)),
         model: &model,
-        merged: args
-            .remove_bpe
-            .as_deref()
-            .map(|mark| PieceMark::from(&RemoveBpe::from_flag(Some(mark)))),
+        merged: args.marks.given().as_ref().map(PieceMark::from),
         measured: Measured::default(),
         before: None,
         blocks: 0,

@@ -187,7 +187,7 @@ impl GenerateArgs {
     ///
     /// # Errors
     /// A name in `--retain-dropout-modules` that is none.
-    pub(super) fn options(&self) -> Result<GenerateOptions> {
+    pub(crate) fn options(&self) -> Result<GenerateOptions> {
         self.continuing.options(&self.decoding)
     }
 
@@ -246,9 +246,12 @@ impl GenerateArgs {
             ("--count-prompt", self.prompts.count_prompt),
             ("--ignore-eos", self.continuing.ignore_eos),
             ("--sliding-window", self.continuing.sliding_window),
-            ("--sampling", decoding.sampling),
-            ("--nbest", decoding.nbest.is_some()),
-            ("--diverse-beam-groups", decoding.diverse_beam_groups.is_some()),
+            ("--sampling", decoding.search.sampling),
+            ("--nbest", decoding.search.nbest.is_some()),
+            (
+                "--diverse-beam-groups",
+                decoding.search.diverse_beam_groups.is_some(),
+            ),
         ];
         for (flag, _) in of_writing
             .iter()
@@ -261,7 +264,7 @@ impl GenerateArgs {
         if self.prompts.choices.is_some() && decoding.path.as_deref().is_some_and(|path| path.contains(':')) {
             problems.say("--choices takes one model\nhint: give one checkpoint as --path");
         }
-        if self.prompts.count_prompt && decoding.sampling {
+        if self.prompts.count_prompt && decoding.search.sampling {
             problems.say(
                 "--count-prompt and --sampling exclude each other: a prompt is given, not drawn\nhint: leave one of them out",
             );
@@ -274,7 +277,7 @@ impl GenerateArgs {
     /// # Errors
     /// A multiple of 0.
     pub(super) fn limits(&self) -> Result<BatchLimits> {
-        let beam = self.decoding.beam.unwrap_or(1).max(1);
+        let beam = self.decoding.search.beam.unwrap_or(1).max(1);
         self.decoding.limits(BatchLimits {
             max_tokens: Some(DEFAULT_MAX_TOKENS),
             max_sentences: Some((MOST_ROWS / beam).clamp(1, DEFAULT_BATCH_SIZE)),
@@ -301,7 +304,7 @@ impl GenerateArgs {
             ));
         }
         if self.score_reference {
-            let search = self.decoding.kind_of_search();
+            let search = self.decoding.search.kind();
             let prefix = self.prefix_size.filter(|&size| size > 0).map(|_| "--prefix-size");
             let lm = self.decoding.lm_path.as_ref().map(|_| "--lm-path");
             for flag in search.into_iter().chain(prefix).chain(lm) {
@@ -322,7 +325,7 @@ impl GenerateArgs {
         refuse_for_translation(self.of_language_models(), &mut problems);
         if self.input.is_some() {
             self.check_text(&mut problems);
-        } else if self.decoding.constraints.is_some() {
+        } else if self.decoding.search.constraints.is_some() {
             problems.say(
                 "--constraints reads constraints from lines of text\nhint: use `burnseq interactive`, or give --input",
             );
@@ -364,7 +367,10 @@ impl GenerateArgs {
             ));
         }
         let lines_only = [
-            ("--nbest", self.decoding.nbest.is_some_and(|nbest| nbest != 1)),
+            (
+                "--nbest",
+                self.decoding.search.nbest.is_some_and(|nbest| nbest != 1),
+            ),
             ("--print-alignment", self.decoding.print_alignment.is_some()),
             ("--print-step", self.decoding.print_step),
         ];
@@ -441,14 +447,18 @@ mod tests {
         assert_eq!(args.data.as_deref(), Some("data-bin".as_ref()));
         let decoding = &args.decoding;
         assert_eq!(
-            (decoding.beam, decoding.lenpen, decoding.unkpen),
+            (
+                decoding.search.beam,
+                decoding.search.lenpen,
+                decoding.search.unkpen
+            ),
             (Some(4), Some(0.6), Some(-9.0))
         );
         assert_eq!(
             (decoding.batch_size(), decoding.compute.device_name()),
             (Some(8), "cpu")
         );
-        assert_eq!(decoding.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
+        assert_eq!(decoding.marks.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
         assert_eq!(args.dataset_impl, Some(DatasetImpl::Raw));
         args.check_flags().unwrap();
     }
@@ -460,14 +470,17 @@ mod tests {
         let named = args("--post-process sentencepiece --print-alignment soft data-bin");
         assert_eq!(named.data.as_deref(), Some("data-bin".as_ref()));
         assert_eq!(
-            named.decoding.post_process(),
+            named.decoding.marks.post_process(),
             burnseq_text::RemoveBpe::SentencePiece
         );
         assert_eq!(
             named.decoding.print_alignment,
             Some(crate::decoding::Alignment::Soft)
         );
-        assert_eq!(args("").decoding.post_process(), burnseq_text::RemoveBpe::None);
+        assert_eq!(
+            args("").decoding.marks.post_process(),
+            burnseq_text::RemoveBpe::None
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::decoding::{
     refuse_for_language_models, refuse_for_translation,
 };
 use crate::grammar::{
-    COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, Refused, ShortHelp,
-    TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value,
+    COMMON, Flags, Grammar, Harmless, MACHINES, OF_MODELS, Refused, ShortHelp, number, off, one, switch,
+    value,
 };
 use crate::problems::Problems;
 use crate::task::TaskArgs;
@@ -91,16 +91,7 @@ const GENERATE: &[Refused] = &[
 
 /// The command line of `burnseq interactive`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[
-        COMMON_HARMLESS,
-        TRACKERS_HARMLESS,
-        MACHINES_HARMLESS,
-        TRAINING_HARMLESS,
-        HARMLESS,
-        OF_TRAINING,
-        OF_VALIDATION,
-        OF_GENERATE,
-    ],
+    harmless: [OF_MODELS, &[HARMLESS, OF_TRAINING, OF_VALIDATION, OF_GENERATE]],
     refused: &[COMMON, MACHINES, REFUSED, GENERATE],
     optional_values: OPTIONAL_VALUES,
 };
@@ -207,7 +198,7 @@ impl InteractiveArgs {
     ///
     /// # Errors
     /// A name in `--retain-dropout-modules` that is none.
-    pub(super) fn options(&self) -> Result<GenerateOptions> {
+    pub(crate) fn options(&self) -> Result<GenerateOptions> {
         self.continuing.options(&self.decoding)
     }
 

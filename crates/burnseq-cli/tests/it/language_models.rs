@@ -182,6 +182,11 @@ fn what_cannot_be_learned_is_refused_with_the_remedy() {
         2,
         "blocks of 64 tokens are longer than the 32 positions",
     );
+    refuse(
+        "--tokens-per-sample 64 --max-tokens 32",
+        2,
+        "--max-tokens 32 is below the length of a block, 64 tokens",
+    );
     refuse("--past-target", 2, "--past-target");
     refuse("--eval-bleu", 2, "--eval-bleu belongs to --task translation");
     refused(

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
-use burnseq_model::{LanguageModel, Stepwise};
+use burnseq_model::LanguageModel;
 use burnseq_text::{Dictionary, TextPipeline};
-use burnseq_train::Checkpoint;
 use serde_json::{Map, Value};
 
-use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
+use super::saved::{Saved, difference};
 use super::segmented::{prompt_tokens_of, tokens_of};
 use crate::error::{Error, Result};
 use crate::tasks::language_modeling;
@@ -52,21 +51,16 @@ impl TextModel {
         overrides: &Map<String, Value>,
         compute: impl Into<Compute>,
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open(path.as_ref())?;
-        let meta = checkpoint.meta();
-        language_modeling::check_task(checkpoint.path(), &meta.task)?;
-        let dictionary = saved_dictionary(&checkpoint, language_modeling::SIDE)?;
-        let text = saved_pipeline(&checkpoint, TextDir::SETTINGS)?;
-        let config = overlaid(&meta.model_config, overrides)?;
-        config.validate(&meta.dictionaries.vocab())?;
+        let saved = Saved::open(path.as_ref())?;
+        let checkpoint = &saved.checkpoint;
+        language_modeling::check_task(checkpoint.path(), saved.task())?;
         let compute = compute.into();
-        let model = checkpoint.model_as::<LanguageModel>(&config, &compute)?;
         Ok(Self {
-            model: model.laid_out_for_decoding(),
+            dictionary: saved.dictionary(language_modeling::SIDE)?,
+            text: saved.pipeline(TextDir::SETTINGS)?,
+            model: saved.model(overrides, &compute)?,
             device: compute.device,
-            dictionary,
-            text,
-            begins_with_bos: language_modeling::begins_with_bos(meta),
+            begins_with_bos: language_modeling::begins_with_bos(checkpoint.meta()),
             path: checkpoint.path().to_owned(),
         })
     }

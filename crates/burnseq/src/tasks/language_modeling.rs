@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TaskConfig;
 use super::files::{read, text_files};
+use super::like_command::with_like_command;
 use super::task::Task;
 use crate::convert::FairseqImporter;
 use crate::decode::TextModel;
@@ -247,22 +248,21 @@ impl LanguageModelingTask {
         }
         Ok(Arc::new(blocks))
     }
+}
 
-    /// An error about another dictionary with the command that makes data for the checkpoint.
-    fn with_command(&self, path: PathBuf, weights_only: bool, problem: &str) -> burnseq_train::Error {
-        let extend = if weights_only {
-            "or give 'extend_dictionary': new tokens then begin with the mean of all embeddings"
-        } else {
-            "or give another 'save_dir', and this checkpoint as 'finetune_from_model'"
-        };
-        burnseq_train::Error::OtherDictionaries {
-            problem: format!(
-                "{problem}\nhint: make data with the dictionary of the checkpoint: `preprocess --like {} --only-source \
-                 --trainpref TEXT --destdir FOLDER`; {extend}",
-                path.display()
-            ),
-            path,
-            weights_only,
+impl LanguageModelingTask {
+    /// Makes sure that the blocks that are cut by length fit into batches. Sentences that are blocks of their own are left
+    /// to the rules for long sentences.
+    fn check_limits(&self, blocks: &TokenBlockDataset, max_tokens: Option<usize>) -> Result<()> {
+        let max_tokens = max_tokens.unwrap_or(usize::MAX);
+        let cuts_by_length = self.config.sample_break_mode == SampleBreakMode::None;
+        let longest = (0..blocks.len()).map(|index| blocks.sizes(index)[1]).max();
+        match longest {
+            Some(longest) if cuts_by_length && longest > max_tokens => Err(Error::Config(format!(
+                "'max_tokens' {max_tokens} is below the length of a block, {longest} tokens\nhint: give 'max_tokens' {longest} or \
+                 more, or shorter blocks with 'tokens_per_sample'"
+            ))),
+            _ => Ok(()),
         }
     }
 }
@@ -322,10 +322,9 @@ impl Task for LanguageModelingTask {
         let split = &self.config.train_subset;
         let sentences = self.dir.load_train(split)?;
         let multiple = config.dataset.seq_len_multiple(device);
-        Ok(TrainData {
-            train: self.blocks(split, sentences, config.seed.into(), multiple)?,
-            valid,
-        })
+        let train = self.blocks(split, sentences, config.seed.into(), multiple)?;
+        self.check_limits(&train, config.dataset.max_tokens)?;
+        Ok(TrainData { train, valid })
     }
 
     fn valid_data(
@@ -373,14 +372,12 @@ impl Task for LanguageModelingTask {
     }
 
     fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        match error {
-            burnseq_train::Error::OtherDictionaries {
-                path,
-                weights_only,
-                problem,
-            } => self.with_command(path, weights_only, &problem),
-            other => other,
-        }
+        with_like_command(error, "the dictionary", |path| {
+            format!(
+                "preprocess --like {} --only-source --trainpref TEXT --destdir FOLDER",
+                path.display()
+            )
+        })
     }
 
     fn trained_model(&self, path: &Path, compute: &Compute, _observe: Observer<'_>) -> Result<LanguageModel> {

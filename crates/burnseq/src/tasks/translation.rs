@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::eval_bleu::{BleuValidator, EvalBleuConfig};
 use super::files::{read, text_files};
 use super::language_modeling;
-use super::like_command::like_command;
+use super::like_command::{like_command, with_like_command};
 use super::pretrained_embeddings;
 use super::task::Task;
 use crate::convert::FairseqImporter;
@@ -298,32 +298,6 @@ impl TranslationTask {
         Ok(files)
     }
 
-    /// An error about other dictionaries with the command that makes data for the checkpoint.
-    fn with_like_command(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        let burnseq_train::Error::OtherDictionaries {
-            path,
-            weights_only,
-            problem,
-        } = error
-        else {
-            return error;
-        };
-        let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
-        let command = like_command(&path, self.dir.path(), languages);
-        let extend = if weights_only {
-            "\nhint: or give 'extend_dictionary': new tokens then begin with the mean of all embeddings"
-        } else {
-            "\nhint: or give another 'save_dir', and this checkpoint as 'finetune_from_model'"
-        };
-        burnseq_train::Error::OtherDictionaries {
-            problem: format!(
-                "{problem}\nhint: make data with the dictionaries of the checkpoint: {command}{extend}"
-            ),
-            path,
-            weights_only,
-        }
-    }
-
     /// The model with the vectors of the files of initial embeddings.
     fn with_pretrained_embeddings(&self, model: Model, observe: Observer<'_>) -> Result<Model> {
         let tables = [
@@ -488,7 +462,10 @@ impl Task for TranslationTask {
     }
 
     fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        self.with_like_command(error)
+        let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
+        with_like_command(error, "the dictionaries", |path| {
+            like_command(path, self.dir.path(), languages)
+        })
     }
 
     fn trained_model(&self, path: &Path, compute: &Compute, observe: Observer<'_>) -> Result<Model> {

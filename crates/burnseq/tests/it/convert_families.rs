@@ -257,6 +257,7 @@ impl Item {
                 "optimizer": { "_name": "adam", "adam_betas": "(0.9, 0.98)", "adam_eps": 1e-8, "weight_decay": 1e-4 },
                 "lr_scheduler": { "_name": "fixed" },
                 "optimization": { "lr": [1e-3] },
+                "dataset": { "batch_size": 4 },
             }),
             model_is_namespace: !self.is_lm(),
             model,
