@@ -88,6 +88,15 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
+/// Says of an error of writing where the output was to go; other errors stay as they are.
+pub fn writing_to_stdout(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<std::io::Error>() {
+        error.context("cannot write to stdout")
+    } else {
+        error
+    }
+}
+
 /// The chain of causes on one line, then its `hint:` lines.
 ///
 /// A cause whose text the line already ends with is not repeated.

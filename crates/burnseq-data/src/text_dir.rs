@@ -122,6 +122,11 @@ impl TextDir {
         Ok(TextPipeline::from_folder(self.text.clone(), &self.path)?)
     }
 
+    /// Whether the folder holds this split.
+    pub fn has_split(&self, split: &str) -> bool {
+        SentenceFile::exists(&self.path.join(split), self.dataset_impl)
+    }
+
     /// The sentences of a split.
     ///
     /// # Errors

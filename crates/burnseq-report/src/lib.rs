@@ -29,5 +29,5 @@ pub mod stats;
 
 pub use error::{Error, Result};
 pub use page::html::thousands;
-pub use report::{Absent, AttentionPart, DataPart, Quality, Report, Side, Split};
+pub use report::{Absent, AttentionPart, DataPart, PositionPart, Quality, Report, Side, Split};
 pub use run::{Best, CheckpointRow, Run};

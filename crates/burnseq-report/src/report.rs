@@ -91,6 +91,19 @@ pub struct AttentionPart {
     pub grids: Vec<AttentionGrid>,
 }
 
+/// How well a language model predicts tokens that have so many tokens before them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PositionPart {
+    /// Place of the run among [`Report::runs`].
+    pub run: usize,
+    /// The checkpoint that was measured.
+    pub checkpoint: String,
+    /// The text: `200 blocks of 64 tokens of valid`.
+    pub what: String,
+    /// The mean number of tokens before those that are taken together, and their perplexity.
+    pub points: Vec<(f64, f64)>,
+}
+
 /// Everything that a report shows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
@@ -106,6 +119,8 @@ pub struct Report {
     pub quality: Vec<Quality>,
     /// Sentences that are shown as the best and as the worst of each run.
     pub examples: usize,
+    /// Perplexity by position, of language models.
+    pub positions: Vec<PositionPart>,
     /// Attention maps.
     pub attention: Vec<AttentionPart>,
     /// Parts that cannot be shown.
@@ -128,6 +143,7 @@ impl Report {
         let mut figures = page::training::figures(&self.runs);
         figures.extend(page::data::figures(&self.data));
         figures.extend(page::translation::figures(&self.runs, &self.quality));
+        figures.extend(page::position::figure(&self.runs, &self.positions));
         figures.extend(self.attention.iter().flat_map(page::attention::figures));
         figures
     }

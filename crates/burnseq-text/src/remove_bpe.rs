@@ -41,6 +41,36 @@ impl RemoveBpe {
         }
     }
 
+    /// The mark that tells pieces from words; `None` where nothing is joined.
+    pub fn mark(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::SubwordNmt => Some("@@"),
+            Self::SentencePiece => Some("\u{2581}"),
+            Self::WordPiece => Some("_"),
+            Self::Letter => Some("|"),
+            Self::EndOfWord => Some("_EOW"),
+            Self::Silence => Some("<SIL>"),
+            Self::Symbol(symbol) => Some(symbol.trim_end()),
+        }
+    }
+
+    /// Whether a token carries the mark.
+    pub fn is_carried_by(&self, token: &str) -> bool {
+        self.mark().is_some_and(|mark| match self {
+            Self::SubwordNmt => token.ends_with(mark),
+            _ => token.contains(mark),
+        })
+    }
+
+    /// Whether all blanks between tokens go, as the mark alone stands for them.
+    pub fn removes_blanks(&self) -> bool {
+        matches!(
+            self,
+            Self::SentencePiece | Self::WordPiece | Self::Letter | Self::EndOfWord
+        )
+    }
+
     /// Removes the marks from a line of tokens.
     pub fn apply(&self, tokens: &str) -> String {
         match self {
@@ -87,6 +117,22 @@ pub fn carries_subword_marks(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_carries_the_mark_of_its_segmentation() {
+        let kinds = |token: &str| {
+            let all = ["subword_nmt", "sentencepiece", "letter", "silence", "##"];
+            all.map(|kind| RemoveBpe::from_flag(Some(kind)).is_carried_by(token))
+        };
+        assert_eq!(kinds("Hu@@"), [true, false, false, false, false]);
+        assert_eq!(kinds("@@x"), [false; 5]);
+        assert_eq!(kinds("\u{2581}Hu"), [false, true, false, false, false]);
+        assert_eq!(kinds("|"), [false, false, true, false, false]);
+        assert_eq!(kinds("<SIL>"), [false, false, false, true, false]);
+        assert_eq!(kinds("x##"), [false, false, false, false, true]);
+        assert!(!RemoveBpe::None.is_carried_by("x") && RemoveBpe::None.mark().is_none());
+        assert!(RemoveBpe::Letter.removes_blanks() && !RemoveBpe::SubwordNmt.removes_blanks());
+    }
 
     #[test]
     fn marks_are_removed_as_fairseq_does() {

@@ -69,6 +69,8 @@ impl SubwordSampling {
 #[derive(Debug, Clone)]
 pub struct SubwordSampler {
     model: Model,
+    /// Tokens that stay as they are.
+    extra_symbols: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -104,7 +106,19 @@ impl SubwordSampler {
                 ));
             }
         };
-        Ok(Self { model })
+        Ok(Self {
+            model,
+            extra_symbols: Vec::new(),
+        })
+    }
+
+    /// Leaves these symbols whole in sentences of ids, as text settings with `extra_symbols` do in text.
+    #[must_use]
+    pub fn with_extra_symbols(self, extra_symbols: Vec<String>) -> Self {
+        Self {
+            extra_symbols,
+            ..self
+        }
     }
 
     /// A segmentation of a line, pieces separated by blanks.
@@ -120,11 +134,14 @@ impl SubwordSampler {
 
     /// Another segmentation of a sentence of ids, as `data-bin` holds them.
     ///
-    /// Special symbols stay where they are, and no piece reaches across an unknown token. Where a
+    /// Special and extra symbols stay where they are, and no piece reaches across an unknown token. Where a
     /// new segmentation has a piece that the dictionary lacks, the old one is kept, from one place
     /// where both have a border to the next.
     pub fn resample(&self, ids: &[u32], dictionary: &Dictionary, rng: &mut SampleRng) -> Vec<u32> {
-        let is_special = |id: &u32| (*id as usize) < SPECIAL_SYMBOLS.len();
+        let is_special = |id: &u32| {
+            let symbol = dictionary.symbol(*id);
+            (*id as usize) < SPECIAL_SYMBOLS.len() || self.extra_symbols.iter().any(|extra| extra == symbol)
+        };
         let mut resampled = Vec::with_capacity(ids.len() * 2);
         for run in ids.chunk_by(|left, right| is_special(left) == is_special(right)) {
             if is_special(&run[0]) {

@@ -1,13 +1,15 @@
 //! Whether a device computes what the processor computes: one pass forward and backward and one update, compared.
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
+    module::{ModuleVisitor, Param},
     optim::GradientsParams,
     tensor::{Device, Int, Tensor, TensorData},
 };
 use burnseq_data::Mt19937;
 use burnseq_kernels::{Compute, Precision};
-use burnseq_model::{Dropout, EncoderDecoder, Feature, Model, ModelConfig, OfConfig, state_dict};
+use burnseq_model::{
+    DecoderOnly, Dropout, EncoderDecoder, Feature, LanguageModel, Model, ModelConfig, OfConfig, state_dict,
+};
 use burnseq_text::Vocab;
 
 use crate::losses::label_smoothed_cross_entropy;
@@ -68,10 +70,24 @@ pub fn compare_with_processor(
     seed: u64,
 ) -> Result<Vec<Deviation>> {
     config.validate(vocab)?;
+    if LanguageModel::check(config).is_ok() {
+        compare::<LanguageModel>(config, vocab, compute, seed)
+    } else {
+        compare::<Model>(config, vocab, compute, seed)
+    }
+}
+
+/// [`compare_with_processor`] for a model that plays the role `M`.
+fn compare<M: Compared>(
+    config: &ModelConfig,
+    vocab: &Vocab,
+    compute: &Compute,
+    seed: u64,
+) -> Result<Vec<Deviation>> {
     let processor = Compute::from(&Device::flex());
     let (expected, found) = (
-        Run::new(config, vocab, &processor, seed)?,
-        Run::new(config, vocab, compute, seed)?,
+        Run::<M>::new(config, vocab, &processor, seed)?,
+        Run::<M>::new(config, vocab, compute, seed)?,
     );
     let total = expected
         .gradients
@@ -116,9 +132,58 @@ pub fn compare_with_processor(
     Ok(deviations)
 }
 
+/// A forward pass over the batch.
+#[derive(Clone)]
+struct Pass {
+    src_tokens: Tensor<2, Int>,
+    prev_output_tokens: Tensor<2, Int>,
+    seed: u64,
+}
+
+/// A model that is compared.
+trait Compared: OfConfig {
+    /// Logits of the targets, `[SENTENCES, longest, vocab]`; a model of one text reads `prev_output_tokens` alone.
+    fn logits(&self, pass: Pass) -> Tensor<3>;
+
+    /// Adds the gradients of `loss` from recomputed activations to those of `add`, where the family has them.
+    fn add_recomputed(
+        &self,
+        pass: Pass,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
+        add: &mut dyn FnMut(GradientsParams),
+    ) {
+        let loss = loss(self.logits(pass));
+        add(GradientsParams::from_grads(loss.backward(), self));
+    }
+}
+
+impl Compared for Model {
+    fn logits(&self, pass: Pass) -> Tensor<3> {
+        let dropout = Dropout::seeded(pass.seed);
+        self.forward(pass.src_tokens, pass.prev_output_tokens, &dropout)
+    }
+
+    fn add_recomputed(
+        &self,
+        pass: Pass,
+        loss: impl FnOnce(Tensor<3>) -> Tensor<1>,
+        add: &mut dyn FnMut(GradientsParams),
+    ) {
+        let dropout = Dropout::seeded(pass.seed);
+        let (src, prev) = (pass.src_tokens, pass.prev_output_tokens);
+        self.backward_recomputing(src, prev, &dropout, |logits| (loss(logits), ()), add);
+    }
+}
+
+impl Compared for LanguageModel {
+    fn logits(&self, pass: Pass) -> Tensor<3> {
+        self.forward(pass.prev_output_tokens, &Dropout::seeded(pass.seed))
+    }
+}
+
 /// A model, and what it gives on the batch.
-struct Run {
-    model: Model,
+struct Run<M> {
+    model: M,
     logits: Vec<f32>,
     loss: Vec<f32>,
     /// By parameter, in module order.
@@ -128,9 +193,9 @@ struct Run {
     device: Device,
 }
 
-impl Run {
+impl<M: Compared> Run<M> {
     fn new(config: &ModelConfig, vocab: &Vocab, compute: &Compute, seed: u64) -> Result<Self> {
-        let model = Model::init(config, vocab, seed, compute)?.train();
+        let model = M::init(config, vocab, seed, compute)?.train();
         let device = compute.device.clone().autodiff();
         let [src_tokens, prev_output_tokens, target] = batch(config, vocab, &device);
         let loss = |logits: Tensor<3>| {
@@ -142,8 +207,12 @@ impl Run {
             gradients.map(|(name, data)| (name, numbers(data))).collect()
         };
 
-        let dropout = Dropout::seeded(seed);
-        let logits = model.forward(src_tokens.clone(), prev_output_tokens.clone(), &dropout);
+        let pass = Pass {
+            src_tokens,
+            prev_output_tokens,
+            seed,
+        };
+        let logits = model.logits(pass.clone());
         let whole = loss(logits.clone());
         let mut gradients = Accumulated::new();
         gradients.add(
@@ -152,11 +221,8 @@ impl Run {
         );
 
         let recomputed = config.has(Feature::RecomputedActivations).then(|| {
-            let dropout = Dropout::seeded(seed);
             let mut recomputed = Accumulated::new();
-            let add = &mut |grads| recomputed.add(&model, grads);
-            let loss = |logits| (loss(logits), ());
-            model.backward_recomputing(src_tokens, prev_output_tokens, &dropout, loss, add);
+            model.add_recomputed(pass, loss, &mut |grads| recomputed.add(&model, grads));
             by_name(recomputed)
         });
 
@@ -263,6 +329,37 @@ mod tests {
     use burnseq_model::TransformerConfig;
 
     use super::*;
+
+    #[test]
+    fn language_models_are_compared_too_and_the_processor_agrees_with_itself() {
+        let vocab = Vocab::fairseq(50, 50);
+        let small = |arch: &str, fields: serde_json::Value| {
+            let config = ModelConfig::from_arch(arch).unwrap();
+            config.with_fields(fields.as_object().unwrap()).unwrap()
+        };
+        let transformer = serde_json::json!({
+            "decoder_embed_dim": 32, "decoder_input_dim": 32, "decoder_output_dim": 32, "decoder_ffn_embed_dim": 64,
+            "decoder_layers": 2, "decoder_attention_heads": 4,
+        });
+        let lstm = serde_json::json!({ "decoder_embed_dim": 16, "decoder_out_embed_dim": 16 });
+        for config in [small("transformer_lm_gpt", transformer), small("lstm_lm", lstm)] {
+            let compute = |precision| Compute {
+                device: Device::flex(),
+                precision,
+            };
+            let found = compare_with_processor(&config, &vocab, &compute(Precision::Fp32), 1).unwrap();
+            let model = LanguageModel::init(&config, &vocab, 1, &Device::flex()).unwrap();
+            assert_eq!(found.len(), 3 + 2 * state_dict(&model).len());
+            for deviation in found {
+                assert_eq!(deviation.relative_error, 0.0, "{deviation:?}");
+            }
+            let narrow = compare_with_processor(&config, &vocab, &compute(Precision::Bf16), 1).unwrap();
+            assert!(narrow[1].relative_error > 1e-5, "{:?}", narrow[1]);
+            for deviation in narrow {
+                assert!(deviation.is_small(), "{deviation:?}");
+            }
+        }
+    }
 
     fn deviations(precision: Precision) -> Vec<Deviation> {
         let vocab = Vocab::fairseq(60, 50);

@@ -37,13 +37,8 @@ pub struct ConvertArgs {
     /// Folder of the data that the model was trained on, for its dictionaries [default: data-bin]
     #[arg(long, value_name = "DIR", conflicts_with_all = ["srcdict", "tgtdict"], help_heading = "From fairseq")]
     pub data: Option<PathBuf>,
-    /// Source dictionary, in place of --data
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "tgtdict",
-        help_heading = "From fairseq"
-    )]
+    /// Source dictionary, in place of --data; of a language model its only one
+    #[arg(long, value_name = "FILE", help_heading = "From fairseq")]
     pub srcdict: Option<PathBuf>,
     /// Target dictionary, in place of --data
     #[arg(
@@ -257,7 +252,7 @@ mod tests {
                 "--with-optimizer does not go",
             ),
             ("convert x.safetensors out", "give --arch"),
-            ("convert x.pt out --srcdict a", "--tgtdict"),
+            ("convert x.pt out --tgtdict a", "--srcdict"),
             (
                 "convert x.pt out --data a --srcdict a --tgtdict b",
                 "cannot be used with",

@@ -76,12 +76,14 @@ fn dictionaries(args: &ConvertArgs) -> Dictionaries {
             src: src.clone(),
             tgt: tgt.clone(),
         },
-        _ => Dictionaries::Folder(args.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA))),
+        (Some(dictionary), None) => Dictionaries::File(dictionary.clone()),
+        (None, _) => Dictionaries::Folder(args.data.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_DATA))),
     }
 }
 
 fn import(args: &ConvertArgs) -> ImportOptions {
     ImportOptions {
+        task: None,
         source_lang: args.languages.source_lang.clone(),
         target_lang: args.languages.target_lang.clone(),
         with_optimizer: args.with_optimizer,

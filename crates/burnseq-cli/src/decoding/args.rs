@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
 use burnseq_model::{DropoutModule, Model, ModelConfig};
-use burnseq_search::{ConstraintOrder, GenerateOptions, Generator};
-use burnseq_text::RemoveBpe;
+use burnseq_search::{GenerateOptions, Generator};
 use clap::{Args, ValueEnum};
 
 use super::overrides::{self, Overrides};
+use super::remove_bpe::RemoveBpeArgs;
+use super::search::SearchArgs;
 use super::text::TextArgs;
 use crate::compute::ComputeArgs;
 use crate::exit::usage;
@@ -80,119 +81,13 @@ pub struct DecodingArgs {
     #[arg(long, value_name = "N", help_heading = "Batches")]
     pub required_batch_size_multiple: Option<usize>,
 
-    /// Live hypotheses per sentence; 1: greedy search [default: 5]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub beam: Option<usize>,
-    /// Hypotheses printed per sentence [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub nbest: Option<usize>,
-    /// Scores are divided by length to this power: above 1 longer hypotheses gain [default: 1]
-    #[arg(
-        long,
-        value_name = "X",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub lenpen: Option<f64>,
-    /// Penalty of `<unk>` in nats: negative favours it [default: 0]
-    #[arg(
-        long,
-        value_name = "X",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub unkpen: Option<f64>,
-    /// Scores are sums, not divided by length
-    #[arg(long, help_heading = "Search")]
-    pub unnormalized: bool,
-    /// Fewest tokens of a hypothesis, without `</s>` [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub min_len: Option<usize>,
-    /// At most A * source tokens + B tokens, `</s>` counted in the source only [default: 0]
-    #[arg(long, value_name = "A", help_heading = "Search")]
-    pub max_len_a: Option<f64>,
-    /// See --max-len-a [default: 200]
-    #[arg(
-        long,
-        visible_alias = "max-new-tokens",
-        value_name = "B",
-        help_heading = "Search"
-    )]
-    pub max_len_b: Option<usize>,
-    /// Hypotheses have as many tokens as the source, its `</s>` counted and their own not
-    #[arg(long, help_heading = "Search")]
-    pub match_source_len: bool,
-    /// No sequence of N tokens occurs twice in a hypothesis; 0: any may [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub no_repeat_ngram_size: Option<usize>,
-    /// Logits are divided by it [default: 1]
-    #[arg(long, value_name = "X", help_heading = "Search")]
-    pub temperature: Option<f64>,
-    /// Draw --beam hypotheses at random instead of searching
-    #[arg(long, help_heading = "Search")]
-    pub sampling: bool,
-    /// Draw from the K likeliest tokens; -1: from all [default: -1]
-    #[arg(
-        long,
-        value_name = "K",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub sampling_topk: Option<i64>,
-    /// Draw from the fewest tokens whose probabilities reach P; -1: from all [default: -1]
-    #[arg(
-        long,
-        value_name = "P",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub sampling_topp: Option<f64>,
-    /// Split the beam into N groups that avoid each other's tokens; -1: one beam [default: -1]
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub diverse_beam_groups: Option<i64>,
-    /// What a token costs that another group has chosen, in nats [default: 0.5]
-    #[arg(long, value_name = "X", help_heading = "Search")]
-    pub diverse_beam_strength: Option<f64>,
-    /// What each rank among the continuations of a hypothesis costs, in nats; -1: nothing [default: -1]
-    #[arg(
-        long,
-        value_name = "X",
-        allow_negative_numbers = true,
-        help_heading = "Search"
-    )]
-    pub diversity_rate: Option<f64>,
-    /// Translations hold the texts that stand behind tabulators on the line of their source, in this order or in any;
-    /// without value: ordered
-    #[arg(
-        long,
-        value_enum,
-        value_name = "ORDER",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "ordered",
-        help_heading = "Search"
-    )]
-    pub constraints: Option<Order>,
-    /// Seed of what is drawn at random: by --sampling and --retain-dropout [default: 1]
-    #[arg(long, value_name = "N", help_heading = "Search")]
-    pub seed: Option<u64>,
+    /// The search.
+    #[command(flatten)]
+    pub search: SearchArgs,
 
-    /// Join subwords in S-, T- and H- lines: a mark, subword_nmt, sentencepiece, ... (without value: `@@ `)
-    #[arg(
-        long,
-        visible_alias = "post-process",
-        value_name = "MARK",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "subword_nmt",
-        help_heading = "Output"
-    )]
-    pub remove_bpe: Option<String>,
+    /// How pieces of words are joined.
+    #[command(flatten)]
+    pub marks: RemoveBpeArgs,
     /// Print an A- line: for each token the source token it looked at most (hard: `source-target`, 0-based), or how much
     /// it looked at each (soft); without value: hard
     #[arg(
@@ -214,15 +109,6 @@ pub struct DecodingArgs {
     pub replace_unk: Option<Option<PathBuf>>,
 }
 
-/// Values of `--constraints`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Order {
-    /// As they stand on the line
-    Ordered,
-    /// In any order
-    Unordered,
-}
-
 /// Values of `--print-alignment`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Alignment {
@@ -233,20 +119,6 @@ pub enum Alignment {
 }
 
 impl DecodingArgs {
-    /// Flags that ask for a search of another kind than beam search, and are given.
-    pub(crate) fn kind_of_search(&self) -> Option<&'static str> {
-        let given = [
-            ("--sampling", self.sampling),
-            (
-                "--diverse-beam-groups",
-                above_zero(self.diverse_beam_groups).is_some(),
-            ),
-            ("--diversity-rate", positive(self.diversity_rate).is_some()),
-            ("--constraints", self.constraints.is_some()),
-        ];
-        given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
-    }
-
     /// What is wrong with the options of the search, beside what a binary has found of its flags and of its batches.
     pub(crate) fn problems_beside(&self, [flags, batches]: [Result<()>; 2]) -> Vec<anyhow::Error> {
         let search = self.options().and_then(|options| Ok(Generator::new(options)?));
@@ -259,40 +131,16 @@ impl DecodingArgs {
     /// # Errors
     /// A name in `--retain-dropout-modules` that is none.
     pub(crate) fn options(&self) -> Result<GenerateOptions> {
-        let defaults = GenerateOptions::default();
+        let search = self.search.options();
         Ok(GenerateOptions {
-            beam: self.beam.unwrap_or(defaults.beam),
-            nbest: self.nbest.unwrap_or(defaults.nbest),
-            lenpen: self.lenpen.unwrap_or(defaults.lenpen),
-            unkpen: self.unkpen.unwrap_or(defaults.unkpen),
-            min_len: self.min_len.unwrap_or(defaults.min_len),
-            max_len_a: self.max_len_a.unwrap_or(defaults.max_len_a),
-            max_len_b: self.max_len_b.unwrap_or(defaults.max_len_b),
-            temperature: self.temperature.unwrap_or(defaults.temperature),
-            unnormalized: self.unnormalized,
-            match_source_len: self.match_source_len,
-            no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(defaults.no_repeat_ngram_size),
-            sampling: self.sampling,
-            sampling_topk: above_zero(self.sampling_topk),
-            sampling_topp: positive(self.sampling_topp),
-            diverse_beam_groups: above_zero(self.diverse_beam_groups),
-            diverse_beam_strength: self
-                .diverse_beam_strength
-                .unwrap_or(defaults.diverse_beam_strength),
-            diversity_rate: positive(self.diversity_rate),
-            constraints: self.constraints.map(|order| match order {
-                Order::Ordered => ConstraintOrder::Ordered,
-                Order::Unordered => ConstraintOrder::Unordered,
-            }),
-            ignore_eos: defaults.ignore_eos,
             lm_weight: match &self.lm_path {
                 Some(_) => self.lm_weight.unwrap_or(1.0),
-                None => defaults.lm_weight,
+                None => search.lm_weight,
             },
             attention: self.print_alignment.is_some() || self.replace_unk.is_some(),
             retain_dropout: self.retain_dropout,
             retain_dropout_modules: dropout_modules(&self.retain_dropout_modules).map_err(usage)?,
-            seed: self.seed.unwrap_or(defaults.seed),
+            ..search
         })
     }
 
@@ -326,13 +174,18 @@ impl DecodingArgs {
         let flags = [
             (
                 "--seed",
-                self.seed.is_some() && !self.sampling && !self.retain_dropout,
+                self.search.seed.is_some() && !self.search.sampling && !self.retain_dropout,
                 "nothing is drawn at random without --sampling and --retain-dropout",
             ),
             (
                 "--lenpen",
-                self.unnormalized && self.lenpen.is_some_and(|lenpen| lenpen != 1.0),
+                self.search.unnormalized && self.search.lenpen.is_some_and(|lenpen| lenpen != 1.0),
                 "scores are sums with --unnormalized",
+            ),
+            (
+                "--sampling-topk 0",
+                self.search.sampling_topk == Some(0),
+                "as in fairseq, tokens are drawn from all",
             ),
         ];
         let given = flags.iter().filter(|(_, given, _)| *given);
@@ -341,36 +194,24 @@ impl DecodingArgs {
             .collect()
     }
 
-    /// What is surprising about `--remove-bpe`, if anything.
-    pub(crate) fn mark_note(&self) -> Option<String> {
-        match self.post_process() {
-            RemoveBpe::Symbol(mark) if mark == "@@" => Some(
-                "the mark `@@` goes and the blank behind it stays, as in fairseq, so that pieces stand apart; \
-                 --post-process subword_nmt joins them"
-                    .to_owned(),
+    /// The flags that are about translation alone, and whether they are given.
+    pub(crate) fn of_translation(&self) -> [(&'static str, bool); 10] {
+        [
+            ("--arch", self.arch.is_some()),
+            ("--tokenizer", self.text.tokenizer.is_some()),
+            ("--bpe", self.text.bpe.is_some()),
+            ("--lm-path", self.lm_path.is_some()),
+            ("--truncate-source", self.truncate_source),
+            (
+                "--required-batch-size-multiple",
+                self.required_batch_size_multiple.is_some(),
             ),
-            _ => None,
-        }
+            ("--match-source-len", self.search.match_source_len),
+            ("--constraints", self.search.constraints.is_some()),
+            ("--print-alignment", self.print_alignment.is_some()),
+            ("--replace-unk", self.replace_unk.is_some()),
+        ]
     }
-
-    /// What `--remove-bpe` asks for.
-    pub(crate) fn post_process(&self) -> RemoveBpe {
-        self.remove_bpe
-            .as_deref()
-            .map_or(RemoveBpe::None, |mark| RemoveBpe::from_flag(Some(mark)))
-    }
-}
-
-/// A count that fairseq writes as -1 where there is none.
-fn above_zero(count: Option<i64>) -> Option<usize> {
-    count
-        .and_then(|count| usize::try_from(count).ok())
-        .filter(|&count| count > 0)
-}
-
-/// A number that fairseq writes as -1 where there is none. NaN stays, to be refused.
-fn positive(number: Option<f64>) -> Option<f64> {
-    number.filter(|number| *number > 0.0 || number.is_nan())
 }
 
 /// The modules of each family, for the help of `--retain-dropout-modules`.
@@ -424,6 +265,8 @@ fn dropout_modules(words: &[String]) -> Result<Option<Vec<String>>> {
 
 #[cfg(test)]
 mod tests {
+    use burnseq_search::ConstraintOrder;
+
     use super::*;
     use clap::Parser;
 

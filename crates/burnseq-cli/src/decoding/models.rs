@@ -104,7 +104,7 @@ pub(crate) fn load(
     let notes = opened.as_ref().and_then(|data| model.direction_note(data));
     notes
         .into_iter()
-        .chain(args.mark_note())
+        .chain(args.marks.note(&model.tgt_dict))
         .chain(args.without_effect())
         .for_each(|note| format::note(&note));
     args.text.apply(&mut model)?;

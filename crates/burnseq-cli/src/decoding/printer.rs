@@ -42,10 +42,10 @@ impl Printer {
             text: TargetText::new(
                 model.tgt_dict.clone(),
                 model.tgt_text.clone(),
-                args.post_process(),
+                args.marks.post_process(),
             ),
             src_dict: model.src_dict.clone(),
-            post_process: args.post_process(),
+            post_process: args.marks.post_process(),
             // fairseq decodes these lines with the flags that it is given; a checkpoint of ours is no such flag.
             src_text: args.text.given().then(|| model.src_text.clone()),
             alignment: args.print_alignment,

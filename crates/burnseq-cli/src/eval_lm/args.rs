@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use burnseq_data::DatasetImpl;
 use clap::Parser;
 
 use crate::compute::ComputeArgs;
+use crate::decoding::RemoveBpeArgs;
 use crate::decoding::overrides::{self, Overrides};
+use crate::exit::usage;
 use crate::grammar::{
-    COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
-    ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value,
+    COMMON, Flags, Grammar, Harmless, MACHINES, MARKS, OF_MODELS, Refused, ShortHelp, number, off, one,
+    switch, value,
 };
 use crate::problems::Problems;
 use crate::train::flags::LanguageModelingArgs;
@@ -81,17 +83,8 @@ pub struct EvalLmArgs {
     /// after it, and how many of these there are
     #[arg(long, help_heading = "Output")]
     pub output_word_stats: bool,
-    /// Measure words instead of pieces: a mark, subword_nmt, sentencepiece, ... (without value: `@@ `)
-    #[arg(
-        long,
-        visible_alias = "post-process",
-        value_name = "MARK",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "subword_nmt",
-        help_heading = "Output"
-    )]
-    pub remove_bpe: Option<String>,
+    #[command(flatten)]
+    pub marks: RemoveBpeArgs,
     /// Print the loss alone
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
@@ -142,13 +135,7 @@ const REFUSED: &[Refused] = &[
 
 /// The command line of `burnseq eval-lm`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[
-        COMMON_HARMLESS,
-        TRACKERS_HARMLESS,
-        MACHINES_HARMLESS,
-        TRAINING_HARMLESS,
-        HARMLESS,
-    ],
+    harmless: [OF_MODELS, &[HARMLESS]],
     refused: &[COMMON, MACHINES, REFUSED],
     optional_values: &[("remove-bpe", MARKS), ("post-process", MARKS)],
 };
@@ -215,5 +202,19 @@ impl EvalLmArgs {
             );
         }
         problems.into_result()
+    }
+
+    /// Refuses several checkpoints, which `generate` takes as an ensemble.
+    ///
+    /// # Errors
+    /// A path of several names that is not the name of one.
+    pub(crate) fn check_path(&self) -> Result<()> {
+        let path = self.path.to_string_lossy();
+        if path.contains(':') && !self.path.exists() {
+            return Err(usage(anyhow!(
+                "--path {path} names several checkpoints, and eval-lm measures one\nhint: give one of them"
+            )));
+        }
+        Ok(())
     }
 }

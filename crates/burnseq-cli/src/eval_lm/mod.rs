@@ -10,18 +10,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow};
 use burnseq::decode::{BlockScorer, BlockScoring, PieceMark, TextModel};
-use burnseq::tasks::TaskConfig;
 use burnseq::tasks::language_modeling::{LanguageModelingConfig, LanguageModelingTask};
 use burnseq_data::{Dataset, SampleBreakMode, Sentences, TextDir, TokenBlockDataset};
 use burnseq_model::DecoderOnly;
-use burnseq_text::{LineReader, RemoveBpe};
-use burnseq_train::{Checkpoint, TrainingRecord};
+use burnseq_text::LineReader;
 
 pub use args::{EvalLmArgs, GRAMMAR};
 use measure::{Measured, loss_line};
 
 use crate::decoding::format;
-use crate::exit::{coded, is_broken_pipe, usage};
+use crate::exit::{coded, is_broken_pipe, usage, writing_to_stdout};
 use crate::train::values::Limit;
 
 /// Most tokens in a batch when no flag says so, as in fairseq.
@@ -37,20 +35,20 @@ const LINES: usize = 4096;
 /// Wrong usage; text, data or a checkpoint that cannot be used.
 pub fn run(args: &EvalLmArgs) -> Result<()> {
     args.check().map_err(usage)?;
+    args.check_path()?;
     let compute = args.compute.open()?;
     let overrides = args.overrides.clone().unwrap_or_default();
     let model = TextModel::load_with(&args.path, &overrides, &compute).map_err(coded)?;
     let config = config(args, &model)?;
+    let note = args.marks.note(&model.dictionary).filter(|_| !args.quiet);
+    note.iter().for_each(|note| format::note(note));
     let started = Instant::now();
     let mut out = io::stdout().lock();
     let mut measuring = Measuring {
         args,
         scorer: BlockScorer::new(&model, scoring(args)),
         model: &model,
-        merged: args
-            .remove_bpe
-            .as_deref()
-            .map(|mark| PieceMark::from(&RemoveBpe::from_flag(Some(mark)))),
+        merged: args.marks.given().as_ref().map(PieceMark::from),
         measured: Measured::default(),
         before: None,
         blocks: 0,
@@ -63,22 +61,14 @@ pub fn run(args: &EvalLmArgs) -> Result<()> {
     match result.and_then(|()| measuring.finish(&mut out, started)) {
         // Whoever read stdout has seen enough, as `head` does, which is no failure.
         Err(error) if is_broken_pipe(&error) => Ok(()),
-        result => result,
+        result => result.map_err(writing_to_stdout),
     }
 }
 
 /// How text is cut: as the flags say; blocks begin with `<s>` where they did in training.
 fn config(args: &EvalLmArgs, model: &TextModel) -> Result<LanguageModelingConfig> {
     let positions = model.model.max_positions();
-    let meta = Checkpoint::open(&model.path).map_err(coded)?.meta().clone();
-    let record = serde_json::from_value::<TrainingRecord>(meta.train_state).ok();
-    let add_bos_token = matches!(
-        record.and_then(|record| TaskConfig::from_value(record.task).ok()),
-        Some(TaskConfig::LanguageModeling(LanguageModelingConfig {
-            add_bos_token: true,
-            ..
-        }))
-    );
+    let add_bos_token = model.begins_with_bos;
     let mut config = LanguageModelingConfig {
         add_bos_token,
         ..LanguageModelingConfig::default()

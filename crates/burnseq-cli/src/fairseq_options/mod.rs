@@ -55,8 +55,8 @@ pub struct Tool {
     pub fairseq: &'static str,
     /// The binary here, and its command line.
     pub binary: Binary,
-    /// Its options, by the names of groups that several tools may share.
-    pub options: &'static [&'static str],
+    /// Its options, by the names of groups: its own, and those that it shares with other tools.
+    pub options: [&'static [&'static str]; 2],
 }
 
 /// A binary and its command line.
@@ -121,16 +121,14 @@ impl Tool {
     /// All its options; of those that several groups list, the first one.
     pub fn options(&self) -> impl Iterator<Item = FairseqOption> + use<> {
         let mut listed: Vec<&str> = Vec::new();
-        let groups = self.options.iter();
+        let groups = self.options.into_iter().flatten();
         groups.flat_map(|name| group(name)).filter(move |option| {
             let new = option.spellings().any(|spelling| !listed.contains(&spelling));
             listed.extend(option.spellings());
             new
         })
     }
-}
 
-impl Tool {
     /// What its binary refuses beside them: options of earlier versions and of other models.
     pub fn others(&self, binary: &Binary) -> Vec<Refused> {
         let listed = |name: &str| {

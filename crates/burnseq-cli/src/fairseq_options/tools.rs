@@ -30,7 +30,7 @@ pub(super) const PREPROCESS: Tool = Tool {
             })
         },
     },
-    options: &["PREPROCESS_OWN", "COMMON"],
+    options: [&["PREPROCESS_OWN", "COMMON"], &[]],
 };
 
 /// fairseq-train.
@@ -47,21 +47,36 @@ pub(super) const TRAIN: Tool = Tool {
             })
         },
     },
-    options: &[
-        "COMMON",
-        "TASK",
-        "MODEL",
-        "LANGUAGE_MODELING",
-        "DATA",
-        "OPTIMIZATION",
-        "SCHEDULE",
-        "LOSS",
-        "CHECKPOINT",
-        "VALIDATION",
-        "EMA",
-        "DISTRIBUTED",
+    options: [
+        &[
+            "COMMON",
+            "TASK",
+            "MODEL",
+            "LANGUAGE_MODELING",
+            "DATA",
+            "OPTIMIZATION",
+            "SCHEDULE",
+            "LOSS",
+            "CHECKPOINT",
+            "VALIDATION",
+            "EMA",
+            "DISTRIBUTED",
+        ],
+        &[],
     ],
 };
+
+/// Groups of the tools that decode, behind their own.
+const OF_DECODING: &[&str] = &[
+    "DECODING",
+    "OUTPUT",
+    "OTHERS",
+    "DATA",
+    "CHECKPOINT",
+    "VALIDATION",
+    "DISTRIBUTED",
+    "COMMON",
+];
 
 /// fairseq-generate.
 pub(super) const GENERATE: Tool = Tool {
@@ -74,23 +89,12 @@ pub(super) const GENERATE: Tool = Tool {
         configure: |words| {
             read(generate::GRAMMAR, words, |args: GenerateArgs| {
                 args.check()?;
-                Generator::new(args.decoding.options()?)?;
+                Generator::new(args.options()?)?;
                 Ok(format!("{args:?}"))
             })
         },
     },
-    options: &[
-        "DATASET",
-        "OF_GENERATE",
-        "DECODING",
-        "OUTPUT",
-        "OTHERS",
-        "DATA",
-        "CHECKPOINT",
-        "VALIDATION",
-        "DISTRIBUTED",
-        "COMMON",
-    ],
+    options: [&["DATASET", "OF_GENERATE"], OF_DECODING],
 };
 
 /// fairseq-interactive.
@@ -104,24 +108,12 @@ pub(super) const INTERACTIVE: Tool = Tool {
         configure: |words| {
             read(interactive::GRAMMAR, words, |args: InteractiveArgs| {
                 args.check()?;
-                Generator::new(args.decoding.options()?)?;
+                Generator::new(args.options()?)?;
                 Ok(format!("{args:?}"))
             })
         },
     },
-    options: &[
-        "OF_INTERACTIVE",
-        "NO_DATASET",
-        "DATASET",
-        "DECODING",
-        "OUTPUT",
-        "OTHERS",
-        "DATA",
-        "CHECKPOINT",
-        "VALIDATION",
-        "DISTRIBUTED",
-        "COMMON",
-    ],
+    options: [&["OF_INTERACTIVE", "NO_DATASET", "DATASET"], OF_DECODING],
 };
 
 /// fairseq-score.
@@ -139,7 +131,7 @@ pub(super) const SCORE: Tool = Tool {
             })
         },
     },
-    options: &["SCORE_OWN"],
+    options: [&["SCORE_OWN"], &[]],
 };
 
 /// fairseq-validate.
@@ -156,13 +148,16 @@ pub(super) const VALIDATE: Tool = Tool {
             })
         },
     },
-    options: &[
-        "VALIDATE_OWN",
-        "DATA",
-        "VALIDATION",
-        "CHECKPOINT",
-        "DISTRIBUTED",
-        "COMMON",
+    options: [
+        &[
+            "VALIDATE_OWN",
+            "DATA",
+            "VALIDATION",
+            "CHECKPOINT",
+            "DISTRIBUTED",
+            "COMMON",
+        ],
+        &[],
     ],
 };
 
@@ -185,7 +180,7 @@ pub(super) const AVERAGE_CHECKPOINTS: Tool = Tool {
             })
         },
     },
-    options: &["AVERAGE_OWN"],
+    options: [&["AVERAGE_OWN"], &[]],
 };
 
 /// fairseq-eval-lm.
@@ -203,5 +198,5 @@ pub(super) const EVAL_LM: Tool = Tool {
             })
         },
     },
-    options: &["EVAL_LM_OWN", "DISTRIBUTED", "COMMON"],
+    options: [&["EVAL_LM_OWN", "DISTRIBUTED", "COMMON"], &[]],
 };

@@ -8,8 +8,9 @@ use burnseq_data::{BatchLimits, DatasetImpl};
 use burnseq_search::GenerateOptions;
 use clap::{Parser, ValueEnum};
 
-use super::continuing::ContinuingArgs;
-use crate::decoding::DecodingArgs;
+use super::prompts::PromptArgs;
+use crate::decoding::continuer::is_language_model;
+use crate::decoding::{ContinuingArgs, DecodingArgs, refuse_for_language_models, refuse_for_translation};
 use crate::grammar::{Flags, ShortHelp};
 use crate::problems::Problems;
 use crate::task::TaskArgs;
@@ -71,7 +72,10 @@ pub struct GenerateArgs {
     #[command(flatten)]
     pub decoding: DecodingArgs,
 
-    /// Continuing text with a language model.
+    /// Prompts of a language model.
+    #[command(flatten)]
+    pub prompts: PromptArgs,
+    /// How it continues them.
     #[command(flatten)]
     pub continuing: ContinuingArgs,
 
@@ -183,32 +187,20 @@ impl GenerateArgs {
     ///
     /// # Errors
     /// A name in `--retain-dropout-modules` that is none.
-    pub(super) fn options(&self) -> Result<GenerateOptions> {
-        let options = self.decoding.options()?;
-        Ok(GenerateOptions {
-            ignore_eos: self.continuing.ignore_eos,
-            // It is the least that there is, and nothing asks for it.
-            min_len: match self.continuing.ignore_eos && self.decoding.min_len.is_none() {
-                true => GenerateOptions::default().min_len,
-                false => options.min_len,
-            },
-            ..options
-        })
+    pub(crate) fn options(&self) -> Result<GenerateOptions> {
+        self.continuing.options(&self.decoding)
     }
 
-    /// Refuses the flags of language models for a translation model.
-    ///
-    /// # Errors
-    /// Every flag that is given.
-    fn refuse_continuing(&self) -> Result<()> {
-        let mut problems = Problems::new();
-        for flag in self.continuing.given() {
-            problems.say(format!(
-                "{flag} belongs to --task language_modeling, and this model translates\nhint: leave it out, or give the \
-                 checkpoint of a language model"
-            ));
-        }
-        problems.into_result()
+    /// Whether the flags or the checkpoint ask for a language model.
+    pub(super) fn asks_for_language_model(&self) -> bool {
+        let task = self.task.task.as_deref();
+        (task.is_none() && self.of_language_models().next().is_some())
+            || is_language_model(task, &self.decoding)
+    }
+
+    /// The flags of language models that are given.
+    fn of_language_models(&self) -> impl Iterator<Item = &'static str> {
+        self.prompts.given().chain(self.continuing.given())
     }
 
     /// Refuses the flags of translation for a language model.
@@ -231,25 +223,9 @@ impl GenerateArgs {
                 "--skip-invalid-size-inputs-valid-test",
                 self.skip_invalid_size_inputs_valid_test,
             ),
-            ("--arch", decoding.arch.is_some()),
-            ("--tokenizer", decoding.text.tokenizer.is_some()),
-            ("--bpe", decoding.text.bpe.is_some()),
-            ("--lm-path", decoding.lm_path.is_some()),
-            ("--truncate-source", decoding.truncate_source),
-            (
-                "--required-batch-size-multiple",
-                decoding.required_batch_size_multiple.is_some(),
-            ),
-            ("--match-source-len", decoding.match_source_len),
-            ("--constraints", decoding.constraints.is_some()),
-            ("--print-alignment", decoding.print_alignment.is_some()),
-            ("--replace-unk", decoding.replace_unk.is_some()),
         ];
-        for (flag, _) in of_translation.iter().filter(|(_, given)| *given) {
-            problems.say(format!(
-                "{flag} belongs to --task translation, and this model continues text\nhint: leave it out"
-            ));
-        }
+        refuse_for_language_models(&of_translation, &mut problems);
+        refuse_for_language_models(&decoding.of_translation(), &mut problems);
         let of_dataset = [
             ("a dataset", self.data.is_some()),
             ("--gen-subset", self.gen_subset.is_some()),
@@ -257,9 +233,9 @@ impl GenerateArgs {
             ("--prefix-size", self.prefix_size.is_some()),
             ("--results-path", self.results_path.is_some()),
             ("--print-step", decoding.print_step),
-            ("--quiet", self.quiet && self.continuing.choices.is_none()),
+            ("--quiet", self.quiet && self.prompts.choices.is_none()),
         ];
-        let is_text = self.input.is_some() || !self.continuing.prompt.is_empty();
+        let is_text = self.input.is_some() || !self.prompts.prompt.is_empty();
         for (what, _) in of_dataset.iter().filter(|(_, given)| *given && is_text) {
             problems.say(format!(
                 "{what} does not go with --input and --prompt, which give text\nhint: leave it out"
@@ -267,27 +243,28 @@ impl GenerateArgs {
         }
         let of_writing = [
             ("--continuation-only", self.continuing.continuation_only),
-            ("--count-prompt", self.continuing.count_prompt),
+            ("--count-prompt", self.prompts.count_prompt),
             ("--ignore-eos", self.continuing.ignore_eos),
             ("--sliding-window", self.continuing.sliding_window),
-            ("--sampling", decoding.sampling),
-            ("--nbest", decoding.nbest.is_some()),
-            ("--diverse-beam-groups", decoding.diverse_beam_groups.is_some()),
+            ("--sampling", decoding.search.sampling),
+            ("--nbest", decoding.search.nbest.is_some()),
+            (
+                "--diverse-beam-groups",
+                decoding.search.diverse_beam_groups.is_some(),
+            ),
         ];
         for (flag, _) in of_writing
             .iter()
-            .filter(|(_, given)| *given && self.continuing.choices.is_some())
+            .filter(|(_, given)| *given && self.prompts.choices.is_some())
         {
             problems.say(format!(
                 "{flag} is about what a model writes, and with --choices it writes nothing\nhint: leave it out"
             ));
         }
-        if self.continuing.choices.is_some()
-            && decoding.path.as_deref().is_some_and(|path| path.contains(':'))
-        {
+        if self.prompts.choices.is_some() && decoding.path.as_deref().is_some_and(|path| path.contains(':')) {
             problems.say("--choices takes one model\nhint: give one checkpoint as --path");
         }
-        if self.continuing.count_prompt && decoding.sampling {
+        if self.prompts.count_prompt && decoding.search.sampling {
             problems.say(
                 "--count-prompt and --sampling exclude each other: a prompt is given, not drawn\nhint: leave one of them out",
             );
@@ -300,7 +277,7 @@ impl GenerateArgs {
     /// # Errors
     /// A multiple of 0.
     pub(super) fn limits(&self) -> Result<BatchLimits> {
-        let beam = self.decoding.beam.unwrap_or(1).max(1);
+        let beam = self.decoding.search.beam.unwrap_or(1).max(1);
         self.decoding.limits(BatchLimits {
             max_tokens: Some(DEFAULT_MAX_TOKENS),
             max_sentences: Some((MOST_ROWS / beam).clamp(1, DEFAULT_BATCH_SIZE)),
@@ -327,7 +304,7 @@ impl GenerateArgs {
             ));
         }
         if self.score_reference {
-            let search = self.decoding.kind_of_search();
+            let search = self.decoding.search.kind();
             let prefix = self.prefix_size.filter(|&size| size > 0).map(|_| "--prefix-size");
             let lm = self.decoding.lm_path.as_ref().map(|_| "--lm-path");
             for flag in search.into_iter().chain(prefix).chain(lm) {
@@ -345,10 +322,10 @@ impl GenerateArgs {
     /// Flags of language models, and flags that contradict each other.
     pub(super) fn check_translation(&self) -> Result<()> {
         let mut problems = Problems::new();
-        problems.take(self.refuse_continuing());
+        refuse_for_translation(self.of_language_models(), &mut problems);
         if self.input.is_some() {
             self.check_text(&mut problems);
-        } else if self.decoding.constraints.is_some() {
+        } else if self.decoding.search.constraints.is_some() {
             problems.say(
                 "--constraints reads constraints from lines of text\nhint: use `burnseq interactive`, or give --input",
             );
@@ -361,7 +338,7 @@ impl GenerateArgs {
         let mut problems = Problems::new();
         problems.take(self.check());
         problems.take(
-            match (self.continuing.given().next(), self.task.task.as_deref()) {
+            match (self.of_language_models().next(), self.task.task.as_deref()) {
                 (_, Some(language_modeling::NAME)) | (Some(_), None) => self.check_language_model(),
                 _ => self.check_translation(),
             },
@@ -390,7 +367,10 @@ impl GenerateArgs {
             ));
         }
         let lines_only = [
-            ("--nbest", self.decoding.nbest.is_some_and(|nbest| nbest != 1)),
+            (
+                "--nbest",
+                self.decoding.search.nbest.is_some_and(|nbest| nbest != 1),
+            ),
             ("--print-alignment", self.decoding.print_alignment.is_some()),
             ("--print-step", self.decoding.print_step),
         ];
@@ -467,14 +447,18 @@ mod tests {
         assert_eq!(args.data.as_deref(), Some("data-bin".as_ref()));
         let decoding = &args.decoding;
         assert_eq!(
-            (decoding.beam, decoding.lenpen, decoding.unkpen),
+            (
+                decoding.search.beam,
+                decoding.search.lenpen,
+                decoding.search.unkpen
+            ),
             (Some(4), Some(0.6), Some(-9.0))
         );
         assert_eq!(
             (decoding.batch_size(), decoding.compute.device_name()),
             (Some(8), "cpu")
         );
-        assert_eq!(decoding.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
+        assert_eq!(decoding.marks.post_process(), burnseq_text::RemoveBpe::SubwordNmt);
         assert_eq!(args.dataset_impl, Some(DatasetImpl::Raw));
         args.check_flags().unwrap();
     }
@@ -486,14 +470,17 @@ mod tests {
         let named = args("--post-process sentencepiece --print-alignment soft data-bin");
         assert_eq!(named.data.as_deref(), Some("data-bin".as_ref()));
         assert_eq!(
-            named.decoding.post_process(),
+            named.decoding.marks.post_process(),
             burnseq_text::RemoveBpe::SentencePiece
         );
         assert_eq!(
             named.decoding.print_alignment,
             Some(crate::decoding::Alignment::Soft)
         );
-        assert_eq!(args("").decoding.post_process(), burnseq_text::RemoveBpe::None);
+        assert_eq!(
+            args("").decoding.marks.post_process(),
+            burnseq_text::RemoveBpe::None
+        );
     }
 
     #[test]

@@ -99,14 +99,17 @@ fn check(args: &GenerateArgs, model: &TranslationModel, dataset: &LanguagePairDa
     if args.score_reference {
         let decoding = &args.decoding;
         let ignored = [
-            ("--beam", decoding.beam.is_some()),
-            ("--nbest", decoding.nbest.is_some()),
-            ("--unkpen", decoding.unkpen.is_some()),
-            ("--min-len", decoding.min_len.is_some()),
-            ("--max-len-a", decoding.max_len_a.is_some()),
-            ("--max-len-b", decoding.max_len_b.is_some()),
-            ("--match-source-len", decoding.match_source_len),
-            ("--no-repeat-ngram-size", decoding.no_repeat_ngram_size.is_some()),
+            ("--beam", decoding.search.beam.is_some()),
+            ("--nbest", decoding.search.nbest.is_some()),
+            ("--unkpen", decoding.search.unkpen.is_some()),
+            ("--min-len", decoding.search.min_len.is_some()),
+            ("--max-len-a", decoding.search.max_len_a.is_some()),
+            ("--max-len-b", decoding.search.max_len_b.is_some()),
+            ("--match-source-len", decoding.search.match_source_len),
+            (
+                "--no-repeat-ngram-size",
+                decoding.search.no_repeat_ngram_size.is_some(),
+            ),
         ];
         let given: Vec<&str> = ignored
             .iter()

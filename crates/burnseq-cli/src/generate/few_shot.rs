@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail};
 use burnseq_text::LineReader;
 
-use super::continuing::ContinuingArgs;
+use super::prompts::PromptArgs;
 use crate::decoding::coded;
 use crate::exit::usage;
 
@@ -146,7 +146,7 @@ impl FewShot {
     ///
     /// # Errors
     /// A template without places; files that cannot be read, or whose lines do not fit.
-    pub(super) fn new(args: &ContinuingArgs) -> Result<Option<Self>> {
+    pub(super) fn new(args: &PromptArgs) -> Result<Option<Self>> {
         if args.template.is_none() && args.shots.is_none() && args.choices.is_none() {
             return Ok(None);
         }

@@ -1,10 +1,10 @@
 //! `generate`: flags become options, the options go through the decoding side of the library, its output is printed.
 
 mod args;
-mod continuing;
 mod dataset;
 mod few_shot;
 mod language_model;
+mod prompts;
 mod refused;
 mod scores;
 mod text;
@@ -29,7 +29,7 @@ pub fn run(args: &GenerateArgs) -> Result<()> {
     let generator = Generator::new(args.options()?).map_err(usage)?;
     let limits = args.limits()?;
     check_free(args.output_file().as_deref(), args.overwrite)?;
-    if language_model::is_meant(args) {
+    if args.asks_for_language_model() {
         return language_model::run(args, &generator);
     }
     args.check_translation().map_err(usage)?;

@@ -42,7 +42,7 @@ pub(super) fn translate(
         printer: Printer::new(&args.decoding, model)?,
         format: LineFormat {
             tokenised: args.tokenized,
-            constraints: args.decoding.constraints.is_some(),
+            constraints: args.decoding.search.constraints.is_some(),
             truncate_source: args.decoding.truncate_source,
         },
         generator,

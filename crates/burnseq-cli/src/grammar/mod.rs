@@ -27,6 +27,14 @@ pub(crate) use tables::{
     optional, switch, value, words,
 };
 
+/// What changes nothing in binaries that use a model and do not train it.
+pub(crate) const OF_MODELS: &[&[Harmless]] = &[
+    COMMON_HARMLESS,
+    TRACKERS_HARMLESS,
+    MACHINES_HARMLESS,
+    TRAINING_HARMLESS,
+];
+
 /// The flags of a binary, and what is wrong with them.
 pub trait Flags: CommandFactory + FromArgMatches {
     /// Everything that is wrong with flags of which each has a legal value: combinations, ranges. No file is touched.
@@ -52,8 +60,8 @@ pub trait Flags: CommandFactory + FromArgMatches {
 /// What the command line of a binary takes beside the flags that its clap struct declares.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Grammar {
-    /// Flags that are taken and change nothing, in tables of which several binaries may share one.
-    pub harmless: &'static [&'static [Harmless]],
+    /// Flags that are taken and change nothing, in tables: those that binaries share, and its own.
+    pub harmless: [&'static [&'static [Harmless]]; 2],
     /// Flags that are refused, likewise; those that are harmless as well are refused with other values than the
     /// harmless ones.
     pub refused: &'static [&'static [Refused]],
@@ -74,7 +82,7 @@ pub struct Parsed<A> {
 impl Grammar {
     /// The flags of the clap struct, and nothing beside them.
     pub const PLAIN: Self = Self {
-        harmless: &[],
+        harmless: [&[], &[]],
         refused: &[],
         optional_values: &[],
     };
@@ -228,7 +236,8 @@ impl Grammar {
 
     /// All flags that change nothing.
     pub fn harmless(&self) -> impl Iterator<Item = Harmless> + use<> {
-        self.harmless.iter().flat_map(|table| table.iter().copied())
+        let tables = self.harmless.into_iter().flatten();
+        tables.flat_map(|table| table.iter().copied())
     }
 
     /// `--flag value` as `--flag=value` where the value may be left out, so that it cannot be taken for a path.
@@ -363,12 +372,16 @@ mod tests {
     }
 
     const GRAMMAR: Grammar = Grammar {
-        harmless: &[&[
-            value("ddp-backend", "one process does all the work"),
-            switch("fast-stat-sync", "one process does all the work"),
-            number("rank", off, "there is one"),
-            optional("left-pad-target", "padding changes nothing"),
-        ]],
+        harmless: [
+            &[&[
+                value("ddp-backend", "one process does all the work"),
+                switch("fast-stat-sync", "one process does all the work"),
+            ]],
+            &[&[
+                number("rank", off, "there is one"),
+                optional("left-pad-target", "padding changes nothing"),
+            ]],
+        ],
         refused: &[
             &[("fp16", "leave it out")],
             &[("lm-path", "there are none"), ("rank", "run one process")],

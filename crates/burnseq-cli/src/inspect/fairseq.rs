@@ -50,8 +50,7 @@ pub(super) fn checkpoint(path: &Path) -> Result<Findings> {
         findings.fact("moving average", "of the weights");
     }
     findings.notes.push(
-        "`burnseq convert` makes a checkpoint of burnseq of it; `generate` and `train` also open it as it is"
-            .to_owned(),
+        "`burnseq convert` makes a checkpoint of burnseq of it; `train` also opens it as it is".to_owned(),
     );
     Ok(findings)
 }

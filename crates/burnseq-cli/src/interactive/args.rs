@@ -4,23 +4,32 @@ use crate::grammar::reasons::{DATASET, ON_DATASET};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
+use burnseq::tasks::language_modeling;
 use burnseq_data::BatchLimits;
+use burnseq_search::GenerateOptions;
 use clap::Parser;
 
-use crate::decoding::{DecodingArgs, HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED};
-use crate::grammar::{
-    COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, Refused, ShortHelp,
-    TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, switch, value,
+use crate::decoding::continuer::is_language_model;
+use crate::decoding::{
+    ContinuingArgs, DecodingArgs, HARMLESS, OF_TRAINING, OF_VALIDATION, OPTIONAL_VALUES, REFUSED,
+    refuse_for_language_models, refuse_for_translation,
 };
+use crate::grammar::{
+    COMMON, Flags, Grammar, Harmless, MACHINES, OF_MODELS, Refused, ShortHelp, number, off, one, switch,
+    value,
+};
+use crate::problems::Problems;
 use crate::task::TaskArgs;
 
 /// Most tokens in a batch when neither tokens nor sentences are limited, as in fairseq.
 const DEFAULT_MAX_TOKENS: usize = 12_000;
 
-/// Translate lines as they come, with the details of each.
+/// Translate lines as they come, with the details of each, or continue them with a language model.
 ///
 /// Raw text comes in, one sentence a line, and fairseq's S-, W-, H-, D- and P- lines go out, one group for each line; W-
 /// is the time that the sentence took. An empty line has an empty translation, and so has one that is too long.
+///
+/// A language model continues each line, and prints it with what follows, as `generate --input` does.
 #[derive(Debug, Parser)]
 #[command(
     name = "interactive",
@@ -48,6 +57,10 @@ pub struct InteractiveArgs {
     /// What it shares with `generate`.
     #[command(flatten)]
     pub decoding: DecodingArgs,
+
+    /// How a language model continues lines.
+    #[command(flatten)]
+    pub continuing: ContinuingArgs,
 }
 
 /// Flags of fairseq-generate that change nothing here.
@@ -78,16 +91,7 @@ const GENERATE: &[Refused] = &[
 
 /// The command line of `burnseq interactive`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[
-        COMMON_HARMLESS,
-        TRACKERS_HARMLESS,
-        MACHINES_HARMLESS,
-        TRAINING_HARMLESS,
-        HARMLESS,
-        OF_TRAINING,
-        OF_VALIDATION,
-        OF_GENERATE,
-    ],
+    harmless: [OF_MODELS, &[HARMLESS, OF_TRAINING, OF_VALIDATION, OF_GENERATE]],
     refused: &[COMMON, MACHINES, REFUSED, GENERATE],
     optional_values: OPTIONAL_VALUES,
 };
@@ -116,7 +120,7 @@ impl Flags for InteractiveArgs {
 
     fn problems(&self) -> Vec<anyhow::Error> {
         self.decoding
-            .problems_beside([self.check(), self.limits().map(drop)])
+            .problems_beside([self.check_flags(), self.limits().map(drop)])
     }
 }
 
@@ -141,6 +145,61 @@ impl InteractiveArgs {
             );
         }
         Ok(())
+    }
+
+    /// Whether the flags or the checkpoint ask for a language model.
+    pub(super) fn asks_for_language_model(&self) -> bool {
+        let task = self.task.task.as_deref();
+        (task.is_none() && self.continuing.given().next().is_some())
+            || is_language_model(task, &self.decoding)
+    }
+
+    /// Refuses the flags of translation for a language model.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    pub(super) fn check_language_model(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        let languages = &self.task.languages;
+        let of_lines = [
+            ("--source-lang", languages.source_lang.is_some()),
+            ("--target-lang", languages.target_lang.is_some()),
+            ("--print-step", self.decoding.print_step),
+        ];
+        refuse_for_language_models(&of_lines, &mut problems);
+        refuse_for_language_models(&self.decoding.of_translation(), &mut problems);
+        problems.into_result()
+    }
+
+    /// Refuses the flags of language models for a translation model.
+    ///
+    /// # Errors
+    /// Every flag that is given.
+    pub(super) fn check_translation(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        refuse_for_translation(self.continuing.given(), &mut problems);
+        problems.into_result()
+    }
+
+    /// Everything that can be said of the flags before a model is known.
+    fn check_flags(&self) -> Result<()> {
+        let mut problems = Problems::new();
+        problems.take(self.check());
+        problems.take(
+            match (self.continuing.given().next(), self.task.task.as_deref()) {
+                (_, Some(language_modeling::NAME)) | (Some(_), None) => self.check_language_model(),
+                _ => self.check_translation(),
+            },
+        );
+        problems.into_result()
+    }
+
+    /// The options of the search.
+    ///
+    /// # Errors
+    /// A name in `--retain-dropout-modules` that is none.
+    pub(crate) fn options(&self) -> Result<GenerateOptions> {
+        self.continuing.options(&self.decoding)
     }
 
     /// The limits of batches.

@@ -3,6 +3,7 @@
 mod args;
 mod input;
 mod session;
+mod text_session;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
@@ -20,6 +21,7 @@ use crate::decoding::models::{self, DataArgs};
 use crate::exit::{is_broken_pipe, usage};
 use input::Input;
 use session::Session;
+use text_session::TextSession;
 
 /// Runs `burnseq interactive`.
 ///
@@ -27,7 +29,11 @@ use session::Session;
 /// Wrong usage; a checkpoint that cannot be used; input that cannot be read, output that cannot be written.
 pub fn run(args: &InteractiveArgs) -> Result<()> {
     args.check().map_err(usage)?;
-    settings(args)?; // before any file is opened
+    let (generator, _) = settings(args)?; // before any file is opened
+    if args.asks_for_language_model() {
+        return continue_text(args, &generator);
+    }
+    args.check_translation().map_err(usage)?;
     let data = DataArgs {
         path: args.data.as_deref(),
         languages: &args.task.languages,
@@ -35,33 +41,47 @@ pub fn run(args: &InteractiveArgs) -> Result<()> {
     };
     let (model, _) = models::load(&args.decoding, &data)?;
 
-    let path = args.input.as_deref().unwrap_or(Path::new("-"));
-    let stdout = &mut BufWriter::new(io::stdout().lock());
-    let answered = if path == Path::new("-") {
-        begin(io::stdin().is_terminal());
-        answer(
-            args,
-            &model,
-            BufReader::new(io::stdin()),
-            Path::new("stdin"),
-            stdout,
-        )
-    } else {
-        let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-        begin(false);
-        answer(args, &model, BufReader::new(file), path, stdout)
-    };
-    match answered {
-        // Whoever read stdout has seen enough, which is no failure.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        result => result,
-    }
-}
-
-fn begin(somebody_types: bool) {
+    let (reader, name, somebody_types) = input(args)?;
     format::note("hypothesis and token scores are output in base 2");
     if somebody_types {
         format::note("type a sentence and press return");
+    }
+    let stdout = &mut BufWriter::new(io::stdout().lock());
+    unless_left(answer(args, &model, reader, name, stdout))
+}
+
+/// Continues lines with a language model.
+fn continue_text(args: &InteractiveArgs, generator: &Generator) -> Result<()> {
+    args.check_language_model().map_err(usage)?;
+    let session = TextSession::open(args, generator)?;
+    let (reader, name, somebody_types) = input(args)?;
+    if somebody_types {
+        format::note("type the beginning of a text and press return");
+    }
+    let stdout = &mut BufWriter::new(io::stdout().lock());
+    let input = &mut Input::new(reader, name);
+    unless_left(session.run(input, name, args.buffer_size(), stdout))
+}
+
+/// Where lines come from: a reader, its name in messages, and whether somebody types them.
+type Lines<'a> = (Box<dyn BufRead + Send>, &'a Path, bool);
+
+/// The lines that the flags name.
+fn input(args: &InteractiveArgs) -> Result<Lines<'_>> {
+    let path = args.input.as_deref().unwrap_or(Path::new("-"));
+    if path == Path::new("-") {
+        let stdin = BufReader::new(io::stdin());
+        return Ok((Box::new(stdin), Path::new("stdin"), io::stdin().is_terminal()));
+    }
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok((Box::new(BufReader::new(file)), path, false))
+}
+
+/// Whoever read stdout and left has seen enough, which is no failure.
+fn unless_left(answered: Result<()>) -> Result<()> {
+    match answered {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        result => result,
     }
 }
 
@@ -84,6 +104,6 @@ pub fn answer(
 
 /// How to search, and how much at a time.
 fn settings(args: &InteractiveArgs) -> Result<(Generator, BatchLimits)> {
-    let generator = Generator::new(args.decoding.options()?).map_err(usage)?;
+    let generator = Generator::new(args.options()?).map_err(usage)?;
     Ok((generator, args.limits()?))
 }

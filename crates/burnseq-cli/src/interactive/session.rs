@@ -57,7 +57,7 @@ impl<'a> Session<'a> {
             limits,
             line_format: LineFormat {
                 tokenised: args.tokenized,
-                constraints: args.decoding.constraints.is_some(),
+                constraints: args.decoding.search.constraints.is_some(),
                 truncate_source: args.decoding.truncate_source,
             },
             printer: Printer::new(&args.decoding, model)?,

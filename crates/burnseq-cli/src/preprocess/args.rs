@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use burnseq_data::DatasetImpl;
 use burnseq_data::preprocess::{BpeKind, PreprocessConfig, TokenizerKind};
 use burnseq_text::packed_path;
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use crate::exit::usage;
 use crate::grammar::{Flags, ShortHelp};
@@ -57,125 +57,17 @@ pub struct PreprocessArgs {
     #[arg(long, value_name = "N", help_heading = "Text")]
     pub max_line_tokens: Option<usize>,
 
-    /// How raw text falls into words; decoding puts it together again [default: space]
-    #[arg(long, value_enum, value_name = "KIND", help_heading = "Words")]
-    pub tokenizer: Option<WordTokenizer>,
-    /// Moses: leave dashes inside words alone
-    #[arg(long, help_heading = "Words")]
-    pub moses_no_dash_splits: bool,
-    /// Moses: do not write `& | < > ' " [ ]` as entities
-    #[arg(long, help_heading = "Words")]
-    pub moses_no_escape: bool,
-    /// Moses: abbreviations that keep their full stop, a file in Moses' format for each side: source,target
-    /// [default: the lists that Moses has, the English one for a language without]
-    #[arg(long, value_name = "FILE,...", value_delimiter = ',', help_heading = "Words")]
-    pub nonbreaking_prefixes: Vec<PathBuf>,
-    /// Put text in lower case, behind the tokenizer
-    #[arg(long, help_heading = "Words")]
-    pub lowercase: bool,
+    /// How raw text falls into words.
+    #[command(flatten)]
+    pub words: WordArgs,
 
-    /// Subword model: learnt here, or none when the text is to be used as it is [default: auto]
-    #[arg(long, value_enum, value_name = "KIND", help_heading = "Subwords")]
-    pub bpe: Option<Bpe>,
-    /// SentencePiece pieces or subword-nmt merges to learn [default: 10000, less on small corpora]
-    #[arg(long, value_name = "N", help_heading = "Subwords")]
-    pub bpe_size: Option<usize>,
-    /// Learn one model for each side instead of one for both
-    #[arg(long, help_heading = "Subwords")]
-    pub bpe_per_side: bool,
-    /// Existing SentencePiece model, or two: source,target
-    #[arg(
-        long,
-        visible_alias = "sentencepiece-model",
-        value_name = "FILE,...",
-        value_delimiter = ',',
-        help_heading = "Subwords"
-    )]
-    pub bpe_model: Vec<PathBuf>,
-    /// Existing subword-nmt codes, or two files: source,target
-    #[arg(
-        long,
-        value_name = "FILE,...",
-        value_delimiter = ',',
-        help_heading = "Subwords"
-    )]
-    pub bpe_codes: Vec<PathBuf>,
-    /// Vocabulary of the codes, or two files: source,target; pieces outside are split again
-    #[arg(
-        long,
-        visible_alias = "vocabulary",
-        value_name = "FILE,...",
-        value_delimiter = ',',
-        help_heading = "Subwords"
-    )]
-    pub bpe_vocabulary: Vec<PathBuf>,
-    /// Split subword-nmt's pieces again that are seen less often on their side: in the vocabulary, else in the
-    /// training text
-    #[arg(
-        long,
-        visible_alias = "vocabulary-threshold",
-        value_name = "N",
-        help_heading = "Subwords"
-    )]
-    pub bpe_vocab_threshold: Option<u64>,
-    /// subword-nmt learns no merge that is seen less often [default: 2]
-    #[arg(long, value_name = "N", help_heading = "Subwords")]
-    pub bpe_min_frequency: Option<u64>,
-    /// Share of the characters that SentencePiece keeps [default: 0.9995]
-    #[arg(long, value_name = "SHARE", help_heading = "Subwords")]
-    pub character_coverage: Option<f64>,
+    /// Which subwords words fall into.
+    #[command(flatten)]
+    pub subwords: SubwordArgs,
 
-    /// Source tokens seen less often become `<unk>` [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Dictionaries")]
-    pub thresholdsrc: Option<i64>,
-    /// Target tokens seen less often become `<unk>` [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Dictionaries")]
-    pub thresholdtgt: Option<i64>,
-    /// Most source types, the 4 special symbols included; 0 or -1: all [default: -1]
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        help_heading = "Dictionaries"
-    )]
-    pub nwordssrc: Option<i64>,
-    /// Most target types, the 4 special symbols included; 0 or -1: all [default: -1]
-    #[arg(
-        long,
-        value_name = "N",
-        allow_negative_numbers = true,
-        help_heading = "Dictionaries"
-    )]
-    pub nwordstgt: Option<i64>,
-    /// Use this source dictionary
-    #[arg(long, value_name = "FILE", help_heading = "Dictionaries")]
-    pub srcdict: Option<PathBuf>,
-    /// Use this target dictionary
-    #[arg(long, value_name = "FILE", help_heading = "Dictionaries")]
-    pub tgtdict: Option<PathBuf>,
-    /// Make data for a model: use the languages, dictionaries, tokenizer and subword models of this checkpoint, to
-    /// fine-tune it on other text or to translate that text
-    #[arg(
-        long,
-        value_name = "CHECKPOINT",
-        help_heading = "Dictionaries",
-        conflicts_with_all = [
-            "srcdict", "tgtdict", "joined_dictionary", "thresholdsrc", "thresholdtgt", "nwordssrc", "nwordstgt",
-            "tokenizer", "moses_no_dash_splits", "moses_no_escape", "nonbreaking_prefixes", "lowercase", "bpe",
-            "bpe_size", "bpe_per_side", "bpe_model", "bpe_codes", "bpe_vocabulary", "bpe_vocab_threshold",
-            "bpe_min_frequency", "character_coverage",
-        ]
-    )]
-    pub like: Option<PathBuf>,
-    /// One dictionary for both sides, shaped by --thresholdsrc and --nwordssrc
-    #[arg(long, help_heading = "Dictionaries")]
-    pub joined_dictionary: bool,
-    /// Fill dictionaries up to a multiple of this many types; 0: not at all [default: 8]
-    #[arg(long, value_name = "N", help_heading = "Dictionaries")]
-    pub padding_factor: Option<usize>,
-    /// Stop when the dictionaries are written
-    #[arg(long, help_heading = "Dictionaries")]
-    pub dict_only: bool,
+    /// Which tokens have numbers, and which.
+    #[command(flatten)]
+    pub dictionaries: DictionaryArgs,
 
     /// Folder for the dataset [default: data-bin]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -204,6 +96,134 @@ pub struct PreprocessArgs {
     /// Show no progress bar
     #[arg(long, help_heading = "Output")]
     pub no_progress_bar: bool,
+}
+
+/// How raw text falls into words.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Words")]
+pub struct WordArgs {
+    /// How raw text falls into words; decoding puts it together again [default: space]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub tokenizer: Option<WordTokenizer>,
+    /// Moses: leave dashes inside words alone
+    #[arg(long)]
+    pub moses_no_dash_splits: bool,
+    /// Moses: do not write `& | < > ' " [ ]` as entities
+    #[arg(long)]
+    pub moses_no_escape: bool,
+    /// Moses: abbreviations that keep their full stop, a file in Moses' format for each side: source,target
+    /// [default: the lists that Moses has, the English one for a language without]
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',')]
+    pub nonbreaking_prefixes: Vec<PathBuf>,
+    /// Put text in lower case, behind the tokenizer
+    #[arg(long)]
+    pub lowercase: bool,
+}
+
+/// Which subwords words fall into.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Subwords")]
+pub struct SubwordArgs {
+    /// Subword model: learnt here, or none when the text is to be used as it is [default: auto]
+    #[arg(long, value_enum, value_name = "KIND")]
+    pub bpe: Option<Bpe>,
+    /// SentencePiece pieces or subword-nmt merges to learn [default: 10000, less on small corpora]
+    #[arg(long, value_name = "N")]
+    pub bpe_size: Option<usize>,
+    /// Learn one model for each side instead of one for both
+    #[arg(long)]
+    pub bpe_per_side: bool,
+    /// Existing SentencePiece model, or two: source,target
+    #[arg(
+        long,
+        visible_alias = "sentencepiece-model",
+        value_name = "FILE,...",
+        value_delimiter = ','
+    )]
+    pub bpe_model: Vec<PathBuf>,
+    /// Existing subword-nmt codes, or two files: source,target
+    #[arg(long, value_name = "FILE,...", value_delimiter = ',')]
+    pub bpe_codes: Vec<PathBuf>,
+    /// Vocabulary of the codes, or two files: source,target; pieces outside are split again
+    #[arg(
+        long,
+        visible_alias = "vocabulary",
+        value_name = "FILE,...",
+        value_delimiter = ','
+    )]
+    pub bpe_vocabulary: Vec<PathBuf>,
+    /// Split subword-nmt's pieces again that are seen less often on their side: in the vocabulary, else in the
+    /// training text
+    #[arg(long, visible_alias = "vocabulary-threshold", value_name = "N")]
+    pub bpe_vocab_threshold: Option<u64>,
+    /// subword-nmt learns no merge that is seen less often [default: 2]
+    #[arg(long, value_name = "N")]
+    pub bpe_min_frequency: Option<u64>,
+    /// Share of the characters that SentencePiece keeps [default: 0.9995]
+    #[arg(long, value_name = "SHARE")]
+    pub character_coverage: Option<f64>,
+}
+
+/// Which tokens have numbers, and which.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Dictionaries")]
+pub struct DictionaryArgs {
+    /// Source tokens seen less often become `<unk>` [default: 0]
+    #[arg(long, value_name = "N")]
+    pub thresholdsrc: Option<i64>,
+    /// Target tokens seen less often become `<unk>` [default: 0]
+    #[arg(long, value_name = "N")]
+    pub thresholdtgt: Option<i64>,
+    /// Most source types, the 4 special symbols included; 0 or -1: all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub nwordssrc: Option<i64>,
+    /// Most target types, the 4 special symbols included; 0 or -1: all [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub nwordstgt: Option<i64>,
+    /// Use this source dictionary
+    #[arg(long, value_name = "FILE")]
+    pub srcdict: Option<PathBuf>,
+    /// Use this target dictionary
+    #[arg(long, value_name = "FILE")]
+    pub tgtdict: Option<PathBuf>,
+    /// Make data for a model: use the languages, dictionaries, tokenizer and subword models of this checkpoint, to
+    /// fine-tune it on other text or to translate that text
+    #[arg(
+        long,
+        value_name = "CHECKPOINT",
+        conflicts_with_all = [
+            "srcdict", "tgtdict", "joined_dictionary", "thresholdsrc", "thresholdtgt", "nwordssrc", "nwordstgt",
+            "tokenizer", "moses_no_dash_splits", "moses_no_escape", "nonbreaking_prefixes", "lowercase", "bpe",
+            "bpe_size", "bpe_per_side", "bpe_model", "bpe_codes", "bpe_vocabulary", "bpe_vocab_threshold",
+            "bpe_min_frequency", "character_coverage",
+        ]
+    )]
+    pub like: Option<PathBuf>,
+    /// With --like and a translation model, make text for a language model of this side: plain text (PREFIX is the file)
+    /// with the dictionary and the subwords of the side. Such a language model can be fused into translation (`generate
+    /// --lm-path`)
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SIDE",
+        requires = "like",
+        conflicts_with_all = ["source_lang", "target_lang", "align_suffix", "alignfile"]
+    )]
+    pub like_side: Option<Side>,
+    /// One dictionary for both sides, shaped by --thresholdsrc and --nwordssrc
+    #[arg(long)]
+    pub joined_dictionary: bool,
+    /// Fill dictionaries up to a multiple of this many types; 0: not at all [default: 8]
+    #[arg(long, value_name = "N")]
+    pub padding_factor: Option<usize>,
+    /// Symbols that are tokens of their own wherever they stand in raw text, such as `<sep>`. They come last in the
+    /// dictionaries, so that with --like or --srcdict all other tokens keep their ids, and `train --finetune-from-model`
+    /// takes the model with rows for them
+    #[arg(long, value_name = "SYMBOL,...", value_delimiter = ',')]
+    pub extra_symbols: Vec<String>,
+    /// Stop when the dictionaries are written
+    #[arg(long)]
+    pub dict_only: bool,
 }
 
 /// Values of `--tokenizer`.
@@ -237,6 +257,15 @@ pub enum Bpe {
     Bytes,
     /// The text is used as it is, split at white space
     None,
+}
+
+/// Values of `--like-side`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// The text that the model reads
+    Source,
+    /// The text that it writes
+    Target,
 }
 
 /// Values of `--log-format`.
@@ -297,30 +326,34 @@ impl PreprocessArgs {
     /// Flags that do not act beside the others, as in fairseq: a note on each.
     fn without_effect(&self) -> Vec<String> {
         let above_zero = |count: Option<i64>| count.is_some_and(|count| count > 0);
-        let given_dictionaries = if self.joined_dictionary {
-            self.srcdict.is_some() || self.tgtdict.is_some()
+        let given_dictionaries = if self.dictionaries.joined_dictionary {
+            self.dictionaries.srcdict.is_some() || self.dictionaries.tgtdict.is_some()
         } else {
-            self.srcdict.is_some() && (self.only_source || self.tgtdict.is_some())
+            self.dictionaries.srcdict.is_some() && (self.only_source || self.dictionaries.tgtdict.is_some())
         };
         let joined = "a joined dictionary is shaped by --thresholdsrc and --nwordssrc";
         let one_sided = "there is no target side";
         let target = if self.only_source { one_sided } else { joined };
-        let no_target = self.joined_dictionary || self.only_source;
+        let no_target = self.dictionaries.joined_dictionary || self.only_source;
         let flags = [
             (
                 "--thresholdtgt",
-                no_target && above_zero(self.thresholdtgt),
+                no_target && above_zero(self.dictionaries.thresholdtgt),
                 target,
             ),
-            ("--nwordstgt", no_target && above_zero(self.nwordstgt), target),
+            (
+                "--nwordstgt",
+                no_target && above_zero(self.dictionaries.nwordstgt),
+                target,
+            ),
             (
                 "--padding-factor",
-                self.padding_factor.is_some() && given_dictionaries,
+                self.dictionaries.padding_factor.is_some() && given_dictionaries,
                 "dictionaries that are given stay as they are",
             ),
             (
                 "--alignfile",
-                self.alignfile.is_some() && self.dict_only,
+                self.alignfile.is_some() && self.dictionaries.dict_only,
                 "--dict-only stops before it",
             ),
         ];
@@ -343,52 +376,65 @@ impl PreprocessArgs {
             validpref: self.validpref,
             testpref: self.testpref,
             overwrite: self.overwrite,
-            nwordssrc: nwords(self.nwordssrc),
-            nwordstgt: nwords(self.nwordstgt),
-            srcdict: self.srcdict,
-            tgtdict: self.tgtdict,
-            joined_dictionary: self.joined_dictionary,
+            nwordssrc: nwords(self.dictionaries.nwordssrc),
+            nwordstgt: nwords(self.dictionaries.nwordstgt),
+            srcdict: self.dictionaries.srcdict,
+            tgtdict: self.dictionaries.tgtdict,
+            joined_dictionary: self.dictionaries.joined_dictionary,
             only_source: self.only_source,
-            dict_only: self.dict_only,
+            extra_symbols: self.dictionaries.extra_symbols,
+            dict_only: self.dictionaries.dict_only,
             workers: self.workers,
-            bpe_size: self.bpe_size,
-            bpe_per_side: self.bpe_per_side,
-            bpe_model: self.bpe_model,
-            bpe_codes: self.bpe_codes,
-            bpe_vocabulary: self.bpe_vocabulary,
-            bpe_vocab_threshold: self.bpe_vocab_threshold,
+            bpe_size: self.subwords.bpe_size,
+            bpe_per_side: self.subwords.bpe_per_side,
+            bpe_model: self.subwords.bpe_model,
+            bpe_codes: self.subwords.bpe_codes,
+            bpe_vocabulary: self.subwords.bpe_vocabulary,
+            bpe_vocab_threshold: self.subwords.bpe_vocab_threshold,
             align_suffix: self.align_suffix,
             alignfile: self.alignfile,
-            moses_no_dash_splits: self.moses_no_dash_splits,
-            moses_no_escape: self.moses_no_escape,
-            nonbreaking_prefixes: self.nonbreaking_prefixes,
-            lowercase: self.lowercase,
+            moses_no_dash_splits: self.words.moses_no_dash_splits,
+            moses_no_escape: self.words.moses_no_escape,
+            nonbreaking_prefixes: self.words.nonbreaking_prefixes,
+            lowercase: self.words.lowercase,
             ..PreprocessConfig::default()
         };
         overlay(&mut config.destdir, self.destdir);
         let threshold = |count: i64| u64::try_from(count).unwrap_or(0);
-        overlay(&mut config.thresholdsrc, self.thresholdsrc.map(threshold));
-        overlay(&mut config.thresholdtgt, self.thresholdtgt.map(threshold));
-        overlay(&mut config.padding_factor, self.padding_factor);
-        let of_bpe = self.bpe.and_then(Bpe::tokenizer);
-        if let (Some(of_bpe), Some(given)) = (of_bpe, self.tokenizer)
+        overlay(
+            &mut config.thresholdsrc,
+            self.dictionaries.thresholdsrc.map(threshold),
+        );
+        overlay(
+            &mut config.thresholdtgt,
+            self.dictionaries.thresholdtgt.map(threshold),
+        );
+        overlay(&mut config.padding_factor, self.dictionaries.padding_factor);
+        let of_bpe = self.subwords.bpe.and_then(Bpe::tokenizer);
+        if let (Some(of_bpe), Some(given)) = (of_bpe, self.words.tokenizer)
             && of_bpe != given
         {
             return Err(usage(anyhow!(
                 "--bpe characters and --bpe bytes say what a token is, and so does --tokenizer\nhint: leave out --tokenizer"
             )));
         }
+        if of_bpe.is_some() && (self.subwords.bpe_size.is_some() || self.subwords.bpe_per_side) {
+            return Err(usage(anyhow!(
+                "--bpe characters and --bpe bytes learn nothing, so --bpe-size and --bpe-per-side have no meaning\nhint: leave \
+                 them out, or give --bpe sentencepiece to learn subwords"
+            )));
+        }
         overlay(
             &mut config.tokenizer,
-            of_bpe.or(self.tokenizer).map(TokenizerKind::from),
+            of_bpe.or(self.words.tokenizer).map(TokenizerKind::from),
         );
-        overlay(&mut config.bpe, self.bpe.map(BpeKind::from));
-        overlay(&mut config.bpe_min_frequency, self.bpe_min_frequency);
-        overlay(&mut config.character_coverage, self.character_coverage);
+        overlay(&mut config.bpe, self.subwords.bpe.map(BpeKind::from));
+        overlay(&mut config.bpe_min_frequency, self.subwords.bpe_min_frequency);
+        overlay(&mut config.character_coverage, self.subwords.character_coverage);
         overlay(&mut config.max_line_tokens, self.max_line_tokens);
         overlay(&mut config.dataset_impl, self.dataset_impl);
-        if let Some(checkpoint) = &self.like {
-            super::like::apply(checkpoint, &mut config)?;
+        if let Some(checkpoint) = &self.dictionaries.like {
+            super::like::apply(checkpoint, self.dictionaries.like_side, &mut config)?;
         }
         default_text(&mut config, &mut notes);
         Ok(Resolved { config, notes })

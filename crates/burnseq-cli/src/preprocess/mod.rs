@@ -11,7 +11,9 @@ use anyhow::Context;
 use burnseq_data::preprocess::{Observer, Report, preprocess};
 
 use crate::exit::usage;
-pub use args::{Bpe, LogFormat, PreprocessArgs, Resolved, WordTokenizer};
+pub use args::{
+    Bpe, DictionaryArgs, LogFormat, PreprocessArgs, Resolved, Side, SubwordArgs, WordArgs, WordTokenizer,
+};
 pub use progress::Progress;
 pub use refused::GRAMMAR;
 

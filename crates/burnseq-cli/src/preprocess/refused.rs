@@ -31,7 +31,10 @@ const REFUSED: &[Refused] = &[
 
 /// The command line of `preprocess`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[COMMON_HARMLESS, TRACKERS_HARMLESS, TRAINING_HARMLESS, HARMLESS],
+    harmless: [
+        &[],
+        &[COMMON_HARMLESS, TRACKERS_HARMLESS, TRAINING_HARMLESS, HARMLESS],
+    ],
     refused: &[COMMON, REFUSED],
     optional_values: &[],
 };

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use burnseq_search::{GenerateOptions, Generator, SearchError};
-use burnseq_text::RemoveBpe;
 use clap::Parser;
 
 use crate::compute::ComputeArgs;
+use crate::decoding::RemoveBpeArgs;
 use crate::exit::usage;
 use crate::grammar::{Flags, Grammar, MARKS, ShortHelp};
 use crate::problems::Problems;
@@ -56,17 +56,9 @@ pub struct ReportArgs {
     /// At most B tokens per translation
     #[arg(long, value_name = "B", default_value_t = 200, help_heading = "Translations")]
     pub max_len_b: usize,
-    /// Subword mark to remove from texts whose dataset does not say how they were segmented; without value: `@@ `
-    #[arg(
-        long,
-        visible_alias = "post-process",
-        value_name = "MARK",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "subword_nmt",
-        help_heading = "Translations"
-    )]
-    pub remove_bpe: Option<String>,
+    /// How pieces of words are joined.
+    #[command(flatten)]
+    pub marks: RemoveBpeArgs,
     /// Best and worst translations that are shown
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Translations")]
     pub examples: usize,
@@ -90,7 +82,7 @@ const SHOWN: usize = 3;
 
 /// The command line of `burnseq report`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[],
+    harmless: [&[], &[]],
     refused: &[],
     optional_values: &[("remove-bpe", MARKS), ("post-process", MARKS)],
 };
@@ -107,12 +99,6 @@ impl ReportArgs {
             max_len_b: self.max_len_b,
             ..GenerateOptions::default()
         })
-    }
-
-    /// What `--remove-bpe` asks for.
-    pub(super) fn post_process(&self) -> RemoveBpe {
-        let mark = self.remove_bpe.as_deref();
-        mark.map_or(RemoveBpe::None, |mark| RemoveBpe::from_flag(Some(mark)))
     }
 
     /// The sentences that `--attention` names; `None`: it names none.
@@ -206,6 +192,8 @@ impl ReportArgs {
 
 #[cfg(test)]
 mod tests {
+    use burnseq_text::RemoveBpe;
+
     use super::*;
     use clap::CommandFactory;
 
@@ -220,7 +208,7 @@ mod tests {
         ReportArgs::command().debug_assert();
         let args = read("a b --attention 0,3 --attention-heads 1,2 --remove-bpe --beam 4").unwrap();
         assert_eq!(args.sentences().unwrap(), Some(vec![0, 3]));
-        assert_eq!(args.post_process(), RemoveBpe::SubwordNmt);
+        assert_eq!(args.marks.post_process(), RemoveBpe::SubwordNmt);
         assert_eq!(read("a").unwrap().sentences().unwrap(), None);
         assert_eq!(
             read("a --attention none").unwrap().sentences().unwrap(),

@@ -3,6 +3,7 @@
 mod args;
 mod data;
 mod runs;
+mod text;
 mod translations;
 
 use std::fs;
@@ -89,6 +90,15 @@ fn examine(args: &ReportArgs, loaded: &[Loaded], report: &mut Report) -> Result<
     let mut attended = args.sentences()?;
     let mut compute = None;
     for (number, run) in loaded.iter().enumerate() {
+        if text::is_language_model(run) {
+            let compute = match &mut compute {
+                Some(compute) => compute,
+                None => compute.insert(args.compute.open()?),
+            };
+            let found = text::positions(args, (number, run), compute, &mut report.absent);
+            report.positions.extend(found);
+            continue;
+        }
         let Some(opened) = data::open(run, args.data.as_ref(), &mut report.absent) else {
             continue;
         };

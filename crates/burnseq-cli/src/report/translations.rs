@@ -102,12 +102,12 @@ pub(super) fn translate(
         source_text: TargetText::new(
             Arc::clone(&model.src_dict),
             model.src_text.clone(),
-            args.post_process(),
+            args.marks.post_process(),
         ),
         target_text: TargetText::new(
             Arc::clone(&model.tgt_dict),
             model.tgt_text.clone(),
-            args.post_process(),
+            args.marks.post_process(),
         ),
     };
     let spaced = job.spaced();

@@ -223,21 +223,21 @@ impl BenchmarkArgs {
         self.benchmark.is_some() || self.check_device
     }
 
-    /// Refuses the flags for a language model.
+    /// Refuses what is measured on sentence pairs for a language model.
     ///
     /// # Errors
     /// Every flag that is given.
-    pub(super) fn refuse(&self) -> Result<()> {
+    pub(super) fn refuse_pairs(&self) -> Result<()> {
         let mut problems = Problems::new();
-        for (flag, given) in [
-            ("--benchmark", self.benchmark.is_some()),
-            ("--check-device", self.check_device),
-        ] {
-            if given {
-                problems.say(format!(
-                    "{flag} measures translation models, not language models\nhint: leave it out, or name another --arch"
-                ));
-            }
+        if self.benchmark.is_some() {
+            problems.say(
+                "--benchmark times batches of sentence pairs, and a language model reads blocks of one length\nhint: train for a \
+                 while with --no-save; `wps` in the log is its speed",
+            );
+        }
+        if self.src_vocab.is_some() {
+            problems
+                .say("--src-vocab: a language model has one dictionary\nhint: give its size as --tgt-vocab");
         }
         problems.into_result()
     }

@@ -220,7 +220,7 @@ const OLD: &[Refused] = &[
 
 /// The command line of `train`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[COMMON_HARMLESS, MACHINES_HARMLESS, HARMLESS],
+    harmless: [&[], &[COMMON_HARMLESS, MACHINES_HARMLESS, HARMLESS]],
     refused: &[COMMON, MACHINES, REFUSED, OLD],
     optional_values: &[
         ("left-pad-source", BOOLEANS),

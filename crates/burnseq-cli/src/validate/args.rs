@@ -13,8 +13,8 @@ use clap::{Parser, ValueEnum};
 use crate::compute::ComputeArgs;
 use crate::decoding::OF_TRAINING;
 use crate::grammar::{
-    BOOLEANS, COMMON, COMMON_HARMLESS, Flags, Grammar, Harmless, MACHINES, MACHINES_HARMLESS, MARKS, Refused,
-    ShortHelp, TRACKERS_HARMLESS, TRAINING_HARMLESS, number, off, one, optional, switch, value, words,
+    BOOLEANS, COMMON, Flags, Grammar, Harmless, MACHINES, MARKS, OF_MODELS, Refused, ShortHelp, number, off,
+    one, optional, switch, value, words,
 };
 use crate::task::TaskArgs;
 use crate::train::flags::{EvalBleuArgs, LanguageModelingArgs};
@@ -181,14 +181,7 @@ const ONE_PROCESS: &str = "leave it out; one process validates on the whole data
 
 /// The command line of `burnseq validate`.
 pub const GRAMMAR: Grammar = Grammar {
-    harmless: &[
-        COMMON_HARMLESS,
-        TRACKERS_HARMLESS,
-        MACHINES_HARMLESS,
-        TRAINING_HARMLESS,
-        OF_TRAINING,
-        HARMLESS,
-    ],
+    harmless: [OF_MODELS, &[OF_TRAINING, HARMLESS]],
     refused: &[COMMON, MACHINES, REFUSED],
     optional_values: &[
         ("eval-bleu-remove-bpe", MARKS),

@@ -182,6 +182,11 @@ fn what_cannot_be_learned_is_refused_with_the_remedy() {
         2,
         "blocks of 64 tokens are longer than the 32 positions",
     );
+    refuse(
+        "--tokens-per-sample 64 --max-tokens 32",
+        2,
+        "--max-tokens 32 is below the length of a block, 64 tokens",
+    );
     refuse("--past-target", 2, "--past-target");
     refuse("--eval-bleu", 2, "--eval-bleu belongs to --task translation");
     refused(
@@ -229,6 +234,16 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
     };
     let going_on = other("few-bin", "--save-dir lm");
     refused(&going_on, 1, &["preprocess --like", "--only-source", "hint: "]);
+    let from_weights = "--save-dir x --finetune-from-model lm/checkpoint_best";
+    refused(
+        &other("few-bin", from_weights),
+        1,
+        &[
+            "it lacks ",
+            "preprocess --like lm/checkpoint_best",
+            "--extend-dictionary",
+        ],
+    );
     succeed(other(
         "more-bin",
         "--save-dir grown --finetune-from-model lm/checkpoint_best --extend-dictionary",
@@ -248,10 +263,62 @@ fn a_dictionary_that_shrank_is_noticed_and_a_grown_one_extends_the_embeddings() 
 }
 
 #[test]
+fn extra_symbols_come_last_and_the_model_grows_with_them() {
+    let text = Text::trained();
+    fs::write(text.path("more.txt"), "w1 w2 <q> w3 <a>\n".repeat(50)).unwrap();
+    let like = "--only-source --like lm/checkpoint_best --trainpref more.txt --validpref more.txt";
+    succeed(text.tool(
+        "preprocess",
+        &format!("{like} --extra-symbols <q>,<a> --destdir more-bin"),
+    ));
+    let dictionary = |path: &str| fs::read_to_string(text.path(path)).unwrap();
+    let old = dictionary("lm/checkpoint_best/dict.txt");
+    assert_eq!(dictionary("more-bin/dict.txt"), format!("{old}<q> 0\n<a> 0\n"));
+    let tune = "--cpu --max-update 3 --tokens-per-sample 16 --finetune-from-model lm/checkpoint_best";
+    let grown = succeed(text.tool("train", &format!("more-bin {tune} --save-dir grown")));
+    assert_says(&stderr(&grown), "2 new ones begin with the mean");
+    succeed(text.tool(
+        "eval-lm",
+        "more-bin --path grown/checkpoint_last --gen-subset valid",
+    ));
+
+    // The same tokens in another order.
+    fs::create_dir(text.path("swapped")).unwrap();
+    let mut lines: Vec<&str> = old.lines().collect();
+    lines.swap(0, 1);
+    fs::write(text.path("swapped/dict.txt"), lines.join("\n") + "\n").unwrap();
+    succeed(text.tool(
+        "preprocess",
+        "--only-source --bpe none --srcdict swapped/dict.txt --trainpref more.txt --validpref more.txt --destdir swapped-bin",
+    ));
+    let swapped = text.tool("train", &format!("swapped-bin {tune} --save-dir swapped-run"));
+    refused(
+        &swapped,
+        1,
+        &["in another order", "preprocess --like", "--extend-dictionary"],
+    );
+
+    // Bands are of frequent and rare tokens.
+    let banded = "--adaptive-softmax-cutoff 8 --max-update 2 --tokens-per-sample 16";
+    let trained = text.train("banded", banded);
+    if trained.status.success() {
+        let tune = "--cpu --max-update 3 --tokens-per-sample 16 --finetune-from-model banded/checkpoint_last";
+        let refusal = text.tool("train", &format!("more-bin {tune} --save-dir x"));
+        refused(
+            &refusal,
+            1,
+            &["--adaptive-softmax-cutoff", "into bands", "preprocess --like"],
+        );
+    } else {
+        panic!("{}", stderr(&trained));
+    }
+}
+
+#[test]
 fn a_language_model_does_not_translate_and_a_translation_model_is_no_language_model() {
     let text = Text::trained();
     for command in [
-        "interactive --path lm/checkpoint_best",
+        "interactive --path lm/checkpoint_best --task translation",
         "generate text-bin --path lm/checkpoint_best --task translation",
         "generate --input train.txt --path lm/checkpoint_best --task translation",
     ] {
@@ -552,8 +619,10 @@ fn a_language_model_votes_in_translation_and_needs_the_target_dictionary() {
     fs::write(toy.dir.path().join("text"), lines.collect::<String>()).unwrap();
     succeed(toy.tool(
         "preprocess",
-        "--only-source --bpe none --srcdict data-bin/dict.yy.txt --trainpref text --destdir text-bin",
+        "--like run/checkpoint_last --like-side target --trainpref text --destdir text-bin",
     ));
+    let dictionary = |path: &str| fs::read(toy.dir.path().join(path)).unwrap();
+    assert!(dictionary("text-bin/dict.txt") == dictionary("data-bin/dict.yy.txt"));
     let train = |data: &str, name: &str| {
         toy.tool(
             "train",
@@ -601,13 +670,273 @@ fn a_language_model_votes_in_translation_and_needs_the_target_dictionary() {
         1,
         &[
             "is not the target dictionary of the translation model",
-            "--srcdict",
+            "--like-side target",
         ],
     );
     refused(
         &decode("--lm-path run/checkpoint_last"),
         2,
         &["was trained for the task `translation`", "hint: "],
+    );
+}
+
+#[test]
+fn text_of_one_side_has_the_dictionary_and_the_subwords_of_a_translation_model() {
+    let text = Text::new();
+    let lines = |words: [&str; 3]| -> String {
+        let line = |number: usize| format!("{} {}\n", words[number % 3], words[(number * 7 + 1) % 3]);
+        (0..60).map(line).collect()
+    };
+    fs::write(text.path("p.xx"), lines(["lower", "newer", "wider"])).unwrap();
+    fs::write(text.path("p.yy"), lines(["hund", "hunde", "mund"])).unwrap();
+    succeed(text.tool(
+        "preprocess",
+        "-s xx -t yy --bpe subword_nmt --bpe-size 8 --trainpref p --validpref p --destdir pair-bin",
+    ));
+    succeed(text.tool(
+        "train",
+        "pair-bin --arch transformer_tiny --max-update 1 --cpu --save-dir pairs",
+    ));
+    let of_side = "--like pairs/checkpoint_last --trainpref p.yy --validpref p.yy";
+    succeed(text.tool(
+        "preprocess",
+        &format!("{of_side} --like-side target --destdir one"),
+    ));
+    succeed(text.tool(
+        "preprocess",
+        "--only-source --srcdict pair-bin/dict.yy.txt --trainpref p.yy --validpref p.yy --destdir other",
+    ));
+    let read = |path: &str| fs::read(text.path(path)).unwrap();
+    for folder in ["one", "other"] {
+        for (name, in_pair) in [
+            ("dict.txt", "dict.yy.txt"),
+            ("text.json", "text.yy.json"),
+            ("bpe.codes", "bpe.codes"),
+            ("train.bin", "train.xx-yy.yy.bin"),
+        ] {
+            assert!(
+                read(&format!("{folder}/{name}")) == read(&format!("pair-bin/{in_pair}")),
+                "{folder}/{name}"
+            );
+        }
+    }
+    let lm = format!("one {MODEL} --tokens-per-sample 8 --max-update 2 --cpu --save-dir one-lm");
+    succeed(text.tool("train", &lm));
+    let of_lm = text.tool(
+        "preprocess",
+        "--only-source --like one-lm/checkpoint_last --like-side target --trainpref p.yy --destdir x",
+    );
+    refused(
+        &of_lm,
+        2,
+        &["--like-side chooses a side of a translation model", "hint: "],
+    );
+}
+
+#[test]
+fn a_line_after_the_other_is_continued_as_generate_does() {
+    let text = Text::trained();
+    fs::write(text.path("prompts.txt"), "w3\nw3 nobody\n\nw7 w8\n").unwrap();
+    let flags = "--path lm/checkpoint_best --cpu --input prompts.txt --beam 1 --max-new-tokens 3";
+    let interactive = succeed(text.tool("interactive", flags));
+    assert_eq!(
+        stdout(&interactive),
+        generated(&text, "--input prompts.txt --beam 1 --max-new-tokens 3")
+    );
+    assert!(
+        stdout(&interactive)
+            .lines()
+            .nth(1)
+            .unwrap()
+            .starts_with("w3 nobody "),
+        "{interactive:?}"
+    );
+    assert_says(&stderr(&interactive), "the first of them \"nobody\"");
+    let new = stdout(&text.tool(
+        "interactive",
+        &format!("text-bin {flags} --continuation-only --buffer-size 3"),
+    ));
+    assert!(new.starts_with("w4"), "{new}");
+    for (flags, part) in [
+        ("--constraints", "--constraints belongs to --task translation"),
+        ("-s de", "--source-lang belongs to --task translation"),
+        ("--max-len-b 4 --max-new-tokens 4", "cannot be used with"),
+    ] {
+        let output = text.tool("interactive", &format!("--path lm/checkpoint_best --cpu {flags}"));
+        refused(&output, 2, &[part]);
+    }
+}
+
+#[test]
+fn choices_say_what_they_could_not_read() {
+    let text = Text::trained();
+    let choose = |question: &str, choices: &str, template: &str| {
+        fs::write(text.path("q.tsv"), format!("{question}\n")).unwrap();
+        fs::write(text.path("c.tsv"), format!("{choices}\n")).unwrap();
+        let mut command = tool("generate");
+        let command = command
+            .current_dir(text.dir.path())
+            .args([
+                "--path",
+                "lm/checkpoint_best",
+                "--cpu",
+                "--input",
+                "q.tsv",
+                "--choices",
+                "c.tsv",
+            ])
+            .args(["--template", template]);
+        command.output().unwrap()
+    };
+    let said = stderr(&succeed(choose("w3 nobody", "w4\tw5", "{0} {1}")));
+    assert_says(&said, "1 tokens of the prompts are not in the dictionary");
+    let long = ["w3"; 40].join(" ");
+    let said = stderr(&succeed(choose(&long, "w4\tw5", "{0} {1}")));
+    assert_says(&said, "1 prompts are longer than the model reads");
+    // A choice that becomes part of an unknown word.
+    let merged = choose("nobody", "else\tbut", "{0}{1}");
+    refused(
+        &merged,
+        1,
+        &["the choice \"else\" adds no token", "\"nobody\"", "put a blank"],
+    );
+    refused(&choose("w3", "w4\t ", "{0} {1}"), 1, &["a choice is empty"]);
+    refused(
+        &choose("w3", &format!("w4\t{long}"), "{0} {1}"),
+        1,
+        &["has 40 tokens, the model scores at most 15"],
+    );
+}
+
+#[test]
+fn marks_that_no_token_carries_and_full_disks_are_told() {
+    let text = Text::trained();
+    let marked = text.tool(
+        "generate",
+        "--path lm/checkpoint_best --cpu --prompt w3 --remove-bpe=letter",
+    );
+    assert_says(
+        &stderr(&marked),
+        "no token of the dictionary carries the mark `|` of --remove-bpe letter, so words run together",
+    );
+    let measured = text.tool(
+        "eval-lm",
+        "--path lm/checkpoint_best --cpu --input valid.txt --remove-bpe",
+    );
+    assert_says(
+        &stderr(&measured),
+        "carries the mark `@@` of --remove-bpe subword_nmt, so it changes nothing",
+    );
+    let drawn = text.tool(
+        "generate",
+        "--path lm/checkpoint_best --cpu --prompt w3 --sampling --sampling-topk 0",
+    );
+    assert_says(&stderr(&drawn), "--sampling-topk 0 changes nothing here");
+    let two = text.tool(
+        "eval-lm",
+        "--path lm/checkpoint_best:lm/checkpoint_last --cpu --input valid.txt",
+    );
+    refused(&two, 2, &["names several checkpoints", "hint: "]);
+    if let Ok(full) = fs::File::options().write(true).open("/dev/full") {
+        for (binary, flags) in [
+            ("generate", "--prompt w3"),
+            ("eval-lm", "--input valid.txt"),
+            ("interactive", "--input valid.txt"),
+        ] {
+            let mut command = tool(binary);
+            let command = command
+                .current_dir(text.dir.path())
+                .args(["--path", "lm/checkpoint_best", "--cpu"])
+                .args(flags.split(' '))
+                .stdout(full.try_clone().unwrap());
+            let output = command.output().unwrap();
+            assert!(!output.status.success(), "{binary}");
+            assert_says(&stderr(&output), "cannot write to stdout: ");
+        }
+    }
+    let learnt = text.tool(
+        "preprocess",
+        "--only-source --bpe characters --bpe-size 50 --trainpref train.txt --destdir x",
+    );
+    refused(
+        &learnt,
+        2,
+        &["--bpe characters and --bpe bytes learn nothing", "hint: "],
+    );
+    let pairs = text.tool("train", "text-bin --arch transformer_tiny --max-update 1 --cpu");
+    refused(
+        &pairs,
+        1,
+        &["holds text without a second side", "--task language_modeling"],
+    );
+}
+
+#[test]
+fn a_checkpoint_goes_to_fairseq_and_comes_back_and_trains_on() {
+    let text = Text::trained();
+    succeed(text.tool("convert", "lm/checkpoint_best lm.pt"));
+    succeed(text.tool("convert", "lm.pt back --data text-bin --with-optimizer"));
+    let measured = |path: &str| {
+        let flags = format!("text-bin --path {path} --cpu --gen-subset valid");
+        stdout(&text.tool("eval-lm", &flags))
+    };
+    assert_eq!(measured("back"), measured("lm/checkpoint_best"));
+    for name in ["model.safetensors", "optimizer.safetensors", "dict.txt"] {
+        let read = |folder: &str| fs::read(text.path(folder).join(name)).unwrap();
+        assert!(read("back") == read("lm/checkpoint_best"), "{name}");
+    }
+    let one_dictionary = text.tool("convert", "lm.pt alone --srcdict text-bin/dict.txt");
+    succeed(one_dictionary);
+    let goes_on = text.train(
+        "on",
+        "--restore-file lm.pt --tokens-per-sample 16 --max-tokens 256 --max-epoch 30 --patience 1",
+    );
+    assert_says(&stderr(&succeed(goes_on)), "was written by another program");
+    let tuned = text.train(
+        "tuned",
+        "--finetune-from-model lm.pt --tokens-per-sample 16 --max-update 2",
+    );
+    succeed(tuned);
+    let toy = Toy::new();
+    succeed(toy.run("run", "--max-update 2 --warmup-updates 1"));
+    succeed(toy.tool("convert", "run/checkpoint_last pairs.pt"));
+    fs::copy(toy.dir.path().join("pairs.pt"), text.path("pairs.pt")).unwrap();
+    let other = text.tool(
+        "train",
+        "text-bin --task language_modeling --restore-file pairs.pt --cpu --max-update 1 --save-dir other",
+    );
+    assert!(!other.status.success());
+    assert_says(&stderr(&other), "translation");
+}
+
+#[test]
+fn a_report_shows_perplexity_by_position_and_a_device_can_be_checked() {
+    let text = Text::trained();
+    succeed(text.tool("report", "lm --output page.html --cpu --out figures"));
+    let page = fs::read_to_string(text.path("page.html")).unwrap();
+    assert_says(&page, "blocks of at most 16 tokens of valid");
+    assert_says(&page, "it is a language model, which reads text of one side");
+    assert!(text.path("figures/perplexity-by-position.svg").is_file());
+
+    let model = "--cpu --decoder-embed-dim 16 --decoder-input-dim 16 --decoder-output-dim 16 --decoder-ffn-embed-dim 16 \
+         --decoder-layers 1 --decoder-attention-heads 2 --tokens-per-sample 16";
+    let checked = text.tool(
+        "train",
+        &format!("--arch transformer_lm_gpt {model} --check-device --tgt-vocab 50"),
+    );
+    let lines = stdout(&checked);
+    assert!(
+        lines.contains("logits") && lines.contains("update of decoder.embed_tokens.weight"),
+        "{lines}"
+    );
+    let timed = text.tool(
+        "train",
+        &format!("--arch transformer_lm_gpt {model} --benchmark 1 --lengths a b"),
+    );
+    refused(
+        &timed,
+        2,
+        &["--benchmark times batches of sentence pairs", "hint: "],
     );
 }
 
@@ -637,6 +966,16 @@ fn characters_and_bytes_are_tokens_and_come_back_as_text() {
         let model = format!("--path {bpe}/checkpoint_best --cpu");
         let text = stdout(&run("generate", &format!("{model} --prompt ein --beam 1")));
         assert_eq!(text, "ein Hüne 中\n");
+        // A blank at the end of a prompt is read, and what the dictionary lacks is printed as it was given.
+        let mut command = tool("generate");
+        let command = command.current_dir(dir.path()).args(model.split(' '));
+        let blank = command.args(["--prompt", "ein ", "--beam", "1", "--continuation-only"]);
+        assert_eq!(stdout(&blank.output().unwrap()), "Hüne 中\n");
+        let odd = stdout(&run(
+            "generate",
+            &format!("{model} --prompt Ÿein --beam 1 --max-len-b 1"),
+        ));
+        assert!(odd.starts_with("Ÿein"), "{odd}");
         let measured = stdout(&run("eval-lm", &format!("{model} --input text")));
         assert_says(&measured, "Per word (280 words)");
     }

@@ -73,10 +73,15 @@ pub struct PreprocessConfig {
     pub srcdict: Option<PathBuf>,
     /// Target dictionary to use instead of making one.
     pub tgtdict: Option<PathBuf>,
+    /// Text settings that text of one side without a language follows; without them those are looked for beside the
+    /// dictionary.
+    pub text_settings: Option<PathBuf>,
     /// One dictionary for both sides.
     pub joined_dictionary: bool,
     /// There is no target side.
     pub only_source: bool,
+    /// Symbols that stay whole in raw text and come last in the dictionaries, unless these hold them already.
+    pub extra_symbols: Vec<String>,
     /// Stop when the dictionaries are written.
     pub dict_only: bool,
     /// Dictionaries are filled up to a multiple of this many types; 0 and 1 add nothing.
@@ -142,8 +147,10 @@ impl Default for PreprocessConfig {
             nwordstgt: None,
             srcdict: None,
             tgtdict: None,
+            text_settings: None,
             joined_dictionary: false,
             only_source: false,
+            extra_symbols: Vec::new(),
             dict_only: false,
             padding_factor: 8,
             workers: None,

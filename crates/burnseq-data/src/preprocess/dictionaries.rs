@@ -70,6 +70,10 @@ impl Dictionaries {
         segmenters: &[Segmenter],
         observer: &dyn Observer,
     ) -> Result<Self> {
+        let given: Vec<_> = given
+            .into_iter()
+            .map(|side| side.map(|side| with_extra_symbols(side, config)))
+            .collect();
         let sides = if given.iter().all(Option::is_some) {
             given.into_iter().flatten().collect()
         } else {
@@ -93,6 +97,16 @@ impl Dictionaries {
     }
 }
 
+/// The dictionary with the extra symbols behind its tokens, whose ids stay as they are.
+fn with_extra_symbols(mut dictionary: Arc<Dictionary>, config: &PreprocessConfig) -> Arc<Dictionary> {
+    for symbol in &config.extra_symbols {
+        if dictionary.index_of(symbol).is_none() {
+            Arc::make_mut(&mut dictionary).add_symbol(symbol, 0);
+        }
+    }
+    dictionary
+}
+
 /// Dictionaries for the sides that have none, from the counts of each side.
 fn make(
     config: &PreprocessConfig,
@@ -100,13 +114,10 @@ fn make(
     mut counts: Vec<Counts>,
 ) -> Vec<Arc<Dictionary>> {
     let shape = |counts: &Counts, threshold: u64, nwords: Option<usize>| {
-        Arc::new(Dictionary::from_counts(
-            counts,
-            threshold,
-            nwords,
-            // 0 adds nothing, as in fairseq.
-            config.padding_factor.max(1),
-        ))
+        let dictionary = Arc::new(Dictionary::from_counts(counts, threshold, nwords, 1));
+        let mut dictionary = with_extra_symbols(dictionary, config);
+        Arc::make_mut(&mut dictionary).pad_to_multiple(config.padding_factor);
+        dictionary
     };
     if config.tokenizer == TokenizerKind::Byte {
         // So that no text is unknown, whatever the training text lacks.

@@ -303,21 +303,33 @@ impl Subwords {
         notes: &mut Notes<'_>,
     ) -> Result<Option<Self>> {
         let dictionaries = given_files(config);
-        let Some(folder) = dictionaries.first().and_then(|path| path.parent()) else {
+        let Some(dictionary) = dictionaries.first() else {
             return Ok(None);
         };
+        let folder = dictionary.parent().unwrap_or(Path::new(""));
         let langs = config.langs();
-        let paths: Vec<_> = langs
-            .iter()
-            .map(|lang| folder.join(settings_name(lang.as_deref())))
-            .collect();
-        if !paths.iter().all(|path| path.is_file()) {
+        let paths: Vec<_> = match langs.as_slice() {
+            [None] => one_sided_settings(config, dictionary).into_iter().collect(),
+            langs => {
+                let names = langs.iter().map(|lang| settings_name(lang.as_deref()));
+                names.map(|name| folder.join(name)).collect()
+            }
+        };
+        if paths.is_empty() || !paths.iter().all(|path| path.is_file()) {
             return Ok(None);
         }
         let mut files = TextFiles::new();
         let mut settings = Vec::new();
         for (number, path) in paths.iter().enumerate() {
-            let side = TextSettings::load(path)?;
+            let mut side = TextSettings::load(path)?;
+            if side != TextSettings::default() {
+                let new = config.extra_symbols.iter();
+                let new: Vec<String> = new
+                    .filter(|symbol| !side.extra_symbols.contains(symbol))
+                    .cloned()
+                    .collect();
+                side.extra_symbols.extend(new);
+            }
             if !words.as_is() && !words.agree(number, &side) {
                 return Err(Error::Config(format!(
                     "{} tells another 'tokenizer' or 'lowercase' than is asked for, and the dictionaries beside \
@@ -383,6 +395,24 @@ impl Subwords {
         }
         Ok(())
     }
+}
+
+/// The settings that text of one side without a language follows: those that are given, those of such text beside its
+/// dictionary, or those of the language whose dictionary `dict.LANG.txt` is.
+fn one_sided_settings(config: &PreprocessConfig, dictionary: &Path) -> Option<PathBuf> {
+    if config.text_settings.is_some() {
+        return config.text_settings.clone();
+    }
+    let plain = dictionary.with_file_name(settings_name(None));
+    let name = dictionary.file_name()?.to_str()?;
+    let lang = name
+        .strip_prefix("dict.")
+        .and_then(|rest| rest.strip_suffix(".txt"));
+    let of_lang = lang.map(|lang| dictionary.with_file_name(settings_name(Some(lang))));
+    [Some(plain), of_lang]
+        .into_iter()
+        .flatten()
+        .find(|path| path.is_file())
 }
 
 /// Name of a model in the dataset, of one side or of both.

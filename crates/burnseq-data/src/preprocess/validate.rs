@@ -1,5 +1,7 @@
 //! The checks of a configuration of `preprocess` that need no file.
 
+use burnseq_text::{SPECIAL_SYMBOLS, tokenize_line};
+
 use super::config::{BpeKind, PreprocessConfig, TokenizerKind};
 use crate::dataset_impl::DatasetImpl;
 use crate::error::{Error, Result};
@@ -28,6 +30,7 @@ impl PreprocessConfig {
         self.language_problem()
             .or_else(|| self.input_problem())
             .or_else(|| self.dictionary_problem())
+            .or_else(|| self.extra_symbol_problem())
             .or_else(|| self.tokenizer_problem())
             .or_else(|| self.bpe_problem())
             .or_else(|| self.bpe_vocabulary_problem())
@@ -120,6 +123,22 @@ impl PreprocessConfig {
                  existing one"
                     .into(),
             );
+        }
+        None
+    }
+
+    fn extra_symbol_problem(&self) -> Option<String> {
+        for (number, symbol) in self.extra_symbols.iter().enumerate() {
+            let problem = if symbol.is_empty() || tokenize_line(symbol).ne([symbol.as_str()]) {
+                "must be a word without blanks"
+            } else if SPECIAL_SYMBOLS.contains(&symbol.as_str()) {
+                "is in every dictionary"
+            } else if self.extra_symbols[..number].contains(symbol) {
+                "is given twice"
+            } else {
+                continue;
+            };
+            return Some(format!("'extra_symbols' {symbol:?} {problem}"));
         }
         None
     }
@@ -394,6 +413,22 @@ mod tests {
         assert!(aligned(|c| c.bpe = BpeKind::Sentencepiece).contains("subwords are applied"));
         assert!(aligned(|c| c.bpe_codes = vec!["x".into()]).contains("subwords are applied"));
         assert!(aligned(|c| (c.only_source, c.target_lang) = (true, None)).contains("needs two sides"));
+    }
+
+    #[test]
+    fn extra_symbols_are_words_of_their_own() {
+        for (symbols, expected) in [
+            (&[""][..], "a word without blanks"),
+            (&["a b"], "a word without blanks"),
+            (&["</s>"], "in every dictionary"),
+            (&["<a>", "<a>"], "given twice"),
+        ] {
+            let found = problem(|c| c.extra_symbols = symbols.iter().map(|s| (*s).to_owned()).collect());
+            assert!(
+                found.contains(expected) && found.contains("'extra_symbols'"),
+                "{found}"
+            );
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ impl Words {
             sides.push(TextSettings {
                 tokenizer,
                 lowercase: config.lowercase,
+                extra_symbols: config.extra_symbols.clone(),
                 ..TextSettings::default()
             });
         }
@@ -78,7 +79,9 @@ impl Words {
 
     /// Whether text is used as it is, but for subwords.
     pub(crate) fn as_is(&self) -> bool {
-        self.sides.iter().all(|side| *side == TextSettings::default())
+        self.sides
+            .iter()
+            .all(|side| side.tokenizer == Tokenizer::Space && !side.lowercase)
     }
 
     /// Whether text becomes words on side `side` as `settings` say.
@@ -94,20 +97,33 @@ impl Words {
         normalization: Normalization,
         subword: SubwordSettings,
     ) -> TextSettings {
-        TextSettings {
+        let settings = TextSettings {
             normalization,
             subword,
             ..self.sides[side].clone()
+        };
+        let plain = TextSettings {
+            extra_symbols: Vec::new(),
+            ..settings.clone()
+        };
+        // Text that stays as it is consists of tokens, extra symbols among them.
+        if plain == TextSettings::default() {
+            plain
+        } else {
+            settings
         }
     }
 
-    /// What subwords are learnt from, for each side.
+    /// What subwords are learnt from, for each side: words without extra symbols.
     ///
     /// # Errors
     /// When a list of abbreviations is not UTF-8.
     pub(crate) fn pipelines(&self, normalization: Normalization) -> Result<Vec<TextPipeline>> {
         let pipeline = |side: usize| {
-            let settings = self.settings(side, normalization, SubwordSettings::None);
+            let settings = TextSettings {
+                normalization,
+                ..self.sides[side].clone()
+            };
             Ok(TextPipeline::new(settings, &self.files)?)
         };
         (0..self.sides.len()).map(pipeline).collect()

@@ -59,8 +59,10 @@ pub(super) fn classify(name: &str, layout: &Layout) -> Entry {
     if layout.unused.contains(name) {
         return Entry::Untrained;
     }
-    const BUFFERS: [&str; 4] = [
+    const BUFFERS: [&str; 6] = [
         "version",
+        "adaptive_softmax.version",
+        "embed_tokens._float_tensor",
         // Sinusoidal positions are computed.
         "embed_positions._float_tensor",
         "embed_positions.weights",

@@ -109,6 +109,13 @@ macro_rules! configs {
                 }
             }
 
+            /// See [`FamilyConfig::cut_into_bands_by`].
+            pub fn cut_into_bands_by(&self) -> Option<&'static str> {
+                match self {
+                    $( Self::$family(config) => config.cut_into_bands_by(), )+
+                }
+            }
+
             /// See [`FamilyConfig::FREE_FIELDS`].
             pub fn free_fields(&self) -> &'static [&'static str] {
                 match self {

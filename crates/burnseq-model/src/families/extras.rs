@@ -21,7 +21,7 @@ pub enum ExtraValue {
     SameAs(String),
     /// Zeros of that shape: never used. fairseq counts them among the parameters, and older versions do not have them.
     Zeros(Vec<usize>),
-    /// One number, `[1]`: the version of a module.
+    /// One number, `[1]`: the version of a module, or one that nothing reads.
     Version {
         /// What is written.
         written: f32,

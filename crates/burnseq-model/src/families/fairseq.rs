@@ -20,6 +20,8 @@ pub struct Fairseq<C: 'static> {
     /// Options that have no field, or whose value is another one than that of the field, for a
     /// [resolved](super::FamilyConfig::resolved) configuration.
     pub options: fn(&C) -> Map<String, Value>,
+    /// Fields of the configuration that fairseq has no option for.
+    pub ours: &'static [&'static str],
     /// Options that `check` looks at.
     pub checked: &'static [&'static str],
     /// What the options of a checkpoint ask for that there is no support for: an option, and what is wrong with it.
@@ -46,6 +48,7 @@ impl<C> Fairseq<C> {
             in_namespace: true,
             signature,
             options: |_| Map::new(),
+            ours: &[],
             checked: &[],
             check: |_, _| Ok(()),
             settled: |config| config,
@@ -80,7 +83,7 @@ pub struct InFairseq {
 impl<C> Fairseq<C> {
     /// The model of a configuration with these fields.
     pub(super) fn describe(&self, config: &C, mut fields: Map<String, Value>) -> InFairseq {
-        fields.retain(|name, _| name != "type");
+        fields.retain(|name, _| name != "type" && !self.ours.contains(&name.as_str()));
         fields.extend((self.options)(config));
         InFairseq {
             model: self.model,

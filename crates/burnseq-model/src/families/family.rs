@@ -92,6 +92,12 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
         None
     }
 
+    /// The field that cuts the dictionary into bands of frequent and of rare tokens; no table of such a model has a row for
+    /// each token.
+    fn cut_into_bands_by(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether source, target and output share one table of embeddings.
     fn shares_all_embeddings(&self) -> bool {
         false

@@ -140,7 +140,11 @@ impl Setting {
             (_, Value::Null) => self.optional,
             (_, Value::String(text)) => return self.kind.parse(text),
             (Kind::Switch | Kind::Bool, Value::Bool(_)) | (Kind::Probability, Value::Number(_)) => true,
-            (Kind::Count, number) => number.is_u64(),
+            // fairseq has some of them as floating-point numbers.
+            (Kind::Count, number) => match number.as_f64() {
+                Some(whole) if whole >= 0.0 && whole.fract() == 0.0 => return Ok((whole as u64).into()),
+                _ => false,
+            },
             (Kind::Counts, Value::Array(items)) => items.iter().all(Value::is_u64),
             // fairseq takes one number for a list of one.
             (Kind::Counts, number) if number.is_u64() => return Ok(vec![number.clone()].into()),

@@ -5,6 +5,7 @@ mod configuration;
 pub(crate) mod data;
 pub(crate) mod html;
 mod overview;
+pub(crate) mod position;
 pub(crate) mod training;
 pub(crate) mod translation;
 
@@ -24,6 +25,7 @@ pub(crate) fn html(report: &Report) -> Result<String> {
     configuration::write(&mut out, &report.runs);
     data::write(&mut out, &report.data);
     translation::write(&mut out, report)?;
+    position::write(&mut out, report);
     let style = style();
     let mut attention = Html::default();
     let room = MOST_BYTES.saturating_sub(out.len() + style.len());

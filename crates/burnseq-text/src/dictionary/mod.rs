@@ -210,7 +210,9 @@ impl Dictionary {
         self.pad_to_multiple(padding_factor);
     }
 
-    fn pad_to_multiple(&mut self, factor: usize) {
+    /// Adds `madeupword0000`, `madeupword0001` ... with count 0 until the number of ids is a multiple of `factor`; 0 and 1
+    /// add none.
+    pub fn pad_to_multiple(&mut self, factor: usize) {
         let mut number = 0;
         while factor > 1 && !self.len().is_multiple_of(factor) {
             self.add_symbol(&format!("madeupword{number:04}"), 0);

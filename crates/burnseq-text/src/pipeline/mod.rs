@@ -5,6 +5,7 @@
 //! are joint. Without the file, text is used as it is. A checkpoint carries the settings and the
 //! bytes of the files they name ([`TextFiles`]).
 
+mod extra_symbols;
 mod settings;
 mod tokenizer;
 
@@ -21,7 +22,8 @@ use crate::sentencepiece::SentencePiece;
 use crate::subword::SubwordModel;
 use crate::subword_nmt::{Codes, SubwordNmt, Vocabulary};
 use crate::whitespace::is_space;
-use tokenizer::Tokenization;
+use extra_symbols::{ExtraSymbols, Part};
+use tokenizer::{Blanks, Tokenization};
 
 /// Content of the files that settings name, by name.
 pub type TextFiles = BTreeMap<String, Vec<u8>>;
@@ -43,6 +45,7 @@ pub struct TextPipeline {
     settings: TextSettings,
     tokenization: Tokenization,
     subword: SubwordModel,
+    symbols: ExtraSymbols,
 }
 
 impl TextPipeline {
@@ -82,6 +85,7 @@ impl TextPipeline {
         };
         Ok(Self {
             tokenization: Tokenization::new(&settings.tokenizer, files)?,
+            symbols: ExtraSymbols::new(&settings.extra_symbols),
             settings,
             subword,
         })
@@ -111,12 +115,95 @@ impl TextPipeline {
     /// # Errors
     /// [`Error::SentencePieceEncode`].
     pub fn encode(&self, raw: &str) -> Result<String> {
-        self.subword.encode_line(&self.words(raw))
+        self.encode_parts(raw, Blanks::default())
+    }
+
+    /// As [`encode`](Self::encode), for the beginning of a text that goes on: where a blank is a token, one at the end is
+    /// kept.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`].
+    pub fn encode_prompt(&self, raw: &str) -> Result<String> {
+        let blanks = Blanks {
+            at_end: true,
+            ..Blanks::default()
+        };
+        self.encode_parts(raw, blanks)
     }
 
     /// The words of a raw line, before they are split into subwords. A line without a word has none, whatever characters it
-    /// is of, unless the settings say that text stays as it is.
+    /// is of, unless the settings say that text stays as it is. Extra symbols are left out.
     pub fn words(&self, raw: &str) -> String {
+        let mut words = String::new();
+        for (part, blanks) in self.parts(raw, Blanks::default()) {
+            if let Part::Text(text) = part {
+                append(&mut words, &self.words_between(text, blanks));
+            }
+        }
+        words
+    }
+
+    /// Joins subwords and undoes the tokenisation; normalisation cannot be undone.
+    pub fn decode(&self, tokens: &str) -> String {
+        if self.symbols.is_empty() {
+            return self.decode_between(tokens);
+        }
+        // Where a blank is a token, none is added.
+        let between = if self.settings.tokenizer.splits_words() {
+            ""
+        } else {
+            " "
+        };
+        let mut parts: Vec<String> = Vec::new();
+        let tokens: Vec<&str> = tokens.split(' ').collect();
+        for run in tokens.chunk_by(|a, b| !self.symbols.contains(a) && !self.symbols.contains(b)) {
+            parts.push(match run {
+                [symbol] if self.symbols.contains(symbol) => (*symbol).to_owned(),
+                text => self.decode_between(&text.join(" ")),
+            });
+        }
+        parts.retain(|part| !part.is_empty());
+        parts.join(between)
+    }
+
+    fn encode_parts(&self, raw: &str, blanks: Blanks) -> Result<String> {
+        let mut tokens = String::new();
+        for (part, blanks) in self.parts(raw, blanks) {
+            match part {
+                Part::Text(text) => {
+                    let words = self.words_between(text, blanks);
+                    append(&mut tokens, &self.subword.encode_line(&words)?);
+                }
+                Part::Symbol(symbol) => append(&mut tokens, symbol),
+            }
+        }
+        Ok(tokens)
+    }
+
+    /// The parts of a raw line, with the blanks that texts keep at their ends: those beside a symbol.
+    fn parts<'a>(&self, raw: &'a str, blanks: Blanks) -> Vec<(Part<'a>, Blanks)> {
+        if self.symbols.is_empty() {
+            return vec![(Part::Text(raw), blanks)];
+        }
+        let parts = self.symbols.parts(raw);
+        let last = parts.len().saturating_sub(1);
+        let kept = |number: usize| Blanks {
+            at_start: number > 0 || blanks.at_start,
+            at_end: number < last || blanks.at_end,
+        };
+        let blanks_are_tokens = self.settings.tokenizer.splits_words();
+        let parts = parts.into_iter().enumerate().map(|(number, part)| {
+            let part = match part {
+                Part::Text(text) if !blanks_are_tokens => Part::Text(text.trim_matches(is_space)),
+                part => part,
+            };
+            (part, kept(number))
+        });
+        parts.collect()
+    }
+
+    /// The words of a text without extra symbols.
+    fn words_between(&self, raw: &str, blanks: Blanks) -> String {
         let as_is = self.settings == TextSettings::default();
         // At the start of a text it marks the order of bytes, and elsewhere it has no width.
         let raw = if as_is {
@@ -129,7 +216,7 @@ impl TextPipeline {
             return String::new();
         }
         let line = self.settings.normalization.apply(raw);
-        let line = self.tokenization.tokenize(line);
+        let line = self.tokenization.tokenize(line, blanks);
         if self.settings.lowercase {
             lowercase(&line)
         } else {
@@ -137,9 +224,18 @@ impl TextPipeline {
         }
     }
 
-    /// Joins subwords and undoes the tokenisation; normalisation cannot be undone.
-    pub fn decode(&self, tokens: &str) -> String {
+    fn decode_between(&self, tokens: &str) -> String {
         self.tokenization.detokenize(self.subword.decode(tokens))
+    }
+}
+
+/// Adds tokens behind others; nothing where there are none.
+fn append(tokens: &mut String, more: &str) {
+    if tokens.is_empty() {
+        tokens.push_str(more);
+    } else if !more.is_empty() {
+        tokens.push(' ');
+        tokens.push_str(more);
     }
 }
 
@@ -201,6 +297,57 @@ mod tests {
             "dr@@ . &@@ q@@ u@@ o@@ t@@ ; dog"
         );
         assert_eq!(pipeline.decode("dr@@ . &@@ q@@ u@@ o@@ t@@ ; dog"), "dr. \"dog");
+    }
+
+    #[test]
+    fn extra_symbols_stay_whole_and_the_text_between_them_is_segmented() {
+        let codes = SubwordSettings::SubwordNmt {
+            codes: "c".into(),
+            vocabulary: None,
+            threshold: 0,
+        };
+        let files = TextFiles::from([("c".to_owned(), b"#version: 0.2\nd o\ndo g</w>\n".to_vec())]);
+        let with = |tokenizer: Tokenizer, subword: SubwordSettings| {
+            let settings = TextSettings {
+                tokenizer,
+                subword,
+                lowercase: true,
+                extra_symbols: vec!["<SEP>".to_owned(), "<A>".to_owned()],
+                ..TextSettings::default()
+            };
+            TextPipeline::new(settings, &files).unwrap()
+        };
+        let words = with(Tokenizer::Space, codes);
+        let tokens = words.encode("Dog<SEP> do <A>").unwrap();
+        assert_eq!(tokens, "dog <SEP> d@@ o <A>");
+        assert_eq!(words.decode(&tokens), "dog <SEP> do <A>");
+        assert_eq!(words.words("Dog<SEP>do"), "dog do");
+        let characters = with(Tokenizer::Character, SubwordSettings::None);
+        let tokens = characters.encode(" ab <SEP>c <A> ").unwrap();
+        assert_eq!(tokens, "a b \u{2581} <SEP> c \u{2581} <A>");
+        assert_eq!(characters.decode(&tokens), "ab <SEP>c <A>");
+        for line in ["<A>", "<A><A>", "a<A>", ""] {
+            assert_eq!(characters.decode(&characters.encode(line).unwrap()), line);
+        }
+    }
+
+    #[test]
+    fn a_prompt_keeps_the_blank_at_its_end_where_a_blank_is_a_token() {
+        let with = |tokenizer: Tokenizer| {
+            let settings = TextSettings {
+                tokenizer,
+                ..TextSettings::default()
+            };
+            TextPipeline::new(settings, &TextFiles::new()).unwrap()
+        };
+        for tokenizer in [Tokenizer::Character, Tokenizer::Byte] {
+            let pipeline = with(tokenizer);
+            assert_eq!(pipeline.encode(" A:  ").unwrap(), "A :");
+            assert_eq!(pipeline.encode_prompt(" A:  ").unwrap(), "A : \u{2581}");
+            assert_eq!(pipeline.encode_prompt("A:").unwrap(), "A :");
+            assert_eq!(pipeline.encode_prompt("  ").unwrap(), "");
+        }
+        assert_eq!(with(Tokenizer::Space).encode_prompt("A: ").unwrap(), "A: ");
     }
 
     #[test]

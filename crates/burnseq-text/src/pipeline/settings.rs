@@ -9,6 +9,7 @@ use crate::FileError;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
 use crate::normalize::Normalization;
+use crate::whitespace::is_space;
 
 /// What is done to the text of one language, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub struct TextSettings {
     pub lowercase: bool,
     /// Splitting tokens into subwords.
     pub subword: SubwordSettings,
+    /// Symbols that stay whole in raw text: what lies between them goes through the steps above by itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extra_symbols: Vec<String>,
 }
 
 /// A subword model; files are named relative to the settings.
@@ -145,6 +149,13 @@ impl TextSettings {
             && *threshold > 0
         {
             return error(format!("the vocabulary threshold {threshold} needs a vocabulary"));
+        }
+        for symbol in &self.extra_symbols {
+            if symbol.is_empty() || symbol.contains(is_space) {
+                return error(format!(
+                    "the extra symbol {symbol:?} must be a word without blanks"
+                ));
+            }
         }
         for name in self.files() {
             let plain = Path::new(name).file_name().is_some_and(|plain| plain == name);

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::TextFiles;
 use crate::error::{Error, Result};
 use crate::moses::{MosesDetokenizer, MosesTokenizer, NonbreakingPrefixes};
-use crate::whitespace::collapse;
+use crate::whitespace::{collapse, is_space};
 
 /// Splits lines into tokens and joins tokens to lines.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -140,11 +140,11 @@ impl Tokenization {
     }
 
     /// The tokens of a line, separated by blanks.
-    pub(super) fn tokenize(&self, line: String) -> String {
+    pub(super) fn tokenize(&self, line: String, blanks: Blanks) -> String {
         match self {
             Self::Space => line,
-            Self::Character => apart(collapse(&line).chars()),
-            Self::Byte => apart(collapse(&line).bytes().map(byte_character)),
+            Self::Character => apart(blanks.collapse(&line).chars()),
+            Self::Byte => apart(blanks.collapse(&line).bytes().map(byte_character)),
             Self::Moses(tokenizer, _) => {
                 // A blank at an end is no token.
                 let tokens = tokenizer.tokenize(&line);
@@ -165,6 +165,28 @@ impl Tokenization {
             }
             Self::Moses(_, detokenizer) => detokenizer.detokenize(&tokens),
         }
+    }
+}
+
+/// Blanks at the ends of a text that are kept, one each, where a blank is a token.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Blanks {
+    pub(super) at_start: bool,
+    pub(super) at_end: bool,
+}
+
+impl Blanks {
+    /// The text with runs of white space as one blank.
+    fn collapse(self, line: &str) -> String {
+        let words = collapse(line);
+        if words.is_empty() {
+            let between_symbols = self.at_start && self.at_end && !line.is_empty();
+            return if between_symbols { " ".to_owned() } else { words };
+        }
+        let blank = |kept: bool| if kept { " " } else { "" };
+        let start = blank(self.at_start && line.starts_with(is_space));
+        let end = blank(self.at_end && line.ends_with(is_space));
+        [start, &words, end].concat()
     }
 }
 
@@ -212,17 +234,17 @@ mod tests {
     #[test]
     fn characters_and_blanks_become_tokens_and_back() {
         let characters = Tokenization::new(&Tokenizer::Character, &TextFiles::new()).unwrap();
-        let tokens = characters.tokenize(" ein\u{a0} Hü ".into());
+        let tokens = characters.tokenize(" ein\u{a0} Hü ".into(), Blanks::default());
         assert_eq!(tokens, "e i n ▁ H ü");
         assert_eq!(characters.detokenize(tokens), "ein Hü");
-        assert_eq!(characters.tokenize(String::new()), "");
+        assert_eq!(characters.tokenize(String::new(), Blanks::default()), "");
     }
 
     #[test]
     fn bytes_become_tokens_and_back_and_broken_characters_are_left_out() {
         let bytes = Tokenization::new(&Tokenizer::Byte, &TextFiles::new()).unwrap();
         // ü is C3 BC, 中 is E4 B8 AD; AD is not printable: U+01AD.
-        let tokens = bytes.tokenize(" a\u{a0} ü中 ".into());
+        let tokens = bytes.tokenize(" a\u{a0} ü中 ".into(), Blanks::default());
         assert_eq!(tokens, "a ▁ Ã ¼ ä ¸ ƭ");
         assert_eq!(bytes.detokenize(tokens), "a ü中");
         assert_eq!(bytes.detokenize("Ã a ¼ ä ¸".into()), "a");
@@ -230,7 +252,7 @@ mod tests {
             .filter_map(char::from_u32)
             .filter(|&c| !crate::whitespace::is_space(c))
             .collect();
-        let round = bytes.detokenize(bytes.tokenize(all.clone()));
+        let round = bytes.detokenize(bytes.tokenize(all.clone(), Blanks::default()));
         assert!(round == all, "every character comes back");
     }
 
@@ -239,7 +261,7 @@ mod tests {
         let settings = parse(r#"{"type": "moses", "language": "en"}"#).unwrap();
         assert_eq!(settings, Tokenizer::Moses(MosesSettings::new("en")));
         let moses = Tokenization::new(&settings, &TextFiles::new()).unwrap();
-        let tokens = moses.tokenize("It's well-known.".into());
+        let tokens = moses.tokenize("It's well-known.".into(), Blanks::default());
         assert_eq!(tokens, "It &apos;s well @-@ known .");
         assert_eq!(moses.detokenize(tokens), "It's well-known.");
     }
@@ -256,7 +278,10 @@ mod tests {
         assert_eq!(parse(&json).unwrap(), settings);
         let files = TextFiles::from([("prefixes".to_owned(), b"Foo\n".to_vec())]);
         let moses = Tokenization::new(&settings, &files).unwrap();
-        assert_eq!(moses.tokenize("Foo. Dr. A-B's.".into()), "Foo. Dr . A-B 's .");
+        assert_eq!(
+            moses.tokenize("Foo. Dr. A-B's.".into(), Blanks::default()),
+            "Foo. Dr . A-B 's ."
+        );
         let error = Tokenization::new(&settings, &TextFiles::new()).unwrap_err();
         assert_eq!(
             error.to_string(),

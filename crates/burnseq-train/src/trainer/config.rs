@@ -246,8 +246,8 @@ pub struct CheckpointConfig {
     pub restore_file: String,
     /// Where to start when `restore_file` is not there.
     pub start_from: Option<StartFrom>,
-    /// With [`StartFrom::Weights`], the data may have other dictionaries: tokens keep their embeddings, new ones begin
-    /// with the mean of all.
+    /// With [`StartFrom::Weights`], the data may have dictionaries that lack tokens or have them in another order: tokens keep
+    /// their embeddings, new ones begin with the mean of all. Dictionaries that only have more tokens need no permission.
     pub extend_dictionary: bool,
     /// Start with a fresh optimiser.
     pub reset_optimizer: bool,

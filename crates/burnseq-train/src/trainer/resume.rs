@@ -15,7 +15,7 @@ use super::Trainer;
 use super::config::{CheckpointConfig, StartFrom};
 use super::saving::TrainingRecord;
 use super::start::find_start;
-use crate::checkpoint::extend::extend;
+use crate::checkpoint::extend::{Change, extend};
 use crate::checkpoint::{self, Checkpoint, ImportScope, Temporary, compare, names};
 use crate::ema::Ema;
 use crate::error::{Error, Result};
@@ -146,12 +146,10 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
                 different.join(", ")
             )));
         }
-        if taken_up.weights_only && self.config.checkpoint.extend_dictionary {
-            return Ok(());
+        if taken_up.weights_only {
+            return self.check_dictionaries_fit(taken_up);
         }
-        if !taken_up.weights_only {
-            self.check_same_task(taken_up)?;
-        }
+        self.check_same_task(taken_up)?;
         let (there, vocab) = (meta.dictionaries.vocab(), self.context.dictionaries.vocab());
         if there != vocab {
             return Err(taken_up.other_dictionaries(format!(
@@ -167,6 +165,43 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
             }
         }
         Ok(())
+    }
+
+    /// Refuses weights for other dictionaries than those of the data, unless these only have more tokens or the weights are
+    /// to be extended.
+    fn check_dictionaries_fit(&self, taken_up: &TakenUp) -> Result<()> {
+        for side in &self.context.dictionaries.sides {
+            let (old, new) = self.old_and_new(&taken_up.checkpoint, &side.file)?;
+            let change = Change::between(&old, &new);
+            if let Change::Other(difference) = &change
+                && !self.config.checkpoint.extend_dictionary
+            {
+                return Err(taken_up.other_dictionaries(format!(
+                    "the dictionary {} of the data is not that of the checkpoint: {difference}",
+                    side.file
+                )));
+            }
+            if let (Some(field), true) = (self.context.model.cut_into_bands_by(), change != Change::None) {
+                return Err(taken_up.refuse(format!(
+                    "its '{field}' cuts its dictionary of {} types into bands by frequency, which take no other dictionary\nhint: \
+                     make data with its dictionary: `preprocess --like {} --only-source --trainpref TEXT --destdir FOLDER`",
+                    old.len(),
+                    taken_up.path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// A dictionary of a checkpoint, and that of the data in its place.
+    fn old_and_new(&self, checkpoint: &Checkpoint, file: &str) -> Result<(Dictionary, Dictionary)> {
+        let parse = |bytes: &[u8]| Dictionary::parse(bytes, file).map_err(burnseq_data::Error::from);
+        let old = parse(&checkpoint.file(file)?)?;
+        let here = self.dictionary_files().find(|(name, _)| *name == file);
+        match here {
+            Some((_, here)) => Ok((old, parse(here)?)),
+            None => Ok((old.clone(), old)),
+        }
     }
 
     /// Refuses to go on with a run of another task, or on other languages. A name that is empty is not known.
@@ -231,18 +266,19 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
         };
         for (side, tables) in sides.iter().zip(&tables) {
             let file = side.file.as_str();
-            let here = self.dictionary_files().find(|(name, _)| *name == file);
-            let Some((_, here)) = here else { continue };
-            let there = checkpoint.file(file)?;
-            if there == here {
+            let (old, new) = self.old_and_new(checkpoint, file)?;
+            let change = Change::between(&old, &new);
+            if change == Change::None {
                 continue;
             }
-            let parse = |bytes: &[u8]| Dictionary::parse(bytes, file).map_err(burnseq_data::Error::from);
-            let extended = extend(tensors, tables, &parse(&there)?, &parse(here)?);
+            let extended = extend(tensors, tables, &old, &new);
+            let lost = match change {
+                Change::Other(_) => format!(", {} of the checkpoint are not in the data", extended.lost),
+                Change::None | Change::Grown => String::new(),
+            };
             notes.push(format!(
-                "{file}: {} tokens keep their embeddings, {} new ones begin with the mean, {} of the checkpoint are \
-                 not in the data",
-                extended.kept, extended.new, extended.lost
+                "{file}: {} tokens keep their embeddings, {} new ones begin with the mean{lost}",
+                extended.kept, extended.new
             ));
         }
         Ok(notes)
@@ -252,7 +288,7 @@ impl<M: Module + 'static, D: Dataset> Trainer<M, D> {
     fn load_weights(&mut self, taken_up: &TakenUp) -> Result<()> {
         let checkpoint = &taken_up.checkpoint;
         let mut average = checkpoint.model_tensors()?;
-        if taken_up.weights_only && self.config.checkpoint.extend_dictionary {
+        if taken_up.weights_only {
             let notes = self.extend_dictionaries(checkpoint, &mut average)?;
             self.notes.extend(notes);
         }

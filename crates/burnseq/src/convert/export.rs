@@ -6,14 +6,19 @@ use std::path::Path;
 use burn::tensor::{Device, TensorData};
 use burnseq_data::EpochState;
 use burnseq_interchange::fairseq::{self, Entry, Moments, Progress, Slice};
+use burnseq_model::families::fairseq::is_off;
 use burnseq_model::families::{Extra, ExtraValue, InFairseq};
-use burnseq_model::{Model, named_parameters};
-use burnseq_train::{Checkpoint, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord};
+use burnseq_model::{LanguageModel, Model, OfConfig, named_parameters, state_dict};
+use burnseq_train::{
+    Checkpoint, CheckpointMeta, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord,
+};
 use serde_json::{Map, Value, json};
 
 use super::import::described;
-use super::{Conversion, training};
+use super::{Conversion, task, training};
 use crate::error::{Error, Result};
+use crate::tasks::TaskConfig;
+use crate::tasks::language_modeling::{self, LanguageModelingConfig};
 use crate::tasks::translation::LanguagePair;
 
 /// A parameter in memory.
@@ -43,16 +48,11 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         path: checkpoint.path().to_owned(),
         problem,
     })?;
-    let languages = LanguagePair::of(&meta.task)?;
-    let model = checkpoint.model::<Model>(&Device::flex())?;
-    let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
-    let mut parameters: Vec<Parameter> = named_parameters(&model)
-        .into_iter()
-        .map(|(name, _, shape)| {
-            let values = floats(weights.remove(&name).expect("the names are of the same model"));
-            (name, shape, values)
-        })
-        .collect();
+    let task = task_of(meta, record.as_ref())?;
+    let mut parameters = match task {
+        SavedTask::Translation(_) => parameters::<Model>(&checkpoint)?,
+        SavedTask::LanguageModeling(_) => parameters::<LanguageModel>(&checkpoint)?,
+    };
     parameters.sort_by_key(|(name, ..)| described.last.contains(&name.as_str()));
     let config = record
         .as_ref()
@@ -73,6 +73,7 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
 
     let state = record.as_ref().map(|record| &record.state);
     let step = optimizer.as_ref().map_or(0, |optimizer| optimizer.step);
+    let adaptive = has_adaptive_softmax(&described);
     let extras = Extras::new(&described.extras);
     let model = extras.among(&parameters);
     let adam = adam.zip(moments.as_ref()).map(|(adam, moments)| Moments {
@@ -84,14 +85,10 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         moments: numbered(&model, &described, &parameters, moments),
     });
     let contents = fairseq::Contents {
-        cfg: cfg(
-            &described,
-            &config,
-            [&languages.source_lang, &languages.target_lang],
-        ),
+        cfg: cfg(&described, &config, &task, adaptive),
         model_is_namespace: described.in_namespace,
         model,
-        progress: progress(&config, state, step),
+        progress: progress(&config, state, step, adaptive),
         adam,
     };
     fairseq::save(output, &contents)?;
@@ -102,6 +99,46 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         leaves_adam: false,
         notes: described.note.map(str::to_owned).into_iter().collect(),
     })
+}
+
+/// What a checkpoint was trained for.
+enum SavedTask {
+    Translation(LanguagePair),
+    LanguageModeling(LanguageModelingConfig),
+}
+
+/// The task of a checkpoint; of a language model with how its text was cut, where that is known.
+fn task_of(meta: &CheckpointMeta, record: Option<&TrainingRecord>) -> Result<SavedTask> {
+    if meta.task.name != language_modeling::NAME {
+        return Ok(SavedTask::Translation(LanguagePair::of(&meta.task)?));
+    }
+    let config = record.and_then(|record| TaskConfig::from_value(record.task.clone()).ok());
+    let config = match config {
+        Some(TaskConfig::LanguageModeling(config)) => config,
+        _ => LanguageModelingConfig {
+            add_bos_token: language_modeling::begins_with_bos(meta),
+            tokens_per_sample: meta.model_config.max_positions().1,
+            ..LanguageModelingConfig::default()
+        },
+    };
+    Ok(SavedTask::LanguageModeling(config))
+}
+
+/// The parameters of a model that plays the role `M`, in its order.
+fn parameters<M: OfConfig>(checkpoint: &Checkpoint) -> Result<Vec<Parameter>> {
+    let model = checkpoint.model::<M>(&Device::flex())?;
+    let mut weights: HashMap<String, TensorData> = state_dict(&model).into_iter().collect();
+    let named = named_parameters(&model).into_iter().map(|(name, _, shape)| {
+        let values = floats(weights.remove(&name).expect("the names are of the same model"));
+        (name, shape, values)
+    });
+    Ok(named.collect())
+}
+
+/// Whether the model has an adaptive softmax, whose loss is a criterion of its own in fairseq.
+fn has_adaptive_softmax(described: &InFairseq) -> bool {
+    let cutoffs = described.options.get("adaptive_softmax_cutoff");
+    !described.in_namespace && cutoffs.is_some_and(|cutoffs| !is_off(cutoffs))
 }
 
 /// What a state dict holds beside parameters, with values.
@@ -224,7 +261,7 @@ fn lr(config: &TrainConfig, state: Option<&TrainState>) -> f64 {
     }
 }
 
-fn progress(config: &TrainConfig, state: Option<&TrainState>, step: u64) -> Progress {
+fn progress(config: &TrainConfig, state: Option<&TrainState>, step: u64, adaptive: bool) -> Progress {
     let mut progress = Progress {
         epoch: 1,
         iterations_in_epoch: 0,
@@ -232,7 +269,7 @@ fn progress(config: &TrainConfig, state: Option<&TrainState>, step: u64) -> Prog
         val_loss: None,
         best: None,
         seconds: 0.0,
-        criterion: Some(training::criterion_class(&config.criterion).to_owned()),
+        criterion: Some(training::criterion_class(&config.criterion, adaptive).to_owned()),
         optimizer: Some("FairseqAdam".to_owned()),
     };
     if let Some(state) = state {
@@ -255,47 +292,35 @@ fn position(data: &EpochState) -> (u32, usize) {
 }
 
 /// fairseq's configuration: the sections that describe model, task and training.
-fn cfg(described: &InFairseq, train: &TrainConfig, [source_lang, target_lang]: [&str; 2]) -> Value {
-    let sections = training::sections(train);
+fn cfg(described: &InFairseq, train: &TrainConfig, task: &SavedTask, adaptive: bool) -> Value {
+    let sections = training::sections(train, adaptive);
     let mut section = described.options.clone();
     section.insert("_name".to_owned(), described.model.into());
     section.insert("arch".to_owned(), described.model.into());
+    let task = match task {
+        SavedTask::Translation(languages) => task::translation_section(languages, train, &section),
+        SavedTask::LanguageModeling(config) => {
+            task::language_modeling_section(config, train, &section["max_target_positions"])
+        }
+    };
     if described.in_namespace {
         // Of the options of the whole run those that models look at.
         let criterion = sections.iter().find(|(name, _)| *name == "criterion");
         let criterion = criterion.map_or(Value::Null, |(_, section)| section["_name"].clone());
         section.insert("criterion".to_owned(), criterion);
-        section.insert("task".to_owned(), "translation".into());
+        section.insert("task".to_owned(), task["_name"].clone());
+    }
+    // What the model of a task has in common with it.
+    for name in ["tokens_per_sample", "add_bos_token"] {
+        if let (Some(value), true) = (task.get(name), section.contains_key(name)) {
+            section.insert(name.to_owned(), value.clone());
+        }
     }
     let mut cfg = Map::new();
     cfg.insert("_name".to_owned(), Value::Null);
     for (name, section) in sections {
         cfg.insert(name.to_owned(), section);
     }
-    let task = json!({
-        "_name": "translation",
-        "data": "data-bin",
-        "source_lang": source_lang,
-        "target_lang": target_lang,
-        "load_alignments": false,
-        "left_pad_source": true,
-        "left_pad_target": false,
-        "max_source_positions": section["max_source_positions"],
-        "max_target_positions": section["max_target_positions"],
-        "upsample_primary": -1,
-        "truncate_source": false,
-        "num_batch_buckets": 0,
-        "train_subset": "train",
-        "dataset_impl": null,
-        "required_seq_len_multiple": train.dataset.required_seq_len_multiple.unwrap_or(1),
-        "eval_bleu": false,
-        "eval_bleu_args": "{}",
-        "eval_bleu_detok": "space",
-        "eval_bleu_detok_args": "{}",
-        "eval_tokenized_bleu": false,
-        "eval_bleu_remove_bpe": null,
-        "eval_bleu_print_samples": false,
-    });
     for (name, section) in [
         ("model", section.into()),
         ("task", task),

@@ -3,24 +3,30 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::{Device, TensorData};
-use burnseq_data::{EpochState, PairOptions};
-use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout, Options, Progress};
+use burnseq_data::EpochState;
+use burnseq_interchange::fairseq::{FairseqCheckpoint, Layout, Progress};
 use burnseq_interchange::torch_file::Tensor;
 use burnseq_model::families::{Extra, ExtraValue, InFairseq};
-use burnseq_model::{Model, ModelConfig, OfConfig, load_state_dict, named_parameters, state_dict};
+use burnseq_model::{
+    LanguageModel, Model, ModelConfig, OfConfig, load_state_dict, named_parameters, state_dict,
+};
 use burnseq_train::checkpoint::{self, CheckpointContents};
-use burnseq_train::{OptimizerState, TaskInfo, TrainConfig, TrainState, TrainingRecord, training_epochs};
+use burnseq_train::{OptimizerState, TrainConfig, TrainState, TrainingRecord};
 
 use super::dictionaries::DataSide;
-use super::{Conversion, Dictionaries, options, training};
+use super::{Conversion, Dictionaries, options, task, training};
 use crate::decode::read_safetensors;
 use crate::error::{Error, Result};
-use crate::tasks::translation::LanguagePair;
+use crate::tasks::TaskConfig;
+use crate::tasks::language_modeling::LanguageModelingConfig;
 
 /// How a checkpoint is taken over.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportOptions {
+    /// Name of the task that the checkpoint must be of; `None`: any one.
+    pub task: Option<&'static str>,
     /// Source language; `None`: as the checkpoint or the data tell.
     pub source_lang: Option<String>,
     /// Target language; `None`: as the checkpoint or the data tell.
@@ -52,23 +58,16 @@ pub fn from_fairseq(
     };
     let config =
         options::model_config(file.options(), &import.ignore, import.with_optimizer).map_err(wrong)?;
-    let train_config = if import.with_optimizer {
-        Some(training::train_config(file.options()).map_err(wrong)?)
-    } else if import.with_position {
-        Some(training::batches_config(file.options()).map_err(wrong)?)
-    } else {
-        None
-    };
-    let lang = |given: &Option<String>, option: &str| {
-        let saved = file.options().get("task", option).and_then(|lang| lang.as_str());
-        given.clone().or_else(|| saved.map(str::to_owned))
-    };
-    let langs = [
-        lang(&import.source_lang, "source_lang"),
-        lang(&import.target_lang, "target_lang"),
-    ];
-    let data = dictionaries.open(langs)?;
-
+    let mut task = task::task_config(file.options()).map_err(wrong)?;
+    if let Some(wanted) = import.task.filter(|wanted| *wanted != task.name()) {
+        return Err(wrong(format!(
+            "it was made for the task `{}`, and not for `{wanted}`\nhint: give a checkpoint of that task, or 'task' {}",
+            task.name(),
+            task.name()
+        )));
+    }
+    task.set_languages([&import.source_lang, &import.target_lang]);
+    let data = dictionaries.open(&task)?;
     let described = described(&config).map_err(wrong)?;
     check_versions(&file, &described.extras).map_err(wrong)?;
     let is_second = |name: &str| described.extras.iter().any(|extra| extra.name == name);
@@ -77,48 +76,117 @@ pub fn from_fairseq(
         false => Ok(file.shape(name)?),
     })?;
     config.validate(&data.vocab())?;
-    let fresh = Model::init(&config, &data.vocab(), 0, &Device::flex())?;
-    let layout = layout(&fresh, &described);
-    let mut notes = Vec::new();
-    let weights = untied(file.weights(&layout)?, &described.extras, input)?;
-    let model = loaded(fresh, &weights, input)?;
-    let mut contents = Contents::of(&config, &data, &model);
-    if import.with_optimizer {
-        let adam = file
-            .adam(&layout, &unknown_to_optimizers(&described))?
-            .ok_or_else(|| {
-                wrong(
-                    "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
-                        .to_owned(),
-                )
-            })?;
-        contents.optimizer = Some(OptimizerState {
-            step: adam.step,
-            tensors: in_module_order(&model, adam.moments, &described.frozen, input)?,
-        });
+    let source = Source {
+        file: &file,
+        config: &config,
+        task: &task,
+        data: &data,
+        described: &described,
+    };
+    match task {
+        TaskConfig::Translation(_) => source.take_over::<Model>(import, output),
+        TaskConfig::LanguageModeling(_) => source.take_over::<LanguageModel>(import, output),
     }
-    if let Some(train_config) = train_config {
-        let progress = file.progress()?;
-        let position = position(
-            &data,
-            &train_config,
-            &progress,
-            file.options(),
-            &model,
-            &mut notes,
-        )?;
-        contents.record = Some(record(train_config, &progress, position));
+}
+
+/// A checkpoint of fairseq, and what its options and its data say of the model.
+struct Source<'a> {
+    file: &'a FairseqCheckpoint,
+    config: &'a ModelConfig,
+    task: &'a TaskConfig,
+    data: &'a DataSide,
+    described: &'a InFairseq,
+}
+
+impl Source<'_> {
+    /// Writes the checkpoint of a model that plays the role `M`.
+    fn take_over<M: OfConfig>(&self, import: &ImportOptions, output: &Path) -> Result<Conversion> {
+        let (file, data, described) = (self.file, self.data, self.described);
+        let input = file.path();
+        let wrong = |problem: String| Error::Convert {
+            path: input.to_owned(),
+            problem,
+        };
+        let train_config = if import.with_optimizer {
+            Some(training::train_config(file.options()).map_err(wrong)?)
+        } else if import.with_position {
+            Some(training::batches_config(file.options()).map_err(wrong)?)
+        } else {
+            None
+        };
+        let fresh = M::init(self.config, &data.vocab(), 0, &Device::flex())?;
+        let layout = layout(&fresh, described);
+        let mut notes = Vec::new();
+        let weights = untied(file.weights(&layout)?, &described.extras, input)?;
+        let model = loaded(fresh, &weights, input)?;
+        let mut contents = Contents::of(self.config, data, &model);
+        if import.with_optimizer {
+            let adam = file
+                .adam(&layout, &unknown_to_optimizers(described))?
+                .ok_or_else(|| {
+                    wrong(
+                        "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
+                            .to_owned(),
+                    )
+                })?;
+            contents.optimizer = Some(OptimizerState {
+                step: adam.step,
+                tensors: in_module_order(&model, adam.moments, &described.frozen, input)?,
+            });
+        }
+        if let Some(train_config) = train_config {
+            let progress = file.progress()?;
+            let position = self.position(&train_config, &progress, &mut notes)?;
+            contents.record = Some(record(train_config, self.task, &progress, position));
+        }
+        if file.has_ema() {
+            notes.push(
+                "the moving average of the weights ('store_ema') is left out; fairseq does not decode with it"
+                    .to_owned(),
+            );
+        }
+        Ok(Conversion {
+            leaves_adam: !import.with_optimizer && file.has_adam(),
+            ..contents.save(output, notes)?
+        })
     }
-    if file.has_ema() {
-        notes.push(
-            "the moving average of the weights ('store_ema') is left out; fairseq does not decode with it"
-                .to_owned(),
-        );
+
+    /// Where the run stands in the batches of its training data, which fairseq and we cut and shuffle alike.
+    fn position(
+        &self,
+        config: &TrainConfig,
+        progress: &Progress,
+        notes: &mut Vec<String>,
+    ) -> Result<EpochState> {
+        let Some(mut epochs) = self.data.epochs(config, self.config.max_positions())? else {
+            notes.push(format!(
+                "there is no training data with the dictionaries, so the position in it is not known; training goes on at \
+                 the beginning of epoch {}",
+                progress.epoch
+            ));
+            return Ok(EpochState {
+                epoch: progress.epoch,
+                offset: 0,
+                batches: 0,
+                fingerprint: 0,
+                len: 0,
+            });
+        };
+        (1..progress.epoch).for_each(|_| epochs.advance_epoch());
+        let workers = training::workers(self.file.options()).map_err(Error::Config)?;
+        // Every worker takes every `workers`-th batch.
+        let taken = progress.iterations_in_epoch.saturating_mul(workers);
+        if taken >= epochs.len() + workers {
+            notes.push(format!(
+                "fairseq had taken {taken} batches of epoch {}, which has {} here: the data or its limits differ; training \
+                 goes on with the next epoch",
+                progress.epoch,
+                epochs.len()
+            ));
+        }
+        epochs.skip(taken.min(epochs.len()));
+        Ok(epochs.state())
     }
-    Ok(Conversion {
-        leaves_adam: !import.with_optimizer && file.has_adam(),
-        ..contents.save(output, notes)?
-    })
 }
 
 /// The model of a checkpoint of fairseq.
@@ -144,15 +212,43 @@ pub fn from_weights(
     import: &ImportOptions,
     output: &Path,
 ) -> Result<Conversion> {
-    let data = dictionaries.open([import.source_lang.clone(), import.target_lang.clone()])?;
+    let is_lm = LanguageModel::check(config).is_ok();
+    let mut task = if is_lm {
+        TaskConfig::LanguageModeling(LanguageModelingConfig::default())
+    } else {
+        TaskConfig::default()
+    };
+    task.set_languages([&import.source_lang, &import.target_lang]);
+    let data = dictionaries.open(&task)?;
     let weights = read_safetensors(input)?;
     check_dictionaries(&data, input, |name| {
         Ok(weights.get(name).map(|table| table.shape().to_vec()))
     })?;
     config.validate(&data.vocab())?;
-    let fresh = Model::init(config, &data.vocab(), 0, &Device::flex())?;
-    let model = loaded(fresh, &weights, input)?;
-    Contents::of(config, &data, &model).save(output, Vec::new())
+    let contents = if is_lm {
+        Contents::of(
+            config,
+            &data,
+            &of_weights::<LanguageModel>(config, &data, &weights, input)?,
+        )
+    } else {
+        Contents::of(
+            config,
+            &data,
+            &of_weights::<Model>(config, &data, &weights, input)?,
+        )
+    };
+    contents.save(output, Vec::new())
+}
+
+/// The model of bare weights that plays the role `M`.
+fn of_weights<M: OfConfig>(
+    config: &ModelConfig,
+    data: &DataSide,
+    weights: &HashMap<String, TensorData>,
+    path: &Path,
+) -> Result<M> {
+    loaded(M::init(config, &data.vocab(), 0, &Device::flex())?, weights, path)
 }
 
 /// What a checkpoint will hold.
@@ -165,7 +261,7 @@ struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    fn of(config: &'a ModelConfig, data: &'a DataSide, model: &Model) -> Self {
+    fn of<M: Module>(config: &'a ModelConfig, data: &'a DataSide, model: &M) -> Self {
         Self {
             config,
             data,
@@ -182,17 +278,13 @@ impl<'a> Contents<'a> {
                 output.display()
             ))
         })?;
-        let [source_lang, target_lang] = self.data.langs.clone();
         let train_state = self.record.as_ref().map_or(serde_json::Value::Null, |record| {
             serde_json::to_value(record).expect("plain data is JSON")
         });
         let contents = CheckpointContents {
             model_config: self.config,
             dictionaries: &self.data.dictionaries,
-            task: &TaskInfo::from(&LanguagePair {
-                source_lang,
-                target_lang,
-            }),
+            task: &self.data.task,
             train_state,
             model: &self.weights,
             raw_model: None,
@@ -240,6 +332,10 @@ fn check_versions(file: &FairseqCheckpoint, extras: &[Extra]) -> Result<(), Stri
         let ExtraValue::Version { least, .. } = value else {
             continue;
         };
+        // Any one will do.
+        if *least == 0.0 {
+            continue;
+        }
         // What fairseq takes a file for that does not say.
         const FIRST: f32 = 1.0;
         let found = file
@@ -257,7 +353,7 @@ fn check_versions(file: &FairseqCheckpoint, extras: &[Extra]) -> Result<(), Stri
 }
 
 /// What the state dict of a model holds.
-fn layout(model: &Model, described: &InFairseq) -> Layout {
+fn layout<M: Module>(model: &M, described: &InFairseq) -> Layout {
     let parameters = named_parameters(model).into_iter();
     let mut layout = Layout {
         parameters: parameters.map(|(name, ..)| name).collect(),
@@ -322,8 +418,8 @@ fn check_dictionaries(
     path: &Path,
     shape: impl Fn(&str) -> Result<Option<Vec<usize>>>,
 ) -> Result<()> {
-    let sides = [("encoder", data.vocab().src), ("decoder", data.vocab().tgt)];
-    for ((side, types), dictionary) in sides.into_iter().zip(&data.paths) {
+    for ((side, dictionary), info) in data.paths.iter().zip(&data.dictionaries.sides) {
+        let types = info.types;
         let shape = shape(&format!("{side}.embed_tokens.weight"))?;
         let Some(rows) = shape.and_then(|shape| shape.first().copied()) else {
             continue; // shared, or missing, which is told later
@@ -343,7 +439,7 @@ fn check_dictionaries(
 }
 
 /// A model with these weights.
-fn loaded(fresh: Model, weights: &HashMap<String, TensorData>, path: &Path) -> Result<Model> {
+fn loaded<M: Module>(fresh: M, weights: &HashMap<String, TensorData>, path: &Path) -> Result<M> {
     load_state_dict(fresh, weights).map_err(|problem| Error::Weights {
         path: path.to_owned(),
         problem: problem.to_string(),
@@ -351,8 +447,8 @@ fn loaded(fresh: Model, weights: &HashMap<String, TensorData>, path: &Path) -> R
 }
 
 /// Moments under the names of [`OptimizerState`], in the order of the model; those of `frozen` parameters are zeros.
-fn in_module_order(
-    model: &Model,
+fn in_module_order<M: Module>(
+    model: &M,
     moments: Vec<(String, [Tensor; 2])>,
     frozen: &[&str],
     path: &Path,
@@ -384,49 +480,8 @@ fn in_module_order(
     Ok(ordered)
 }
 
-/// Where the run stands in the batches of its training data, which fairseq and we cut and shuffle alike.
-fn position(
-    data: &DataSide,
-    config: &TrainConfig,
-    progress: &Progress,
-    options: &Options,
-    model: &Model,
-    notes: &mut Vec<String>,
-) -> Result<EpochState> {
-    use burnseq_model::EncoderDecoder;
-    let Some(task) = data.task.as_ref().filter(|task| task.dir().has_split("train")) else {
-        notes.push(format!(
-            "there is no training data with the dictionaries, so the position in it is not known; training goes on at \
-             the beginning of epoch {}",
-            progress.epoch
-        ));
-        return Ok(EpochState {
-            epoch: progress.epoch,
-            offset: 0,
-            batches: 0,
-            fingerprint: 0,
-            len: 0,
-        });
-    };
-    let pairs = task.dir().load("train", true, PairOptions::default())?;
-    let (mut epochs, _) = training_epochs(&pairs, config, model.max_positions())?;
-    (1..progress.epoch).for_each(|_| epochs.advance_epoch());
-    let workers = training::workers(options).map_err(Error::Config)?;
-    // Every worker takes every `workers`-th batch.
-    let taken = progress.iterations_in_epoch.saturating_mul(workers);
-    if taken >= epochs.len() + workers {
-        notes.push(format!(
-            "fairseq had taken {taken} batches of epoch {}, which has {} here: the data or its limits differ; training \
-             goes on with the next epoch",
-            progress.epoch,
-            epochs.len()
-        ));
-    }
-    epochs.skip(taken.min(epochs.len()));
-    Ok(epochs.state())
-}
-
-fn record(config: TrainConfig, progress: &Progress, data: EpochState) -> TrainingRecord {
+/// What a checkpoint holds about its training; that of a language model says how its text was cut.
+fn record(config: TrainConfig, task: &TaskConfig, progress: &Progress, data: EpochState) -> TrainingRecord {
     let state = TrainState {
         num_updates: progress.num_updates,
         schedule_start: 0,
@@ -444,9 +499,9 @@ fn record(config: TrainConfig, progress: &Progress, data: EpochState) -> Trainin
         train_wall: progress.seconds,
         wall: progress.seconds,
     };
-    TrainingRecord {
-        config,
-        task: serde_json::Value::Null,
-        state,
-    }
+    let task = match task {
+        TaskConfig::Translation(_) => serde_json::Value::Null,
+        TaskConfig::LanguageModeling(_) => serde_json::to_value(task).expect("plain data is JSON"),
+    };
+    TrainingRecord { config, task, state }
 }

@@ -12,10 +12,10 @@ use crate::error::Error;
 pub struct FairseqImporter {
     /// Folder of the data.
     pub data: PathBuf,
-    /// Source language.
-    pub source_lang: String,
-    /// Target language.
-    pub target_lang: String,
+    /// Name of the task that they must be of.
+    pub task: &'static str,
+    /// Source and target language of translation.
+    pub langs: [Option<String>; 2],
 }
 
 impl Importer for FairseqImporter {
@@ -25,9 +25,11 @@ impl Importer for FairseqImporter {
         scope: ImportScope,
         folder: &Path,
     ) -> Result<Vec<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let [source_lang, target_lang] = self.langs.clone();
         let options = ImportOptions {
-            source_lang: Some(self.source_lang.clone()),
-            target_lang: Some(self.target_lang.clone()),
+            task: Some(self.task),
+            source_lang,
+            target_lang,
             with_optimizer: scope == ImportScope::Training,
             with_position: scope == ImportScope::Position,
             ignore: Vec::new(),

@@ -15,6 +15,7 @@ mod import;
 mod importer;
 pub mod options;
 mod overlay;
+mod task;
 mod training;
 
 use std::path::PathBuf;

@@ -1,9 +1,11 @@
-//! The options of fairseq's translation models: what they become here.
+//! The options of fairseq's models: what they become here.
 
 use burnseq_interchange::fairseq::Options;
 use burnseq_model::ModelConfig;
 use burnseq_model::families::fairseq::is_off;
 use serde_json::{Map, Value};
+
+use crate::tasks::TaskConfig;
 
 /// Options that change what the model computes in a way that ours does not know: refused unless they are off.
 pub const UNSUPPORTED: &[(&str, &str)] = &[
@@ -83,6 +85,9 @@ pub const IGNORED: &[&str] = &[
     "num_workers", "raw_text", "required_batch_size_multiple", "required_seq_len_multiple", "shard_id",
     "skip_invalid_size_inputs_valid_test", "source_lang", "target_lang", "train_subset", "truncate_source",
     "update_epoch_batch_itr", "update_ordered_indices_seed", "upsample_primary", "valid_subset",
+    // Text in blocks, which the task reads.
+    "add_bos_token", "future_target", "output_dictionary_size", "pad_to_fixed_bsz", "pad_to_fixed_length", "past_target",
+    "sample_break_mode", "self_target", "shorten_data_split_list", "shorten_method", "tokens_per_sample",
     // Validation, checkpoints and logs.
     "aim_repo", "aim_run_hash", "azureml_logging", "best_checkpoint_metric", "checkpoint_shard_count",
     "checkpoint_suffix", "continue_once", "disable_validation", "empty_cache_freq", "eval_bleu", "eval_bleu_args",
@@ -121,19 +126,20 @@ pub const IGNORED: &[&str] = &[
 /// # Errors
 /// Another task or architecture; options that are not supported, or on no list; values of another type.
 pub fn model_config(options: &Options, ignore: &[String], training: bool) -> Result<ModelConfig, String> {
-    if let Some(task) = options.choice("task")
-        && task != "translation"
-    {
-        return Err(format!(
-            "it was made for the task `{task}`; only `translation` can be converted"
-        ));
-    }
-    let model = options
+    let task = super::task::task_config(options)?;
+    let mut model = options
         .section("model")
-        .ok_or("its configuration has no section `model`")?;
+        .ok_or("its configuration has no section `model`")?
+        .clone();
     let arch = options.choice("model").unwrap_or("transformer");
-    let config = ModelConfig::from_fairseq(arch, model)?;
-    check(&config, model, ignore, training)?;
+    if let TaskConfig::LanguageModeling(task) = &task
+        && model.get("max_target_positions").is_none_or(Value::is_null)
+    {
+        // As many positions as a block has tokens.
+        model.insert("max_target_positions".to_owned(), task.tokens_per_sample.into());
+    }
+    let config = ModelConfig::from_fairseq(arch, &model)?;
+    check(&config, &model, ignore, training)?;
     Ok(config)
 }
 

@@ -21,9 +21,16 @@ pub(super) fn overlay<T: Serialize + DeserializeOwned>(
     for name in names {
         if let Some(value) = lookup(&name) {
             let text = value.to_string();
+            // fairseq has some counts as floating-point numbers.
+            let whole = value
+                .as_f64()
+                .filter(|number| number.fract() == 0.0 && *number >= 0.0);
             fields[name.as_str()] = value;
             if let Err(error) = serde_json::from_value::<T>(fields.clone()) {
-                return Err(format!("option `{name}` = {text}: {error}"));
+                let whole = whole.ok_or_else(|| format!("option `{name}` = {text}: {error}"))?;
+                fields[name.as_str()] = (whole as u64).into();
+                serde_json::from_value::<T>(fields.clone())
+                    .map_err(|_| format!("option `{name}` = {text}: {error}"))?;
             }
         }
     }
@@ -42,6 +49,9 @@ mod tests {
         let base = TransformerConfig::default();
         let found = overlay(&base, |name| (name == "encoder_layers").then(|| json!(3))).unwrap();
         assert_eq!((found.encoder_layers, found.decoder_layers), (3, 6));
+        let whole = overlay(&base, |name| (name == "encoder_layers").then(|| json!(3.0))).unwrap();
+        assert_eq!(whole, found);
+        overlay(&base, |name| (name == "encoder_layers").then(|| json!(2.5))).unwrap_err();
         let error = overlay(&base, |name| (name == "encoder_layers").then(|| json!("three"))).unwrap_err();
         assert!(error.contains("`encoder_layers` = \"three\""), "{error}");
     }

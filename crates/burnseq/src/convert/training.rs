@@ -22,12 +22,13 @@ pub(super) fn train_config(options: &Options) -> Result<TrainConfig, String> {
             let base = LabelSmoothedCrossEntropyConfig::default();
             CriterionConfig::LabelSmoothedCrossEntropy(section(options, "criterion", &base)?)
         }
-        Some("cross_entropy") => CriterionConfig::default(),
+        // An adaptive softmax gives log-probabilities, of which the loss is the same.
+        Some("cross_entropy" | "adaptive_loss") => CriterionConfig::default(),
         other => {
             return Err(unknown(
                 "criterion",
                 other,
-                "label_smoothed_cross_entropy, cross_entropy",
+                "label_smoothed_cross_entropy, cross_entropy, adaptive_loss",
             ));
         }
     };
@@ -212,15 +213,17 @@ pub(super) fn workers(options: &Options) -> Result<usize, String> {
 }
 
 /// fairseq's class of a criterion.
-pub(super) fn criterion_class(config: &CriterionConfig) -> &'static str {
+pub(super) fn criterion_class(config: &CriterionConfig, adaptive_softmax: bool) -> &'static str {
     match config {
+        CriterionConfig::CrossEntropy(_) if adaptive_softmax => "AdaptiveLoss",
         CriterionConfig::LabelSmoothedCrossEntropy(_) => "LabelSmoothedCrossEntropyCriterion",
         CriterionConfig::CrossEntropy(_) => "CrossEntropyCriterion",
     }
 }
 
-/// The sections of fairseq's configuration that tell of training.
-pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
+/// The sections of fairseq's configuration that tell of training; `adaptive_softmax` says that the model has one, whose
+/// cross entropy is a criterion of its own in fairseq.
+pub(super) fn sections(config: &TrainConfig, adaptive_softmax: bool) -> Vec<(&'static str, Value)> {
     let optimization = &config.optimization;
     let criterion = match &config.criterion {
         CriterionConfig::LabelSmoothedCrossEntropy(smoothed) => json!({
@@ -231,7 +234,12 @@ pub(super) fn sections(config: &TrainConfig) -> Vec<(&'static str, Value)> {
             "sentence_avg": optimization.sentence_avg,
         }),
         CriterionConfig::CrossEntropy(_) => {
-            json!({ "_name": "cross_entropy", "sentence_avg": optimization.sentence_avg })
+            let name = if adaptive_softmax {
+                "adaptive_loss"
+            } else {
+                "cross_entropy"
+            };
+            json!({ "_name": name, "sentence_avg": optimization.sentence_avg })
         }
     };
     let optimizer = match &config.optimizer {
@@ -424,8 +432,8 @@ mod tests {
     fn what_cannot_be_continued_is_refused_by_name() {
         for (changes, expected) in [
             (
-                json!({ "criterion": "adaptive_loss" }),
-                "the criterion `adaptive_loss`",
+                json!({ "criterion": "composite_loss" }),
+                "the criterion `composite_loss`",
             ),
             (json!({ "optimizer": "nag" }), "the optimizer `nag`"),
             (json!({ "optimizer": null }), "no optimizer"),
@@ -469,7 +477,7 @@ mod tests {
             config.checkpoint.save_interval_updates = 50;
             config.validation.best_checkpoint_metric = "bleu".to_owned();
             config.validation.maximize_best_checkpoint_metric = true;
-            let sections = sections(&config)
+            let sections = sections(&config, false)
                 .into_iter()
                 .map(|(name, section)| (name.to_owned(), section));
             let found = train_config(&Options::by_section(sections.collect())).unwrap();

@@ -6,16 +6,15 @@ use burn::tensor::{Device, TensorData};
 use burnseq_data::{DatasetDir, TextDir};
 use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
-use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, OfConfig, Stepwise};
+use burnseq_model::{EncoderDecoder, Model, ModelConfig, OfConfig, Stepwise};
 use burnseq_search::{Generator, Hypothesis, SearchError, Source};
 use burnseq_text::FileError;
-use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
-use burnseq_train::Checkpoint;
-use burnseq_train::checkpoint::DictionaryInfo;
+use burnseq_text::{Dictionary, TextPipeline, TextSettings};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
 
 use super::TextModel;
+use super::saved::{Saved, difference};
 use crate::error::{Error, Result};
 use crate::tasks::translation::{self, LanguagePair};
 
@@ -58,27 +57,18 @@ impl TranslationModel {
         overrides: &Map<String, Value>,
         compute: impl Into<Compute>,
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open(path.as_ref())?;
-        let meta = checkpoint.meta();
-        let languages = LanguagePair::of(&meta.task)?;
-        let dictionary = |side: &str| saved_dictionary(&checkpoint, side);
-        let (src_dict, tgt_dict) = (dictionary("source")?, dictionary("target")?);
-        let pipeline = |language: &str| saved_pipeline(&checkpoint, &TextSettings::file_name(language));
-        let config = overlaid(&meta.model_config, overrides)?;
-        config.validate(&meta.dictionaries.vocab())?;
+        let saved = Saved::open(path.as_ref())?;
+        let languages = LanguagePair::of(saved.task())?;
+        let pipeline = |language: &str| saved.pipeline(&TextSettings::file_name(language));
         let compute = compute.into();
         Ok(Self {
-            models: vec![
-                checkpoint
-                    .model_as::<Model>(&config, &compute)?
-                    .laid_out_for_decoding(),
-            ],
+            src_dict: saved.dictionary("source")?,
+            tgt_dict: saved.dictionary("target")?,
+            models: vec![saved.model(overrides, &compute)?],
             device: compute.device,
             src_text: pipeline(&languages.source_lang)?,
             tgt_text: pipeline(&languages.target_lang)?,
             task: languages,
-            src_dict,
-            tgt_dict,
             lm: None,
         })
     }
@@ -154,8 +144,7 @@ impl TranslationModel {
                 path: lm.path.join(TextDir::DICTIONARY),
                 problem: format!(
                     "is not the target dictionary of the translation model: {difference}\nhint: make the text of the language \
-                     model with `preprocess --only-source --srcdict DICTIONARY --bpe-model MODEL`, with the target dictionary and the \
-                     subword model of the translation data ('bpe_codes' where that is subword-nmt's)"
+                     model with `preprocess --like TRANSLATION-MODEL --like-side target --trainpref TEXT --destdir FOLDER`"
                 ),
             });
         }
@@ -231,74 +220,6 @@ impl TranslationModel {
     }
 }
 
-/// `config` with `overrides` laid over its fields (`--model-overrides`).
-///
-/// # Errors
-/// An override that names no field, or has a value of the wrong type.
-pub fn overlaid(config: &ModelConfig, overrides: &Map<String, Value>) -> Result<ModelConfig> {
-    let wrong = |error: ModelError| Error::Config(format!("'model_overrides': {error}"));
-    config.with_fields(overrides).map_err(wrong)
-}
-
-/// The dictionary of a side of a checkpoint.
-///
-/// # Errors
-/// There is none, or it does not fit the model.
-pub(super) fn saved_dictionary(checkpoint: &Checkpoint, side: &str) -> Result<Arc<Dictionary>> {
-    let named = checkpoint.meta().dictionaries.side(side);
-    let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
-        path: checkpoint.path().to_owned(),
-        problem: format!("has no {side} dictionary, which its task needs"),
-    })?;
-    let path = checkpoint.path().join(file);
-    let dictionary = Dictionary::parse(checkpoint.file(file)?.as_slice(), &path)?;
-    if dictionary.len() == *types {
-        return Ok(Arc::new(dictionary));
-    }
-    Err(Error::Dictionary {
-        path,
-        problem: format!("has {} types, the model was built for {types}", dictionary.len()),
-    })
-}
-
-/// How text becomes tokens, as the settings `name` of a checkpoint say; text is tokens already where there are none.
-///
-/// # Errors
-/// Settings or files they name that are damaged.
-pub(super) fn saved_pipeline(checkpoint: &Checkpoint, name: &str) -> Result<TextPipeline> {
-    if !checkpoint.meta().files.contains_key(name) {
-        return Ok(TextPipeline::new(TextSettings::default(), &TextFiles::new())?);
-    }
-    let broken = |reason: String| {
-        Error::Text(burnseq_text::Error::Settings {
-            path: checkpoint.path().join(name),
-            reason,
-        })
-    };
-    let settings: TextSettings =
-        serde_json::from_slice(&checkpoint.file(name)?).map_err(|error| broken(error.to_string()))?;
-    settings.validate().map_err(|error| broken(error.to_string()))?;
-    let mut files = TextFiles::new();
-    for file in settings.files() {
-        files.insert(file.to_owned(), checkpoint.file(file)?);
-    }
-    Ok(TextPipeline::new(settings, &files)?)
-}
-
-/// How two dictionaries differ, in words; counts do not matter.
-pub(super) fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<String> {
-    let tokens = ours
-        .iter()
-        .map(|(token, _)| token)
-        .zip(theirs.iter().map(|(token, _)| token));
-    for (id, (expected, found)) in tokens.enumerate() {
-        if expected != found {
-            return Some(format!("id {id} is {found:?} instead of {expected:?}"));
-        }
-    }
-    (ours.len() != theirs.len()).then(|| format!("{} types instead of {}", theirs.len(), ours.len()))
-}
-
 /// All tensors of a safetensors file as `f32`.
 pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData>> {
     let bytes = std::fs::read(path).map_err(FileError::read(path))?;
@@ -342,45 +263,6 @@ pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn dictionary(tokens: &[&str]) -> Dictionary {
-        let mut dictionary = Dictionary::new();
-        for token in tokens {
-            dictionary.add_symbol(token, 1);
-        }
-        dictionary
-    }
-
-    #[test]
-    fn dictionaries_are_compared_by_tokens() {
-        let ours = dictionary(&["a", "b"]);
-        assert_eq!(difference(&ours, &dictionary(&["a", "b"])), None);
-        assert_eq!(
-            difference(&ours, &dictionary(&["a", "c"])).unwrap(),
-            "id 5 is \"c\" instead of \"b\""
-        );
-        assert_eq!(
-            difference(&ours, &dictionary(&["a"])).unwrap(),
-            "5 types instead of 6"
-        );
-    }
-
-    #[test]
-    fn overrides_change_fields_and_unknown_ones_are_refused() {
-        let config = ModelConfig::from_arch("transformer").unwrap();
-        let overrides = |json: &str| serde_json::from_str::<Map<String, Value>>(json).unwrap();
-        let changed = overlaid(&config, &overrides(r#"{"encoder_layers": 3, "dropout": 0}"#)).unwrap();
-        let layers = ["encoder_layers", "decoder_layers"].map(|field| changed.fields()[field].clone());
-        assert_eq!(layers, [3, 6]);
-        assert_eq!(overlaid(&config, &Map::new()).unwrap(), config);
-        for wrong in [r#"{"encoder_layer": 3}"#, r#"{"encoder_layers": "three"}"#] {
-            let error = overlaid(&config, &overrides(wrong)).unwrap_err();
-            assert!(
-                error.is_usage() && error.to_string().starts_with("'model_overrides': "),
-                "{error}"
-            );
-        }
-    }
 
     #[test]
     fn half_precision_weights_are_widened_and_other_types_refused() {

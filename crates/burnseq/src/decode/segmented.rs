@@ -37,13 +37,35 @@ pub(super) fn tokens_of(
     pipeline: &TextPipeline,
     dict: &Dictionary,
 ) -> burnseq_text::Result<Option<String>> {
+    segmented(text, tokenised, (pipeline, TextPipeline::encode), dict)
+}
+
+/// The same of the beginning of a line that goes on.
+pub(super) fn prompt_tokens_of(
+    text: &str,
+    tokenised: bool,
+    pipeline: &TextPipeline,
+    dict: &Dictionary,
+) -> burnseq_text::Result<Option<String>> {
+    segmented(text, tokenised, (pipeline, TextPipeline::encode_prompt), dict)
+}
+
+/// How a pipeline makes tokens of text.
+type Encode = fn(&TextPipeline, &str) -> burnseq_text::Result<String>;
+
+fn segmented(
+    text: &str,
+    tokenised: bool,
+    (pipeline, encode): (&TextPipeline, Encode),
+    dict: &Dictionary,
+) -> burnseq_text::Result<Option<String>> {
     if !has_word(text) {
         return Ok(None);
     }
     let tokens = if tokenised || is_segmented(text, pipeline, dict) {
         text.to_owned()
     } else {
-        pipeline.encode(text)?
+        encode(pipeline, text)?
     };
     // Such as U+2581 alone, which stands for a blank.
     let is_empty = tokenize_line(&tokens).next().is_none();

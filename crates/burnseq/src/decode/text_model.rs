@@ -6,16 +6,14 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
-use burnseq_model::{LanguageModel, Stepwise};
+use burnseq_model::LanguageModel;
 use burnseq_text::{Dictionary, TextPipeline};
-use burnseq_train::{Checkpoint, CheckpointMeta, TrainingRecord};
 use serde_json::{Map, Value};
 
-use super::model::{difference, overlaid, saved_dictionary, saved_pipeline};
-use super::segmented::tokens_of;
+use super::saved::{Saved, difference};
+use super::segmented::{prompt_tokens_of, tokens_of};
 use crate::error::{Error, Result};
-use crate::tasks::TaskConfig;
-use crate::tasks::language_modeling::{self, LanguageModelingConfig};
+use crate::tasks::language_modeling;
 
 /// A trained language model, its dictionary, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
@@ -53,21 +51,16 @@ impl TextModel {
         overrides: &Map<String, Value>,
         compute: impl Into<Compute>,
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open(path.as_ref())?;
-        let meta = checkpoint.meta();
-        language_modeling::check_task(checkpoint.path(), &meta.task)?;
-        let dictionary = saved_dictionary(&checkpoint, language_modeling::SIDE)?;
-        let text = saved_pipeline(&checkpoint, TextDir::SETTINGS)?;
-        let config = overlaid(&meta.model_config, overrides)?;
-        config.validate(&meta.dictionaries.vocab())?;
+        let saved = Saved::open(path.as_ref())?;
+        let checkpoint = &saved.checkpoint;
+        language_modeling::check_task(checkpoint.path(), saved.task())?;
         let compute = compute.into();
-        let model = checkpoint.model_as::<LanguageModel>(&config, &compute)?;
         Ok(Self {
-            model: model.laid_out_for_decoding(),
+            dictionary: saved.dictionary(language_modeling::SIDE)?,
+            text: saved.pipeline(TextDir::SETTINGS)?,
+            model: saved.model(overrides, &compute)?,
             device: compute.device,
-            dictionary,
-            text,
-            begins_with_bos: begins_with_bos(meta),
+            begins_with_bos: language_modeling::begins_with_bos(checkpoint.meta()),
             path: checkpoint.path().to_owned(),
         })
     }
@@ -78,8 +71,32 @@ impl TextModel {
     /// # Errors
     /// Text that the subword model cannot take.
     pub fn encode_line(&self, line: &str, tokenised: bool) -> Result<Vec<u32>> {
+        let tokens = self.line_tokens(line, tokenised)?;
+        Ok(self.dictionary.encode_line(&tokens, true))
+    }
+
+    /// The tokens of a line of text, separated by blanks; none of a line without a word.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn line_tokens(&self, line: &str, tokenised: bool) -> Result<String> {
         let tokens = tokens_of(line, tokenised, &self.text, &self.dictionary)?;
-        Ok(self.dictionary.encode_line(&tokens.unwrap_or_default(), true))
+        Ok(tokens.unwrap_or_default())
+    }
+
+    /// The same of the beginning of a line that goes on: where a blank is a token, one at the end is kept.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn prompt_tokens(&self, line: &str, tokenised: bool) -> Result<String> {
+        let tokens = prompt_tokens_of(line, tokenised, &self.text, &self.dictionary)?;
+        Ok(tokens.unwrap_or_default())
+    }
+
+    /// What every text begins with: `</s>`, behind `<s>` where the model was trained so.
+    pub fn start(&self) -> Vec<u32> {
+        let bos = self.begins_with_bos.then(|| self.dictionary.bos());
+        bos.into_iter().chain([self.dictionary.eos()]).collect()
     }
 
     /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.
@@ -99,17 +116,4 @@ impl TextModel {
             ),
         })
     }
-}
-
-/// Whether the run of a checkpoint put `<s>` before its blocks.
-fn begins_with_bos(meta: &CheckpointMeta) -> bool {
-    let record = serde_json::from_value::<TrainingRecord>(meta.train_state.clone()).ok();
-    let config = record.and_then(|record| TaskConfig::from_value(record.task).ok());
-    matches!(
-        config,
-        Some(TaskConfig::LanguageModeling(LanguageModelingConfig {
-            add_bos_token: true,
-            ..
-        }))
-    )
 }

@@ -81,6 +81,14 @@ impl TaskConfig {
         }
     }
 
+    /// Source and target language of translation, where they are given.
+    pub fn set_languages(&mut self, [source_lang, target_lang]: [&Option<String>; 2]) {
+        if let Self::Translation(config) = self {
+            config.source_lang = source_lang.clone().or(config.source_lang.take());
+            config.target_lang = target_lang.clone().or(config.target_lang.take());
+        }
+    }
+
     /// Names of the metrics that validation gives beside those of the criterion.
     pub fn metrics(&self) -> Vec<&'static str> {
         match self {

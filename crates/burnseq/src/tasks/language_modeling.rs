@@ -13,18 +13,24 @@ use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
 use burnseq_text::{Dictionary, Vocab};
 use burnseq_train::checkpoint::{Dictionaries, DictionaryInfo};
 use burnseq_train::{
-    CriterionConfig, DatasetConfig, LossOnly, NextTokenPrediction, Objective, Observer, TaskInfo,
-    TrainConfig, TrainContext, TrainData,
+    CheckpointMeta, CriterionConfig, DatasetConfig, LossOnly, NextTokenPrediction, Objective, Observer,
+    TaskInfo, TrainConfig, TrainContext, TrainData, TrainingRecord,
 };
 use serde::{Deserialize, Serialize};
 
+use super::TaskConfig;
 use super::files::{read, text_files};
+use super::like_command::with_like_command;
 use super::task::Task;
+use crate::convert::FairseqImporter;
 use crate::decode::TextModel;
 use crate::error::{Error, Result};
 
 /// Name of the task in checkpoints.
 pub const NAME: &str = "language_modeling";
+
+/// The field of the task in checkpoints that says whether texts begin with `<s>`.
+const ADD_BOS_TOKEN: &str = "add_bos_token";
 
 /// The side of the data that a checkpoint names.
 pub(crate) const SIDE: &str = "text";
@@ -81,6 +87,15 @@ impl LanguageModelingConfig {
     /// Positions that a model needs for the longest block, its `<s>` included.
     pub fn positions(&self) -> usize {
         self.tokens_per_sample + usize::from(self.add_bos_token)
+    }
+
+    /// What a checkpoint says of the task: whether texts begin with `<s>`.
+    pub fn task_info(&self) -> TaskInfo {
+        let mut info = TaskInfo::new(NAME, []);
+        if self.add_bos_token {
+            info.fields.insert(ADD_BOS_TOKEN.to_owned(), true.into());
+        }
+        info
     }
 
     /// How the text of a split is cut into blocks.
@@ -153,6 +168,23 @@ pub fn check_task(path: &Path, task: &TaskInfo) -> Result<()> {
     )))
 }
 
+/// Whether the run of a checkpoint put `<s>` before its blocks.
+pub(crate) fn begins_with_bos(meta: &CheckpointMeta) -> bool {
+    if let Some(saved) = meta.task.fields.get(ADD_BOS_TOKEN) {
+        return saved == true;
+    }
+    // Until there was such a field.
+    let record = serde_json::from_value::<TrainingRecord>(meta.train_state.clone()).ok();
+    let config = record.and_then(|record| TaskConfig::from_value(record.task).ok());
+    matches!(
+        config,
+        Some(TaskConfig::LanguageModeling(LanguageModelingConfig {
+            add_bos_token: true,
+            ..
+        }))
+    )
+}
+
 /// The task on an opened data folder.
 #[derive(Debug, Clone)]
 pub struct LanguageModelingTask {
@@ -174,6 +206,18 @@ impl LanguageModelingTask {
     /// The data folder.
     pub fn dir(&self) -> &TextDir {
         &self.dir
+    }
+
+    /// Dictionary, text settings and subword model, under their names in a checkpoint.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn files(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let dir = self.dir.path();
+        let dictionary = read(&dir.join(TextDir::DICTIONARY))?;
+        let mut files = vec![(TextDir::DICTIONARY.to_owned(), dictionary)];
+        files.extend(text_files(dir, [TextDir::SETTINGS.to_owned()])?);
+        Ok(files)
     }
 
     /// The sentences of a split as blocks; `seed` draws the parts of sentences that are cut out.
@@ -204,22 +248,21 @@ impl LanguageModelingTask {
         }
         Ok(Arc::new(blocks))
     }
+}
 
-    /// An error about another dictionary with the command that makes data for the checkpoint.
-    fn with_command(&self, path: PathBuf, weights_only: bool, problem: &str) -> burnseq_train::Error {
-        let extend = if weights_only {
-            "or give 'extend_dictionary': new tokens then begin with the mean of all embeddings"
-        } else {
-            "or give another 'save_dir', and this checkpoint as 'finetune_from_model'"
-        };
-        burnseq_train::Error::OtherDictionaries {
-            problem: format!(
-                "{problem}\nhint: make data with the dictionary of the checkpoint: `preprocess --like {} --only-source \
-                 --trainpref TEXT --destdir FOLDER`; {extend}",
-                path.display()
-            ),
-            path,
-            weights_only,
+impl LanguageModelingTask {
+    /// Makes sure that the blocks that are cut by length fit into batches. Sentences that are blocks of their own are left
+    /// to the rules for long sentences.
+    fn check_limits(&self, blocks: &TokenBlockDataset, max_tokens: Option<usize>) -> Result<()> {
+        let max_tokens = max_tokens.unwrap_or(usize::MAX);
+        let cuts_by_length = self.config.sample_break_mode == SampleBreakMode::None;
+        let longest = (0..blocks.len()).map(|index| blocks.sizes(index)[1]).max();
+        match longest {
+            Some(longest) if cuts_by_length && longest > max_tokens => Err(Error::Config(format!(
+                "'max_tokens' {max_tokens} is below the length of a block, {longest} tokens\nhint: give 'max_tokens' {longest} or \
+                 more, or shorter blocks with 'tokens_per_sample'"
+            ))),
+            _ => Ok(()),
         }
     }
 }
@@ -279,10 +322,9 @@ impl Task for LanguageModelingTask {
         let split = &self.config.train_subset;
         let sentences = self.dir.load_train(split)?;
         let multiple = config.dataset.seq_len_multiple(device);
-        Ok(TrainData {
-            train: self.blocks(split, sentences, config.seed.into(), multiple)?,
-            valid,
-        })
+        let train = self.blocks(split, sentences, config.seed.into(), multiple)?;
+        self.check_limits(&train, config.dataset.max_tokens)?;
+        Ok(TrainData { train, valid })
     }
 
     fn valid_data(
@@ -314,32 +356,28 @@ impl Task for LanguageModelingTask {
     }
 
     fn context(&self, model: &ModelConfig) -> Result<TrainContext> {
-        let dir = self.dir.path();
-        let mut files = vec![(
-            TextDir::DICTIONARY.to_owned(),
-            read(&dir.join(TextDir::DICTIONARY))?,
-        )];
-        files.extend(text_files(dir, [TextDir::SETTINGS.to_owned()])?);
-        let config = super::TaskConfig::LanguageModeling(self.config.clone());
+        let config = TaskConfig::LanguageModeling(self.config.clone());
         Ok(TrainContext {
             model: model.clone(),
             dictionaries: dictionaries(self.dir.dictionary()),
-            task: TaskInfo::new(NAME, []),
+            task: self.config.task_info(),
             task_config: serde_json::to_value(config).expect("plain data is JSON"),
-            files,
-            importer: None,
+            files: self.files()?,
+            importer: Some(Arc::new(FairseqImporter {
+                data: self.dir.path().to_owned(),
+                task: NAME,
+                langs: [None, None],
+            })),
         })
     }
 
     fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        match error {
-            burnseq_train::Error::OtherDictionaries {
-                path,
-                weights_only,
-                problem,
-            } => self.with_command(path, weights_only, &problem),
-            other => other,
-        }
+        with_like_command(error, "the dictionary", |path| {
+            format!(
+                "preprocess --like {} --only-source --trainpref TEXT --destdir FOLDER",
+                path.display()
+            )
+        })
     }
 
     fn trained_model(&self, path: &Path, compute: &Compute, _observe: Observer<'_>) -> Result<LanguageModel> {

@@ -4,6 +4,36 @@ use std::path::Path;
 
 use burnseq_data::preprocess::Report;
 
+/// An error about other dictionaries with the `command` that makes data with those of the checkpoint, which are `what`, and
+/// the other way out; other errors stay as they are.
+pub(super) fn with_like_command(
+    error: burnseq_train::Error,
+    what: &str,
+    command: impl FnOnce(&Path) -> String,
+) -> burnseq_train::Error {
+    let burnseq_train::Error::OtherDictionaries {
+        path,
+        weights_only,
+        problem,
+    } = error
+    else {
+        return error;
+    };
+    let other_way = if weights_only {
+        "'extend_dictionary': new tokens then begin with the mean of all embeddings"
+    } else {
+        "another 'save_dir', and this checkpoint as 'finetune_from_model'"
+    };
+    burnseq_train::Error::OtherDictionaries {
+        problem: format!(
+            "{problem}\nhint: make data with {what} of the checkpoint: {}\nhint: or give {other_way}",
+            command(&path)
+        ),
+        path,
+        weights_only,
+    }
+}
+
 /// A command that segments the text of the data folder `data` as `checkpoint` does, with its dictionaries. Where the
 /// folder does not say what text it was made of, words in capitals stand for it.
 pub(super) fn like_command(checkpoint: &Path, data: &Path, [src, tgt]: [&str; 2]) -> String {

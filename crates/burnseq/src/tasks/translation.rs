@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{
-    Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler,
+    Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler, TextDir,
 };
 use burnseq_kernels::Compute;
 use burnseq_model::{Model, ModelConfig, OfConfig, load_state_dict, state_dict};
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use super::eval_bleu::{BleuValidator, EvalBleuConfig};
 use super::files::{read, text_files};
 use super::language_modeling;
-use super::like_command::like_command;
+use super::like_command::{like_command, with_like_command};
 use super::pretrained_embeddings;
 use super::task::Task;
 use crate::convert::FairseqImporter;
@@ -171,8 +171,16 @@ impl TranslationTask {
     /// Opens the data folder.
     ///
     /// # Errors
-    /// When the folder cannot be read, or the languages are not clear.
+    /// When the folder cannot be read or holds text of one side, or the languages are not clear.
     pub fn open(config: TranslationConfig) -> Result<Self> {
+        if TextDir::is_one(&config.data) {
+            return Err(Error::Data(burnseq_data::Error::DataDir {
+                path: config.data,
+                problem: "it holds text without a second side, which is no data for translation\nhint: train a language model \
+                          on it: give 'task' language_modeling, or an 'arch' such as transformer_lm_gpt2_small"
+                    .to_owned(),
+            }));
+        }
         let dir = DatasetDir::open(
             &config.data,
             config.source_lang.as_deref(),
@@ -207,7 +215,8 @@ impl TranslationTask {
                         .to_owned(),
                 }));
             }
-            let sampler = SubwordSampler::new(pipeline.subword(), sampling)?;
+            let sampler = SubwordSampler::new(pipeline.subword(), sampling)?
+                .with_extra_symbols(pipeline.settings().extra_symbols.clone());
             Ok::<_, Error>(SideSampler {
                 sampler,
                 dictionary: Arc::clone(dictionary),
@@ -287,32 +296,6 @@ impl TranslationTask {
         let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
         files.extend(text_files(dir, languages.map(TextSettings::file_name))?);
         Ok(files)
-    }
-
-    /// An error about other dictionaries with the command that makes data for the checkpoint.
-    fn with_like_command(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        let burnseq_train::Error::OtherDictionaries {
-            path,
-            weights_only,
-            problem,
-        } = error
-        else {
-            return error;
-        };
-        let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
-        let command = like_command(&path, self.dir.path(), languages);
-        let extend = if weights_only {
-            "\nhint: or give 'extend_dictionary': new tokens then begin with the mean of all embeddings"
-        } else {
-            "\nhint: or give another 'save_dir', and this checkpoint as 'finetune_from_model'"
-        };
-        burnseq_train::Error::OtherDictionaries {
-            problem: format!(
-                "{problem}\nhint: make data with the dictionaries of the checkpoint: {command}{extend}"
-            ),
-            path,
-            weights_only,
-        }
     }
 
     /// The model with the vectors of the files of initial embeddings.
@@ -447,8 +430,8 @@ impl Task for TranslationTask {
             files: self.files()?,
             importer: Some(Arc::new(FairseqImporter {
                 data: self.dir.path().to_owned(),
-                source_lang: self.dir.src_lang().to_owned(),
-                target_lang: self.dir.tgt_lang().to_owned(),
+                task: NAME,
+                langs: [self.dir.src_lang(), self.dir.tgt_lang()].map(|lang| Some(lang.to_owned())),
             })),
         })
     }
@@ -479,7 +462,10 @@ impl Task for TranslationTask {
     }
 
     fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        self.with_like_command(error)
+        let languages = [self.dir.src_lang(), self.dir.tgt_lang()];
+        with_like_command(error, "the dictionaries", |path| {
+            like_command(path, self.dir.path(), languages)
+        })
     }
 
     fn trained_model(&self, path: &Path, compute: &Compute, observe: Observer<'_>) -> Result<Model> {

@@ -30,8 +30,9 @@ pub struct CheckpointArgs {
         conflicts_with_all = ["continue_once", "reset_optimizer", "reset_lr_scheduler", "reset_dataloader", "reset_meters"]
     )]
     pub finetune_from_model: Option<PathBuf>,
-    /// With --finetune-from-model, the data may have other dictionaries: tokens that both have keep their embeddings,
-    /// new ones begin with the mean of all
+    /// With --finetune-from-model, the data may have dictionaries that lack tokens or have them in another order: tokens
+    /// that both have keep their embeddings, new ones begin with the mean of all. Dictionaries with more tokens need no
+    /// flag, as those of `preprocess --like CHECKPOINT --extra-symbols`
     #[arg(long, requires = "finetune_from_model")]
     pub extend_dictionary: bool,
     /// Go on with this checkpoint of another run, unless --save-dir holds a run to go on with

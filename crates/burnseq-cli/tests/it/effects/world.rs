@@ -273,6 +273,11 @@ fn command(binary: &str, setting: &str) -> String {
         }
         ("generate", "text") => format!("generate --path run/checkpoint_last --cpu {short}"),
         ("generate", _) => format!("generate {data} --path {model}/checkpoint_last --cpu {short}"),
+        ("interactive", "lm") => {
+            format!(
+                "burnseq interactive --path m-textdata/checkpoint_last --cpu {short} --input data/test.en"
+            )
+        }
         ("interactive", "joined") => {
             format!(
                 "burnseq interactive joined --path {model}/checkpoint_last --cpu {short} --input data/test.de"
@@ -288,6 +293,9 @@ fn command(binary: &str, setting: &str) -> String {
         ("report", _) => format!("burnseq report {model} --output page.html --cpu --num-sentences 4 {short}"),
         ("preprocess", "") => format!("{preprocess} --bpe none --destdir out"),
         ("preprocess", "one-sided") => format!("{preprocess} --only-source --bpe none --destdir out"),
+        ("preprocess", "one-text") => {
+            "preprocess --trainpref data/train.en --validpref data/valid.en --destdir out".to_owned()
+        }
         ("preprocess", "auto") => format!("{preprocess} --destdir out"),
         ("preprocess", "there") => format!("{preprocess} --bpe none --destdir there"),
         ("score", "") => "burnseq score data/test.en --sys data/test.de".to_owned(),

@@ -7,7 +7,7 @@ use crate::families::fairseq::{Fairseq, is_off};
 
 pub(super) const FAIRSEQ: Fairseq<LstmLmConfig> = Fairseq {
     options,
-    checked: &["residuals"],
+    checked: &["adaptive_softmax_cutoff", "decoder_attention", "residuals"],
     check,
     ..Fairseq::plain(
         "lstm_lm",

@@ -370,6 +370,15 @@ impl FamilyConfig for TransformerLmConfig {
         )
     }
 
+    fn cut_into_bands_by(&self) -> Option<&'static str> {
+        if self.adaptive_input {
+            return Some("adaptive_input");
+        }
+        self.adaptive_softmax_cutoff
+            .as_ref()
+            .map(|_| "adaptive_softmax_cutoff")
+    }
+
     fn build(&self, vocab: &Vocab, init: &mut Init) -> TransformerLm {
         TransformerLm::new(self, vocab, init)
     }

@@ -21,10 +21,25 @@ const REFUSED: &[&str] = &[
     "scale_resids",
 ];
 
+/// Those, and options of characters as inputs, which are among them.
+const CHECKED: &[&str] = &[
+    "base_layers",
+    "char_embedder_highway_layers",
+    "character_embedding_dim",
+    "character_embeddings",
+    "character_filters",
+    "decoder_layers_to_keep",
+    "scale_attn",
+    "scale_fc",
+    "scale_heads",
+    "scale_resids",
+];
+
 pub(super) const FAIRSEQ: Fairseq<TransformerLmConfig> = Fairseq {
     in_namespace: false,
     options,
-    checked: REFUSED,
+    ours: &["position_offset", "weight_init"],
+    checked: CHECKED,
     check,
     extras: TransformerLmConfig::fairseq_extras,
     has: |config| config.position_offset.is_none() && config.weight_init == WeightInit::Fairseq,
@@ -80,8 +95,29 @@ impl TransformerLmConfig {
     /// What fairseq's state dict of such a model holds beside its parameters.
     pub fn fairseq_extras(&self) -> Vec<Extra> {
         let mut extras = vec![Extra::version("decoder.version", 3.0)];
-        if self.adaptive_softmax_cutoff.is_none() {
+        if self.adaptive_input {
+            // It only tells fairseq where the module is.
+            extras.push(Extra::version("decoder.embed_tokens._float_tensor", 0.0));
+        }
+        let Some(cutoffs) = &self.adaptive_softmax_cutoff else {
             extras.extend(tied_tables(false, self.share_decoder_input_output_embed));
+            return extras;
+        };
+        extras.push(Extra::version("decoder.adaptive_softmax.version", 1.0));
+        let bands = 0..cutoffs.len();
+        let of_input =
+            |band: usize, what: usize| format!("decoder.embed_tokens.embeddings.{band}.{what}.weight");
+        let of_tail =
+            |band: usize, what: usize| format!("decoder.adaptive_softmax.tail.{band}.{what}.weight");
+        if self.tie_adaptive_weights {
+            let head = "decoder.adaptive_softmax.head";
+            let words = Extra::same_as(format!("{head}.word_proj.weight"), of_input(0, 0));
+            extras.push(words.before(format!("{head}.class_proj.weight")));
+            let tails = bands.clone();
+            extras.extend(tails.map(|band| Extra::same_as(of_tail(band, 2), of_input(band + 1, 0))));
+        }
+        if self.tie_adaptive_proj {
+            extras.extend(bands.map(|band| Extra::same_as(of_tail(band, 0), of_input(band + 1, 1))));
         }
         extras
     }

@@ -1,23 +1,25 @@
 //! Flags to configurations: defaults, recipe or file, preset, then flags; what comes out is complete and typed.
 
-use std::path::{Path, PathBuf};
+mod chosen;
+mod language_modeling;
+mod translation;
 
-use anyhow::{Result, anyhow};
-use burnseq::convert::fairseq_model_config;
-use burnseq::tasks::{TaskConfig, language_modeling, translation};
-use burnseq_data::TextDir;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use burnseq::tasks::TaskConfig;
 use burnseq_kernels::Precision;
-use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
+use burnseq_model::ModelConfig;
 use burnseq_train::losses::CrossEntropyConfig;
-use burnseq_train::{Checkpoint, CheckpointConfig, CriterionConfig, TrainConfig, find_start};
+use burnseq_train::{CriterionConfig, TrainConfig};
 
 use super::args::TrainArgs;
 use super::config_file::ConfigFile;
 use super::defaults;
-use super::flags::{DEFAULT_ARCH, DEFAULT_LM_ARCH};
 use crate::compute::ComputeArgs;
 use crate::exit::{coded, usage};
 use crate::problems::Problems;
+use chosen::{asked_task, default_arch, model_of_start, open_task};
 
 /// What the flags ask for.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,13 +127,8 @@ impl Request {
             }
         }
         problems.take(args.optim.overlay(&mut train));
-        let cutoff = model.fields().remove("adaptive_softmax_cutoff");
-        let is_adaptive = cutoff.is_some_and(|cutoff| !cutoff.is_null());
-        if args.optim.criterion.as_deref() == Some("adaptive_loss") && is_known && !is_adaptive {
-            problems.say(
-                "--criterion adaptive_loss needs an adaptive softmax, which this model does not have\nhint: give \
-                 --adaptive-softmax-cutoff, or --criterion cross_entropy",
-            );
+        if is_known {
+            problems.take(language_modeling::check_criterion(args, &model));
         }
         problems.take(
             args.schedule
@@ -156,33 +153,14 @@ impl Request {
         }
         problems.take(args.dataset.overlay_task(&mut task));
         problems.take(args.model.overlay_task(&mut task, &model));
-        let languages = &run.task.languages;
         match &mut task {
-            TaskConfig::Translation(task) => {
-                for (field, flag) in [
-                    (&mut task.source_lang, &languages.source_lang),
-                    (&mut task.target_lang, &languages.target_lang),
-                ] {
-                    if flag.is_some() {
-                        field.clone_from(flag);
-                    }
-                }
-                problems.take(args.validation.bleu.overlay(&mut task.eval_bleu));
-                problems.take(args.language_modeling.refuse(translation::NAME));
-            }
+            TaskConfig::Translation(task) => translation::overlay(args, task, &mut problems),
             TaskConfig::LanguageModeling(task) => {
-                problems.take(languages.refuse());
-                problems.take(args.validation.bleu.refuse());
-                problems.take(args.benchmark.refuse());
-                args.language_modeling.overlay(task);
+                language_modeling::overlay(args, task, &mut problems);
                 let is_open = file_task.is_none() && args.language_modeling.tokens_per_sample.is_none();
-                let (_, positions) = model.max_positions();
-                if is_open && positions < task.positions() {
-                    // Blocks as long as the model reads at once.
-                    task.tokens_per_sample = positions.saturating_sub(usize::from(task.add_bos_token));
-                } else if is_known && is_fresh && !file_model.contains_key("max_target_positions") {
-                    problems.take(args.model.fit_positions(&mut model, task.positions()));
-                }
+                let fixed = !is_known || !is_fresh || file_model.contains_key("max_target_positions");
+                let fitted = language_modeling::fit_positions(args, task, &mut model, is_open, fixed);
+                problems.take(fitted);
                 problems.take(task.validate().map_err(coded));
             }
         }
@@ -203,170 +181,34 @@ impl Request {
     }
 }
 
-/// The task that the flags or the file name.
-///
-/// # Errors
-/// Another one in the file than on the command line.
-fn asked_task(args: &TrainArgs, file: &ConfigFile) -> Result<Option<TaskConfig>> {
-    match (&args.run.task.task, &file.task) {
-        (Some(name), Some(task)) if name != task.name() => Err(anyhow!(
-            "--task {name} does not go with the configuration, whose task is {}\nhint: leave it out, or give another \
-             --recipe or --config",
-            task.name()
-        )),
-        (_, Some(task)) => Ok(Some(task.clone())),
-        (Some(name), None) => Ok(TaskConfig::of_name(name)),
-        (None, None) => Ok(None),
-    }
-}
-
-/// The task of a run that names none, and a note where it is not translation: that of the model; without a model, that of
-/// the data, whose folder is the default one where `data` holds none.
-fn open_task(model: Option<&ModelConfig>, data: Option<Option<&Path>>) -> (TaskConfig, Option<String>) {
-    let default = TaskConfig::default();
-    let data = data.map(|data| data.unwrap_or(default.data()));
-    let reason = match (model, data) {
-        (Some(model), _) if LanguageModel::check(model).is_ok() => {
-            format!("the model is {}", model.phrase())
-        }
-        (None, Some(data)) if TextDir::is_one(data) => {
-            format!("{} holds text without a second side", data.display())
-        }
-        _ => return (default, None),
-    };
-    let note = format!("{reason}, so the task is {} (--task)", language_modeling::NAME);
-    (TaskConfig::LanguageModeling(Default::default()), Some(note))
-}
-
-/// The preset of a run of this task that names none.
-fn default_arch(task: Option<&TaskConfig>) -> &'static str {
-    match task {
-        Some(TaskConfig::LanguageModeling(_)) => DEFAULT_LM_ARCH,
-        Some(TaskConfig::Translation(_)) | None => DEFAULT_ARCH,
-    }
-}
-
-/// The checkpoint that a run starts from, and the model in it; `None` where it begins without one, and where the one that
-/// is named is not there, which the trainer tells.
-///
-/// # Errors
-/// A checkpoint that cannot be read, or holds a model that is not supported.
-fn model_of_start(config: &CheckpointConfig) -> Result<Option<(PathBuf, ModelConfig)>> {
-    let start = find_start(config).unwrap_or_default();
-    let Some(path) = start.path.filter(|path| path.exists()) else {
-        return Ok(None);
-    };
-    let model = if path.is_file() {
-        fairseq_model_config(&path).map_err(coded)?
-    } else {
-        Checkpoint::open(&path)
-            .map_err(coded)?
-            .meta()
-            .model_config
-            .clone()
-    };
-    Ok(Some((path, model)))
-}
-
+/// Configurations of command lines.
 #[cfg(test)]
-mod tests {
-    use burnseq::tasks::language_modeling::LanguageModelingConfig;
-    use burnseq::tasks::translation::TranslationConfig;
-
+mod testing {
     use super::*;
-    use burnseq_train::{LossScalingConfig, OptimizationConfig, OptimizerConfig, StopRule};
-    use serde_json::json;
-
     use crate::train::GRAMMAR;
 
-    fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Request> {
+    pub(super) fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Request> {
         let words = std::iter::once("train").chain(words);
         Request::new(&GRAMMAR.try_parse::<TrainArgs>(words).unwrap()?)
     }
 
-    fn request(flags: &str) -> Result<Request> {
+    pub(super) fn request(flags: &str) -> Result<Request> {
         of_words(flags.split_whitespace())
     }
 
-    fn problem(flags: &str) -> String {
+    pub(super) fn problem(flags: &str) -> String {
         request(flags).unwrap_err().to_string()
     }
+}
 
-    fn translation_of(request: &Request) -> &TranslationConfig {
-        match &request.task {
-            TaskConfig::Translation(config) => config,
-            other => panic!("{other:?}"),
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use burnseq_train::{LossScalingConfig, OptimizationConfig, OptimizerConfig, StopRule};
+    use serde_json::json;
 
-    fn blocks_of(request: &Request) -> &LanguageModelingConfig {
-        match &request.task {
-            TaskConfig::LanguageModeling(config) => config,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_language_model_is_trained_with_the_loss_and_the_blocks_of_fairseq() {
-        let named = request("--task language_modeling").unwrap();
-        assert_eq!(named.model, ModelConfig::from_arch("transformer_lm").unwrap());
-        assert_eq!(*blocks_of(&named), LanguageModelingConfig::default());
-        assert_eq!(named.train.criterion, CriterionConfig::default());
-        assert!(named.notes.is_empty());
-        let smoothed =
-            "--task language_modeling --criterion label_smoothed_cross_entropy --label-smoothing 0.2";
-        assert_ne!(
-            request(smoothed).unwrap().train.criterion,
-            CriterionConfig::default()
-        );
-
-        let by_arch = request("--arch transformer_lm_gpt --tokens-per-sample 64 --add-bos-token").unwrap();
-        assert_eq!(by_arch.model.fields()["max_target_positions"], 65);
-        assert!(
-            by_arch.notes[0].contains("so the task is language_modeling"),
-            "{:?}",
-            by_arch.notes
-        );
-        let published = request("--arch gpt").unwrap();
-        assert_eq!(blocks_of(&published).tokens_per_sample, 512);
-        let longer = "--arch transformer_lm --tokens-per-sample 64 --max-target-positions 128";
-        assert_eq!(
-            request(longer).unwrap().model.fields()["max_target_positions"],
-            128
-        );
-    }
-
-    #[test]
-    fn flags_of_the_other_task_are_refused_together() {
-        let lm =
-            problem("--arch transformer_lm -s de --eval-bleu --bpe-dropout 0.1 --benchmark 3 --lengths a b");
-        for flag in ["--source-lang", "--eval-bleu", "--bpe-dropout", "--benchmark"] {
-            assert!(lm.contains(flag), "{flag}: {lm}");
-        }
-        let translation = problem("--tokens-per-sample 3 --sample-break-mode eos --shorten-method truncate");
-        for flag in ["--tokens-per-sample", "--sample-break-mode", "--shorten-method"] {
-            assert!(
-                translation.contains(&format!("{flag} belongs to --task language_modeling")),
-                "{translation}"
-            );
-        }
-        assert!(
-            problem("--arch transformer_lm --tokens-per-sample 0")
-                .contains("--tokens-per-sample 0 leaves no token")
-        );
-        let adaptive = "--arch transformer_lm --criterion adaptive_loss";
-        assert!(problem(adaptive).contains("needs an adaptive softmax"));
-        let adaptive = request(&format!("{adaptive} --adaptive-softmax-cutoff 9")).unwrap();
-        assert_eq!(adaptive.train.criterion, CriterionConfig::default());
-        let words = ["train", "--arch", "transformer_lm", "--self-target"];
-        let target = GRAMMAR
-            .try_parse::<TrainArgs>(words)
-            .unwrap()
-            .unwrap_err()
-            .to_string();
-        assert!(target.contains("have read the token itself"), "{target}");
-        request("--arch transformer_lm --future-target").unwrap();
-    }
+    use super::testing::{of_words, problem, request};
+    use super::translation::testing::translation_of;
+    use super::*;
 
     #[test]
     fn the_bare_command_is_the_documented_recipe() {
@@ -390,82 +232,6 @@ mod tests {
             ..OptimizationConfig::default()
         };
         assert_eq!(on.train.optimization, expected);
-    }
-
-    #[test]
-    fn the_command_of_a_fairseq_recipe_is_understood() {
-        let args = [
-            "data-bin",
-            "--arch",
-            "transformer",
-            "--encoder-embed-dim",
-            "256",
-            "--encoder-ffn-embed-dim",
-            "512",
-            "--share-decoder-input-output-embed",
-            "--optimizer",
-            "adam",
-            "--adam-betas",
-            "(0.9, 0.999)",
-            "--clip-norm",
-            "0.0",
-            "--lr",
-            "1e-3",
-            "--lr-scheduler",
-            "inverse_sqrt",
-            "--warmup-updates",
-            "500",
-            "--criterion",
-            "label_smoothed_cross_entropy",
-            "--label-smoothing",
-            "0.2",
-            "--max-epoch",
-            "7",
-            "--cpu",
-            "--relu-dropout",
-            "0.2",
-            "--max-sentences",
-            "32",
-            "--keep-last-epochs",
-            "-1",
-            "--eval-bleu",
-            "--eval-bleu-args",
-            r#"{"beam": 4}"#,
-            "--eval-bleu-remove-bpe",
-            "--best-checkpoint-metric",
-            "bleu",
-            "--maximize-best-checkpoint-metric",
-        ];
-        let request = of_words(args).unwrap();
-        let model = request.model.fields();
-        // The decoder of the base model follows the encoder.
-        assert_eq!(
-            (&model["decoder_embed_dim"], &model["decoder_ffn_embed_dim"]),
-            (&json!(256), &json!(512))
-        );
-        assert_eq!(
-            (&model["activation_dropout"], &model["decoder_layers"]),
-            (&json!(0.2), &json!(6))
-        );
-        let OptimizerConfig::Adam(adam) = &request.train.optimizer else {
-            panic!("{:?}", request.train.optimizer)
-        };
-        assert_eq!(adam.betas, (0.9, 0.999));
-        assert_eq!(request.train.optimization.lr, [1e-3]);
-        assert_eq!(
-            request.train.stop,
-            StopRule {
-                max_epoch: Some(7),
-                ..StopRule::endless()
-            }
-        );
-        assert_eq!(
-            (request.train.dataset.max_tokens, request.train.dataset.batch_size),
-            (None, Some(32))
-        );
-        let bleu = translation_of(&request).eval_bleu.clone().unwrap();
-        assert_eq!((bleu.options.beam, bleu.remove_bpe.as_deref()), (4, Some("@@ ")));
-        assert_eq!(request.compute.device_name(), "cpu");
     }
 
     #[test]
@@ -749,14 +515,5 @@ mod tests {
             --threshold-loss-scale 1 --precision fp16";
         assert_eq!(scaling(flags), Some(changed));
         assert_eq!((scaling(""), scaling("--bf16")), (None, None));
-    }
-
-    #[test]
-    fn left_padding_is_turned_off_in_both_spellings() {
-        let pad = |flags| translation_of(&request(flags).unwrap()).left_pad_source;
-        assert!(pad("") && pad("--left-pad-source True"));
-        assert!(!pad("--left-pad-source") && !pad("--left-pad-source False data-bin"));
-        assert!(problem("--left-pad-target").contains("padded on the right"));
-        assert!(request("--left-pad-target False").is_ok());
     }
 }

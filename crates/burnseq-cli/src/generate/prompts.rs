@@ -1,29 +1,19 @@
-//! The flags of `generate` for language models.
+//! The flags of `generate` for prompts of a language model.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-/// Continuing text with a language model.
+/// Prompts, and what is put around them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Language models (--task language_modeling)")]
-pub struct ContinuingArgs {
+pub struct PromptArgs {
     /// Continue this text instead of a dataset; may be given several times. An empty one lets the model begin
     #[arg(long, value_name = "TEXT", group = "text", conflicts_with_all = ["data", "gen_subset"])]
     pub prompt: Vec<String>,
-    /// Print what follows a prompt, without the prompt
-    #[arg(long)]
-    pub continuation_only: bool,
     /// Count the tokens of prompts in scores, as fairseq does; they are then read one by one
     #[arg(long)]
     pub count_prompt: bool,
-    /// Go on behind the end of a line, up to the longest length; texts are separated by an empty line
-    #[arg(long)]
-    pub ignore_eos: bool,
-    /// Let a text that reaches the positions of the model go on from its last half, instead of ending there; longer prompts
-    /// are read from the last positions on
-    #[arg(long)]
-    pub sliding_window: bool,
     /// How a line becomes a prompt: {0}, {1}, ... stand for its columns, which tabs separate, the last one for the answer,
     /// and \n for the end of a line [default with --shots or --choices: "{0} {1}"]
     #[arg(long, value_name = "TEXT", requires = "text")]
@@ -41,15 +31,12 @@ pub struct ContinuingArgs {
     pub choices: Option<PathBuf>,
 }
 
-impl ContinuingArgs {
+impl PromptArgs {
     /// The flags that are given.
     pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
         let flags = [
             ("--prompt", !self.prompt.is_empty()),
-            ("--continuation-only", self.continuation_only),
             ("--count-prompt", self.count_prompt),
-            ("--ignore-eos", self.ignore_eos),
-            ("--sliding-window", self.sliding_window),
             ("--template", self.template.is_some()),
             ("--shots", self.shots.is_some()),
             ("--choices", self.choices.is_some()),
