@@ -83,6 +83,28 @@ impl TranslationModel {
         })
     }
 
+    /// As [`load_with`](Self::load_with), of several checkpoints: an ensemble.
+    ///
+    /// # Errors
+    /// Also no path at all, and models that do not share their dictionaries.
+    pub fn load_ensemble<P: AsRef<Path>>(
+        paths: &[P],
+        overrides: &Map<String, Value>,
+        compute: impl Into<Compute>,
+    ) -> Result<Self> {
+        let Some((first, others)) = paths.split_first() else {
+            return Err(Error::Config(
+                "'path' names no checkpoint\nhint: name one, or several of an ensemble".to_owned(),
+            ));
+        };
+        let compute = compute.into();
+        let mut model = Self::load_with(first, overrides, &compute)?;
+        for path in others {
+            model.join(Self::load_with(path, overrides, &compute)?, path.as_ref())?;
+        }
+        Ok(model)
+    }
+
     /// Loads a bare safetensors file under fairseq's names; `config` says what it holds, `data` brings dictionaries
     /// and text settings.
     ///
