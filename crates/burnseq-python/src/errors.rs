@@ -36,6 +36,12 @@ pub fn warn(py: Python<'_>, message: &str) -> PyResult<()> {
     PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 2)
 }
 
+/// Name of the type of a value.
+pub fn kind(value: &Bound<'_, PyAny>) -> String {
+    let name = value.get_type().name();
+    name.map_or_else(|_| "?".to_owned(), |name| name.to_string())
+}
+
 /// Remedies, which the library writes on lines of their own, behind the message.
 fn one_line(message: &str) -> String {
     message.replace("\nhint: ", "; hint: ").replace('\n', "; ")

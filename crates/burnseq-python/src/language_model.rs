@@ -17,8 +17,6 @@ use crate::work::{self, Reporter, pool};
 
 /// A trained language model: scores of text, and text that continues a prompt.
 ///
-/// LanguageModel(path, *, device="auto", precision=None, threads=None, model_overrides=None, **options)
-///
 /// path: a checkpoint folder. The other arguments are those of Translator; options are those of `generate` for language
 /// models, as defaults for all calls.
 ///
@@ -55,8 +53,6 @@ impl LanguageModel {
         })
     }
 
-    /// score(text, *, context_window=0, progress=None)
-    ///
     /// The log-probability of each token of a text, as a ScoredText; of a list of str a list of them, each read by itself.
     ///
     /// context_window: a text that is longer than the positions of the model is scored in parts, of which each reads so many
@@ -78,8 +74,6 @@ impl LanguageModel {
         texts.shaped(py, scored.collect())
     }
 
-    /// perplexity(text, *, context_window=0, progress=None)
-    ///
     /// The perplexity of a text, or of all tokens of a list of texts, as a float: that of `burnseq eval-lm`.
     #[pyo3(signature = (text, *, context_window=0, progress=None))]
     fn perplexity(
@@ -101,8 +95,6 @@ impl LanguageModel {
         ))
     }
 
-    /// generate(prompt, *, continuation_only=False, sliding_window=False, progress=None, **options)
-    ///
     /// A text that begins with `prompt`, as a str; of a list of prompts a list. `max_len_b` limits the new tokens.
     ///
     /// continuation_only: without the prompt. sliding_window: a text that reaches the positions of the model goes on from its
@@ -138,8 +130,6 @@ impl LanguageModel {
         prompts.shaped(py, best.collect())
     }
 
-    /// hypotheses(prompt, *, continuation_only=False, sliding_window=False, progress=None, **options)
-    ///
     /// The `nbest` best texts that begin with `prompt`, as a list of Hypothesis, best first; of a list of prompts a list of
     /// such lists.
     #[pyo3(signature = (prompt, *, continuation_only=false, sliding_window=false, progress=None, **options))]

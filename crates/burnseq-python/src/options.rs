@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyString};
 use serde_json::{Map, Number, Value};
 
-use crate::errors::{exception, wrong};
+use crate::errors::{exception, kind, wrong};
 
 /// Options of the search that are about translation alone.
 pub const OF_TRANSLATION: &[&str] = &["attention", "constraints", "lm_weight", "match_source_len"];
@@ -48,7 +48,15 @@ pub fn overlaid(
         // One by one, so that an error names the option.
         let alone = Value::Object(Map::from_iter([(name.clone(), given.clone())]));
         if let Err(error) = serde_json::from_value::<GenerateOptions>(alone) {
-            return Err(wrong(format!("'{name}' = {given}: {error}")));
+            // Names of types that Python does not have.
+            let error = error.to_string();
+            let error = error
+                .replace("usize", "a whole number, 0 or more")
+                .replace("u64", "a whole number, 0 or more");
+            return Err(wrong(format!(
+                "'{name}' = {given}: {}",
+                error.replace("f64", "a number")
+            )));
         }
         all.insert(name, given);
     }
@@ -123,7 +131,7 @@ fn to_json(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Value> {
             .ok_or_else(|| wrong(format!("'{name}' = {number}: must be a finite number")));
     }
     let items = value.try_iter().map_err(|_| {
-        let kind = value.get_type();
+        let kind = kind(value);
         PyTypeError::new_err(format!(
             "'{name}' must be a number, a bool, a str or a list of these, got {kind}"
         ))

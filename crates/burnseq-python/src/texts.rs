@@ -5,7 +5,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use crate::errors::wrong;
+use crate::errors::{kind, wrong};
 
 /// What a method was given, and so the form of what it gives: an item for a text, a list for several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,19 +28,12 @@ impl Texts {
                 is_list: false,
             });
         }
-        let kind = |value: &Bound<'_, PyAny>| {
-            value
-                .get_type()
-                .name()
-                .map_or_else(|_| "?".to_owned(), |name| name.to_string())
-        };
         let other = || {
             PyTypeError::new_err(format!(
                 "'{name}' must be a str or a list of str, got {}",
                 kind(argument)
             ))
         };
-        // Bytes are a sequence of numbers, and a dictionary of keys.
         let items = argument.try_iter().map_err(|_| other())?;
         let items = items.enumerate().map(|(place, item)| {
             let item = item?;

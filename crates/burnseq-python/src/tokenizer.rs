@@ -9,14 +9,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::errors::{exception, wrong};
+use crate::errors::{exception, kind, wrong};
 use crate::hypothesis;
 use crate::texts::Texts;
 use crate::work;
 
 /// Tokenizer, subword model and dictionary of a language.
-///
-/// Tokenizer(path, lang=None)
 ///
 /// path: a folder that `preprocess` has written, or a checkpoint. lang: the language, where there are two.
 #[pyclass(frozen, module = "burnseq")]
@@ -38,8 +36,6 @@ impl Tokenizer {
         Ok(Self::from(work::load(py, || TextCodec::open(&path, lang))?))
     }
 
-    /// encode(text, *, append_eos=True)
-    ///
     /// The ids of a line of text: int64, `[len]`; of a list of str a list of arrays. Tokens that the dictionary does not have
     /// are `unk`.
     #[pyo3(signature = (text, *, append_eos=true))]
@@ -57,8 +53,6 @@ impl Tokenizer {
         texts.shaped(py, encoded.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// pieces(text)
-    ///
     /// The tokens of a line of text: a list of str; of a list of str a list of lists.
     fn pieces<'py>(&self, py: Python<'py>, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let texts = Texts::new(text, "text")?.lines("text")?;
@@ -69,8 +63,6 @@ impl Tokenizer {
         texts.shaped(py, pieces.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// decode(ids)
-    ///
     /// The text of ids, an array of whole numbers or a list of int, as a str; of several a list of str. `bos`, `pad` and `eos`
     /// are left out.
     fn decode<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -170,10 +162,7 @@ fn array(ids: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
 }
 
 fn no_ids(ids: &Bound<'_, PyAny>) -> PyErr {
-    let kind = ids
-        .get_type()
-        .name()
-        .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    let kind = kind(ids);
     PyTypeError::new_err(format!(
         "'ids' must be an array of whole numbers, a list of int, or a list of these, got {kind}"
     ))

@@ -6,11 +6,12 @@ use burnseq::data::BatchLimits;
 use burnseq::decode::{LineFormat, TextCodec, TextModel, TranslationModel};
 use burnseq::text::Dictionary;
 use burnseq::{GenerateOptions, Translation};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use rayon::ThreadPool;
 
-use crate::errors::{exception, warn, wrong};
+use crate::errors::{exception, kind, warn, wrong};
 use crate::hypothesis::{Hypothesis, Parts};
 use crate::options::{OF_LANGUAGE_MODELS, compute, model_overrides, only, overlaid};
 use crate::texts::Texts;
@@ -18,9 +19,6 @@ use crate::tokenizer::Tokenizer;
 use crate::work::{self, Reporter, pool};
 
 /// A trained translation model: raw text in, raw text out.
-///
-/// Translator(path, *, device="auto", precision=None, threads=None, batch_size=None, max_tokens=None, lm_path=None,
-/// model_overrides=None, tokenized=False, truncate_source=False, **options)
 ///
 /// path: a checkpoint folder, or a list of them, which is an ensemble.
 /// device: "auto", "cpu", "cuda" or "cuda:N". precision: "fp32", "tf32", "bf16" or "fp16".
@@ -40,13 +38,6 @@ pub struct Translator {
     pool: Option<ThreadPool>,
 }
 
-/// A path or several.
-#[derive(FromPyObject)]
-enum Paths {
-    One(PathBuf),
-    Several(Vec<PathBuf>),
-}
-
 #[pymethods]
 impl Translator {
     #[new]
@@ -55,7 +46,7 @@ impl Translator {
     #[expect(clippy::too_many_arguments, reason = "keyword arguments in Python")]
     fn new(
         py: Python<'_>,
-        path: Paths,
+        path: &Bound<'_, PyAny>,
         device: &str,
         precision: Option<&str>,
         threads: Option<usize>,
@@ -73,10 +64,7 @@ impl Translator {
         };
         let options = checked(overlaid(&base, options, OF_LANGUAGE_MODELS)?, lm_path.is_some())?;
         let overrides = self::model_overrides(model_overrides)?;
-        let paths = match path {
-            Paths::One(path) => vec![path],
-            Paths::Several(paths) => paths,
-        };
+        let paths = paths(path)?;
         let pool = pool(threads)?;
         let compute = compute(device, precision)?;
         let limits = match (max_tokens, batch_size) {
@@ -110,8 +98,6 @@ impl Translator {
         })
     }
 
-    /// translate(text, *, progress=None, **options)
-    ///
     /// The translation of a str as a str, or of a list of str as a list in the same order. The translation of a line without a
     /// word is empty; so is that of one that is longer than the model takes, with a warning.
     ///
@@ -142,8 +128,6 @@ impl Translator {
         texts.shaped(py, best.collect())
     }
 
-    /// hypotheses(text, *, progress=None, **options)
-    ///
     /// The `nbest` best translations of a str as a list of Hypothesis, best first, with scores, tokens and, with
     /// attention=True, attention and alignment; of a list of str a list of such lists.
     #[pyo3(signature = (text, *, progress=None, **options))]
@@ -161,10 +145,10 @@ impl Translator {
         texts.shaped(py, found.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// score(source, target, *, progress=None, lenpen=1.0, unnormalized=False, temperature=1.0, attention=False)
-    ///
     /// What the model says to a translation at hand: a Hypothesis with the tokens of `target` and their scores; for two lists
     /// of the same length a list.
+    ///
+    /// options: lenpen, unnormalized, temperature, attention.
     #[pyo3(signature = (source, target, *, progress=None, **options))]
     fn score<'py>(
         &self,
@@ -318,6 +302,16 @@ impl Translator {
         });
         hypotheses.collect()
     }
+}
+
+/// A path, or several of an ensemble.
+fn paths(path: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
+    let one = path.extract::<PathBuf>().map(|path| vec![path]);
+    let several = one.or_else(|_| path.extract::<Vec<PathBuf>>());
+    several.map_err(|_| {
+        let kind = kind(path);
+        PyTypeError::new_err(format!("'path' must be a path or a list of paths, got {kind}"))
+    })
 }
 
 /// Options that are in range and have an effect.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::EpochState;
@@ -11,7 +12,8 @@ use burnseq_model::{Model, named_parameters};
 use burnseq_train::{Checkpoint, OptimizerConfig, OptimizerState, TrainConfig, TrainState, TrainingRecord};
 use serde_json::{Map, Value, json};
 
-use super::import::described;
+use super::import::{described, nobody};
+use super::observer::{Observer, Stage, meter};
 use super::{Conversion, training};
 use crate::error::{Error, Result};
 use crate::tasks::translation::LanguagePair;
@@ -28,7 +30,15 @@ type Parameter = (String, Vec<usize>, Vec<f32>);
 /// # Errors
 /// A checkpoint that is damaged; a file that cannot be written.
 pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
-    let checkpoint = Checkpoint::open(input)?;
+    to_fairseq_observed(input, output, &nobody())
+}
+
+/// As [`to_fairseq`], told to `observer`.
+///
+/// # Errors
+/// As [`to_fairseq`].
+pub fn to_fairseq_observed(input: &Path, output: &Path, observer: &Arc<dyn Observer>) -> Result<Conversion> {
+    let checkpoint = Checkpoint::open(input)?.metered(meter(observer));
     let meta = checkpoint.meta();
     let record: Option<TrainingRecord> = match &meta.train_state {
         Value::Null => None,
@@ -44,7 +54,29 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         problem,
     })?;
     let languages = LanguagePair::of(&meta.task)?;
+    let config = record
+        .as_ref()
+        .map_or_else(TrainConfig::default, |record| record.config.clone());
+    // Only Adam's state has a counterpart, and it belongs to the weights themselves, not to their moving average.
+    let adam = match &config.optimizer {
+        OptimizerConfig::Adam(adam) if config.ema.is_none() => Some(adam),
+        _ => None,
+    };
+    let stored = |name: &str| {
+        checkpoint
+            .path()
+            .join(name)
+            .metadata()
+            .map_or(0, |file| file.len())
+    };
+    let moments_file = adam.map_or(0, |_| stored("optimizer.safetensors"));
+    observer.stage(Stage::Reading, stored("model.safetensors") + moments_file);
     let model = checkpoint.model::<Model>(&Device::flex())?;
+    let optimizer = match adam {
+        Some(_) => checkpoint.optimizer_state()?,
+        None => None,
+    };
+    observer.stage(Stage::Converting, 0);
     let mut weights: HashMap<String, TensorData> = burnseq_model::state_dict(&model).into_iter().collect();
     let mut parameters: Vec<Parameter> = named_parameters(&model)
         .into_iter()
@@ -54,18 +86,6 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         })
         .collect();
     parameters.sort_by_key(|(name, ..)| described.last.contains(&name.as_str()));
-    let config = record
-        .as_ref()
-        .map_or_else(TrainConfig::default, |record| record.config.clone());
-    // Only Adam's state has a counterpart, and it belongs to the weights themselves, not to their moving average.
-    let adam = match &config.optimizer {
-        OptimizerConfig::Adam(adam) if config.ema.is_none() => Some(adam),
-        _ => None,
-    };
-    let optimizer = match adam {
-        Some(_) => checkpoint.optimizer_state()?,
-        None => None,
-    };
     let moments = match &optimizer {
         Some(state) => Some(moments(state, &parameters, checkpoint.path())?),
         None => None,
@@ -94,10 +114,13 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         progress: progress(&config, state, step),
         adam,
     };
-    fairseq::save(output, &contents)?;
+    let tables = if moments.is_some() { 3 } else { 1 };
+    let elements: usize = parameters.iter().map(|(.., values)| values.len()).sum();
+    observer.stage(Stage::Writing, 4 * tables * elements as u64);
+    fairseq::save_metered(output, &contents, &meter(observer))?;
     Ok(Conversion {
         output: output.to_owned(),
-        parameters: parameters.iter().map(|(.., values)| values.len()).sum(),
+        parameters: elements,
         num_updates: moments.as_ref().map(|_| contents.progress.num_updates),
         leaves_adam: false,
         notes: described.note.map(str::to_owned).into_iter().collect(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::{EpochState, PairOptions};
@@ -13,6 +14,7 @@ use burnseq_train::checkpoint::{self, CheckpointContents};
 use burnseq_train::{OptimizerState, TaskInfo, TrainConfig, TrainState, TrainingRecord, training_epochs};
 
 use super::dictionaries::DataSide;
+use super::observer::{Observer, Stage, meter};
 use super::{Conversion, Dictionaries, options, training};
 use crate::decode::read_safetensors;
 use crate::error::{Error, Result};
@@ -45,7 +47,21 @@ pub fn from_fairseq(
     import: &ImportOptions,
     output: &Path,
 ) -> Result<Conversion> {
-    let file = FairseqCheckpoint::open(input)?;
+    from_fairseq_observed(input, dictionaries, import, output, &nobody())
+}
+
+/// As [`from_fairseq`], told to `observer`.
+///
+/// # Errors
+/// As [`from_fairseq`].
+pub fn from_fairseq_observed(
+    input: &Path,
+    dictionaries: &Dictionaries,
+    import: &ImportOptions,
+    output: &Path,
+    observer: &Arc<dyn Observer>,
+) -> Result<Conversion> {
+    let file = FairseqCheckpoint::open(input)?.metered(meter(observer));
     let wrong = |problem: String| Error::Convert {
         path: input.to_owned(),
         problem,
@@ -80,18 +96,30 @@ pub fn from_fairseq(
     let fresh = Model::init(&config, &data.vocab(), 0, &Device::flex())?;
     let layout = layout(&fresh, &described);
     let mut notes = Vec::new();
-    let weights = untied(file.weights(&layout)?, &described.extras, input)?;
+    let elements: usize = file
+        .tensors()?
+        .iter()
+        .map(|(_, shape)| shape.iter().product::<usize>())
+        .sum();
+    // Adam has two moments of each weight.
+    let tables = if import.with_optimizer { 3 } else { 1 };
+    observer.stage(Stage::Reading, 4 * tables * elements as u64);
+    let weights = file.weights(&layout)?;
+    let adam = match import.with_optimizer {
+        true => Some(file.adam(&layout, &unknown_to_optimizers(&described))?),
+        false => None,
+    };
+    observer.stage(Stage::Converting, 0);
+    let weights = untied(weights, &described.extras, input)?;
     let model = loaded(fresh, &weights, input)?;
     let mut contents = Contents::of(&config, &data, &model);
-    if import.with_optimizer {
-        let adam = file
-            .adam(&layout, &unknown_to_optimizers(&described))?
-            .ok_or_else(|| {
-                wrong(
-                    "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
-                        .to_owned(),
-                )
-            })?;
+    if let Some(adam) = adam {
+        let adam = adam.ok_or_else(|| {
+            wrong(
+                "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
+                    .to_owned(),
+            )
+        })?;
         contents.optimizer = Some(OptimizerState {
             step: adam.step,
             tensors: in_module_order(&model, adam.moments, &described.frozen, input)?,
@@ -117,7 +145,7 @@ pub fn from_fairseq(
     }
     Ok(Conversion {
         leaves_adam: !import.with_optimizer && file.has_adam(),
-        ..contents.save(output, notes)?
+        ..contents.save(output, notes, observer)?
     })
 }
 
@@ -144,15 +172,37 @@ pub fn from_weights(
     import: &ImportOptions,
     output: &Path,
 ) -> Result<Conversion> {
+    from_weights_observed(input, config, dictionaries, import, output, &nobody())
+}
+
+/// As [`from_weights`], told to `observer`.
+///
+/// # Errors
+/// As [`from_weights`].
+pub fn from_weights_observed(
+    input: &Path,
+    config: &ModelConfig,
+    dictionaries: &Dictionaries,
+    import: &ImportOptions,
+    output: &Path,
+    observer: &Arc<dyn Observer>,
+) -> Result<Conversion> {
     let data = dictionaries.open([import.source_lang.clone(), import.target_lang.clone()])?;
-    let weights = read_safetensors(input)?;
+    observer.stage(Stage::Reading, input.metadata().map_or(0, |file| file.len()));
+    let weights = read_safetensors(input, &meter(observer))?;
+    observer.stage(Stage::Converting, 0);
     check_dictionaries(&data, input, |name| {
         Ok(weights.get(name).map(|table| table.shape().to_vec()))
     })?;
     config.validate(&data.vocab())?;
     let fresh = Model::init(config, &data.vocab(), 0, &Device::flex())?;
     let model = loaded(fresh, &weights, input)?;
-    Contents::of(config, &data, &model).save(output, Vec::new())
+    Contents::of(config, &data, &model).save(output, Vec::new(), observer)
+}
+
+/// An observer of conversions that nobody follows.
+pub(super) fn nobody() -> Arc<dyn Observer> {
+    Arc::new(())
 }
 
 /// What a checkpoint will hold.
@@ -175,7 +225,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    fn save(self, output: &Path, notes: Vec<String>) -> Result<Conversion> {
+    fn save(self, output: &Path, notes: Vec<String>, observer: &Arc<dyn Observer>) -> Result<Conversion> {
         let name = output.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
             Error::Config(format!(
                 "{} is not the name of a folder to write",
@@ -199,7 +249,13 @@ impl<'a> Contents<'a> {
             optimizer: self.optimizer.as_ref(),
             files: &self.data.files,
         };
-        checkpoint::save(folder_of(output), &[name], &contents)?;
+        let moments = self.optimizer.iter().flat_map(|state| &state.tensors);
+        let tensors = self.weights.iter().chain(moments);
+        observer.stage(
+            Stage::Writing,
+            tensors.map(|(_, data)| data.as_bytes().len() as u64).sum(),
+        );
+        checkpoint::save_metered(folder_of(output), &[name], &contents, &meter(observer))?;
         Ok(Conversion {
             output: output.to_owned(),
             parameters: self.weights.iter().map(|(_, data)| data.num_elements()).sum(),

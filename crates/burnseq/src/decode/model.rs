@@ -8,7 +8,7 @@ use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, ModelError, OfConfig, Stepwise};
 use burnseq_search::{Generator, Hypothesis, SearchError, Source};
-use burnseq_text::FileError;
+use burnseq_text::ByteMeter;
 use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::Checkpoint;
 use burnseq_train::checkpoint::DictionaryInfo;
@@ -120,7 +120,7 @@ impl TranslationModel {
         let (src_dict, tgt_dict) = (Arc::clone(data.src_dict()), Arc::clone(data.tgt_dict()));
         let vocab = translation::dictionaries(&src_dict, &tgt_dict).vocab();
         config.validate(&vocab)?;
-        let tensors = read_safetensors(path)?;
+        let tensors = read_safetensors(path, &ByteMeter::default())?;
         let compute = compute.into();
         let model = Model::load(config, &vocab, &tensors, &compute);
         let model = model.map_err(|problem| Error::Weights {
@@ -322,8 +322,8 @@ pub(super) fn difference(ours: &Dictionary, theirs: &Dictionary) -> Option<Strin
 }
 
 /// All tensors of a safetensors file as `f32`.
-pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData>> {
-    let bytes = std::fs::read(path).map_err(FileError::read(path))?;
+pub(crate) fn read_safetensors(path: &Path, meter: &ByteMeter) -> Result<HashMap<String, TensorData>> {
+    let bytes = meter.read(path)?;
     let wrong = |problem: String| Error::Weights {
         path: path.to_owned(),
         problem,
@@ -415,20 +415,20 @@ mod tests {
         let view = safetensors::tensor::TensorView::new(Dtype::F16, vec![2], &half).unwrap();
         std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
         assert_eq!(
-            read_safetensors(&path).unwrap()["x"],
+            read_safetensors(&path, &ByteMeter::default()).unwrap()["x"],
             TensorData::new(vec![1.5_f32, -0.25], [2])
         );
         let ids = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
         std::fs::write(&path, safetensors::serialize([("ids", ids)], None).unwrap()).unwrap();
         assert!(
-            read_safetensors(&path)
+            read_safetensors(&path, &ByteMeter::default())
                 .unwrap_err()
                 .to_string()
                 .contains("`ids` has type")
         );
         std::fs::write(&path, "no tensors").unwrap();
         assert!(
-            read_safetensors(&path)
+            read_safetensors(&path, &ByteMeter::default())
                 .unwrap_err()
                 .to_string()
                 .contains("not a safetensors file")
