@@ -73,6 +73,9 @@ environment() {
 
 say "building the wheel with the profile $profile"
 environment "$work/build" 'maturin>=1.9,<2'
+# In the wheel, with the licences of this project.
+scripts/third-party-licences.sh crates/burnseq-python/Cargo.toml burnseq-python ${features:+--features "$features"} \
+    >crates/burnseq-python/THIRD-PARTY-LICENSES.txt
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 "$work/build/bin/maturin" build --locked --profile "$profile" --manifest-path crates/burnseq-python/Cargo.toml \
     --interpreter "$work/build/bin/python" --out "$work/wheel" ${features:+--features "$features"} --quiet

@@ -33,7 +33,7 @@ pub fn wrong(message: impl AsRef<str>) -> PyErr {
 /// A `UserWarning`, which becomes an exception where the program asks for that.
 pub fn warn(py: Python<'_>, message: &str) -> PyResult<()> {
     let message = std::ffi::CString::new(message).unwrap_or_default();
-    PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 2)
+    PyErr::warn(py, &py.get_type::<PyUserWarning>(), &message, 1)
 }
 
 /// Name of the type of a value.

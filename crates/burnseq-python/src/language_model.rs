@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 
 use crate::errors::{exception, warn, wrong};
 use crate::hypothesis::{Hypothesis, Parts, ScoredText, perplexity, sum};
-use crate::options::{OF_TRANSLATION, compute, model_overrides, overlaid};
+use crate::options::{OF_TRANSLATION, compute, count, model_overrides, overlaid};
 use crate::texts::Texts;
 use crate::tokenizer::Tokenizer;
 use crate::work::{self, Reporter, pool};
@@ -37,7 +37,7 @@ impl LanguageModel {
         path: PathBuf,
         device: &str,
         precision: Option<&str>,
-        threads: Option<usize>,
+        threads: Option<i64>,
         model_overrides: Option<&Bound<'_, PyDict>>,
         options: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
@@ -62,7 +62,7 @@ impl LanguageModel {
         &self,
         py: Python<'py>,
         text: &Bound<'py, PyAny>,
-        context_window: usize,
+        context_window: i64,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let texts = Texts::new(text, "text")?;
@@ -80,7 +80,7 @@ impl LanguageModel {
         &self,
         py: Python<'_>,
         text: &Bound<'_, PyAny>,
-        context_window: usize,
+        context_window: i64,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<f64> {
         let texts = Texts::new(text, "text")?;
@@ -191,9 +191,10 @@ impl LanguageModel {
         &self,
         py: Python<'_>,
         texts: &Texts,
-        context_window: usize,
+        context_window: i64,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<BlockScores>> {
+        let context_window = count(context_window, "context_window")?;
         let reporter = Reporter::new(py, progress, "scoring")?;
         work::run(py, self.pool.as_ref(), &reporter, |on_batch| {
             self.generator.score(&texts.items, context_window, on_batch)

@@ -4,7 +4,7 @@ use burnseq::GenerateOptions;
 use burnseq::kernels::{Compute, Precision};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyString};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString};
 use serde_json::{Map, Number, Value};
 
 use crate::errors::{exception, kind, wrong};
@@ -55,7 +55,7 @@ pub fn overlaid(
                 .replace("u64", "a whole number, 0 or more");
             return Err(wrong(format!(
                 "'{name}' = {given}: {}",
-                error.replace("f64", "a number")
+                error.replace("f64", "a number").replace("string or map", "a str")
             )));
         }
         all.insert(name, given);
@@ -78,6 +78,14 @@ pub fn only(keywords: Option<&Bound<'_, PyDict>>, names: &[&str]) -> PyResult<()
         }
     }
     Ok(())
+}
+
+/// A number that counts something.
+///
+/// # Errors
+/// `ValueError`: one below 0.
+pub fn count(number: i64, name: &str) -> PyResult<usize> {
+    usize::try_from(number).map_err(|_| wrong(format!("'{name}' = {number}: must not be below 0")))
 }
 
 /// Where to compute, and in which number format.
@@ -113,8 +121,8 @@ fn to_json(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Value> {
     if value.is_none() {
         return Ok(Value::Null);
     }
-    if value.is_instance_of::<PyBool>() {
-        return Ok(Value::Bool(value.extract()?));
+    if let Ok(flag) = value.extract::<bool>() {
+        return Ok(Value::Bool(flag));
     }
     if let Ok(text) = value.cast::<PyString>() {
         return Ok(Value::String(text.to_str()?.to_owned()));
@@ -123,6 +131,12 @@ fn to_json(value: &Bound<'_, PyAny>, name: &str) -> PyResult<Value> {
         && let Ok(number) = value.extract::<i64>()
     {
         return Ok(number.into());
+    }
+    if let Ok(number) = value.extract::<u64>() {
+        return Ok(number.into());
+    }
+    if value.is_instance_of::<PyInt>() {
+        return Err(wrong(format!("'{name}' = {value}: must have at most 64 bits")));
     }
     if let Ok(number) = value.extract::<f64>() {
         let finite = Number::from_f64(number);

@@ -13,7 +13,7 @@ use rayon::ThreadPool;
 
 use crate::errors::{exception, kind, warn, wrong};
 use crate::hypothesis::{Hypothesis, Parts};
-use crate::options::{OF_LANGUAGE_MODELS, compute, model_overrides, only, overlaid};
+use crate::options::{OF_LANGUAGE_MODELS, compute, count, model_overrides, only, overlaid};
 use crate::texts::Texts;
 use crate::tokenizer::Tokenizer;
 use crate::work::{self, Reporter, pool};
@@ -49,9 +49,9 @@ impl Translator {
         path: &Bound<'_, PyAny>,
         device: &str,
         precision: Option<&str>,
-        threads: Option<usize>,
-        batch_size: Option<usize>,
-        max_tokens: Option<usize>,
+        threads: Option<i64>,
+        batch_size: Option<i64>,
+        max_tokens: Option<i64>,
         lm_path: Option<PathBuf>,
         model_overrides: Option<&Bound<'_, PyDict>>,
         tokenized: bool,
@@ -67,9 +67,11 @@ impl Translator {
         let paths = paths(path)?;
         let pool = pool(threads)?;
         let compute = compute(device, precision)?;
-        let limits = match (max_tokens, batch_size) {
+        let max_tokens = max_tokens.map(|most| count(most, "max_tokens")).transpose()?;
+        let max_sentences = batch_size.map(|most| count(most, "batch_size")).transpose()?;
+        let limits = match (max_tokens, max_sentences) {
             (None, None) => None,
-            (max_tokens, max_sentences) => Some(BatchLimits {
+            _ => Some(BatchLimits {
                 max_tokens,
                 max_sentences,
                 ..BatchLimits::default()

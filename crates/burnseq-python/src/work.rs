@@ -12,20 +12,22 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::errors::{exception, wrong};
 
+/// Most threads of a pool; more than processors are of no use.
+const MOST_THREADS: usize = 1024;
 /// How often signals are looked for while a batch is computed.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A pool of so many threads; nothing stands for one thread for each processor, which all models share.
 ///
 /// # Errors
-/// `ValueError`: no thread at all, or more than the system gives.
-pub fn pool(threads: Option<usize>) -> PyResult<Option<ThreadPool>> {
+/// `ValueError`: no thread at all, or more than are of use.
+pub fn pool(threads: Option<i64>) -> PyResult<Option<ThreadPool>> {
     let Some(threads) = threads else { return Ok(None) };
-    if threads == 0 {
-        return Err(wrong(
-            "'threads' must be at least 1, or None for one for each processor",
-        ));
-    }
+    let Some(threads) = usize::try_from(threads).ok().filter(|threads| (1..=MOST_THREADS).contains(threads)) else {
+        return Err(wrong(format!(
+            "'threads' = {threads}: must be 1 to {MOST_THREADS}, or None for one for each processor"
+        )));
+    };
     let pool = ThreadPoolBuilder::new().num_threads(threads).build();
     pool.map(Some)
         .map_err(|error| wrong(format!("'threads' = {threads}: {error}")))

@@ -12,8 +12,8 @@ def sentences(prefix):
     """The sentences of an indexed dataset, in fairseq's format."""
     index = prefix.with_name(prefix.name + ".idx").read_bytes()
     assert index.startswith(b"MMIDIDX\x00\x00")
-    _, code, count, _ = struct.unpack_from("<QBQQ", index, 9)
-    sizes = np.frombuffer(index, np.int32, count, 34)
+    _, code, count = struct.unpack_from("<QBQ", index, 9)
+    sizes = np.frombuffer(index, np.int32, count, 26)
     kind = {4: np.int32, 8: np.uint16}[code]
     ids = np.fromfile(prefix.with_name(prefix.name + ".bin"), kind)
     return np.split(ids, np.cumsum(sizes)[:-1])

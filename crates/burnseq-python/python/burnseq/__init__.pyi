@@ -127,13 +127,13 @@ class Translator:
         **options: Unpack[_TranslationOptions],
     ) -> Translator: ...
     @overload
-    def translate(self, text: str, *, progress: _Progress = None, **options: Unpack[_TranslationOptions]) -> str: ...
+    def translate(self, text: str, *, progress: _Progress = None, **options: Unpack[_TranslationOptions]) -> str: ...  # type: ignore[overload-overlap]
     @overload
     def translate(
         self, text: Iterable[str], *, progress: _Progress = None, **options: Unpack[_TranslationOptions]
     ) -> list[str]: ...
     @overload
-    def hypotheses(
+    def hypotheses(  # type: ignore[overload-overlap]
         self, text: str, *, progress: _Progress = None, **options: Unpack[_TranslationOptions]
     ) -> list[Hypothesis]: ...
     @overload
@@ -141,7 +141,7 @@ class Translator:
         self, text: Iterable[str], *, progress: _Progress = None, **options: Unpack[_TranslationOptions]
     ) -> list[list[Hypothesis]]: ...
     @overload
-    def score(
+    def score(  # type: ignore[overload-overlap]
         self, source: str, target: str, *, progress: _Progress = None, **options: Unpack[_ScoreOptions]
     ) -> Hypothesis: ...
     @overload
@@ -177,7 +177,7 @@ class LanguageModel:
         **options: Unpack[_GenerationOptions],
     ) -> LanguageModel: ...
     @overload
-    def score(self, text: str, *, context_window: int = 0, progress: _Progress = None) -> ScoredText: ...
+    def score(self, text: str, *, context_window: int = 0, progress: _Progress = None) -> ScoredText: ...  # type: ignore[overload-overlap]
     @overload
     def score(
         self, text: Iterable[str], *, context_window: int = 0, progress: _Progress = None
@@ -186,7 +186,7 @@ class LanguageModel:
         self, text: str | Iterable[str], *, context_window: int = 0, progress: _Progress = None
     ) -> float: ...
     @overload
-    def generate(
+    def generate(  # type: ignore[overload-overlap]
         self,
         prompt: str,
         *,
@@ -206,7 +206,7 @@ class LanguageModel:
         **options: Unpack[_GenerationOptions],
     ) -> list[str]: ...
     @overload
-    def hypotheses(
+    def hypotheses(  # type: ignore[overload-overlap]
         self,
         prompt: str,
         *,
@@ -234,16 +234,16 @@ class Tokenizer:
 
     def __new__(cls, path: _Path, lang: str | None = None) -> Tokenizer: ...
     @overload
-    def encode(self, text: str, *, append_eos: bool = True) -> npt.NDArray[np.int64]:
+    def encode(self, text: str, *, append_eos: bool = True) -> npt.NDArray[np.int64]:  # type: ignore[overload-overlap]
         """[len]"""
     @overload
     def encode(self, text: Iterable[str], *, append_eos: bool = True) -> list[npt.NDArray[np.int64]]: ...
     @overload
-    def pieces(self, text: str) -> list[str]: ...
+    def pieces(self, text: str) -> list[str]: ...  # type: ignore[overload-overlap]
     @overload
     def pieces(self, text: Iterable[str]) -> list[list[str]]: ...
     @overload
-    def decode(self, ids: _Ids) -> str: ...
+    def decode(self, ids: _Ids) -> str: ...  # type: ignore[overload-overlap]
     @overload
     def decode(self, ids: Iterable[_Ids]) -> list[str]: ...
     def token_to_id(self, token: str) -> int | None: ...

@@ -15,7 +15,7 @@ def reporter(progress, what):
             )
         return Calls(progress)
     try:
-        from tqdm.auto import tqdm
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
     except ImportError:
         return Lines(what)
     return Bar(tqdm, what)
