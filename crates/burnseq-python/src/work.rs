@@ -23,7 +23,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// `ValueError`: no thread at all, or more than are of use.
 pub fn pool(threads: Option<i64>) -> PyResult<Option<ThreadPool>> {
     let Some(threads) = threads else { return Ok(None) };
-    let Some(threads) = usize::try_from(threads).ok().filter(|threads| (1..=MOST_THREADS).contains(threads)) else {
+    let Some(threads) = usize::try_from(threads)
+        .ok()
+        .filter(|threads| (1..=MOST_THREADS).contains(threads))
+    else {
         return Err(wrong(format!(
             "'threads' = {threads}: must be 1 to {MOST_THREADS}, or None for one for each processor"
         )));

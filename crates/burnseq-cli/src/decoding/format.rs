@@ -23,7 +23,7 @@ pub(crate) fn python_float(x: f64) -> String {
         };
     }
     // Of two shortest forms that are equally near, Python takes the one with the even digit, as exact formatting does.
-    let even = |shortest: String, exact: String| match exact.parse() {
+    let even = |shortest: String, exact: String| match exact.parse::<f64>() {
         Ok(same) if x == same => exact,
         _ => shortest,
     };
@@ -111,7 +111,7 @@ mod tests {
     fn numbers_look_as_in_python() {
         let cases = [
             (-0.3054494559764862, "-0.3054494559764862"),
-            (f64::from(-2.4650039672851562_f32), "-2.4650039672851562"), // ends with ...5625
+            (f64::from(-2.465_004_f32), "-2.4650039672851562"), // ends with ...5625
             (0.0, "0.0"),
             (-1.0, "-1.0"),
             (1e-4, "0.0001"),
