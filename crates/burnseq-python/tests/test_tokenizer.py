@@ -27,8 +27,13 @@ def test_ids_are_those_of_the_dataset(world, lang):
     for found, expected in zip(encoded, sentences(world.path / f"data-bin/test.de-en.{lang}"), strict=True):
         assert found.dtype == np.int64
         np.testing.assert_array_equal(found, expected)
-    assert tokenizer.decode(encoded) == lines
-    assert [tokenizer.decode(ids) for ids in encoded] == lines
+    # The training text lacks a few pieces of the test text.
+    known = [tokenizer.unk not in ids for ids in encoded]
+    assert sum(known) > 450
+    decoded = tokenizer.decode(encoded)
+    for found, ids, line, is_known in zip(decoded, encoded, lines, known, strict=True):
+        assert tokenizer.decode(ids) == found
+        assert (found == line) == is_known
 
 
 def test_pieces_have_the_ids_of_the_dictionary(world):
