@@ -132,7 +132,7 @@ fn given_translations_have_the_scores_of_those_that_a_search_finds() {
         let rows = |attention: &Option<Attention>| {
             attention
                 .iter()
-                .flat_map(Attention::rows)
+                .flat_map(|attention| attention.rows())
                 .flatten()
                 .copied()
                 .collect::<Vec<f32>>()
