@@ -7,6 +7,7 @@ source scripts/setup.sh
 
 echo "check: format" >&2
 cargo fmt --all -- --check
+cargo fmt --manifest-path crates/burnseq-python/Cargo.toml -- --check
 echo "check: lints" >&2
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 echo "check: documentation" >&2

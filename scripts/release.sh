@@ -61,46 +61,6 @@ build() {
     bin="$folder/release"
 }
 
-# The texts of the licences of all crates that are linked in, each once, with the crates that have it.
-third_party_licences() {
-    local flags=(--package burnseq-cli --edges normal --prefix none --locked --format '{p}|{l}')
-    if [ -n "$features" ]; then
-        flags+=(--features "$features")
-    fi
-    if [ -n "$target" ]; then
-        flags+=(--target "$target")
-    fi
-    local texts
-    texts="$(mktemp -d)"
-    echo "Crates that are linked into the binaries, and their licences; the texts follow."
-    echo
-    local crate licence name version file sum
-    while IFS='|' read -r crate licence; do
-        # `name v1.2.3`; what lies in this repository has its path behind it.
-        case "$crate" in *'('/*) continue ;; esac
-        read -r name version _ <<<"$crate"
-        version="${version#v}"
-        printf '%s %s: %s\n' "$name" "$version" "$licence"
-        for file in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"$name-$version"/{LICEN[CS]E,COPYING,NOTICE,COPYRIGHT}* \
-            vendor/"$name"/{LICEN[CS]E,COPYING,NOTICE,COPYRIGHT}*; do
-            if [ -f "$file" ]; then
-                sum="$(checksum <"$file" | cut -d ' ' -f 1)"
-                cp "$file" "$texts/$sum.text"
-                echo "$name $version" >>"$texts/$sum.crates"
-            fi
-        done
-    done < <(cargo tree "${flags[@]}" | sed 's/ (\*)//' | sort -u)
-    for file in "$texts"/*.text; do
-        if [ -f "$file" ]; then
-            printf '\n%s\n' "------------------------------------------------------------------------"
-            sort -u "${file%.text}.crates" | paste -sd ',' - | sed 's/,/, /g'
-            echo
-            cat "$file"
-        fi
-    done
-    rm -rf "$texts"
-}
-
 # SHA-256 of files, as `sha256sum` prints it.
 checksum() {
     if command -v sha256sum >/dev/null 2>&1; then
@@ -137,7 +97,8 @@ lay_out() {
     cp README.md CHANGELOG.md BENCHMARKS.md ARCHITECTURE.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE "$folder/"
     # What the README links to; the commands of the tutorial work in the unpacked archive.
     cp -R docs examples data "$folder/"
-    third_party_licences >"$folder/THIRD-PARTY-LICENSES.txt"
+    scripts/third-party-licences.sh Cargo.toml burnseq-cli ${features:+--features "$features"} ${target:+--target "$target"} \
+        >"$folder/THIRD-PARTY-LICENSES.txt"
 }
 
 # The archive $2 of the folder $1, the same for the same files.

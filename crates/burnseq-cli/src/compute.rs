@@ -1,8 +1,8 @@
 //! Where to compute, and in which number format: flags of every binary that runs a model.
 
 use anyhow::{Result, anyhow};
-use burn::tensor::{DType, Device};
-use burnseq_kernels::device::{DeviceError, DeviceName, collectives_available, parse_device};
+use burn::tensor::Device;
+use burnseq_kernels::device::{DeviceError, DeviceName, collectives_available};
 use burnseq_kernels::{Compute, Precision};
 use clap::Args;
 
@@ -44,19 +44,7 @@ impl ComputeArgs {
     /// # Errors
     /// An unknown device, or one that cannot be used, as wrong usage.
     pub fn open(&self) -> Result<Compute> {
-        let device = parse_device(self.device_name()).map_err(|error| usage(anyhow!(error)))?;
-        let precision = self.precision_on(&device);
-        if device == Device::flex() && precision == Precision::Tf32 {
-            return Err(usage(anyhow!(
-                "--precision tf32: only GPUs have TF32\nhint: on the processor use --precision fp32"
-            )));
-        }
-        if device != Device::flex() && !supports(&device, precision) {
-            return Err(usage(anyhow!(
-                "--precision {precision}: this GPU does not compute in it; use --precision fp32"
-            )));
-        }
-        Ok(Compute { device, precision })
+        Compute::open(self.device_name(), self.named_precision()).map_err(|error| usage(anyhow!(error)))
     }
 
     /// What the device is: the name that the driver gives a GPU, and its memory.
@@ -99,27 +87,13 @@ impl ComputeArgs {
         self.bf16 || self.fp16 || self.precision.is_some()
     }
 
-    fn precision_on(&self, device: &Device) -> Precision {
-        let default = if *device != Device::flex() && supports(device, Precision::Bf16) {
-            Precision::Bf16
-        } else {
-            Precision::Fp32
-        };
+    fn named_precision(&self) -> Option<Precision> {
         match (self.bf16, self.fp16) {
-            (true, _) => Precision::Bf16,
-            (_, true) => Precision::Fp16,
-            _ => self.precision.unwrap_or(default),
+            (true, _) => Some(Precision::Bf16),
+            (_, true) => Some(Precision::Fp16),
+            _ => self.precision,
         }
     }
-}
-
-/// Whether a GPU computes in `precision`.
-fn supports(device: &Device, precision: Precision) -> bool {
-    device.supports_dtype(match precision {
-        Precision::Fp32 | Precision::Tf32 => DType::F32,
-        Precision::Bf16 => DType::BF16,
-        Precision::Fp16 => DType::F16,
-    })
 }
 
 #[cfg(test)]

@@ -97,34 +97,9 @@ pub fn writing_to_stdout(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// The chain of causes on one line, then its `hint:` lines.
-///
-/// A cause whose text the line already ends with is not repeated.
+/// The chain of causes on one line, then its `hint:` lines; see [`burnseq::describe`].
 pub fn describe(error: &anyhow::Error) -> String {
-    let mut line = String::new();
-    let mut hints: Vec<String> = Vec::new();
-    for cause in error.chain() {
-        let text = cause.to_string();
-        let text = spelled(&text);
-        let mut parts = text.split("\nhint: ");
-        let message = parts.next().unwrap_or_default();
-        for hint in parts {
-            if !hints.iter().any(|known| known == hint) {
-                hints.push(hint.to_owned());
-            }
-        }
-        if line.is_empty() {
-            line.push_str(message);
-        } else if !line.ends_with(message) {
-            line.push_str(": ");
-            line.push_str(message);
-        }
-    }
-    for hint in hints {
-        line.push_str("\nhint: ");
-        line.push_str(&hint);
-    }
-    line
+    burnseq::describe(error.as_ref(), |text| spelled(text).into_owned())
 }
 
 #[cfg(test)]

@@ -25,6 +25,12 @@ pub(crate) fn bar(what: impl Into<String>, total: u64, unit: &str) -> ProgressBa
     drawn(Some(total), &template, what.into())
 }
 
+/// A bar on standard error for a file, `what 0.4 GiB/1.2 GiB, 310 MiB/s, 3s left`.
+pub(crate) fn bytes_bar(what: impl Into<String>, total: u64) -> ProgressBar {
+    let template = "{msg} {wide_bar} {binary_bytes}/{binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
+    drawn(Some(total), template, what.into())
+}
+
 /// A sign of life on standard error with the time so far, for work whose end is not known.
 pub(crate) fn spinner(what: impl Into<String>) -> ProgressBar {
     drawn(None, "{spinner} {msg}, {elapsed}", what.into())
@@ -76,6 +82,7 @@ mod tests {
         assert!(width() > 0);
         // No template is wrong.
         bar("x", 3, "lines").inc(1);
+        bytes_bar("x", 3).inc(1);
         spinner("x").tick();
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::{DType, Device};
 
+use crate::device::{DeviceError, parse_device};
 use crate::ops;
 
 /// Number format of a model's computations.
@@ -80,7 +81,43 @@ pub struct Compute {
     pub precision: Precision,
 }
 
+/// Why a device and a precision give nothing to compute with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ComputeError {
+    /// The device is unknown, or cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// TF32 was asked for on the processor.
+    #[error("'precision' tf32: only GPUs have TF32\nhint: on the processor use 'precision' fp32")]
+    Tf32OnProcessor,
+    /// The GPU lacks the number format.
+    #[error("'precision' {0}: this GPU does not compute in it; use 'precision' fp32")]
+    Unsupported(Precision),
+}
+
 impl Compute {
+    /// Opens a device by its name (`auto`, `cpu`, `cuda`, `cuda:N`), and checks that it can be used. Without a `precision` it
+    /// is [`Precision::Fp32`] on the processor, and [`Precision::Bf16`] on a GPU that has it.
+    ///
+    /// # Errors
+    /// An unknown device, one that cannot be used, or one without this precision.
+    pub fn open(device: &str, precision: Option<Precision>) -> Result<Self, ComputeError> {
+        let device = parse_device(device)?;
+        let on_gpu = device != Device::flex();
+        let precision = precision.unwrap_or(if on_gpu && supports(&device, Precision::Bf16) {
+            Precision::Bf16
+        } else {
+            Precision::Fp32
+        });
+        if !on_gpu && precision == Precision::Tf32 {
+            return Err(ComputeError::Tf32OnProcessor);
+        }
+        if on_gpu && !supports(&device, precision) {
+            return Err(ComputeError::Unsupported(precision));
+        }
+        Ok(Self { device, precision })
+    }
+
     /// Whether the precision is imitated, which is slower than `f32`: half precision on the processor, and bfloat16 on
     /// one without instructions for it.
     pub fn is_imitated(&self) -> bool {
@@ -100,6 +137,15 @@ impl Compute {
     fn on_processor(&self) -> bool {
         self.device.clone().without_autodiff() == Device::flex()
     }
+}
+
+/// Whether a GPU computes in `precision`.
+fn supports(device: &Device, precision: Precision) -> bool {
+    device.supports_dtype(match precision {
+        Precision::Fp32 | Precision::Tf32 => DType::F32,
+        Precision::Bf16 => DType::BF16,
+        Precision::Fp16 => DType::F16,
+    })
 }
 
 impl From<&Device> for Compute {

@@ -30,16 +30,16 @@ pub enum DeviceError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CudaUnavailable {
     /// Compiled without the feature `cuda`.
-    #[error("this build has no CUDA support; rebuild with `--features cuda` or use `--device cpu`")]
+    #[error("this build has no CUDA support; rebuild with `--features cuda` or use 'device' cpu")]
     NotBuilt,
     /// The library of the NVIDIA driver cannot be loaded.
-    #[error("cannot use CUDA: {library} was not found; install the NVIDIA driver or use `--device cpu`")]
+    #[error("cannot use CUDA: {library} was not found; install the NVIDIA driver or use 'device' cpu")]
     NoDriver {
         /// File name of the library.
         library: &'static str,
     },
     /// The driver is there and refuses.
-    #[error("cannot use CUDA: {call} failed with {error}; check `nvidia-smi` or use `--device cpu`")]
+    #[error("cannot use CUDA: {call} failed with {error}; check `nvidia-smi` or use 'device' cpu")]
     Driver {
         /// Function of the driver API.
         call: &'static str,
@@ -60,7 +60,7 @@ pub enum CudaUnavailable {
     /// The library of the run-time compiler cannot be loaded.
     #[error(
         "cannot use CUDA: {library} (NVRTC) was not found; install the CUDA toolkit and put its \
-         library folder on the search path (LD_LIBRARY_PATH), or use `--device cpu`"
+         library folder on the search path (LD_LIBRARY_PATH), or use 'device' cpu"
     )]
     NoCompiler {
         /// File name of the library.
@@ -80,7 +80,7 @@ pub enum CudaUnavailable {
     /// The driver lacks a function by which kernels are timed.
     #[error(
         "cannot use CUDA: the driver supports CUDA {driver} and has no {function}; update it to version 570 (CUDA 12.8) or \
-         later, or use `--device cpu`"
+         later, or use 'device' cpu"
     )]
     DriverWithoutTimer {
         /// Newest version the driver supports, `major.minor`.
@@ -91,7 +91,7 @@ pub enum CudaUnavailable {
     /// The headers that kernels include are not where Burn looks for them.
     #[error(
         "cannot use CUDA: the header {header} was not found; install the CUDA toolkit{package} and set \
-         CUDA_PATH to its folder, or use `--device cpu`",
+         CUDA_PATH to its folder, or use 'device' cpu",
         header = header.display()
     )]
     NoHeaders {
@@ -117,7 +117,7 @@ pub enum CudaUnavailable {
     /// The device is older than what CUDA's current compilers make code for.
     #[error(
         "cannot use `cuda:{index}`: {name} has compute capability {capability}, and burnseq needs 7.0 or later; use \
-         `--device cpu`"
+         'device' cpu"
     )]
     OldDevice {
         /// Index asked for, 0-based.
@@ -130,7 +130,7 @@ pub enum CudaUnavailable {
     /// The device has too little memory for any model.
     #[error(
         "cannot use `cuda:{index}`: {name} has {mib} MiB of memory, and burnseq needs at least {LEAST_MIB}; use \
-         `--device cpu`"
+         'device' cpu"
     )]
     SmallDevice {
         /// Index asked for, 0-based.
@@ -544,7 +544,7 @@ mod tests {
         #[cfg(not(feature = "cuda"))]
         assert_eq!(
             error.to_string(),
-            "this build has no CUDA support; rebuild with `--features cuda` or use `--device cpu`"
+            "this build has no CUDA support; rebuild with `--features cuda` or use 'device' cpu"
         );
     }
 

@@ -25,5 +25,5 @@ pub mod kernel_cache;
 pub mod ops;
 mod stepping;
 
-pub use compute::{Compute, Precision, UnknownPrecision};
+pub use compute::{Compute, ComputeError, Precision, UnknownPrecision};
 pub use stepping::Stepping;

@@ -9,6 +9,7 @@
 //! - [`iwslt`] takes plain text out of IWSLT's files; [`moses`] are the tools that many published corpora were prepared with.
 //! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format; [`Vocab`] is what models and
 //!   searches have to know of them.
+//! - [`ByteMeter`] tells how much of a large file was read or written.
 //! - [`SubwordSampler`] draws other segmentations of the same text while training.
 //! - [`RemoveBpe`] joins subwords in decoded text where no pipeline is at hand.
 //!
@@ -31,6 +32,7 @@
 
 mod atomic;
 mod blank;
+mod byte_meter;
 mod dictionary;
 mod error;
 mod file_error;
@@ -55,6 +57,7 @@ mod word_cache;
 
 pub use atomic::{AtomicFile, remove_abandoned, replaces, write_atomically};
 pub use blank::has_word;
+pub use byte_meter::ByteMeter;
 pub use dictionary::{Counts, Dictionary, SPECIAL_SYMBOLS, SpecialSymbols, UnkStyle};
 pub use error::{Error, Result};
 pub use file_error::FileError;

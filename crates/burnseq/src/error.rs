@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use burnseq_kernels::ComputeError;
+
 /// Result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -70,6 +72,17 @@ pub enum Error {
         /// What is wrong, with the remedy.
         problem: String,
     },
+    /// Whoever asked for the work has ended it, between two batches.
+    #[error("interrupted after {done} of {total} sentences")]
+    Interrupted {
+        /// Sentences whose results were there.
+        done: usize,
+        /// All of them.
+        total: usize,
+    },
+    /// The device or its number format.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
     /// Text, dictionaries, subword models.
     #[error(transparent)]
     Text(#[from] burnseq_text::Error),
@@ -97,7 +110,7 @@ impl Error {
     /// Whether the settings are wrong rather than the data, so that a binary ends with code 2.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) => true,
+            Self::Config(_) | Self::Compute(_) => true,
             Self::Data(error) => error.is_usage(),
             Self::Model(error) => {
                 use burnseq_model::ModelError::{Config, UnknownArch};
@@ -111,4 +124,35 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// An error with the chain of its causes on one line, and then each remedy once, on a line `hint: ...` of its own.
+///
+/// A cause whose text the line ends with already is not repeated. `spell` may change each text before it is compared, as the
+/// command line does, which writes flags where libraries name fields.
+pub fn describe(error: &(dyn std::error::Error + 'static), spell: impl Fn(&str) -> String) -> String {
+    let mut line = String::new();
+    let mut hints: Vec<String> = Vec::new();
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    for cause in causes {
+        let text = spell(&cause.to_string());
+        let mut parts = text.split("\nhint: ");
+        let message = parts.next().unwrap_or_default();
+        for hint in parts {
+            if !hints.iter().any(|known| known == hint) {
+                hints.push(hint.to_owned());
+            }
+        }
+        if line.is_empty() {
+            line.push_str(message);
+        } else if !line.ends_with(message) {
+            line.push_str(": ");
+            line.push_str(message);
+        }
+    }
+    for hint in hints {
+        line.push_str("\nhint: ");
+        line.push_str(&hint);
+    }
+    line
 }

@@ -11,7 +11,8 @@
 //! - [`tasks`]: which data, model, criterion and search belong together; [`tasks::translation`] and
 //!   [`tasks::language_modeling`] train.
 //! - [`convert`]: checkpoints of fairseq in and out.
-//! - [`Translator`]: a checkpoint that translates raw text in five lines; [`decode`] holds its parts.
+//! - [`Translator`]: a checkpoint that translates raw text in five lines; [`TextGenerator`]: one that scores and continues
+//!   text; [`decode`] holds their parts.
 
 pub use burn;
 pub use burnseq_data as data;
@@ -28,8 +29,10 @@ pub mod convert;
 pub mod decode;
 mod error;
 pub mod tasks;
+mod text_generator;
 mod translator;
 
 pub use burnseq_search::GenerateOptions;
-pub use error::{Error, Result};
+pub use error::{Error, Result, describe};
+pub use text_generator::{ContinuationFormat, Generated, GeneratedText, TextGenerator};
 pub use translator::{TranslatedText, Translation, Translator};

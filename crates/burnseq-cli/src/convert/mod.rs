@@ -4,13 +4,17 @@ mod args;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result, anyhow};
-use burnseq::convert::{Conversion, Dictionaries, ImportOptions, from_fairseq, from_weights, to_fairseq};
+use burnseq::convert::{
+    Conversion, Dictionaries, ImportOptions, Observer, Stage, from_fairseq_observed, from_weights_observed,
+    to_fairseq_observed,
+};
 use burnseq::decode::overlaid;
 use burnseq_model::ModelConfig;
 use burnseq_text::replaces;
-use indicatif::HumanBytes;
+use indicatif::{HumanBytes, ProgressBar};
 
 pub use args::{ConvertArgs, Direction, Format};
 
@@ -40,25 +44,73 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
             output::HINT
         ));
     }
-    let waiting = terminal::spinner(format!("converting {}", name_and_size(&args.input)));
+    let shown = Arc::new(Shown {
+        input: args.input.display().to_string(),
+        output: args.output.display().to_string(),
+        bar: Mutex::new(terminal::spinner(format!(
+            "opening {}",
+            name_and_size(&args.input)
+        ))),
+    });
+    let observer: Arc<dyn Observer> = shown.clone();
     let conversion = match direction {
-        Direction::FromFairseq => from_fairseq(&args.input, &dictionaries(args), &import(args), &args.output),
+        Direction::FromFairseq => from_fairseq_observed(
+            &args.input,
+            &dictionaries(args),
+            &import(args),
+            &args.output,
+            &observer,
+        ),
         Direction::FromWeights => {
             let arch = args.arch.as_deref().expect("`direction` checks it");
             let preset = ModelConfig::from_arch(arch).map_err(usage)?;
             let config = overlaid(&preset, &args.overrides.clone().unwrap_or_default()).map_err(coded)?;
-            from_weights(
+            from_weights_observed(
                 &args.input,
                 &config,
                 &dictionaries(args),
                 &import(args),
                 &args.output,
+                &observer,
             )
         }
-        Direction::ToFairseq => to_fairseq(&args.input, &args.output),
+        Direction::ToFairseq => to_fairseq_observed(&args.input, &args.output, &observer),
     };
-    waiting.finish_and_clear();
+    shown.lock().finish_and_clear();
     report(args, &conversion.map_err(coded)?)
+}
+
+/// A bar for each stage of a conversion.
+struct Shown {
+    input: String,
+    output: String,
+    bar: Mutex<ProgressBar>,
+}
+
+impl Shown {
+    fn lock(&self) -> MutexGuard<'_, ProgressBar> {
+        self.bar.lock().expect("no thread panics while it holds the bar")
+    }
+}
+
+impl Observer for Shown {
+    fn stage(&self, stage: Stage, bytes: u64) {
+        let what = match stage {
+            Stage::Reading => format!("reading {}", self.input),
+            Stage::Converting => format!("converting {}", self.input),
+            Stage::Writing => format!("writing {}", self.output),
+        };
+        let mut bar = self.lock();
+        bar.finish_and_clear();
+        *bar = match bytes {
+            0 => terminal::spinner(what),
+            bytes => terminal::bytes_bar(what, bytes),
+        };
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.lock().inc(bytes);
+    }
 }
 
 /// `model.pt (1.2 GiB)`; of a folder the name.

@@ -22,11 +22,27 @@ pub(crate) fn python_float(x: f64) -> String {
             format!("{}inf", if x < 0.0 { "-" } else { "" })
         };
     }
+    // Of two shortest forms that are equally near, Python takes the one with the even digit, as exact formatting does.
+    let even = |shortest: String, exact: String| match exact.parse::<f64>() {
+        Ok(same) if x == same => exact,
+        _ => shortest,
+    };
+    let decimals = |shortest: &str| {
+        let digits = shortest
+            .split('e')
+            .next()
+            .and_then(|digits| digits.split_once('.'));
+        digits.map_or(0, |(_, decimals)| decimals.len())
+    };
     let size = x.abs();
     if size == 0.0 || (1e-4..1e16).contains(&size) {
-        return format!("{x:?}");
+        let shortest = format!("{x:?}");
+        let places = decimals(&shortest);
+        return even(shortest, format!("{x:.places$}"));
     }
-    let scientific = format!("{x:e}");
+    let shortest = format!("{x:e}");
+    let places = decimals(&shortest);
+    let scientific = even(shortest, format!("{x:.places$e}"));
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let (sign, exponent) = exponent
         .strip_prefix('-')
@@ -95,6 +111,7 @@ mod tests {
     fn numbers_look_as_in_python() {
         let cases = [
             (-0.3054494559764862, "-0.3054494559764862"),
+            (f64::from(-2.465_004_f32), "-2.4650039672851562"), // ends with ...5625
             (0.0, "0.0"),
             (-1.0, "-1.0"),
             (1e-4, "0.0001"),

@@ -15,6 +15,7 @@ use sysinfo::{Disks, MemoryRefreshKind, RefreshKind, System};
 
 use crate::findings::Findings;
 use crate::grammar::Flags;
+use crate::spelling::spelled;
 
 /// The release of Burn that this is built on, as the manifest pins it.
 const BURN: &str = "0.22.1";
@@ -260,7 +261,7 @@ fn gpus(findings: &mut Findings) {
             if cuda_available(1).is_ok()
                 && let Err(error) = collectives_available()
             {
-                findings.notes.push(error.to_string());
+                findings.notes.push(spelled(&error.to_string()).into_owned());
             }
         }
         Err(CudaUnavailable::NotBuilt) => {
@@ -274,12 +275,13 @@ fn gpus(findings: &mut Findings) {
                 },
             );
             if driver {
-                findings.notes.push(CudaUnavailable::NotBuilt.to_string());
+                let error = CudaUnavailable::NotBuilt.to_string();
+                findings.notes.push(spelled(&error).into_owned());
             }
         }
         Err(error) => {
             findings.fact("GPU", "none can be used");
-            findings.notes.push(error.to_string());
+            findings.notes.push(spelled(&error.to_string()).into_owned());
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use burnseq_text::ByteMeter;
+
 use super::names::{Entry, Layout, classify, unwrapped};
 use super::options::Options;
 use crate::error::{Error, Result};
@@ -82,6 +84,13 @@ impl FairseqCheckpoint {
         let options =
             options.ok_or_else(|| wrong("has options that are not a namespace or dictionary".to_owned()))?;
         Ok(Self { file, options })
+    }
+
+    /// The same checkpoint; `meter` is told what is read of its tensors, four bytes for each element.
+    #[must_use]
+    pub fn metered(self, meter: ByteMeter) -> Self {
+        let file = self.file.metered(meter);
+        Self { file, ..self }
     }
 
     /// The options it was trained with.

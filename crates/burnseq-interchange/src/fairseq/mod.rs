@@ -12,4 +12,4 @@ pub use adam::AdamState;
 pub use checkpoint::{FairseqCheckpoint, Progress};
 pub use names::Layout;
 pub use options::Options;
-pub use writer::{Contents, Entry, Moments, Slice, save};
+pub use writer::{Contents, Entry, Moments, Slice, save, save_metered};

@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
+use burnseq_text::ByteMeter;
 use serde_json::Value;
 
 use super::checkpoint::Progress;
 use crate::error::Result;
 use crate::pickle::Object;
-use crate::torch_file::{Storages, save as save_file};
+use crate::torch_file::{self, Storages};
 
 /// Shape and elements of a tensor.
 pub type Slice<'a> = (&'a [usize], &'a [f32]);
@@ -63,6 +64,14 @@ pub struct Moments<'a> {
 /// # Panics
 /// A second name of a tensor that does not come before it.
 pub fn save(path: &Path, contents: &Contents<'_>) -> Result<()> {
+    save_metered(path, contents, &ByteMeter::default())
+}
+
+/// As [`save`]; `meter` is told the bytes of each tensor.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_metered(path: &Path, contents: &Contents<'_>, meter: &ByteMeter) -> Result<()> {
     let mut storages = Storages::default();
     let progress = &contents.progress;
     let history = Object::dict([
@@ -107,7 +116,7 @@ pub fn save(path: &Path, contents: &Contents<'_>) -> Result<()> {
         ("extra_state", Object::dict(extra)),
         ("last_optimizer_state", adam.unwrap_or(Object::None)),
     ]);
-    save_file(path, &root, &storages)
+    torch_file::save_metered(path, &root, &storages, meter)
 }
 
 /// The section `name` as a namespace.

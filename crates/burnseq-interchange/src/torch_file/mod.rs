@@ -19,10 +19,10 @@ use memmap2::Mmap;
 use crate::error::{Error, Result};
 use crate::pickle::{self, Graph, View};
 use crate::zip::{Archive, Entry};
-use burnseq_text::FileError;
+use burnseq_text::{ByteMeter, FileError};
 
 pub use tensor::{DType, Tensor, TensorInfo};
-pub use writer::{Storages, save};
+pub use writer::{Storages, save, save_metered};
 
 /// An opened file; tensors are read when they are asked for.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct TorchFile {
     bytes: Mmap,
     graph: Graph,
     storages: HashMap<String, Stored>,
+    meter: ByteMeter,
 }
 
 /// Where the bytes of a storage are.
@@ -70,7 +71,14 @@ impl TorchFile {
             bytes,
             graph,
             storages,
+            meter: ByteMeter::default(),
         })
+    }
+
+    /// The same file; `meter` is told what is read of its tensors, four bytes for each element.
+    #[must_use]
+    pub fn metered(self, meter: ByteMeter) -> Self {
+        Self { meter, ..self }
     }
 
     /// The file.

@@ -247,6 +247,7 @@ impl TorchFile {
                 values.push(info.dtype.decode(bytes) as f32);
             });
         }
+        self.meter.count(4 * values.len() as u64);
         Ok(Tensor {
             shape: info.shape.clone(),
             values,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use burnseq_text::write_atomically;
+use burnseq_text::{ByteMeter, write_atomically};
 
 use crate::error::{Error, Result};
 use crate::pickle::{self, Object};
@@ -53,6 +53,14 @@ impl<'a> Storages<'a> {
 /// # Errors
 /// The file cannot be written.
 pub fn save(path: &Path, object: &Object, storages: &Storages<'_>) -> Result<()> {
+    save_metered(path, object, storages, &ByteMeter::default())
+}
+
+/// As [`save`]; `meter` is told the bytes of each storage.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_metered(path: &Path, object: &Object, storages: &Storages<'_>, meter: &ByteMeter) -> Result<()> {
     let folder = path
         .file_stem()
         .map_or("archive".into(), |stem| stem.to_string_lossy());
@@ -66,6 +74,7 @@ pub fn save(path: &Path, object: &Object, storages: &Storages<'_>) -> Result<()>
         for (key, values) in storages.values.iter().enumerate() {
             let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
             add(&format!("data/{key}"), &bytes)?;
+            meter.count(bytes.len() as u64);
         }
         add("version", b"3\n")?;
         archive.finish()

@@ -74,13 +74,21 @@ fn own_dependencies(name: &str) -> Vec<String> {
         .collect()
 }
 
+/// Whether a crate is a workspace of its own, which the table names for what it is.
+fn is_workspace(name: &str) -> bool {
+    let is_heading = |line: &str| line == "[workspace]";
+    let is_one = read(format!("crates/{name}/Cargo.toml")).lines().any(is_heading);
+    assert!(!is_one || read("ARCHITECTURE.md").contains(&format!("| `{name}` | a workspace of its own")));
+    is_one
+}
+
 #[test]
 fn every_crate_is_in_the_table() {
     let named: BTreeSet<String> = table().into_iter().map(|(name, _)| name).collect();
     let folders = fs::read_dir(root().join("crates")).unwrap();
     let members: BTreeSet<String> = folders
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("burnseq"))
+        .filter(|name| name.starts_with("burnseq") && !is_workspace(name))
         .collect();
     assert_eq!(named, members);
 }
@@ -123,6 +131,53 @@ fn each_crate_has_a_profile_of_its_own() {
         assert!(
             manifest.lines().any(|line| line == heading),
             "Cargo.toml has no {heading}"
+        );
+    }
+}
+
+#[test]
+fn the_python_package_shares_builds_with_the_workspace() {
+    // With other versions or other settings, Burn would be built twice.
+    let blocks = |path: &str| -> BTreeSet<String> {
+        let blocks = read(path)
+            .split("\n\n")
+            .map(|block| block.trim().to_owned())
+            .collect::<Vec<_>>();
+        let is_shared = |block: &String| block.contains("[profile.dev");
+        blocks.into_iter().filter(is_shared).collect()
+    };
+    let (ours, theirs) = (blocks("Cargo.toml"), blocks("crates/burnseq-python/Cargo.toml"));
+    assert!(
+        theirs.len() > 5 && theirs.is_subset(&ours),
+        "{:?}",
+        theirs.difference(&ours)
+    );
+
+    let versions = |path: &str| -> BTreeMap<String, BTreeSet<String>> {
+        let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for package in read(path).split("[[package]]").skip(1) {
+            let mut lines = package.lines().skip(1);
+            let (name, version) = (lines.next().unwrap(), lines.next().unwrap());
+            versions
+                .entry(name.to_owned())
+                .or_default()
+                .insert(version.to_owned());
+        }
+        versions
+    };
+    let (ours, theirs) = (
+        versions("Cargo.lock"),
+        versions("crates/burnseq-python/Cargo.lock"),
+    );
+    // A num-complex of numpy's own, so that it adds no features to that of Burn.
+    let others = theirs
+        .iter()
+        .filter(|(name, _)| ours.contains_key(*name) && !name.contains("\"num-complex\""));
+    for (name, versions) in others {
+        assert!(
+            versions.is_subset(&ours[name]),
+            "{name}: {versions:?}, {:?} in Cargo.lock",
+            ours[name]
         );
     }
 }

@@ -40,7 +40,7 @@ use std::{
 use burn::tensor::{Device, TensorData};
 use burnseq_kernels::Compute;
 use burnseq_model::{ModelConfig, ModelError, OfConfig};
-use burnseq_text::FileError;
+use burnseq_text::{ByteMeter, FileError};
 
 use self::folder::Staging;
 use crate::{Error, OptimizerState, Result};
@@ -96,6 +96,22 @@ pub struct CheckpointContents<'a> {
 /// # Panics
 /// No names, or a name of a file or checkpoint that is not a plain file name.
 pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> Result<()> {
+    save_metered(save_dir, names, contents, &ByteMeter::default())
+}
+
+/// As [`save`]; `meter` is told the bytes of weights and optimiser while they are written.
+///
+/// # Errors
+/// As [`save`].
+///
+/// # Panics
+/// As [`save`].
+pub fn save_metered(
+    save_dir: &Path,
+    names: &[&str],
+    contents: &CheckpointContents,
+    meter: &ByteMeter,
+) -> Result<()> {
     let (first, others) = names.split_first().expect("a checkpoint has a name");
     let files = contents.files.iter().map(|(name, _)| name.as_str());
     for name in files.clone().chain(names.iter().copied()) {
@@ -110,16 +126,22 @@ pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> R
 
     let mut staging = Staging::new(save_dir)?;
     staging.write(MODEL_FILE, |out| {
-        tensors::write(out, contents.model, ("format", "pt".to_owned()))
+        tensors::write(
+            &mut meter.writer(out),
+            contents.model,
+            ("format", "pt".to_owned()),
+        )
     })?;
     if let Some(raw) = contents.raw_model {
         staging.write(RAW_FILE, |out| {
-            tensors::write(out, raw, ("format", "pt".to_owned()))
+            tensors::write(&mut meter.writer(out), raw, ("format", "pt".to_owned()))
         })?;
     }
     if let Some(state) = contents.optimizer {
         let step = ("step", state.step.to_string());
-        staging.write(OPTIMIZER_FILE, |out| tensors::write(out, &state.tensors, step))?;
+        staging.write(OPTIMIZER_FILE, |out| {
+            tensors::write(&mut meter.writer(out), &state.tensors, step)
+        })?;
     }
     for (name, content) in contents.files {
         staging.write(name, |out| out.write_all(content))?;
@@ -152,6 +174,7 @@ pub fn save(save_dir: &Path, names: &[&str], contents: &CheckpointContents) -> R
 pub struct Checkpoint {
     folder: PathBuf,
     meta: CheckpointMeta,
+    meter: ByteMeter,
 }
 
 impl Checkpoint {
@@ -169,9 +192,19 @@ impl Checkpoint {
         if let Err(error) = meta.model_config.validate(&meta.dictionaries.vocab()) {
             return Err(refusal(&meta_path, format!("{error}\n{DAMAGED}")));
         }
-        let checkpoint = Self { folder, meta };
+        let checkpoint = Self {
+            folder,
+            meta,
+            meter: ByteMeter::default(),
+        };
         checkpoint.check_files()?;
         Ok(checkpoint)
+    }
+
+    /// The same checkpoint; `meter` is told the bytes that are read of its files.
+    #[must_use]
+    pub fn metered(self, meter: ByteMeter) -> Self {
+        Self { meter, ..self }
     }
 
     /// Configuration, task and training state.
@@ -202,7 +235,7 @@ impl Checkpoint {
                 format!("not part of this checkpoint, which holds: {files}"),
             ));
         };
-        let content = read(&path)?;
+        let content = self.meter.read(&path)?;
         if folder::sha256(&content) == info.sha256 {
             return Ok(content);
         }

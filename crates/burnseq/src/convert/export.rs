@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_data::EpochState;
@@ -14,7 +15,8 @@ use burnseq_train::{
 };
 use serde_json::{Map, Value, json};
 
-use super::import::described;
+use super::import::{described, nobody};
+use super::observer::{Observer, Stage, meter};
 use super::{Conversion, task, training};
 use crate::error::{Error, Result};
 use crate::tasks::TaskConfig;
@@ -33,7 +35,15 @@ type Parameter = (String, Vec<usize>, Vec<f32>);
 /// # Errors
 /// A checkpoint that is damaged; a file that cannot be written.
 pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
-    let checkpoint = Checkpoint::open(input)?;
+    to_fairseq_observed(input, output, &nobody())
+}
+
+/// As [`to_fairseq`], told to `observer`.
+///
+/// # Errors
+/// As [`to_fairseq`].
+pub fn to_fairseq_observed(input: &Path, output: &Path, observer: &Arc<dyn Observer>) -> Result<Conversion> {
+    let checkpoint = Checkpoint::open(input)?.metered(meter(observer));
     let meta = checkpoint.meta();
     let record: Option<TrainingRecord> = match &meta.train_state {
         Value::Null => None,
@@ -49,11 +59,6 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         problem,
     })?;
     let task = task_of(meta, record.as_ref())?;
-    let mut parameters = match task {
-        SavedTask::Translation(_) => parameters::<Model>(&checkpoint)?,
-        SavedTask::LanguageModeling(_) => parameters::<LanguageModel>(&checkpoint)?,
-    };
-    parameters.sort_by_key(|(name, ..)| described.last.contains(&name.as_str()));
     let config = record
         .as_ref()
         .map_or_else(TrainConfig::default, |record| record.config.clone());
@@ -62,10 +67,25 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         OptimizerConfig::Adam(adam) if config.ema.is_none() => Some(adam),
         _ => None,
     };
+    let stored = |name: &str| {
+        checkpoint
+            .path()
+            .join(name)
+            .metadata()
+            .map_or(0, |file| file.len())
+    };
+    let moments_file = adam.map_or(0, |_| stored("optimizer.safetensors"));
+    observer.stage(Stage::Reading, stored("model.safetensors") + moments_file);
+    let mut parameters = match task {
+        SavedTask::Translation(_) => parameters::<Model>(&checkpoint)?,
+        SavedTask::LanguageModeling(_) => parameters::<LanguageModel>(&checkpoint)?,
+    };
     let optimizer = match adam {
         Some(_) => checkpoint.optimizer_state()?,
         None => None,
     };
+    observer.stage(Stage::Converting, 0);
+    parameters.sort_by_key(|(name, ..)| described.last.contains(&name.as_str()));
     let moments = match &optimizer {
         Some(state) => Some(moments(state, &parameters, checkpoint.path())?),
         None => None,
@@ -91,10 +111,13 @@ pub fn to_fairseq(input: &Path, output: &Path) -> Result<Conversion> {
         progress: progress(&config, state, step, adaptive),
         adam,
     };
-    fairseq::save(output, &contents)?;
+    let tables = if moments.is_some() { 3 } else { 1 };
+    let elements: usize = parameters.iter().map(|(.., values)| values.len()).sum();
+    observer.stage(Stage::Writing, 4 * tables * elements as u64);
+    fairseq::save_metered(output, &contents, &meter(observer))?;
     Ok(Conversion {
         output: output.to_owned(),
-        parameters: parameters.iter().map(|(.., values)| values.len()).sum(),
+        parameters: elements,
         num_updates: moments.as_ref().map(|_| contents.progress.num_updates),
         leaves_adam: false,
         notes: described.note.map(str::to_owned).into_iter().collect(),

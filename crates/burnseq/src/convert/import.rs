@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
@@ -16,6 +17,7 @@ use burnseq_train::checkpoint::{self, CheckpointContents};
 use burnseq_train::{OptimizerState, TrainConfig, TrainState, TrainingRecord};
 
 use super::dictionaries::DataSide;
+use super::observer::{Observer, Stage, meter};
 use super::{Conversion, Dictionaries, options, task, training};
 use crate::decode::read_safetensors;
 use crate::error::{Error, Result};
@@ -51,7 +53,21 @@ pub fn from_fairseq(
     import: &ImportOptions,
     output: &Path,
 ) -> Result<Conversion> {
-    let file = FairseqCheckpoint::open(input)?;
+    from_fairseq_observed(input, dictionaries, import, output, &nobody())
+}
+
+/// As [`from_fairseq`], told to `observer`.
+///
+/// # Errors
+/// As [`from_fairseq`].
+pub fn from_fairseq_observed(
+    input: &Path,
+    dictionaries: &Dictionaries,
+    import: &ImportOptions,
+    output: &Path,
+    observer: &Arc<dyn Observer>,
+) -> Result<Conversion> {
+    let file = FairseqCheckpoint::open(input)?.metered(meter(observer));
     let wrong = |problem: String| Error::Convert {
         path: input.to_owned(),
         problem,
@@ -84,8 +100,8 @@ pub fn from_fairseq(
         described: &described,
     };
     match task {
-        TaskConfig::Translation(_) => source.take_over::<Model>(import, output),
-        TaskConfig::LanguageModeling(_) => source.take_over::<LanguageModel>(import, output),
+        TaskConfig::Translation(_) => source.take_over::<Model>(import, output, observer),
+        TaskConfig::LanguageModeling(_) => source.take_over::<LanguageModel>(import, output, observer),
     }
 }
 
@@ -100,7 +116,12 @@ struct Source<'a> {
 
 impl Source<'_> {
     /// Writes the checkpoint of a model that plays the role `M`.
-    fn take_over<M: OfConfig>(&self, import: &ImportOptions, output: &Path) -> Result<Conversion> {
+    fn take_over<M: OfConfig>(
+        &self,
+        import: &ImportOptions,
+        output: &Path,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Conversion> {
         let (file, data, described) = (self.file, self.data, self.described);
         let input = file.path();
         let wrong = |problem: String| Error::Convert {
@@ -117,18 +138,30 @@ impl Source<'_> {
         let fresh = M::init(self.config, &data.vocab(), 0, &Device::flex())?;
         let layout = layout(&fresh, described);
         let mut notes = Vec::new();
-        let weights = untied(file.weights(&layout)?, &described.extras, input)?;
+        let elements: usize = file
+            .tensors()?
+            .iter()
+            .map(|(_, shape)| shape.iter().product::<usize>())
+            .sum();
+        // Adam has two moments of each weight.
+        let tables = if import.with_optimizer { 3 } else { 1 };
+        observer.stage(Stage::Reading, 4 * tables * elements as u64);
+        let weights = file.weights(&layout)?;
+        let adam = match import.with_optimizer {
+            true => Some(file.adam(&layout, &unknown_to_optimizers(described))?),
+            false => None,
+        };
+        observer.stage(Stage::Converting, 0);
+        let weights = untied(weights, &described.extras, input)?;
         let model = loaded(fresh, &weights, input)?;
         let mut contents = Contents::of(self.config, data, &model);
-        if import.with_optimizer {
-            let adam = file
-                .adam(&layout, &unknown_to_optimizers(described))?
-                .ok_or_else(|| {
-                    wrong(
-                        "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
-                            .to_owned(),
-                    )
-                })?;
+        if let Some(adam) = adam {
+            let adam = adam.ok_or_else(|| {
+                wrong(
+                    "was saved without the state of its optimiser\nhint: convert without 'with_optimizer'"
+                        .to_owned(),
+                )
+            })?;
             contents.optimizer = Some(OptimizerState {
                 step: adam.step,
                 tensors: in_module_order(&model, adam.moments, &described.frozen, input)?,
@@ -147,7 +180,7 @@ impl Source<'_> {
         }
         Ok(Conversion {
             leaves_adam: !import.with_optimizer && file.has_adam(),
-            ..contents.save(output, notes)?
+            ..contents.save(output, notes, observer)?
         })
     }
 
@@ -212,6 +245,21 @@ pub fn from_weights(
     import: &ImportOptions,
     output: &Path,
 ) -> Result<Conversion> {
+    from_weights_observed(input, config, dictionaries, import, output, &nobody())
+}
+
+/// As [`from_weights`], told to `observer`.
+///
+/// # Errors
+/// As [`from_weights`].
+pub fn from_weights_observed(
+    input: &Path,
+    config: &ModelConfig,
+    dictionaries: &Dictionaries,
+    import: &ImportOptions,
+    output: &Path,
+    observer: &Arc<dyn Observer>,
+) -> Result<Conversion> {
     let is_lm = LanguageModel::check(config).is_ok();
     let mut task = if is_lm {
         TaskConfig::LanguageModeling(LanguageModelingConfig::default())
@@ -220,7 +268,9 @@ pub fn from_weights(
     };
     task.set_languages([&import.source_lang, &import.target_lang]);
     let data = dictionaries.open(&task)?;
-    let weights = read_safetensors(input)?;
+    observer.stage(Stage::Reading, input.metadata().map_or(0, |file| file.len()));
+    let weights = read_safetensors(input, &meter(observer))?;
+    observer.stage(Stage::Converting, 0);
     check_dictionaries(&data, input, |name| {
         Ok(weights.get(name).map(|table| table.shape().to_vec()))
     })?;
@@ -238,7 +288,7 @@ pub fn from_weights(
             &of_weights::<Model>(config, &data, &weights, input)?,
         )
     };
-    contents.save(output, Vec::new())
+    contents.save(output, Vec::new(), observer)
 }
 
 /// The model of bare weights that plays the role `M`.
@@ -249,6 +299,11 @@ fn of_weights<M: OfConfig>(
     path: &Path,
 ) -> Result<M> {
     loaded(M::init(config, &data.vocab(), 0, &Device::flex())?, weights, path)
+}
+
+/// An observer of conversions that nobody follows.
+pub(super) fn nobody() -> Arc<dyn Observer> {
+    Arc::new(())
 }
 
 /// What a checkpoint will hold.
@@ -271,7 +326,7 @@ impl<'a> Contents<'a> {
         }
     }
 
-    fn save(self, output: &Path, notes: Vec<String>) -> Result<Conversion> {
+    fn save(self, output: &Path, notes: Vec<String>, observer: &Arc<dyn Observer>) -> Result<Conversion> {
         let name = output.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
             Error::Config(format!(
                 "{} is not the name of a folder to write",
@@ -291,7 +346,13 @@ impl<'a> Contents<'a> {
             optimizer: self.optimizer.as_ref(),
             files: &self.data.files,
         };
-        checkpoint::save(folder_of(output), &[name], &contents)?;
+        let moments = self.optimizer.iter().flat_map(|state| &state.tensors);
+        let tensors = self.weights.iter().chain(moments);
+        observer.stage(
+            Stage::Writing,
+            tensors.map(|(_, data)| data.as_bytes().len() as u64).sum(),
+        );
+        checkpoint::save_metered(folder_of(output), &[name], &contents, &meter(observer))?;
         Ok(Conversion {
             output: output.to_owned(),
             parameters: self.weights.iter().map(|(_, data)| data.num_elements()).sum(),

@@ -5,6 +5,7 @@
 //! - [`from_weights`]: the same for a bare safetensors file under fairseq's names.
 //! - [`FairseqImporter`]: the first of these for a run that starts from such a file.
 //! - [`to_fairseq`]: a checkpoint becomes a `.pt` file that fairseq opens.
+//! - [`Observer`]: is told how far a conversion is.
 //!
 //! Every option of a fairseq configuration has a fate: it sets a field of ours, is refused where it changes what the
 //! model computes, or is on the list of those that do not ([`options`]). One that is on no list is refused by name.
@@ -13,6 +14,7 @@ mod dictionaries;
 mod export;
 mod import;
 mod importer;
+mod observer;
 pub mod options;
 mod overlay;
 mod task;
@@ -21,9 +23,13 @@ mod training;
 use std::path::PathBuf;
 
 pub use dictionaries::Dictionaries;
-pub use export::to_fairseq;
-pub use import::{ImportOptions, fairseq_model_config, from_fairseq, from_weights};
+pub use export::{to_fairseq, to_fairseq_observed};
+pub use import::{
+    ImportOptions, fairseq_model_config, from_fairseq, from_fairseq_observed, from_weights,
+    from_weights_observed,
+};
 pub use importer::FairseqImporter;
+pub use observer::{Observer, Stage};
 
 /// What a conversion did.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use burnseq_text::has_word;
 use crate::error::{Error, Result};
 
 use super::segmented::{is_segmented, tokens_of};
-use super::{Decoded, TranslationModel, decode_batches};
+use super::{Decoded, OnBatch, TranslationModel, after_batch, decode_batches, unwatched};
 
 /// How lines are read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -134,6 +134,16 @@ impl TranslationModel {
         }))
     }
 
+    /// The ids of a line of target text with its `</s>`, as `preprocess` makes them; a line without a word is `</s>` alone.
+    /// Lines that are `tokenised` are tokens of the dictionary already.
+    ///
+    /// # Errors
+    /// Text that the subword model cannot take.
+    pub fn encode_target(&self, line: &str, tokenised: bool) -> Result<Vec<u32>> {
+        let tokens = tokens_of(line, tokenised, &self.tgt_text, &self.tgt_dict)?;
+        Ok(self.tgt_dict.encode_line(&tokens.unwrap_or_default(), true))
+    }
+
     /// Most tokens of a source, `</s>` included, that the model and `limits` take.
     pub fn longest_source(&self, limits: &BatchLimits) -> usize {
         let (max_source, _) = self.max_positions();
@@ -151,6 +161,20 @@ impl TranslationModel {
         generator: &Generator,
         limits: &BatchLimits,
     ) -> Result<Vec<Decoded>> {
+        self.translate_sources_watched(sources, generator, limits, &mut unwatched)
+    }
+
+    /// As [`translate_sources`](Self::translate_sources), with a call of `on_batch` after each batch.
+    ///
+    /// # Errors
+    /// Also [`Error::Interrupted`].
+    pub fn translate_sources_watched(
+        &self,
+        sources: &[Source],
+        generator: &Generator,
+        limits: &BatchLimits,
+        on_batch: OnBatch<'_>,
+    ) -> Result<Vec<Decoded>> {
         let size = |index: usize| sources[index].tokens.len();
         let order = ordered_indices(sources.len(), size, |_| 0, None);
         let batches = batch_by_size(&order, size, limits)?;
@@ -161,7 +185,7 @@ impl TranslationModel {
         };
         decode_batches(&batches, size, generate, |batch| {
             decoded.extend(batch);
-            Ok::<_, Error>(())
+            after_batch(on_batch, decoded.len(), sources.len())
         })?;
         decoded.sort_by_key(|decoded| decoded.id);
         Ok(decoded)
@@ -183,6 +207,30 @@ pub fn translate_lines<S: AsRef<str>>(
     format: LineFormat,
     generator: &Generator,
     limits: &BatchLimits,
+) -> Result<Vec<LineTranslation>> {
+    translate_lines_watched(
+        model,
+        lines,
+        first_line,
+        format,
+        generator,
+        limits,
+        &mut unwatched,
+    )
+}
+
+/// As [`translate_lines`], with a call of `on_batch` after each batch; it counts the lines that the model is asked about.
+///
+/// # Errors
+/// Also [`Error::Interrupted`].
+pub fn translate_lines_watched<S: AsRef<str>>(
+    model: &TranslationModel,
+    lines: &[S],
+    first_line: u64,
+    format: LineFormat,
+    generator: &Generator,
+    limits: &BatchLimits,
+    on_batch: OnBatch<'_>,
 ) -> Result<Vec<LineTranslation>> {
     let longest = model.longest_source(limits);
     let mut translations = vec![LineTranslation::Empty; lines.len()];
@@ -209,7 +257,7 @@ pub fn translate_lines<S: AsRef<str>>(
         .iter()
         .map(|line: &EncodedLine| line.source.clone())
         .collect();
-    let translated = model.translate_sources(&sources, generator, limits)?;
+    let translated = model.translate_sources_watched(&sources, generator, limits, on_batch)?;
     for (line, decoded) in encoded.into_iter().zip(translated) {
         let index = (line.source.id - first_line) as usize;
         translations[index] = LineTranslation::Translated {

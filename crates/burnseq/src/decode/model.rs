@@ -8,7 +8,7 @@ use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, OfConfig, Stepwise};
 use burnseq_search::{Generator, Hypothesis, SearchError, Source};
-use burnseq_text::FileError;
+use burnseq_text::ByteMeter;
 use burnseq_text::{Dictionary, TextPipeline, TextSettings};
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Map, Value};
@@ -73,6 +73,28 @@ impl TranslationModel {
         })
     }
 
+    /// As [`load_with`](Self::load_with), of several checkpoints: an ensemble.
+    ///
+    /// # Errors
+    /// Also no path at all, and models that do not share their dictionaries.
+    pub fn load_ensemble<P: AsRef<Path>>(
+        paths: &[P],
+        overrides: &Map<String, Value>,
+        compute: impl Into<Compute>,
+    ) -> Result<Self> {
+        let Some((first, others)) = paths.split_first() else {
+            return Err(Error::Config(
+                "'path' names no checkpoint\nhint: name one, or several of an ensemble".to_owned(),
+            ));
+        };
+        let compute = compute.into();
+        let mut model = Self::load_with(first, overrides, &compute)?;
+        for path in others {
+            model.join(Self::load_with(path, overrides, &compute)?, path.as_ref())?;
+        }
+        Ok(model)
+    }
+
     /// Loads a bare safetensors file under fairseq's names; `config` says what it holds, `data` brings dictionaries
     /// and text settings.
     ///
@@ -88,7 +110,7 @@ impl TranslationModel {
         let (src_dict, tgt_dict) = (Arc::clone(data.src_dict()), Arc::clone(data.tgt_dict()));
         let vocab = translation::dictionaries(&src_dict, &tgt_dict).vocab();
         config.validate(&vocab)?;
-        let tensors = read_safetensors(path)?;
+        let tensors = read_safetensors(path, &ByteMeter::default())?;
         let compute = compute.into();
         let model = Model::load(config, &vocab, &tensors, &compute);
         let model = model.map_err(|problem| Error::Weights {
@@ -221,8 +243,8 @@ impl TranslationModel {
 }
 
 /// All tensors of a safetensors file as `f32`.
-pub(crate) fn read_safetensors(path: &Path) -> Result<HashMap<String, TensorData>> {
-    let bytes = std::fs::read(path).map_err(FileError::read(path))?;
+pub(crate) fn read_safetensors(path: &Path, meter: &ByteMeter) -> Result<HashMap<String, TensorData>> {
+    let bytes = meter.read(path)?;
     let wrong = |problem: String| Error::Weights {
         path: path.to_owned(),
         problem,
@@ -275,20 +297,20 @@ mod tests {
         let view = safetensors::tensor::TensorView::new(Dtype::F16, vec![2], &half).unwrap();
         std::fs::write(&path, safetensors::serialize([("x", view)], None).unwrap()).unwrap();
         assert_eq!(
-            read_safetensors(&path).unwrap()["x"],
+            read_safetensors(&path, &ByteMeter::default()).unwrap()["x"],
             TensorData::new(vec![1.5_f32, -0.25], [2])
         );
         let ids = safetensors::tensor::TensorView::new(Dtype::I64, vec![1], &[0; 8]).unwrap();
         std::fs::write(&path, safetensors::serialize([("ids", ids)], None).unwrap()).unwrap();
         assert!(
-            read_safetensors(&path)
+            read_safetensors(&path, &ByteMeter::default())
                 .unwrap_err()
                 .to_string()
                 .contains("`ids` has type")
         );
         std::fs::write(&path, "no tensors").unwrap();
         assert!(
-            read_safetensors(&path)
+            read_safetensors(&path, &ByteMeter::default())
                 .unwrap_err()
                 .to_string()
                 .contains("not a safetensors file")

@@ -3,9 +3,13 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burnseq::convert::{Dictionaries, ImportOptions, from_fairseq, from_weights, to_fairseq};
+use burnseq::convert::{
+    Dictionaries, ImportOptions, Observer, Stage, from_fairseq, from_fairseq_observed, from_weights,
+    to_fairseq, to_fairseq_observed,
+};
 use burnseq::model::{
     DecoderOnly, Dropout, EncoderDecoder, LanguageModel, Model, ModelConfig, OfConfig, state_dict,
 };
@@ -104,6 +108,66 @@ fn checkpoints_that_fairseq_wrote_compute_the_same_and_go_back_as_they_were() {
         assert_eq!(first.meta().model_config, second.meta().model_config, "{family}");
         assert_eq!(first.meta().train_state, second.meta().train_state, "{family}");
     }
+}
+
+/// Remembers each stage with the bytes that it has and those that were done.
+#[derive(Default)]
+struct Stages(Mutex<Vec<(Stage, u64, u64)>>);
+
+impl Observer for Stages {
+    fn stage(&self, stage: Stage, bytes: u64) {
+        self.0.lock().unwrap().push((stage, bytes, 0));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.0.lock().unwrap().last_mut().unwrap().2 += bytes;
+    }
+}
+
+#[test]
+fn a_conversion_tells_its_stages_and_their_bytes() {
+    let dir = TempDir::new().unwrap();
+    let stages = |convert: &dyn Fn(&Arc<dyn Observer>)| {
+        let stages = Arc::new(Stages::default());
+        let observer: Arc<dyn Observer> = stages.clone();
+        convert(&observer);
+        let stages = stages.0.lock().unwrap().clone();
+        let names: Vec<Stage> = stages.iter().map(|(stage, ..)| *stage).collect();
+        assert_eq!(names, [Stage::Reading, Stage::Converting, Stage::Writing]);
+        [stages[0], stages[2]].map(|(_, bytes, done)| (bytes, done))
+    };
+    let theirs = written().join("lightconv.pt");
+    let first = dir.path().join("first");
+    let dictionaries = Dictionaries::Files {
+        src: written().join("dict.xx.txt"),
+        tgt: written().join("dict.yy.txt"),
+    };
+    let import = ImportOptions {
+        with_optimizer: true,
+        ..ImportOptions::default()
+    };
+    let [read, wrote] = stages(&|observer| {
+        from_fairseq_observed(&theirs, &dictionaries, &import, &first, observer).unwrap();
+    });
+    // What is not a parameter is left aside, and tables with two names are read once more.
+    assert!(read.1 * 10 > read.0 * 9 && read.1 * 10 < read.0 * 11, "{read:?}");
+    let files = ["model.safetensors", "optimizer.safetensors"];
+    let sizes = files.map(|file| first.join(file).metadata().unwrap().len());
+    // The headers are written, too.
+    assert!(
+        wrote.1 == sizes.iter().sum::<u64>() && wrote.0 < wrote.1,
+        "{wrote:?}"
+    );
+
+    let ours = dir.path().join("ours.pt");
+    let [read, wrote_back] = stages(&|observer| {
+        to_fairseq_observed(&first, &ours, observer).unwrap();
+    });
+    assert_eq!(read, (sizes.iter().sum(), sizes.iter().sum()));
+    assert!(
+        wrote_back.0 == wrote.0 && wrote_back.1 >= wrote_back.0,
+        "{wrote_back:?}"
+    );
 }
 
 /// A parameter: name, shape, value and both moments.

@@ -2,4 +2,5 @@
 
 mod convert;
 mod convert_families;
+mod text_generator;
 mod translator;
