@@ -47,7 +47,7 @@ pub fn pages() -> Vec<(String, String)> {
     let mut pages = Vec::new();
     for command in COMMANDS {
         let (name, about) = (command.name, command.about);
-        list += &format!("| [{name}]({name}.md) | {} |\n", escaped(about));
+        list += &format!("| [{name}]({name}.md) | {} |\n", markdown_cell(about));
         let flags = (command.flags)().term_width(100);
         pages.push((format!("{name}.md"), page(flags, name)));
     }
@@ -132,7 +132,7 @@ fn spelling(arg: &Arg) -> String {
 
 fn meaning(arg: &Arg) -> String {
     let help = arg.get_long_help().or(arg.get_help());
-    let mut text = help.map_or_else(String::new, |help| escaped(&help.to_string()));
+    let mut text = help.map_or_else(String::new, |help| markdown_cell(&help.to_string()));
     let defaults: Vec<String> = arg
         .get_default_values()
         .iter()
@@ -153,10 +153,18 @@ fn meaning(arg: &Arg) -> String {
     text
 }
 
-/// A text as it stands in a cell of a table.
-fn escaped(text: &str) -> String {
+/// `text` in a cell of a Markdown table: one line, no bar that ends the cell, and no `<` that HTML would take for a tag. Between
+/// backticks a `<` stands for itself.
+pub(crate) fn markdown_cell(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.replace('|', "\\|").replace('<', "&lt;")
+    let parts = line.split('`').enumerate().map(|(place, part)| {
+        if place % 2 == 0 {
+            part.replace('<', "&lt;")
+        } else {
+            part.to_owned()
+        }
+    });
+    parts.collect::<Vec<_>>().join("`").replace('|', "\\|")
 }
 
 #[cfg(test)]

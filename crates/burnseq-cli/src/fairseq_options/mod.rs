@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use clap::Command;
 
 use crate::grammar::{Flags, Grammar, Parsed, Refused};
+use crate::manual::markdown_cell;
 
 /// An option of fairseq, for the table and for the test that uses it once.
 #[derive(Debug, Clone, Copy)]
@@ -222,7 +223,7 @@ pub fn markdown() -> String {
                 Fate::Refused(instead) => ("refused", instead.to_owned()),
                 Fate::Unknown => ("unknown", String::new()),
             };
-            let text = cell(&text);
+            let text = markdown_cell(&text);
             let _ = writeln!(page, "| {} | {fate} | {text} |", spellings.join(", "));
         }
         let others = tool.others(binary);
@@ -241,21 +242,6 @@ pub fn markdown() -> String {
 
 fn code(text: &str) -> String {
     format!("`{text}`")
-}
-
-/// `text` in a cell of a Markdown table: one line, no bar that ends the cell, and no `<` that HTML would take for a tag. Between
-/// backticks a `<` stands for itself.
-fn cell(text: &str) -> String {
-    let text = text.replace('\n', " ").replace('|', "\\|");
-    let parts = text.split('`').enumerate();
-    let parts = parts.map(|(place, part)| {
-        if place % 2 == 0 {
-            part.replace('<', "&lt;")
-        } else {
-            part.to_owned()
-        }
-    });
-    parts.collect::<Vec<_>>().join("`")
 }
 
 #[cfg(test)]

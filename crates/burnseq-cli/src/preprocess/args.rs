@@ -433,24 +433,29 @@ impl PreprocessArgs {
         overlay(&mut config.character_coverage, self.subwords.character_coverage);
         overlay(&mut config.max_line_tokens, self.max_line_tokens);
         overlay(&mut config.dataset_impl, self.dataset_impl);
-        if let Some(checkpoint) = &self.dictionaries.like {
-            super::like::apply(checkpoint, self.dictionaries.like_side, &mut config)?;
-        }
-        default_text(&mut config, &mut notes);
+        let side = match &self.dictionaries.like {
+            Some(checkpoint) => super::like::apply(checkpoint, self.dictionaries.like_side, &mut config)?,
+            None => None,
+        };
+        default_text(&mut config, side.as_deref(), &mut notes);
         Ok(Resolved { config, notes })
     }
 }
 
-/// Takes the text in `data/` when no text is named at all.
-fn default_text(config: &mut PreprocessConfig, notes: &mut Vec<String>) {
+/// Takes the text in `data/` when no text is named at all: of all languages, or of `side` alone.
+fn default_text(config: &mut PreprocessConfig, side: Option<&str>, notes: &mut Vec<String>) {
     let named = config.trainpref.is_some() || !config.validpref.is_empty() || !config.testpref.is_empty();
     if named {
         return;
     }
     let folder = Path::new(DEFAULT_TEXT);
-    config.trainpref = Some(folder.join("train"));
+    let prefix = |split: &str| match side {
+        Some(lang) => folder.join(format!("{split}.{lang}")),
+        None => folder.join(split),
+    };
+    config.trainpref = Some(prefix("train"));
     for (split, prefixes) in [("valid", &mut config.validpref), ("test", &mut config.testpref)] {
-        let prefix = folder.join(split);
+        let prefix = prefix(split);
         let file = match &config.source_lang {
             Some(lang) => folder.join(format!("{split}.{lang}")),
             None => prefix.clone(),

@@ -14,11 +14,15 @@ use super::args::Side;
 use crate::exit::{coded, usage};
 
 /// Takes languages and dictionaries of a checkpoint, or for text of one `side` its dictionary and text settings;
-/// otherwise `preprocess` finds the text settings beside the dictionaries.
+/// otherwise `preprocess` finds the text settings beside the dictionaries. The language of that side is given back.
 ///
 /// # Errors
 /// A checkpoint that cannot be read; other languages than it translates.
-pub(super) fn apply(path: &Path, side: Option<Side>, config: &mut PreprocessConfig) -> Result<()> {
+pub(super) fn apply(
+    path: &Path,
+    side: Option<Side>,
+    config: &mut PreprocessConfig,
+) -> Result<Option<String>> {
     let checkpoint = Checkpoint::open(path).map_err(coded)?;
     if checkpoint.meta().task.name == language_modeling::NAME {
         if side.is_some() {
@@ -34,7 +38,7 @@ pub(super) fn apply(path: &Path, side: Option<Side>, config: &mut PreprocessConf
             )));
         }
         config.srcdict = Some(checkpoint.path().join(TextDir::DICTIONARY));
-        return Ok(());
+        return Ok(None);
     }
     let task = LanguagePair::of(&checkpoint.meta().task).map_err(coded)?;
     let folder = checkpoint.path();
@@ -46,7 +50,7 @@ pub(super) fn apply(path: &Path, side: Option<Side>, config: &mut PreprocessConf
         config.only_source = true;
         config.srcdict = Some(folder.join(dictionary));
         config.text_settings = Some(folder.join(TextSettings::file_name(language)));
-        return Ok(());
+        return Ok(Some(language.clone()));
     }
     for (flag, given, saved) in [
         ("--source-lang", &mut config.source_lang, &task.source_lang),
@@ -69,5 +73,5 @@ pub(super) fn apply(path: &Path, side: Option<Side>, config: &mut PreprocessConf
     if !config.only_source {
         config.tgtdict = Some(folder.join(TGT_DICT_FILE));
     }
-    Ok(())
+    Ok(None)
 }

@@ -706,8 +706,15 @@ fn text_of_one_side_has_the_dictionary_and_the_subwords_of_a_translation_model()
         "preprocess",
         "--only-source --srcdict pair-bin/dict.yy.txt --trainpref p.yy --validpref p.yy --destdir other",
     ));
+    // The text in data/ is that of the side, too.
+    fs::create_dir(text.path("data")).unwrap();
+    fs::copy(text.path("p.yy"), text.path("data/train.yy")).unwrap();
+    succeed(text.tool(
+        "preprocess",
+        "--like pairs/checkpoint_last --like-side target --destdir default",
+    ));
     let read = |path: &str| fs::read(text.path(path)).unwrap();
-    for folder in ["one", "other"] {
+    for folder in ["one", "other", "default"] {
         for (name, in_pair) in [
             ("dict.txt", "dict.yy.txt"),
             ("text.json", "text.yy.json"),

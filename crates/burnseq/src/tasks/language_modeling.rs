@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::TaskConfig;
 use super::files::{read, text_files};
-use super::like_command::with_like_command;
+use super::like_command::{like_command_of_text, with_like_command};
 use super::task::Task;
 use crate::convert::FairseqImporter;
 use crate::decode::TextModel;
@@ -372,12 +372,7 @@ impl Task for LanguageModelingTask {
     }
 
     fn explained(&self, error: burnseq_train::Error) -> burnseq_train::Error {
-        with_like_command(error, "the dictionary", |path| {
-            format!(
-                "preprocess --like {} --only-source --trainpref TEXT --destdir FOLDER",
-                path.display()
-            )
-        })
+        with_like_command(error, "the dictionary", like_command_of_text)
     }
 
     fn trained_model(&self, path: &Path, compute: &Compute, _observe: Observer<'_>) -> Result<LanguageModel> {

@@ -34,6 +34,12 @@ pub(super) fn with_like_command(
     }
 }
 
+/// A command that segments text as the language model of `checkpoint` does, with its dictionary.
+pub(super) fn like_command_of_text(checkpoint: &Path) -> String {
+    let checkpoint = quoted(&checkpoint.display().to_string());
+    format!("preprocess --like {checkpoint} --only-source --trainpref TEXT --destdir FOLDER")
+}
+
 /// A command that segments the text of the data folder `data` as `checkpoint` does, with its dictionaries. Where the
 /// folder does not say what text it was made of, words in capitals stand for it.
 pub(super) fn like_command(checkpoint: &Path, data: &Path, [src, tgt]: [&str; 2]) -> String {

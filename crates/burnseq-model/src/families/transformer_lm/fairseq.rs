@@ -69,16 +69,19 @@ fn options(config: &TransformerLmConfig) -> Map<String, Value> {
         "character_filters": "[(1, 64), (2, 128), (3, 192), (4, 256), (5, 256), (6, 256), (7, 256)]",
         "checkpoint_activations": false,
         "decoder_layers_to_keep": null,
+        "decoder_xformers_att_config": null,
         "min_params_to_wrap": 100_000_000,
         "offload_activations": false,
         "quant_noise_pq": 0,
         "quant_noise_pq_block_size": 8,
         "quant_noise_scalar": 0,
+        "relu_dropout": 0,
         "scale_attn": false,
         "scale_fc": false,
         "scale_heads": false,
         "scale_resids": false,
         "tokens_per_sample": config.max_target_positions,
+        "tpu": false,
     });
     options.as_object().cloned().unwrap_or_default()
 }
