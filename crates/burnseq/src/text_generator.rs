@@ -155,11 +155,7 @@ impl TextGenerator {
     ) -> Result<Vec<Generated>> {
         let generator = Generator::new(options.clone())?;
         let positions = self.model.model.max_positions();
-        let dictionary = &self.model.dictionary;
-        let mut start = vec![dictionary.eos()];
-        if self.model.begins_with_bos {
-            start.insert(0, dictionary.bos());
-        }
+        let start = self.model.start();
         let new = options.max_len(0, positions);
         let mut requests = Vec::with_capacity(prompts.len());
         let mut shown = Vec::with_capacity(prompts.len());
@@ -206,8 +202,15 @@ impl TextGenerator {
                 } else {
                     prompt.as_slice()
                 };
+                let text = |new: &[u32]| {
+                    let text = self.text(&[before, new].concat());
+                    match before.is_empty() && self.model.begins_word(prompt, new) {
+                        true => format!(" {text}"),
+                        false => text,
+                    }
+                };
                 let hypotheses = hypotheses.into_iter().map(|hypothesis| GeneratedText {
-                    text: self.text(&[before, &hypothesis.tokens].concat()),
+                    text: text(&hypothesis.tokens),
                     ids: hypothesis.tokens,
                     score: hypothesis.score,
                     positional_scores: hypothesis.positional_scores,

@@ -9,7 +9,7 @@ use burnseq_data::TextDir;
 use burnseq_generate::{Continue, ContinueOptions, Prompt};
 use burnseq_model::{DecoderOnly, LanguageModel};
 use burnseq_search::{Generator, Hypothesis};
-use burnseq_text::{SubwordSettings, tokenize_line};
+use burnseq_text::tokenize_line;
 use burnseq_train::Checkpoint;
 
 use super::{ContinuingArgs, DecodingArgs, coded, format, models};
@@ -358,25 +358,12 @@ impl<'a> Continuer<'a> {
             given = others;
             shown.push(self.printed.text(ids, Unk { each, rest: UNKNOWN }));
         }
-        let border = if read.is_empty() && self.begins_word(request, new) {
+        let border = if read.is_empty() && self.text.begins_word(self.read(request), new) {
             " "
         } else {
             ""
         };
         format!("{border}{}", shown.join("\n"))
-    }
-
-    /// Whether new tokens that are shown alone begin a word behind the prompt, where they could go on with its last one: a
-    /// blank then tells so.
-    fn begins_word(&self, request: &Request, new: &[u32]) -> bool {
-        let is_word = |id: &u32| self.text.dictionary.symbol(*id).starts_with('\u{2581}');
-        let last = self.read(request).last();
-        let goes_on = last.is_some_and(|&id| id != self.text.dictionary.eos());
-        let pieces = matches!(
-            self.text.text.settings().subword,
-            SubwordSettings::SentencePiece { .. }
-        );
-        pieces && goes_on && new.first().is_some_and(is_word)
     }
 
     /// What was unusual since the last time, as notes.

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
 use burnseq_model::LanguageModel;
-use burnseq_text::{Dictionary, TextPipeline};
+use burnseq_text::{Dictionary, SubwordSettings, TextPipeline};
 use serde_json::{Map, Value};
 
 use super::saved::{Saved, difference};
@@ -97,6 +97,18 @@ impl TextModel {
     pub fn start(&self) -> Vec<u32> {
         let bos = self.begins_with_bos.then(|| self.dictionary.bos());
         bos.into_iter().chain([self.dictionary.eos()]).collect()
+    }
+
+    /// Whether the tokens `new` begin a word behind `prompt`, where they could go on with its last one: text of new tokens
+    /// alone then begins with a blank that tells so.
+    pub fn begins_word(&self, prompt: &[u32], new: &[u32]) -> bool {
+        let is_word = |id: &u32| self.dictionary.symbol(*id).starts_with('\u{2581}');
+        let goes_on = prompt.last().is_some_and(|&id| id != self.dictionary.eos());
+        let pieces = matches!(
+            self.text.settings().subword,
+            SubwordSettings::SentencePiece { .. }
+        );
+        pieces && goes_on && new.first().is_some_and(is_word)
     }
 
     /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.
