@@ -88,9 +88,10 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// Says of an error of writing where the output was to go; other errors stay as they are.
+/// Says of an error of writing where the output was to go; other errors stay as they are. What was read or written elsewhere
+/// says so already.
 pub fn writing_to_stdout(error: anyhow::Error) -> anyhow::Error {
-    if error.is::<std::io::Error>() {
+    if error.is::<std::io::Error>() && error.chain().count() == 1 {
         error.context("cannot write to stdout")
     } else {
         error
@@ -106,6 +107,15 @@ pub fn describe(error: &anyhow::Error) -> String {
 mod tests {
     use super::*;
     use anyhow::anyhow;
+
+    #[test]
+    fn only_what_has_no_place_yet_was_written_to_stdout() {
+        let full = || std::io::Error::other("no space");
+        let bare = writing_to_stdout(full().into());
+        assert_eq!(describe(&bare), "cannot write to stdout: no space");
+        let read = anyhow::Error::from(full()).context("cannot read a");
+        assert_eq!(describe(&writing_to_stdout(read)), "cannot read a: no space");
+    }
 
     #[test]
     fn the_chain_is_one_line_and_hints_come_last() {
