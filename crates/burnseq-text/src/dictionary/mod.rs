@@ -1,11 +1,13 @@
-//! The dictionary: which token has which id, in fairseq's order and file format.
+//! The dictionary: which token has which id.
 //!
-//! The special symbols `<s>`, `<pad>`, `</s>` and `<unk>` have the ids 0 to 3 and are not stored in
-//! files; the line `k` (from 0) of a file has the id `k + 4`.
+//! In fairseq's order and file format, the special symbols `<s>`, `<pad>`, `</s>` and `<unk>` have the ids 0 to 3 and
+//! are not stored; the line `k` (from 0) of a file has the id `k + 4`. The vocabularies of other programs have them
+//! anywhere: such a dictionary is a JSON file that lists all tokens ([`Dictionary::of_vocabulary`]).
 
 mod counts;
 mod file;
 mod special_symbols;
+mod vocabulary;
 
 use std::sync::Arc;
 
@@ -36,12 +38,17 @@ pub struct Dictionary {
     /// Below zero in no file of our own, but fairseq takes such ones.
     counts: Vec<i64>,
     index: FxHashMap<Arc<str>, u32>,
+    special_symbols: SpecialSymbols,
+    /// How many ids at the beginning are not stored in fairseq's format.
+    nspecial: usize,
 }
 
 impl PartialEq for Dictionary {
     fn eq(&self, other: &Self) -> bool {
         // The index follows from the symbols, overwritten ones included.
-        self.symbols == other.symbols && self.counts == other.counts
+        self.symbols == other.symbols
+            && self.counts == other.counts
+            && self.special_symbols == other.special_symbols
     }
 }
 
@@ -71,6 +78,8 @@ impl Dictionary {
             symbols: Vec::new(),
             counts: Vec::new(),
             index: FxHashMap::default(),
+            special_symbols: SpecialSymbols::FAIRSEQ,
+            nspecial: SPECIAL_SYMBOLS.len(),
         };
         for symbol in SPECIAL_SYMBOLS {
             dictionary.add_symbol(symbol, 1);
@@ -95,32 +104,35 @@ impl Dictionary {
 
     /// Id of `<s>`.
     pub const fn bos(&self) -> u32 {
-        0
+        self.special_symbols.bos as u32
     }
 
-    /// Id of `<pad>`.
+    /// Id of `<pad>`; it may be one behind the last token, where padding is none.
     pub const fn pad(&self) -> u32 {
-        1
+        self.special_symbols.pad as u32
     }
 
     /// Id of `</s>`.
     pub const fn eos(&self) -> u32 {
-        2
+        self.special_symbols.eos as u32
     }
 
     /// Id of `<unk>`.
     pub const fn unk(&self) -> u32 {
-        3
+        self.special_symbols.unk as u32
+    }
+
+    /// Id that the decoder starts from.
+    pub const fn decoder_start(&self) -> u32 {
+        match self.special_symbols.decoder_start {
+            Some(start) => start as u32,
+            None => self.eos(),
+        }
     }
 
     /// Ids of the special symbols.
     pub const fn special_symbols(&self) -> SpecialSymbols {
-        SpecialSymbols {
-            bos: self.bos() as usize,
-            pad: self.pad() as usize,
-            eos: self.eos() as usize,
-            unk: self.unk() as usize,
-        }
+        self.special_symbols
     }
 
     /// How many ids there are, the special symbols included.
@@ -129,9 +141,9 @@ impl Dictionary {
         self.symbols.len()
     }
 
-    /// How many ids the special symbols take.
+    /// How many ids the special symbols take at the beginning: four in fairseq's order, else none.
     pub const fn nspecial(&self) -> usize {
-        SPECIAL_SYMBOLS.len()
+        self.nspecial
     }
 
     /// Id of a token; that of `<unk>` when it is not listed.
@@ -144,11 +156,10 @@ impl Dictionary {
         self.index.get(token).copied()
     }
 
-    /// Token of an id; `<unk>` for ids beyond the end, as in fairseq.
+    /// Token of an id; that of unknown words for ids beyond the end, as in fairseq.
     pub fn symbol(&self, id: u32) -> &str {
-        self.symbols
-            .get(id as usize)
-            .map_or(SPECIAL_SYMBOLS[self.unk() as usize], |symbol| symbol)
+        let symbols = &self.symbols;
+        symbols.get(id as usize).unwrap_or(&symbols[self.unk() as usize])
     }
 
     /// Occurrences of a token in the training text; 0 for ids beyond the end.

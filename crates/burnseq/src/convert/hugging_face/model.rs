@@ -1,0 +1,80 @@
+//! A model out of what a folder of transformers holds.
+
+use std::collections::HashMap;
+
+use burn::tensor::TensorData;
+use burnseq_model::families::hugging_face::FromHuggingFace;
+use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
+use burnseq_text::Vocab;
+use serde_json::{Map, Value};
+
+use super::tensors;
+
+/// A model that was described and stored by transformers.
+#[derive(Debug, Clone)]
+pub struct HuggingFaceModel {
+    /// Its configuration.
+    pub config: ModelConfig,
+    /// Sizes and special symbols; those of the tokenizer are not among them.
+    pub vocab: Vocab,
+    /// Its parameters under fairseq's names.
+    pub parameters: HashMap<String, TensorData>,
+    /// Tensors that the model has no use for, by name.
+    pub unused: Vec<String>,
+}
+
+impl HuggingFaceModel {
+    /// The model that `fields`, the content of `config.json`, and `tensors` give; `unk` is the id of unknown words, where
+    /// the tokenizer has one.
+    ///
+    /// # Errors
+    /// What there is no support for, by field; tensors that are missing or have another shape, by name.
+    pub fn new(
+        fields: &Map<String, Value>,
+        mut tensors: HashMap<String, TensorData>,
+        unk: Option<usize>,
+    ) -> Result<Self, String> {
+        let FromHuggingFace {
+            config,
+            types,
+            symbols,
+        } = ModelConfig::from_hugging_face(fields)?;
+        let is_language_model = LanguageModel::check(&config).is_ok();
+        let vocab = Vocab {
+            src: types,
+            tgt: types,
+            special_symbols: symbols.complete(types, is_language_model, unk),
+        };
+        config.validate(&vocab).map_err(|error| error.to_string())?;
+        let described = config
+            .in_hugging_face(&vocab)
+            .expect("what was read from transformers can be written for it");
+        let parameters = tensors::parameters(&described, types, &mut tensors)?;
+        let embeddings = ["decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
+        if let Some(table) = embeddings.iter().find_map(|name| parameters.get(*name)) {
+            tensors::drop_redundant(&described, table, &mut tensors)?;
+        }
+        let mut unused: Vec<String> = tensors.into_keys().collect();
+        unused.sort();
+        Ok(Self {
+            config,
+            vocab,
+            parameters,
+            unused,
+        })
+    }
+}
+
+impl HuggingFaceModel {
+    /// Values of all parameters, such as `parameters` or their gradients, as the tensors of a file of transformers.
+    ///
+    /// # Panics
+    /// When a parameter of the model is not there.
+    pub fn stored(&self, parameters: &HashMap<String, TensorData>) -> Vec<(String, TensorData)> {
+        let described = self
+            .config
+            .in_hugging_face(&self.vocab)
+            .expect("it came from transformers");
+        tensors::stored(&described, parameters)
+    }
+}
