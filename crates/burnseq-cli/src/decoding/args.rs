@@ -1,6 +1,7 @@
 //! The flags that `generate` and `burnseq interactive` share, with fairseq's names and meanings.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow, bail};
 use burnseq_data::BatchLimits;
@@ -103,6 +104,9 @@ pub struct DecodingArgs {
     /// Print an I- line: the steps that the hypothesis took, which is its number of tokens with `</s>`
     #[arg(long, help_heading = "Output")]
     pub print_step: bool,
+    /// What a checkpoint asks of the search where no flag does; see [`DecodingArgs::take_defaults`].
+    #[arg(skip)]
+    pub(crate) defaults: OnceLock<GenerateOptions>,
     /// Put into the place of `<unk>` the source word it looked at most, or that word's translation from a file of
     /// lines `<source word> <target word>`
     #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Output")]
@@ -131,7 +135,7 @@ impl DecodingArgs {
     /// # Errors
     /// A name in `--retain-dropout-modules` that is none.
     pub(crate) fn options(&self) -> Result<GenerateOptions> {
-        let search = self.search.options();
+        let search = self.search.options(self.defaults.get().unwrap_or(&GenerateOptions::default()));
         Ok(GenerateOptions {
             lm_weight: match &self.lm_path {
                 Some(_) => self.lm_weight.unwrap_or(1.0),

@@ -41,6 +41,8 @@ pub struct Dictionary {
     special_symbols: SpecialSymbols,
     /// How many ids at the beginning are not stored in fairseq's format.
     nspecial: usize,
+    /// Further tokens that are no text: languages, masks.
+    structure: Vec<u32>,
 }
 
 impl PartialEq for Dictionary {
@@ -80,6 +82,7 @@ impl Dictionary {
             index: FxHashMap::default(),
             special_symbols: SpecialSymbols::FAIRSEQ,
             nspecial: SPECIAL_SYMBOLS.len(),
+            structure: Vec::new(),
         };
         for symbol in SPECIAL_SYMBOLS {
             dictionary.add_symbol(symbol, 1);
@@ -139,6 +142,15 @@ impl Dictionary {
     #[expect(clippy::len_without_is_empty, reason = "the special symbols are always there")]
     pub fn len(&self) -> usize {
         self.symbols.len()
+    }
+
+    /// Whether a token is no text: beginning, end, padding, and what else a vocabulary names.
+    pub fn is_structure(&self, id: u32) -> bool {
+        id == self.bos()
+            || id == self.pad()
+            || id == self.eos()
+            || id == self.decoder_start()
+            || self.structure.contains(&id)
     }
 
     /// How many ids the special symbols take at the beginning: four in fairseq's order, else none.
@@ -245,7 +257,7 @@ impl Dictionary {
         ids
     }
 
-    /// The tokens of ids, separated by blanks; `<s>`, `<pad>` and `</s>` are left out.
+    /// The tokens of ids, separated by blanks; `<s>`, `<pad>`, `</s>` and other [structure](Self::is_structure) are left out.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.decode_with(ids, UnkStyle::Plain)
     }
@@ -253,8 +265,7 @@ impl Dictionary {
     /// As [`Dictionary::decode`], with a choice of how the unknown symbol is written.
     pub fn decode_with(&self, ids: &[u32], unk: UnkStyle) -> String {
         let mut line = String::new();
-        let structure = |id: u32| id == self.bos() || id == self.pad() || id == self.eos();
-        for (number, &id) in ids.iter().filter(|id| !structure(**id)).enumerate() {
+        for (number, &id) in ids.iter().filter(|id| !self.is_structure(**id)).enumerate() {
             if number > 0 {
                 line.push(' ');
             }

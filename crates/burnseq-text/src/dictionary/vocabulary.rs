@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 #[serde(deny_unknown_fields)]
 struct Vocabulary {
     special_symbols: SpecialSymbols,
+    /// Ids of further tokens that are no text.
+    #[serde(default)]
+    structure: Vec<u32>,
     /// In the order of their ids.
     tokens: Vec<String>,
 }
@@ -37,6 +40,7 @@ impl Dictionary {
             index: FxHashMap::default(),
             special_symbols,
             nspecial: 0,
+            structure: Vec::new(),
         };
         for token in tokens {
             if let Some(id) = dictionary.index_of(&token) {
@@ -70,6 +74,12 @@ impl Dictionary {
         Ok(dictionary)
     }
 
+    /// The same dictionary, in which these tokens are no text either.
+    #[must_use]
+    pub fn with_structure(self, structure: Vec<u32>) -> Self {
+        Self { structure, ..self }
+    }
+
     /// Whether the order is not fairseq's, so that the dictionary needs a file of its own kind.
     pub fn is_vocabulary(&self) -> bool {
         self.nspecial == 0
@@ -86,15 +96,18 @@ impl Dictionary {
         };
         let Vocabulary {
             special_symbols,
+            structure,
             tokens,
         } = serde_json::from_slice(json).map_err(|error| wrong(error.to_string()))?;
-        Self::of_vocabulary(tokens, special_symbols).map_err(wrong)
+        let dictionary = Self::of_vocabulary(tokens, special_symbols).map_err(wrong)?;
+        Ok(dictionary.with_structure(structure))
     }
 
     /// The content of the file of a dictionary that is in no order of fairseq's.
     pub fn vocabulary_json(&self) -> String {
         let vocabulary = Vocabulary {
             special_symbols: self.special_symbols,
+            structure: self.structure.clone(),
             tokens: self.iter().map(|(token, _)| token.to_owned()).collect(),
         };
         let mut json = serde_json::to_string(&vocabulary).expect("plain data is JSON");

@@ -57,7 +57,12 @@ impl Saved {
             problem: format!("has no {side} dictionary, which its task needs"),
         })?;
         let path = self.checkpoint.path().join(file);
-        let dictionary = Dictionary::parse(self.checkpoint.file(file)?.as_slice(), &path)?;
+        let content = self.checkpoint.file(file)?;
+        let is_vocabulary = path.extension().is_some_and(|extension| extension == Dictionary::VOCABULARY);
+        let dictionary = match is_vocabulary {
+            true => Dictionary::parse_vocabulary(&content, &path)?,
+            false => Dictionary::parse(content.as_slice(), &path)?,
+        };
         if dictionary.len() == *types {
             return Ok(Arc::new(dictionary));
         }

@@ -81,7 +81,7 @@ impl TargetText {
         let mut line = String::new();
         let shown = ids
             .iter()
-            .filter(|&&id| id != dict.bos() && id != dict.pad() && id != dict.eos());
+            .filter(|&&id| !dict.is_structure(id));
         for (number, &id) in shown.enumerate() {
             if number > 0 {
                 line.push(' ');

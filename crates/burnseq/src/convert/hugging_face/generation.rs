@@ -21,6 +21,26 @@ const WITHOUT_EFFECT: [&str; 14] = [
     "max_time",
 ];
 
+/// Fields that options of the search stand for.
+const KNOWN: [&str; 16] = [
+    "num_beams",
+    "do_sample",
+    "forced_eos_token_id",
+    "forced_bos_token_id",
+    "max_new_tokens",
+    "max_length",
+    "min_new_tokens",
+    "min_length",
+    "early_stopping",
+    "top_k",
+    "top_p",
+    "temperature",
+    "num_return_sequences",
+    "length_penalty",
+    "no_repeat_ngram_size",
+    "repetition_penalty",
+];
+
 /// What a model asks of decoding, and what of that has no counterpart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Generation {
@@ -100,26 +120,8 @@ impl Generation {
             sampling_topk: (sampling && topp.is_none() && topk > 0).then_some(topk),
             ..default
         };
-        let known = [
-            "num_beams",
-            "do_sample",
-            "forced_eos_token_id",
-            "forced_bos_token_id",
-            "max_new_tokens",
-            "max_length",
-            "min_new_tokens",
-            "min_length",
-            "early_stopping",
-            "top_k",
-            "top_p",
-            "temperature",
-            "num_return_sequences",
-            "length_penalty",
-            "no_repeat_ngram_size",
-            "repetition_penalty",
-        ];
         for (name, value) in fields.0 {
-            let is_known = known.contains(&name.as_str()) || WITHOUT_EFFECT.contains(&name.as_str());
+            let is_known = KNOWN.contains(&name.as_str()) || WITHOUT_EFFECT.contains(&name.as_str());
             let bans_padding = name == "bad_words_ids" && *value == serde_json::json!([[pad]]);
             if !is_known && !bans_padding && !is_neutral(value) {
                 notes.push(format!(
@@ -129,6 +131,12 @@ impl Generation {
         }
         Ok(Self { options, notes })
     }
+}
+
+/// Fields of generation among those of a `config.json`, which older versions wrote together.
+pub(super) fn among(fields: &Map<String, Value>) -> Map<String, Value> {
+    let of_generation = fields.iter().filter(|(name, _)| KNOWN.contains(&name.as_str()));
+    of_generation.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Whether a value means that an option is not used.
