@@ -4,6 +4,7 @@
 //! - [`zip`]: the archives that PyTorch puts pickles and tensors into.
 //! - [`torch_file`]: files of `torch.save`, today's and those of before PyTorch 1.6, with their tensors.
 //! - [`fairseq`]: checkpoints of fairseq 0.6 to 0.12: weights, options, progress and the state of Adam.
+//! - [`hugging_face`]: folders of transformers: settings and weights by name, read and written.
 //!
 //! ```
 //! use burnseq_interchange::torch_file::{Storages, TorchFile, save};
@@ -23,6 +24,7 @@
 
 mod error;
 pub mod fairseq;
+pub mod hugging_face;
 pub mod pickle;
 pub mod torch_file;
 pub mod zip;

@@ -61,7 +61,7 @@ impl TorchFile {
             return Err(Error::File {
                 path: path.to_owned(),
                 problem: "is not a file of torch.save\n\
-                          hint: give a checkpoint that fairseq has written; a file of PyTorch before 0.1.10 can be \
+                          hint: give a checkpoint as PyTorch writes it; a file of PyTorch before 0.1.10 can be \
                           loaded and saved again with a newer one"
                     .to_owned(),
             });

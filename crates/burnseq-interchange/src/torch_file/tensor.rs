@@ -55,6 +55,21 @@ impl DType {
         })
     }
 
+    /// The elements that `bytes` holds, of a floating-point type, as `f32`.
+    pub(crate) fn widen(self, bytes: &[u8]) -> Vec<f32> {
+        match self {
+            // The type that most files have is copied at once.
+            Self::F32 => bytes
+                .chunks_exact(4)
+                .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("an element has its width")))
+                .collect(),
+            _ => bytes
+                .chunks_exact(self.width())
+                .map(|bytes| self.decode(bytes) as f32)
+                .collect(),
+        }
+    }
+
     /// One element, which `bytes` holds.
     fn decode(self, bytes: &[u8]) -> f64 {
         macro_rules! number {
@@ -135,7 +150,7 @@ pub(super) fn storage_type(description: View<'_>) -> Result<(&str, DType), Strin
         (Some("storage"), Node::Global(class), Some(key)) => match DType::of_storage(class) {
             Some(dtype) => Ok((key, dtype)),
             None => Err(format!(
-                "a storage has the element type {class}, which no checkpoint of fairseq has"
+                "a storage has the element type {class}, which is not supported"
             )),
         },
         _ => Err(WRONG.to_owned()),
@@ -233,20 +248,17 @@ impl TorchFile {
         }
         let bytes = self.storage(&info.storage).map_err(wrong)?;
         let width = info.dtype.width();
-        let mut values = Vec::with_capacity(info.len());
-        if info.is_contiguous() {
-            let bytes = &bytes[info.offset * width..(info.offset + info.len()) * width];
-            values.extend(
-                bytes
-                    .chunks_exact(width)
-                    .map(|bytes| info.dtype.decode(bytes) as f32),
-            );
+        let values = if info.is_contiguous() {
+            info.dtype
+                .widen(&bytes[info.offset * width..(info.offset + info.len()) * width])
         } else {
+            let mut values = Vec::with_capacity(info.len());
             info.for_each_element(|element| {
                 let bytes = &bytes[element * width..(element + 1) * width];
                 values.push(info.dtype.decode(bytes) as f32);
             });
-        }
+            values
+        };
         self.meter.count(4 * values.len() as u64);
         Ok(Tensor {
             shape: info.shape.clone(),

@@ -4,5 +4,6 @@
 mod damaged;
 mod fixtures;
 mod golden;
+mod hugging_face;
 mod versions;
 mod written;
