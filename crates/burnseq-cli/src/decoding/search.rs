@@ -169,7 +169,10 @@ fn names<T, const N: usize>(table: &'static [(&'static str, T); N]) -> Vec<&'sta
 /// The value of a name in a table, which has it.
 fn named<T: Copy>(table: &[(&str, T)], name: Option<&str>) -> Option<T> {
     let name = name?;
-    table.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    table
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
 }
 
 /// A count that fairseq writes as -1 where there is none.

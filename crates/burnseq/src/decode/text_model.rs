@@ -7,13 +7,14 @@ use burn::tensor::Device;
 use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
 use burnseq_model::LanguageModel;
+use burnseq_search::GenerateOptions;
 use burnseq_text::{Dictionary, SubwordSettings, TextPipeline};
 use serde_json::{Map, Value};
 
 use super::saved::{Saved, difference};
 use super::segmented::{prompt_tokens_of, tokens_of};
 use crate::error::{Error, Result};
-use crate::tasks::language_modeling;
+use crate::tasks::{generation, language_modeling};
 
 /// A trained language model, its dictionary, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
@@ -28,6 +29,10 @@ pub struct TextModel {
     pub text: TextPipeline,
     /// Whether the blocks that it learned from begin with `<s>`.
     pub begins_with_bos: bool,
+    /// Whether texts are whole: ends of lines are tokens, and a prompt has nothing before it.
+    pub whole_texts: bool,
+    /// What the model asks of the search, where it asks for anything.
+    pub generation: Option<GenerateOptions>,
     /// The checkpoint.
     pub path: PathBuf,
 }
@@ -61,6 +66,8 @@ impl TextModel {
             model: saved.model(overrides, &compute)?,
             device: compute.device,
             begins_with_bos: language_modeling::begins_with_bos(checkpoint.meta()),
+            whole_texts: language_modeling::has_whole_texts(saved.task()),
+            generation: generation::of_task(saved.task()).map_err(Error::Config)?,
             path: checkpoint.path().to_owned(),
         })
     }

@@ -55,8 +55,8 @@ fn item<M: OfConfig>(folder: PathBuf) -> Option<Item> {
     let read = burnseq::model::ModelConfig::from_hugging_face(&fields).ok()?;
     M::check(&read.config).ok()?;
     let weights = tensors(&folder.join("model.safetensors"));
-    let model =
-        HuggingFaceModel::new(&fields, weights, None).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let model = HuggingFaceModel::new(&fields, weights, None, false)
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     assert_eq!(model.unused, [""; 0], "{name}");
     Some(Item {
         values: json(&folder.join("values.json")),

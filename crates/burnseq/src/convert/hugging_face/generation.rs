@@ -136,7 +136,9 @@ impl Generation {
 /// Fields of generation among those of a `config.json`, which older versions wrote together.
 pub(super) fn among(fields: &Map<String, Value>) -> Map<String, Value> {
     let of_generation = fields.iter().filter(|(name, _)| KNOWN.contains(&name.as_str()));
-    of_generation.map(|(name, value)| (name.clone(), value.clone())).collect()
+    of_generation
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 /// Whether a value means that an option is not used.

@@ -5,19 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
-use burnseq_data::TextDir;
 use burnseq_interchange::hugging_face::{Config, Folder};
 use burnseq_model::{LanguageModel, Model, OfConfig, state_dict};
-use burnseq_text::{Dictionary, HfTokenizer, TextFiles};
-use burnseq_train::checkpoint::{self, CheckpointContents, Dictionaries, DictionaryInfo};
+use burnseq_text::hugging_face::HfTokenizer;
 use burnseq_train::TaskInfo;
+use burnseq_train::checkpoint::{self, CheckpointContents, Dictionaries, DictionaryInfo};
 use serde_json::{Map, Value};
 
-use super::text::{SideText, TextOfFolder};
+use super::text::{self, SideText, VOCABULARY};
 use super::{Generation, HuggingFaceModel, SourceTemplate};
+use crate::convert::Conversion;
 use crate::convert::import::folder_of;
 use crate::convert::observer::{Observer, Stage, meter};
-use crate::convert::Conversion;
 use crate::error::{Error, Result};
 use crate::tasks::{generation, language_modeling, translation};
 
@@ -28,14 +27,14 @@ pub struct HuggingFaceOptions {
     pub source_lang: Option<String>,
     /// Target language; needed by models of many languages.
     pub target_lang: Option<String>,
-    /// Tensors that the model has no use for are no error.
-    pub ignore_unused: bool,
+    /// Tensors that are missing, and then have fresh values, and tensors of no use are no error.
+    pub ignore_missing: bool,
 }
 
 /// A folder of transformers, read: all that a checkpoint of it will hold.
 struct Read {
     model: HuggingFaceModel,
-    text: TextOfFolder,
+    files: Vec<(String, Vec<u8>)>,
     task: TaskInfo,
     notes: Vec<String>,
 }
@@ -54,14 +53,14 @@ pub fn from_hugging_face(
     let folder = Folder::open(input)?;
     let Read {
         model,
-        text,
+        files,
         task,
         notes,
     } = read(&folder, options, observer)?;
     let vocab = model.vocab;
     let side = |side: &str| DictionaryInfo {
         side: side.to_owned(),
-        file: TextOfFolder::VOCABULARY.to_owned(),
+        file: VOCABULARY.to_owned(),
         types: vocab.tgt,
     };
     let is_language_model = LanguageModel::check(&model.config).is_ok();
@@ -86,12 +85,15 @@ pub fn from_hugging_face(
         model: &weights,
         raw_model: None,
         optimizer: None,
-        files: &text.files,
+        files: &files,
     };
     let bytes = weights.iter().map(|(_, data)| data.as_bytes().len() as u64).sum();
     observer.stage(Stage::Writing, bytes);
     let name = output.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
-        Error::Config(format!("{} is not the name of a folder to write", output.display()))
+        Error::Config(format!(
+            "{} is not the name of a folder to write",
+            output.display()
+        ))
     })?;
     checkpoint::save_metered(folder_of(output), &[name], &contents, &meter(observer))?;
     Ok(Conversion {
@@ -112,50 +114,82 @@ pub fn hugging_face_task(input: &Path, options: &HuggingFaceOptions) -> Result<T
     let read = burnseq_model::ModelConfig::from_hugging_face(folder.config().fields());
     let read = read.map_err(|problem| wrong(folder.config(), problem))?;
     let is_language_model = LanguageModel::check(&read.config).is_ok();
-    let tokenizer = super::text::tokenizer(&folder)?;
+    let tokenizer = text::tokenizer(&folder)?;
     let symbols = read.symbols.complete(read.types, is_language_model, None);
     let mut notes = Vec::new();
-    task(&folder, options, is_language_model, symbols.pad, tokenizer.as_ref(), &mut notes).map(|(task, _)| task)
+    task(
+        &folder,
+        options,
+        is_language_model,
+        symbols.pad,
+        tokenizer.as_ref(),
+        &mut notes,
+    )
+    .map(|(task, _)| task)
 }
 
 fn read(folder: &Folder, options: &HuggingFaceOptions, observer: &Arc<dyn Observer>) -> Result<Read> {
     let config = folder.config();
-    let tokenizer = super::text::tokenizer(folder)?;
+    let tokenizer = text::tokenizer(folder)?;
     let stored = folder.weights()?.metered(meter(observer));
-    observer.stage(Stage::Reading, u64::try_from(4 * stored.elements()).unwrap_or(u64::MAX));
+    observer.stage(
+        Stage::Reading,
+        u64::try_from(4 * stored.elements()).unwrap_or(u64::MAX),
+    );
     let mut tensors = HashMap::new();
     for name in stored.names() {
         let tensor = stored.read(name)?;
         tensors.insert(name.to_owned(), TensorData::new(tensor.values, tensor.shape));
     }
-    let unk = tokenizer.as_ref().and_then(|tokenizer| tokenizer.special_ids().unk);
-    let mut model = HuggingFaceModel::new(config.fields(), tensors, unk.map(|unk| unk as usize))
+    let unk = tokenizer
+        .as_ref()
+        .and_then(|tokenizer| tokenizer.special_ids().unk);
+    let unk = unk.map(|unk| unk as usize);
+    let mut model = HuggingFaceModel::new(config.fields(), tensors, unk, options.ignore_missing)
         .map_err(|problem| wrong(config, problem))?;
     let mut notes = Vec::new();
+    if !model.missing.is_empty() {
+        let names: Vec<&str> = model.missing.iter().map(String::as_str).collect();
+        notes.push(format!(
+            "weights that are missing have fresh values: {}",
+            super::tensors::shortened(&names)
+        ));
+    }
     if !model.unused.is_empty() {
         let names: Vec<&str> = model.unused.iter().map(String::as_str).collect();
         let listed = super::tensors::shortened(&names);
-        if !options.ignore_unused {
+        if !options.ignore_missing {
             return Err(Error::Convert {
                 path: folder.path().to_owned(),
                 problem: format!(
-                    "holds tensors that {} has no use for: {listed}\nhint: 'ignore_unused' leaves them out",
+                    "holds tensors that {} has no use for: {listed}\nhint: 'ignore_missing' leaves them out",
                     model.config.phrase()
                 ),
             });
         }
-        notes.push(format!("tensors that the model has no use for are left out: {listed}"));
+        notes.push(format!(
+            "tensors that the model has no use for are left out: {listed}"
+        ));
     }
     let is_language_model = LanguageModel::check(&model.config).is_ok();
     let pad = model.vocab.pad();
-    let (task, start) = task(folder, options, is_language_model, pad, tokenizer.as_ref(), &mut notes)?;
+    let (task, start) = task(
+        folder,
+        options,
+        is_language_model,
+        pad,
+        tokenizer.as_ref(),
+        &mut notes,
+    )?;
     if start.is_some() {
         model.vocab.special_symbols.decoder_start = start;
     }
-    let text = TextOfFolder::new(folder, tokenizer.as_ref(), &model.vocab, &task, is_language_model)?;
+    let languages = ["source_lang", "target_lang"].map(|side| task.text(side).to_owned());
+    let languages = (!is_language_model).then_some(&languages);
+    let files = text::files(folder, tokenizer.as_ref(), &model.vocab, languages)?;
     Ok(Read {
         model,
-        text,
+        files,
         task,
         notes,
     })
@@ -177,7 +211,8 @@ fn task(
         Some(_) => settings.fields().clone(),
         None => super::generation::among(settings.fields()),
     };
-    let generation = Generation::read(&asked, is_language_model, pad).map_err(|problem| wrong(settings, problem))?;
+    let generation =
+        Generation::read(&asked, is_language_model, pad).map_err(|problem| wrong(settings, problem))?;
     notes.extend(generation.notes);
     let mut search = generation.options;
     if is_language_model {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::TensorData;
+use burn::tensor::{Device, TensorData};
 use burnseq_model::families::hugging_face::FromHuggingFace;
-use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
+use burnseq_model::{LanguageModel, Model, ModelConfig, OfConfig, state_dict};
 use burnseq_text::Vocab;
 use serde_json::{Map, Value};
 
@@ -21,11 +21,13 @@ pub struct HuggingFaceModel {
     pub parameters: HashMap<String, TensorData>,
     /// Tensors that the model has no use for, by name.
     pub unused: Vec<String>,
+    /// Tensors that were missing, whose parameters have fresh values.
+    pub missing: Vec<String>,
 }
 
 impl HuggingFaceModel {
     /// The model that `fields`, the content of `config.json`, and `tensors` give; `unk` is the id of unknown words, where
-    /// the tokenizer has one.
+    /// the tokenizer has one. With `ignore_missing`, parameters that are not stored get fresh values.
     ///
     /// # Errors
     /// What there is no support for, by field; tensors that are missing or have another shape, by name.
@@ -33,6 +35,7 @@ impl HuggingFaceModel {
         fields: &Map<String, Value>,
         mut tensors: HashMap<String, TensorData>,
         unk: Option<usize>,
+        ignore_missing: bool,
     ) -> Result<Self, String> {
         let FromHuggingFace {
             config,
@@ -49,7 +52,26 @@ impl HuggingFaceModel {
         let described = config
             .in_hugging_face(&vocab)
             .expect("what was read from transformers can be written for it");
-        let parameters = tensors::parameters(&described, types, &mut tensors)?;
+        let (mut parameters, missing) = tensors::parameters(&described, types, &mut tensors)?;
+        if !missing.is_empty() {
+            if !ignore_missing {
+                let names: Vec<&str> = missing.iter().map(String::as_str).collect();
+                return Err(format!(
+                    "{} of the {} tensors of the model are missing: {}\nhint: 'ignore_missing' gives them fresh values",
+                    missing.len(),
+                    described.tensors.len(),
+                    tensors::shortened(&names)
+                ));
+            }
+            let device = Device::flex();
+            let fresh = match is_language_model {
+                true => LanguageModel::init(&config, &vocab, 1, &device).map(|model| state_dict(&model)),
+                false => Model::init(&config, &vocab, 1, &device).map(|model| state_dict(&model)),
+            };
+            for (name, value) in fresh.map_err(|error| error.to_string())? {
+                parameters.entry(name).or_insert(value);
+            }
+        }
         let embeddings = ["decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
         if let Some(table) = embeddings.iter().find_map(|name| parameters.get(*name)) {
             tensors::drop_redundant(&described, table, &mut tensors)?;
@@ -61,6 +83,7 @@ impl HuggingFaceModel {
             vocab,
             parameters,
             unused,
+            missing,
         })
     }
 }

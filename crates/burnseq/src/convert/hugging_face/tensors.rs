@@ -11,15 +11,16 @@ const PREFIXES: [&str; 2] = ["model.", "transformer."];
 /// A buffer of zeros where a file does not hold it.
 const ZEROS: &str = "final_logits_bias";
 
-/// Takes the parameters of a model out of `tensors`; those that are left are of no use to it.
+/// Takes the parameters of a model out of `tensors`, and names the tensors that are not there; those that are left are of no
+/// use to it.
 ///
 /// # Errors
-/// Tensors that are missing, by name; a shape that its parameters cannot have; second copies of a tied tensor that differ.
+/// A shape that its parameters cannot have.
 pub(super) fn parameters(
     model: &InHuggingFace,
     types: usize,
     tensors: &mut HashMap<String, TensorData>,
-) -> Result<HashMap<String, TensorData>, String> {
+) -> Result<(HashMap<String, TensorData>, Vec<String>), String> {
     let mut parameters = HashMap::new();
     let mut missing = Vec::new();
     for stored in &model.tensors {
@@ -32,18 +33,10 @@ pub(super) fn parameters(
                 let zeros = TensorData::zeros::<f32, _>([types]);
                 parameters.insert(stored.parameters[0].clone(), zeros);
             }
-            None => missing.push(stored.name.as_str()),
+            None => missing.push(stored.name.clone()),
         }
     }
-    if missing.is_empty() {
-        return Ok(parameters);
-    }
-    Err(format!(
-        "{} of the {} tensors of the model are missing: {}",
-        missing.len(),
-        model.tensors.len(),
-        shortened(&missing)
-    ))
+    Ok((parameters, missing))
 }
 
 /// Takes second names of tied tensors, and tables that are computed, out of what is left.
@@ -215,8 +208,8 @@ mod tests {
         let model = model(vec![qkv(TensorLayout::InOut)]);
         // Without the prefix, as a class without a head is stored.
         let mut tensors = HashMap::from([("c_attn".to_owned(), whole.clone())]);
-        let found = parameters(&model, 4, &mut tensors).unwrap();
-        assert!(tensors.is_empty());
+        let (found, missing) = parameters(&model, 4, &mut tensors).unwrap();
+        assert!(missing.is_empty() && tensors.is_empty());
         assert_eq!(found["k"], TensorData::new(vec![2.0f32, 8.0, 3.0, 9.0], [2, 2]));
         assert_eq!(stored(&model, &found), [("transformer.c_attn".to_owned(), whole)]);
     }

@@ -1,12 +1,10 @@
 //! The text side of a folder of transformers: tokenizer, vocabulary, languages.
 
-use std::path::Path;
-
 use burnseq_data::TextDir;
 use burnseq_interchange::hugging_face::Folder;
-use burnseq_text::{Dictionary, HfTokenizer, SubwordSettings, TextFiles, TextSettings, Vocab};
+use burnseq_text::hugging_face::{HfTokenizer, TOKENIZER_FILES};
+use burnseq_text::{Dictionary, FileError, SubwordSettings, TextSettings, Vocab};
 use burnseq_train::TaskInfo;
-use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -16,9 +14,17 @@ use crate::error::{Error, Result};
 /// Files that are broken, or of a kind that is not supported.
 pub(super) fn tokenizer(folder: &Folder) -> Result<Option<HfTokenizer>> {
     // `config.json` alone makes none.
-    let files = burnseq_text::hugging_face::TOKENIZER_FILES.iter().filter(|name| **name != "config.json");
+    let files = TOKENIZER_FILES.iter().filter(|name| **name != "config.json");
     let is_there = files.into_iter().any(|name| folder.path().join(name).is_file());
-    is_there.then(|| HfTokenizer::open(folder.path())).transpose().map_err(Error::Text)
+    is_there
+        .then(|| HfTokenizer::open(folder.path()))
+        .transpose()
+        .map_err(Error::Text)
+}
+
+/// Whether a file of a checkpoint is one that transformers looks for.
+pub(super) fn is_tokenizer_file(name: &str) -> bool {
+    name != VOCABULARY && (TOKENIZER_FILES.contains(&name) || name == "target.spm")
 }
 
 /// What stands around the tokens of a source: ids before them, and behind them, the end of the sentence among these.
@@ -59,6 +65,21 @@ impl SourceTemplate {
         })
     }
 
+    /// How many ids it adds.
+    pub(crate) fn len(&self) -> usize {
+        self.before.len() + self.after.len().max(1)
+    }
+
+    /// The ids of a text with those around them.
+    pub(crate) fn around(&self, text: Vec<u32>, eos: u32) -> Vec<u32> {
+        let after: &[u32] = if self.after.is_empty() {
+            &[eos]
+        } else {
+            &self.after
+        };
+        [self.before.as_slice(), &text, after].concat()
+    }
+
     /// Puts it into what a checkpoint says of its task.
     pub(super) fn insert(&self, task: &mut TaskInfo) {
         if *self != Self::default() {
@@ -81,7 +102,10 @@ impl SourceTemplate {
         };
         match (ids("before"), ids("after")) {
             (Some(before), Some(after)) => Ok(Self { before, after }),
-            _ => Err(format!("'{}' = {field}: expected lists of ids `before` and `after`", Self::FIELD)),
+            _ => Err(format!(
+                "'{}' = {field}: expected lists of ids `before` and `after`",
+                Self::FIELD
+            )),
         }
     }
 }
@@ -132,34 +156,76 @@ impl SideText {
     }
 }
 
-/// Vocabulary and settings as files of a checkpoint.
-pub(super) struct TextOfFolder {
-    /// Content by name.
-    pub files: TextFiles,
-}
+/// The vocabulary of both sides, as a file of a checkpoint.
+pub(super) const VOCABULARY: &str = "dict.json";
 
-impl TextOfFolder {
-    /// The vocabulary of both sides.
-    pub const VOCABULARY: &'static str = "vocab.json";
-
-    pub(super) fn new(
-        folder: &Folder,
-        tokenizer: Option<&HfTokenizer>,
-        vocab: &Vocab,
-        task: &TaskInfo,
-        is_language_model: bool,
-    ) -> Result<Self> {
-        let dictionary = dictionary(folder, tokenizer, vocab)?;
-        let mut files = TextFiles::from([(
-            Self::VOCABULARY.to_owned(),
-            dictionary.vocabulary_json().into_bytes(),
-        )]);
-        if tokenizer.is_some() {
-            let _ = (task, is_language_model);
+/// Vocabulary, text settings, and the files that these name, as files of a checkpoint.
+pub(super) fn files(
+    folder: &Folder,
+    tokenizer: Option<&HfTokenizer>,
+    vocab: &Vocab,
+    languages: Option<&[String; 2]>,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let dictionary = dictionary(folder, tokenizer, vocab)?;
+    let json = dictionary.vocabulary_json().into_bytes();
+    let mut files = vec![(VOCABULARY.to_owned(), json)];
+    let Some(tokenizer) = tokenizer else {
+        return Ok(files);
+    };
+    let names: Vec<String> = match languages {
+        None => vec![TextDir::SETTINGS.to_owned()],
+        Some(languages) => languages
+            .iter()
+            .map(|language| TextSettings::file_name(language))
+            .collect(),
+    };
+    let pieces = SIDE_MODELS
+        .iter()
+        .find(|names| folder.path().join(names[0]).is_file());
+    let subwords: Vec<SubwordSettings> = match (tokenizer.to_json(), pieces) {
+        (Some(_), _) => {
+            return Err(Error::Config("tokenizer.json".to_owned()));
         }
-        Ok(Self { files })
+        // Marian and M2M100 are SentencePiece with a vocabulary beside it.
+        (None, Some(models)) => {
+            let mut read: Vec<&str> = models.to_vec();
+            read.dedup();
+            for model in read {
+                let path = folder.path().join(model);
+                let bytes = std::fs::read(&path).map_err(FileError::read(&path))?;
+                files.push((model.to_owned(), bytes));
+            }
+            let of_side = |model: &&str| SubwordSettings::SentencePiece {
+                model: (*model).to_owned(),
+            };
+            models.iter().map(of_side).collect()
+        }
+        (None, None) => {
+            return Err(Error::Convert {
+                path: folder.path().to_owned(),
+                problem: format!(
+                    "has a tokenizer without its SentencePiece model\nhint: download {} as well",
+                    SIDE_MODELS[0].join(" and ")
+                ),
+            });
+        }
+    };
+    for (name, subword) in names.into_iter().zip(subwords) {
+        let settings = TextSettings {
+            subword,
+            ..TextSettings::default()
+        };
+        let json = serde_json::to_vec_pretty(&settings).expect("plain data is JSON");
+        files.push((name, json));
     }
+    Ok(files)
 }
+
+/// SentencePiece models of source and target.
+const SIDE_MODELS: [[&str; 2]; 2] = [
+    ["source.spm", "target.spm"],
+    ["sentencepiece.bpe.model", "sentencepiece.bpe.model"],
+];
 
 /// The tokens by their ids; without a tokenizer the ids themselves are the tokens.
 fn dictionary(folder: &Folder, tokenizer: Option<&HfTokenizer>, vocab: &Vocab) -> Result<Dictionary> {
@@ -180,12 +246,22 @@ fn dictionary(folder: &Folder, tokenizer: Option<&HfTokenizer>, vocab: &Vocab) -
         )));
     }
     // Rows without a token fill the table up.
-    let tokens = (0..types).map(|id| tokenizer.token(id).unwrap_or_else(|| format!("madeupword{id:04}")));
+    let tokens = (0..types).map(|id| {
+        tokenizer
+            .token(id)
+            .unwrap_or_else(|| format!("madeupword{id:04}"))
+    });
     let dictionary = Dictionary::of_vocabulary(tokens, vocab.special_symbols).map_err(wrong)?;
     let special = tokenizer.special_ids();
     let roles = [special.sep, special.cls, special.mask].into_iter().flatten();
-    let languages = tokenizer.languages().iter().filter_map(|code| tokenizer.language_id(code));
-    let mut structure: Vec<u32> = roles.chain(languages).chain(special.additional.iter().copied()).collect();
+    let languages = tokenizer
+        .languages()
+        .iter()
+        .filter_map(|code| tokenizer.language_id(code));
+    let mut structure: Vec<u32> = roles
+        .chain(languages)
+        .chain(special.additional.iter().copied())
+        .collect();
     structure.sort_unstable();
     structure.dedup();
     Ok(dictionary.with_structure(structure))
