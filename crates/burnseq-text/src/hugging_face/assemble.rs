@@ -160,7 +160,7 @@ pub(super) fn word_piece(vocab: Content<'_>, config: &Config, special: &SpecialT
 }
 
 /// `[CLS] A [SEP]`, and `[CLS] A [SEP] B [SEP]` with the second text as type 1.
-fn classification(form: &Form, cls: &str, sep: &str) -> Option<PostProcessor> {
+pub(super) fn classification(form: &Form, cls: &str, sep: &str) -> Option<PostProcessor> {
     template(
         form,
         &[Some((cls, 0)), None, Some((sep, 0))],

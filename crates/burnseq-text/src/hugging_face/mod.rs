@@ -5,6 +5,8 @@
 //!   ALBERT, XLM-RoBERTa and mBART.
 //! - `check.rs` and `pattern.rs` refuse what the library `tokenizers` would panic on, `library.rs` builds its tokenizer.
 //! - `template.rs` puts special tokens around texts and shortens them.
+//! - `learn.rs` learns WordPiece and byte-level BPE.
+//! - `subword.rs` takes a tokenizer as the subword model of a [`TextPipeline`](crate::TextPipeline).
 //! - `python_only.rs` has Marian and M2M100, which are SentencePiece with a vocabulary beside it.
 
 mod assemble;
@@ -12,16 +14,20 @@ mod check;
 mod config;
 mod encoding;
 mod form;
+mod learn;
 mod library;
 mod open;
 mod pattern;
 mod python_only;
 mod special;
+mod subword;
 mod template;
 mod tokenizer;
 mod vocabulary;
 
 pub use encoding::{EncodeOptions, HfEncoding, Side, Truncation, TruncationStrategy};
+pub use learn::{HfLearnOptions, HfLearned, HfLearner, LearnedKind};
 pub use open::TOKENIZER_FILES;
 pub use special::HfSpecialIds;
+pub use subword::{HfMarks, HfSubword};
 pub use tokenizer::HfTokenizer;

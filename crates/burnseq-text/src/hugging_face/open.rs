@@ -129,6 +129,14 @@ pub(super) fn open(files: &TextFiles, folder: &str) -> Result<HfTokenizer> {
     finish(form, special, &config, class, &files)
 }
 
+/// The tokenizer of a `tokenizer.json` alone.
+///
+/// # Errors
+/// [`Error::HuggingFace`].
+pub(super) fn from_json(bytes: &[u8], name: &str) -> Result<HfTokenizer> {
+    fast(Content { name, bytes }, Class::Other, &Config::default(), true)
+}
+
 /// A form that was put together from vocabulary files, and the class they are of.
 fn from_parts(
     files: &Files<'_>,
@@ -246,7 +254,7 @@ fn fast(json: Content<'_>, class: Class, config: &Config, guess_tokens: bool) ->
             form.post_processor = Some(part);
         }
     }
-    build(form, special, config, class).map_err(|reason| json.error(reason))
+    build(form, special, config, class, false).map_err(|reason| json.error(reason))
 }
 
 /// Settings of `tokenizer_config.json` win over `tokenizer.json`; those that it lacks change nothing.
@@ -294,7 +302,13 @@ fn guess_special(form: &Form, special: &mut SpecialTokens) {
 }
 
 /// A tokenizer of the library with its special tokens.
-fn build(form: Form, special: SpecialTokens, config: &Config, class: Class) -> Result<HfTokenizer, String> {
+fn build(
+    form: Form,
+    special: SpecialTokens,
+    config: &Config,
+    class: Class,
+    cleans_up: bool,
+) -> Result<HfTokenizer, String> {
     let library = library::build(&form)?;
     let template = Template::new(form.post_processor.as_ref())?;
     let languages = match class {
@@ -305,7 +319,7 @@ fn build(form: Form, special: SpecialTokens, config: &Config, class: Class) -> R
     let clean_up = config.flag("clean_up_tokenization_spaces").map_err(settings)?;
     Ok(HfTokenizer {
         special: special.ids(|token| library.token_to_id(token)),
-        clean_up: clean_up.unwrap_or(class == Class::Bert),
+        clean_up: clean_up.unwrap_or(cleans_up),
         max_length: config.model_max_length().map_err(settings)?,
         engine: Engine::Library {
             tokenizer: library.into(),
@@ -338,7 +352,8 @@ fn finish(
         )));
     }
     assemble::add_tokens(&mut form, &added);
-    build(form, special, config, class).map_err(|reason| files.error(reason))
+    // The Python class of BERT cleans up unless it is told otherwise.
+    build(form, special, config, class, class == Class::Bert).map_err(|reason| files.error(reason))
 }
 
 /// Marian (Junczys-Dowmunt et al. 2018): two SentencePiece models and one vocabulary.

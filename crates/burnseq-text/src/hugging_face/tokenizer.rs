@@ -13,6 +13,7 @@ use super::open;
 use super::python_only::PythonOnly;
 use super::special::{Class, HfSpecialIds};
 use super::template::{Place, Row, Template, Ties};
+use crate::FileError;
 use crate::error::{Error, Result};
 use crate::pipeline::TextFiles;
 
@@ -59,13 +60,18 @@ pub(super) enum Engine {
 }
 
 impl HfTokenizer {
-    /// Opens the tokenizer of a folder: `tokenizer.json`, or the files that it is made of, with the settings beside it.
+    /// Opens the tokenizer of a folder: `tokenizer.json`, or the files that it is made of, with the settings beside it. The path
+    /// of a `tokenizer.json` takes that file alone.
     ///
     /// # Errors
     /// [`Error::Io`], and [`Error::HuggingFace`] or [`Error::SentencePieceModel`] when files are missing, broken, or of a kind
     /// that is not supported.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = folder.as_ref();
+        if folder.is_file() {
+            let bytes = std::fs::read(folder).map_err(FileError::read(folder))?;
+            return Self::from_json(&bytes, &folder.display().to_string());
+        }
         open::open(&open::read_folder(folder)?, &folder.display().to_string())
     }
 
@@ -75,6 +81,14 @@ impl HfTokenizer {
     /// As [`open`](Self::open), but for [`Error::Io`].
     pub fn from_files(files: &TextFiles) -> Result<Self> {
         open::open(files, "")
+    }
+
+    /// Takes the content of a `tokenizer.json` alone; `name` stands for it in errors.
+    ///
+    /// # Errors
+    /// [`Error::HuggingFace`].
+    pub fn from_json(bytes: &[u8], name: &str) -> Result<Self> {
+        open::from_json(bytes, name)
     }
 
     /// A text as tokens.
@@ -120,6 +134,21 @@ impl HfTokenizer {
             .apply(rows.0, rows.1, special, options.truncation.as_ref(), ties)
             .map_err(|reason| encode_error(first, reason))?;
         Ok(self.template.encoding(&assembled, special, (first, second)))
+    }
+
+    /// The ids of a text without special tokens around them, for who needs nothing else.
+    ///
+    /// # Errors
+    /// [`Error::HuggingFaceEncode`].
+    pub fn ids_of(&self, text: &str) -> Result<Vec<u32>> {
+        match &self.engine {
+            Engine::Library { tokenizer, .. } => {
+                let encoding = tokenizer.encode_fast(text, false);
+                let encoding = encoding.map_err(|cause| encode_error(text, cause.to_string()))?;
+                Ok(encoding.get_ids().to_vec())
+            }
+            Engine::PythonOnly(tokenizer) => Ok(tokenizer.rows(text)?.iter().map(|row| row.id).collect()),
+        }
     }
 
     /// The tokens of a text, without special tokens around them.
@@ -294,6 +323,16 @@ impl HfTokenizer {
             engine,
             ..self.clone()
         }
+    }
+
+    /// Whether blanks before punctuation are removed in decoded text (`clean_up_tokenization_spaces`).
+    pub fn cleans_up(&self) -> bool {
+        self.clean_up
+    }
+
+    /// The same tokenizer, which removes blanks before punctuation in decoded text or leaves them there.
+    pub fn with_clean_up(self, clean_up: bool) -> Self {
+        Self { clean_up, ..self }
     }
 
     /// The content of a `tokenizer.json` that is this tokenizer; none for Marian and M2M100, for which no such file can be.

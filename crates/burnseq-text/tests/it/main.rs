@@ -2,6 +2,8 @@
 
 mod dictionary;
 mod hugging_face;
+mod hugging_face_learning;
+mod hugging_face_stress;
 mod moses;
 mod sentencepiece;
 mod shared;

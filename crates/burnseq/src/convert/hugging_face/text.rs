@@ -2,7 +2,7 @@
 
 use burnseq_data::TextDir;
 use burnseq_interchange::hugging_face::Folder;
-use burnseq_text::hugging_face::{HfTokenizer, TOKENIZER_FILES};
+use burnseq_text::hugging_face::{HfSubword, HfTokenizer, TOKENIZER_FILES};
 use burnseq_text::{Dictionary, FileError, SubwordSettings, TextSettings, Vocab};
 use burnseq_train::TaskInfo;
 
@@ -183,8 +183,15 @@ pub(super) fn files(
         .iter()
         .find(|names| folder.path().join(names[0]).is_file());
     let subwords: Vec<SubwordSettings> = match (tokenizer.to_json(), pieces) {
-        (Some(_), _) => {
-            return Err(Error::Config("tokenizer.json".to_owned()));
+        (Some(json), _) => {
+            let subword = HfSubword::new(tokenizer.clone(), TOKENIZER).map_err(Error::Text)?;
+            files.push((TOKENIZER.to_owned(), json.into_bytes()));
+            let settings = SubwordSettings::HuggingFace {
+                tokenizer: TOKENIZER.to_owned(),
+                marks: subword.marks(),
+                clean_up: tokenizer.cleans_up(),
+            };
+            vec![settings; names.len()]
         }
         // Marian and M2M100 are SentencePiece with a vocabulary beside it.
         (None, Some(models)) => {
@@ -220,6 +227,9 @@ pub(super) fn files(
     }
     Ok(files)
 }
+
+/// The tokenizer, as a file of a checkpoint.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// SentencePiece models of source and target.
 const SIDE_MODELS: [[&str; 2]; 2] = [
