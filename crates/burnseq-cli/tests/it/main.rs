@@ -15,6 +15,7 @@ mod formats;
 mod generate;
 mod golden_eval_lm;
 mod golden_generate;
+mod hugging_face;
 mod interactive;
 mod language_models;
 mod measuring;

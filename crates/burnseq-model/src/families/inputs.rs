@@ -166,7 +166,13 @@ impl Inputs {
             true => tokens.mask_fill(is_pad.clone(), 0),
             false => tokens,
         };
-        let embedded = self.embedded(tokens, params);
+        let mut embedded = self.embedded(tokens, params);
+        if self.starts_from_pad {
+            // The vector of padding is not trained, also where rows start from it.
+            let [batch, len, width] = embedded.dims();
+            let start = embedded.clone().slice([0..batch, 0..1, 0..width]).detach();
+            embedded = Tensor::cat(vec![start, embedded.slice([0..batch, 1..len, 0..width])], 1);
+        }
         let x = match self.positions(params) {
             Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.offset)),
             None => embedded,

@@ -253,6 +253,17 @@ pub(super) fn sections(config: &TrainConfig, adaptive_softmax: bool) -> Vec<(&'s
             "tpu": false,
             "lr": optimization.lr,
         }),
+        // fairseq has none; its Adam is the nearest, without the state.
+        OptimizerConfig::Adamw(adamw) => json!({
+            "_name": "adam",
+            "adam_betas": format!("({}, {})", adamw.betas.0, adamw.betas.1),
+            "adam_eps": adamw.eps,
+            "weight_decay": adamw.weight_decay,
+            "use_old_adam": false,
+            "fp16_adam_stats": false,
+            "tpu": false,
+            "lr": optimization.lr,
+        }),
         OptimizerConfig::Nag(nag) => json!({
             "_name": "nag",
             "momentum": nag.momentum,

@@ -15,7 +15,8 @@ use burnseq::generate::{Continue, ContinueOptions, Generate, Prompt};
 use burnseq::kernels::ops;
 use burnseq::model::{DecoderOnly, Dropout, EncoderDecoder, LanguageModel, Model, OfConfig, state_dict};
 use burnseq::search::{Generator, Hypothesis, Source};
-use burnseq::train::Accumulated;
+use burnseq::train::optim::AdamwConfig;
+use burnseq::train::{Accumulated, OptimizerConfig};
 use burnseq_testing::largest_difference;
 use serde_json::{Map, Value};
 
@@ -378,6 +379,111 @@ fn language_models_learn_from_the_same_gradients() {
 #[test]
 fn encoder_decoders_learn_from_the_same_gradients() {
     compare_training::<Model>();
+}
+
+/// Trains as recorded; compares all tensors, or what is recorded of them, after some updates.
+fn compare_updates<M: Recorded>() {
+    for item in items::<M>() {
+        let name = &item.name;
+        let train = &item.values["train"];
+        let number = |key: &str| train[key].as_f64().unwrap();
+        assert_eq!(train["optimizer"], "torch.optim.AdamW", "{name}");
+        let betas = (
+            train["betas"][0].as_f64().unwrap(),
+            train["betas"][1].as_f64().unwrap(),
+        );
+        let (lr, clip_norm) = (number("lr"), number("max_grad_norm"));
+        let config = OptimizerConfig::Adamw(AdamwConfig {
+            betas,
+            eps: number("eps"),
+            weight_decay: number("weight_decay"),
+        });
+        let mut model: M = item.load(&Device::flex().autodiff());
+        let before = item.tensors("model.safetensors");
+        let mut optimizer = config.init(&model).unwrap();
+        let stats = item.values["after_stats"].as_object().unwrap();
+        let last = stats
+            .keys()
+            .map(|update| update.parse::<usize>().unwrap())
+            .max()
+            .unwrap();
+        for update in 1..=last {
+            let batch = item.batch((update - 1) % item.batches() + 1);
+            let (_, mut sum) = item.gradients(&model, &batch);
+            let norm = f64::from(sum.norm(&model));
+            sum.scale((clip_norm / (norm + 1e-6)).min(1.0));
+            model = optimizer.step(model, sum, lr);
+            let Some(stats) = stats.get(&update.to_string()) else {
+                continue;
+            };
+            let parameters: HashMap<String, TensorData> = state_dict(&model).into_iter().collect();
+            for (parameter, weight) in item.model.stored(&parameters) {
+                if parameter != "final_logits_bias" {
+                    let what = format!("{name} update {update}: {parameter}");
+                    let old: Vec<f32> = before[&parameter].iter().collect();
+                    let moved_by = lr * update as f64;
+                    compare_weight(
+                        &item,
+                        &what,
+                        &parameter,
+                        &weight,
+                        &old,
+                        &stats[&parameter],
+                        moved_by,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Sum, norm, norm of the change and first values of a tensor after training.
+fn compare_weight(
+    item: &Item,
+    what: &str,
+    parameter: &str,
+    weight: &TensorData,
+    old: &[f32],
+    stats: &Value,
+    moved_by: f64,
+) {
+    let weight: Vec<f32> = weight.iter().collect();
+    let noisy = &item.values["train_f32_vs_f64_after5"]["tensors_above_2e-6"][parameter];
+    // What rounding noise moves, where the true gradient is zero, is no property of the arithmetic.
+    let is_noise = parameter.ends_with("k_proj.bias") || parameter.ends_with("c_attn.bias");
+    let tolerance = match noisy.as_f64() {
+        _ if is_noise => 5.0 * moved_by,
+        Some(noise) => (4.0 * noise).max(5e-6),
+        None => 5e-6,
+    };
+    let change: Vec<f32> = weight.iter().zip(old).map(|(new, old)| new - old).collect();
+    let count = (weight.len() as f64).sqrt();
+    let close = |found: f64, expected: &Value, absolute: f64, part: &str| {
+        let expected = expected.as_f64().unwrap();
+        let off = (found - expected).abs();
+        let allowed = 1e-5 * expected.abs() + absolute;
+        assert!(
+            off <= allowed,
+            "{what}: {part} {found} instead of {expected}, {off:.1e} off"
+        );
+    };
+    let sum: f64 = weight.iter().map(|x| f64::from(*x)).sum();
+    close(sum, &stats[0], tolerance * count, "sum");
+    close(norm(&weight), &stats[1], tolerance, "norm");
+    close(norm(&change), &stats[2], tolerance * count.min(4.0), "change");
+    for (found, expected) in weight.iter().zip(stats[3].as_array().unwrap()) {
+        close(f64::from(*found), expected, tolerance, "value");
+    }
+}
+
+#[test]
+fn language_models_take_the_same_updates() {
+    compare_updates::<LanguageModel>();
+}
+
+#[test]
+fn encoder_decoders_take_the_same_updates() {
+    compare_updates::<Model>();
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use burnseq_train::losses::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig};
-use burnseq_train::optim::{AdamConfig, NagConfig, SgdConfig};
+use burnseq_train::optim::{AdamConfig, AdamwConfig, NagConfig, SgdConfig};
 use burnseq_train::{CriterionConfig, OptimizationConfig, OptimizerConfig, TrainConfig};
 use clap::Args;
 
@@ -27,8 +27,9 @@ pub struct OptimArgs {
     /// Leave the first N target tokens of every sentence out of the loss [default: 0]
     #[arg(long, value_name = "N")]
     pub ignore_prefix_size: Option<usize>,
-    /// Optimiser: adam, nag, sgd [default: adam]
-    #[arg(long, value_name = "NAME", value_parser = ["adam", "nag", "sgd"])]
+    /// Optimiser: adam, adamw (as PyTorch and Hugging Face's trainer have it: norms and biases are not decayed), nag, sgd
+    /// [default: adam]
+    #[arg(long, value_name = "NAME", value_parser = ["adam", "adamw", "nag", "sgd"])]
     pub optimizer: Option<String>,
     /// Decay rates of Adam's moments: '(0.9, 0.98)' or 0.9,0.98 [default: 0.9,0.98; fairseq: 0.9,0.999]
     #[arg(long, value_name = "B1,B2")]
@@ -39,7 +40,7 @@ pub struct OptimArgs {
     /// nag, sgd: share of the last step that is taken again [default: 0.99 for nag, 0 for sgd]
     #[arg(long, value_name = "SHARE")]
     pub momentum: Option<f64>,
-    /// Weight decay on all parameters, decoupled but for sgd [default: 1e-4 for adam, else 0; fairseq: 0]
+    /// Weight decay on all parameters, decoupled but for sgd [default: 1e-4 for adam, 0.01 for adamw, else 0; fairseq: 0]
     #[arg(long, visible_alias = "wd", value_name = "RATE")]
     pub weight_decay: Option<f64>,
     /// Largest global gradient norm; 0: no clipping [default: 0]
@@ -130,18 +131,19 @@ impl OptimArgs {
     }
 
     fn overlay_optimizer(&self, optimizer: &mut OptimizerConfig) -> Result<()> {
-        let name = self.optimizer.as_deref();
-        match (name, &*optimizer) {
-            (Some("adam"), OptimizerConfig::Nag(_) | OptimizerConfig::Sgd(_)) => {
-                *optimizer = TrainConfig::default().optimizer;
-            }
-            (Some("nag"), OptimizerConfig::Adam(_) | OptimizerConfig::Sgd(_)) => {
-                *optimizer = OptimizerConfig::Nag(NagConfig::default());
-            }
-            (Some("sgd"), OptimizerConfig::Adam(_) | OptimizerConfig::Nag(_)) => {
-                *optimizer = OptimizerConfig::Sgd(SgdConfig::default());
-            }
-            _ => {}
+        let chosen = match (self.optimizer.as_deref(), &*optimizer) {
+            (Some("adam"), OptimizerConfig::Adam(_))
+            | (Some("adamw"), OptimizerConfig::Adamw(_))
+            | (Some("nag"), OptimizerConfig::Nag(_))
+            | (Some("sgd"), OptimizerConfig::Sgd(_)) => None,
+            (Some("adam"), _) => Some(TrainConfig::default().optimizer),
+            (Some("adamw"), _) => Some(OptimizerConfig::Adamw(AdamwConfig::default())),
+            (Some("nag"), _) => Some(OptimizerConfig::Nag(NagConfig::default())),
+            (Some("sgd"), _) => Some(OptimizerConfig::Sgd(SgdConfig::default())),
+            _ => None,
+        };
+        if let Some(chosen) = chosen {
+            *optimizer = chosen;
         }
         let adam_only = [
             ("--adam-betas", self.adam_betas.is_some()),
@@ -149,6 +151,11 @@ impl OptimArgs {
         ];
         match optimizer {
             OptimizerConfig::Adam(AdamConfig {
+                betas,
+                eps,
+                weight_decay,
+            })
+            | OptimizerConfig::Adamw(AdamwConfig {
                 betas,
                 eps,
                 weight_decay,
@@ -173,7 +180,9 @@ impl OptimArgs {
             }
         }
         refuse_given(&adam_only, |flag| {
-            format!("{flag} belongs to --optimizer adam\nhint: leave it out, or choose that optimiser")
+            format!(
+                "{flag} belongs to --optimizer adam and adamw\nhint: leave it out, or choose that optimiser"
+            )
         })
     }
 }
