@@ -304,7 +304,7 @@ impl DatasetDir {
         let tgt = (!tgt.is_empty()).then(|| Sentences::files(tgt));
         let options = PairOptions {
             pad: self.tgt_dict.pad(),
-            eos: self.tgt_dict.eos(),
+            decoder_start: self.tgt_dict.decoder_start(),
             ..options
         };
         let (src_vocab, tgt_vocab) = (self.src_dict.len(), self.tgt_dict.len());

@@ -156,6 +156,7 @@ fn source(
     let start = start_of(prompt, options).len();
     Ok(Source {
         tokens: vec![vocab.eos() as u32],
+        context: prompt.tokens[..start].to_vec(),
         prefix: prompt.tokens[start..].to_vec(),
         id: sentence,
         ..Source::default()

@@ -216,7 +216,7 @@ pub(crate) fn prev_output_tokens(targets: &[Vec<u32>], vocab: &Vocab, device: &D
     let tgt_len = targets.iter().map(Vec::len).max().unwrap_or(0);
     let mut tokens = vec![vocab.pad() as i32; targets.len() * tgt_len];
     for (row, target) in tokens.chunks_exact_mut(tgt_len).zip(targets) {
-        row[0] = vocab.eos() as i32;
+        row[0] = vocab.decoder_start() as i32;
         for (place, &id) in row[1..].iter_mut().zip(&target[..target.len() - 1]) {
             *place = id as i32;
         }

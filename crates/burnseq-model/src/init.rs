@@ -9,7 +9,7 @@ use burnseq_numerics::split_mix::{SplitMix64, mix};
 
 use burnseq_kernels::{Compute, Precision};
 
-use crate::layers::sinusoids;
+use crate::layers::{SinusoidFrequencies, sinusoids};
 
 /// A seeded stream of uniform and normal numbers, from which the parameters of a model are drawn.
 #[derive(Debug)]
@@ -83,10 +83,16 @@ impl Init {
         }
     }
 
-    /// fairseq's table of sinusoids, which is not learned: see [`sinusoids`].
-    pub(crate) fn sinusoids(&mut self, rows: usize, width: usize, pad: usize) -> Tensor<2> {
+    /// A table of sinusoids, which is not learned: see [`sinusoids`].
+    pub(crate) fn sinusoids(
+        &mut self,
+        frequencies: SinusoidFrequencies,
+        rows: usize,
+        width: usize,
+        pad: usize,
+    ) -> Tensor<2> {
         match &mut self.source {
-            Source::Drawn(_) | Source::Blank => sinusoids(rows, width, pad, &self.device),
+            Source::Drawn(_) | Source::Blank => sinusoids(frequencies, rows, width, pad, &self.device),
             Source::Counted(numbers) => {
                 add(&mut numbers.fixed, [rows, width]);
                 Tensor::zeros([0, 0], &self.device)

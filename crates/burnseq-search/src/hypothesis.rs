@@ -61,7 +61,7 @@ impl Hypothesis {
 }
 
 /// The score of `n` tokens whose log-probabilities sum to `total`.
-fn normalised(total: f32, n: usize, lenpen: Option<f64>) -> f32 {
+pub(crate) fn normalised(total: f32, n: usize, lenpen: Option<f64>) -> f32 {
     match lenpen {
         // The divisor is rounded once and divided in single precision, as in fairseq.
         Some(lenpen) => total / (n as f64).powf(lenpen) as f32,

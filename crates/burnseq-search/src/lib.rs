@@ -64,7 +64,7 @@ pub use generator::{Generator, Limits};
 pub use hypothesis::Hypothesis;
 pub use log_probs::{LogProbs, Row, SentenceRows};
 pub use next_token::{NextToken, Predictions};
-pub use options::{ConstraintOrder, GenerateOptions};
+pub use options::{AtMaxLen, ConstraintOrder, EarlyStopping, GenerateOptions};
 pub use rules::{Position, Rule};
 pub use search::{BatchSearch, Reorder, Request, Search, Strategy};
 pub use source::Source;

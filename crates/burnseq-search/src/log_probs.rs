@@ -200,6 +200,11 @@ impl<'a> Row<'a> {
         self.values.get(token) - self.normaliser
     }
 
+    /// Logit of `token`, where the row is one of logits; else its log-probability. See [`log_prob`](Self::log_prob).
+    pub fn logit(&self, token: usize) -> f32 {
+        self.values.get(token)
+    }
+
     /// Makes `token` impossible.
     pub fn forbid(&mut self, token: usize) {
         if let Some(value) = self.values.get_mut(token) {

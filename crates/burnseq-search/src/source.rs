@@ -9,6 +9,8 @@ use crate::{GenerateOptions, SearchError};
 pub struct Source {
     /// Token ids that end with `</s>`; an empty sentence is `</s>` alone.
     pub tokens: Vec<u32>,
+    /// Tokens that hypotheses continue, for rules that look back: a prompt. Empty: what the decoder starts from.
+    pub context: Vec<u32>,
     /// First tokens of every hypothesis (`--prefix-size`). They count where no length forbids them.
     pub prefix: Vec<u32>,
     /// Sequences of tokens that every hypothesis contains, without sharing a token, where
@@ -49,7 +51,8 @@ impl Source {
     /// Checks the tokens against the model.
     ///
     /// # Errors
-    /// Too many of them, one that the dictionary does not have, or a last one that is not `</s>`.
+    /// Too many of them, one that the dictionary does not have, or no `</s>` among them; in some models a language
+    /// follows it.
     pub fn check_tokens(&self, vocab: &Vocab, max_source_positions: usize) -> Result<(), SearchError> {
         let sentence = self.id;
         if self.tokens.len() > max_source_positions {
@@ -66,11 +69,7 @@ impl Source {
                 vocab: vocab.src,
             });
         }
-        if self
-            .tokens
-            .last()
-            .is_none_or(|&last| last as usize != vocab.eos())
-        {
+        if !self.tokens.iter().any(|&token| token as usize == vocab.eos()) {
             return Err(SearchError::NoEos {
                 sentence,
                 eos: vocab.eos(),

@@ -144,6 +144,22 @@ pub enum Error {
         /// What the library said.
         reason: String,
     },
+    /// A tokenizer of Hugging Face cannot be used.
+    #[error("{name}: {reason}")]
+    HuggingFace {
+        /// The file or folder.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A tokenizer of Hugging Face failed on a text.
+    #[error("cannot tokenize {text:?}: {reason}")]
+    HuggingFaceEncode {
+        /// The beginning of the text.
+        text: String,
+        /// What the library said.
+        reason: String,
+    },
     /// Segmentations cannot be sampled with this subword model.
     #[error("{0}")]
     SamplingModel(String),

@@ -6,6 +6,7 @@
 //! - [`TextPipeline`] turns raw lines into tokens and back, as [`TextSettings`] beside the data say:
 //!   [`Normalization`], then a [`Tokenizer`], then a subword model, [`sentencepiece`] or
 //!   [`subword_nmt`], which are learnt here too.
+//! - [`hugging_face`] opens tokenizers of Hugging Face: text to ids, with offsets, and back.
 //! - [`iwslt`] takes plain text out of IWSLT's files; [`moses`] are the tools that many published corpora were prepared with.
 //! - [`Counts`] and [`Dictionary`] give tokens their ids, in fairseq's order and file format; [`Vocab`] is what models and
 //!   searches have to know of them.
@@ -37,6 +38,7 @@ mod dictionary;
 mod error;
 mod file_error;
 mod file_kind;
+pub mod hugging_face;
 pub mod iwslt;
 mod lines;
 mod merges;

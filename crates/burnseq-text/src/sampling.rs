@@ -100,6 +100,13 @@ impl SubwordSampler {
                         .to_owned(),
                 ));
             }
+            (SubwordModel::HuggingFace(_), _) => {
+                return Err(Error::SamplingModel(
+                    "segmentations cannot be sampled with a tokenizer of Hugging Face\n\
+                     hint: use a SentencePiece model or subword-nmt codes"
+                        .to_owned(),
+                ));
+            }
             (SubwordModel::None, _) => {
                 return Err(Error::SamplingModel(
                     "there is no subword model whose segmentations could be sampled".to_owned(),

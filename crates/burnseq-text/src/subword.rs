@@ -1,6 +1,7 @@
 //! A subword model of any kind.
 
 use crate::error::Result;
+use crate::hugging_face::HfSubword;
 use crate::sentencepiece::SentencePiece;
 use crate::subword_nmt::SubwordNmt;
 
@@ -13,18 +14,22 @@ pub enum SubwordModel {
     SentencePiece(SentencePiece),
     /// Merges of subword-nmt or fastBPE.
     SubwordNmt(SubwordNmt),
+    /// A tokenizer of Hugging Face.
+    HuggingFace(HfSubword),
 }
 
 impl SubwordModel {
     /// The pieces of a line, separated by blanks.
     ///
     /// # Errors
-    /// [`Error::SentencePieceEncode`](crate::Error::SentencePieceEncode).
+    /// [`Error::SentencePieceEncode`](crate::Error::SentencePieceEncode) and
+    /// [`Error::HuggingFaceEncode`](crate::Error::HuggingFaceEncode).
     pub fn encode_line(&self, line: &str) -> Result<String> {
         match self {
             Self::None => Ok(line.to_owned()),
             Self::SentencePiece(model) => model.encode_line(line),
             Self::SubwordNmt(model) => Ok(model.encode_line(line)),
+            Self::HuggingFace(model) => model.encode_line(line),
         }
     }
 
@@ -34,6 +39,7 @@ impl SubwordModel {
             Self::None => pieces.to_owned(),
             Self::SentencePiece(model) => model.decode(pieces),
             Self::SubwordNmt(model) => model.decode(pieces),
+            Self::HuggingFace(model) => model.decode(pieces),
         }
     }
 }

@@ -9,7 +9,7 @@ pub struct Vocab {
     pub src: usize,
     /// Target types, specials and padding types included.
     pub tgt: usize,
-    /// Ids of the special symbols, on both sides; the decoder also starts from the end of a sentence.
+    /// Ids of the special symbols, on both sides.
     pub special_symbols: SpecialSymbols,
 }
 
@@ -40,6 +40,14 @@ impl Vocab {
     /// Id of the end of a sentence.
     pub const fn eos(&self) -> usize {
         self.special_symbols.eos
+    }
+
+    /// Id that the decoder starts from.
+    pub const fn decoder_start(&self) -> usize {
+        match self.special_symbols.decoder_start {
+            Some(start) => start,
+            None => self.special_symbols.eos,
+        }
     }
 
     /// Id of unknown words.

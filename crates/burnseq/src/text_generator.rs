@@ -136,6 +136,9 @@ impl TextGenerator {
 
     /// The ids of a text, with a `</s>` behind each line.
     fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        if self.model.whole_texts {
+            return self.model.encode_line(text, false);
+        }
         let lines = text.split('\n').map(|line| self.model.encode_line(line, false));
         Ok(lines.collect::<Result<Vec<_>>>()?.concat())
     }
@@ -160,8 +163,13 @@ impl TextGenerator {
         let mut requests = Vec::with_capacity(prompts.len());
         let mut shown = Vec::with_capacity(prompts.len());
         for (id, prompt) in (0..).zip(prompts) {
-            let mut tokens = [start.clone(), self.encode(prompt.as_ref())?].concat();
-            tokens.pop(); // the last line goes on
+            let mut beginning = self.encode(prompt.as_ref())?;
+            beginning.pop(); // the last line goes on
+            let start = match self.model.whole_texts && !beginning.is_empty() {
+                true => &[],
+                false => start.as_slice(),
+            };
+            let mut tokens = [start, &beginning].concat();
             let len = tokens.len();
             let cut = len.saturating_sub(kept(len, positions, options, format.sliding_window));
             tokens.drain(..cut);

@@ -3,31 +3,35 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
+use burnseq::decode::is_hugging_face;
 use clap::{Parser, ValueEnum};
 
 use crate::decoding::overrides::{self, Overrides};
 use crate::grammar::Flags;
 use crate::task::LanguageArgs;
 
-/// Convert a checkpoint of fairseq to one of burnseq, or back.
+/// Convert a checkpoint of fairseq or of Hugging Face's transformers to one of burnseq, or back.
 ///
 /// A checkpoint of fairseq is a file `.pt`; nothing in it is executed. Its dictionaries come from
-/// --data. A checkpoint of burnseq is a folder. The names tell the formats, unless --from and --to do:
+/// --data. One of transformers is a folder with config.json, one of burnseq a folder with
+/// checkpoint.json. The names tell the formats, unless --from and --to do:
 ///
 ///   convert checkpoint_best.pt checkpoints/checkpoint_best --data data-bin
 ///   convert checkpoints/checkpoint_best checkpoint_best.pt
+///   convert opus-mt-de-en checkpoints/marian
+///   convert --to hf checkpoints/checkpoint_best model
 #[derive(Debug, Parser)]
 #[command(name = "convert", version, max_term_width = 110, verbatim_doc_comment)]
 pub struct ConvertArgs {
     /// What to convert: checkpoint.pt, weights.safetensors under fairseq's names, or the folder of a checkpoint
     pub input: PathBuf,
-    /// What to write: the folder of a checkpoint, or checkpoint.pt
+    /// What to write: a folder, or checkpoint.pt
     pub output: PathBuf,
 
-    /// Format of the input [default: fairseq for a file, burnseq for a folder]
+    /// Format of the input [default: fairseq for a file, hf for a folder with config.json, burnseq for another folder]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub from: Option<Format>,
-    /// Format of the output [default: the other one]
+    /// Format of the output [default: burnseq; from burnseq, fairseq]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub to: Option<Format>,
     /// Replace the output if it exists
@@ -62,6 +66,9 @@ pub struct ConvertArgs {
         help_heading = "From fairseq"
     )]
     pub ignore: Vec<String>,
+    /// Go on where weights are missing, which then have fresh values, and where some are of no use
+    #[arg(long, help_heading = "From Hugging Face")]
+    pub ignore_missing: bool,
     /// Preset that a .safetensors file belongs to
     #[arg(short = 'a', long, value_name = "NAME", help_heading = "From bare weights")]
     pub arch: Option<String>,
@@ -81,8 +88,11 @@ pub struct ConvertArgs {
 pub enum Format {
     /// A file `.pt`, or weights in a file `.safetensors`
     Fairseq,
-    /// A folder
+    /// A folder with checkpoint.json
     Burnseq,
+    /// A folder of Hugging Face's transformers, with config.json
+    #[value(alias = "huggingface", alias = "hugging_face", alias = "transformers")]
+    Hf,
 }
 
 /// What is to be done.
@@ -94,6 +104,10 @@ pub enum Direction {
     FromWeights,
     /// A folder becomes a `.pt` file.
     ToFairseq,
+    /// A folder of transformers becomes one of burnseq.
+    FromHuggingFace,
+    /// A folder of burnseq becomes one of transformers.
+    ToHuggingFace,
 }
 
 impl Flags for ConvertArgs {
@@ -116,11 +130,18 @@ impl ConvertArgs {
             }
             (Some(Format::Fairseq), Some(Format::Burnseq)) => Direction::FromFairseq,
             (Some(Format::Burnseq), Some(Format::Fairseq)) => Direction::ToFairseq,
+            (Some(Format::Hf), Some(Format::Burnseq)) => Direction::FromHuggingFace,
+            (Some(Format::Burnseq), Some(Format::Hf)) => Direction::ToHuggingFace,
+            (Some(Format::Hf), Some(Format::Fairseq)) | (Some(Format::Fairseq), Some(Format::Hf)) => bail!(
+                "one of --from and --to must be burnseq\nhint: convert twice, with a checkpoint of burnseq in between"
+            ),
             (None, _) => bail!(
                 "{} is neither a file .pt or .safetensors nor a folder\nhint: say what it is with --from",
                 self.input.display()
             ),
-            _ => bail!("--from and --to are the same format\nhint: one is `fairseq`, the other `burnseq`"),
+            _ => bail!(
+                "--from and --to are the same format\nhint: one is `burnseq`, the other `fairseq` or `hf`"
+            ),
         };
         let is_file_name = has_extension(&self.output, "pt");
         if is_file_name != (direction == Direction::ToFairseq) {
@@ -136,22 +157,23 @@ impl ConvertArgs {
     }
 
     fn check_flags(&self, direction: Direction) -> Result<()> {
-        use Direction::{FromFairseq, FromWeights, ToFairseq};
-        let flags: [(&str, bool, &[Direction]); 8] = [
+        use Direction::{FromFairseq, FromHuggingFace, FromWeights, ToFairseq, ToHuggingFace};
+        let flags: [(&str, bool, &[Direction]); 9] = [
             ("--data", self.data.is_some(), &[FromFairseq, FromWeights]),
             ("--srcdict", self.srcdict.is_some(), &[FromFairseq, FromWeights]),
             (
                 "--source-lang",
                 self.languages.source_lang.is_some(),
-                &[FromFairseq, FromWeights],
+                &[FromFairseq, FromWeights, FromHuggingFace],
             ),
             (
                 "--target-lang",
                 self.languages.target_lang.is_some(),
-                &[FromFairseq, FromWeights],
+                &[FromFairseq, FromWeights, FromHuggingFace],
             ),
             ("--with-optimizer", self.with_optimizer, &[FromFairseq]),
             ("--ignore", !self.ignore.is_empty(), &[FromFairseq]),
+            ("--ignore-missing", self.ignore_missing, &[FromHuggingFace]),
             ("--arch", self.arch.is_some(), &[FromWeights]),
             ("--model-overrides", self.overrides.is_some(), &[FromWeights]),
         ];
@@ -162,7 +184,12 @@ impl ConvertArgs {
             let what = match direction {
                 FromFairseq => "a checkpoint of fairseq, which knows its own architecture",
                 FromWeights => "bare weights, which hold nothing else",
-                ToFairseq => "a checkpoint of burnseq, which carries its dictionaries and its optimiser",
+                FromHuggingFace => {
+                    "a folder of transformers, which knows its own architecture and vocabulary"
+                }
+                ToFairseq | ToHuggingFace => {
+                    "a checkpoint of burnseq, which carries its dictionaries and its optimiser"
+                }
             };
             bail!("{flag} does not go with {what}\nhint: leave it out");
         }
@@ -180,14 +207,16 @@ impl ConvertArgs {
 impl Format {
     fn other(self) -> Self {
         match self {
-            Self::Fairseq => Self::Burnseq,
+            Self::Fairseq | Self::Hf => Self::Burnseq,
             Self::Burnseq => Self::Fairseq,
         }
     }
 }
 
 fn format_of(path: &Path) -> Option<Format> {
-    if path.is_dir() {
+    if is_hugging_face(path) {
+        Some(Format::Hf)
+    } else if path.is_dir() {
         Some(Format::Burnseq)
     } else if has_extension(path, "pt") || has_extension(path, "safetensors") {
         Some(Format::Fairseq)

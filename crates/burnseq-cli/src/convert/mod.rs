@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::{Context, Result, anyhow};
 use burnseq::convert::{
-    Conversion, Dictionaries, ImportOptions, Observer, Stage, from_fairseq_observed, from_weights_observed,
-    to_fairseq_observed,
+    Conversion, Dictionaries, HuggingFaceOptions, ImportOptions, Observer, Stage, from_fairseq_observed,
+    from_hugging_face, from_weights_observed, to_fairseq_observed, to_hugging_face,
 };
 use burnseq::decode::overlaid;
 use burnseq_model::ModelConfig;
@@ -35,7 +35,10 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
     let direction = args.direction().map_err(usage)?;
     let is_there = match direction {
         Direction::ToFairseq => replaces(&args.output),
-        Direction::FromFairseq | Direction::FromWeights => args.output.symlink_metadata().is_ok(),
+        Direction::FromFairseq
+        | Direction::FromWeights
+        | Direction::FromHuggingFace
+        | Direction::ToHuggingFace => args.output.symlink_metadata().is_ok(),
     };
     if is_there && !args.overwrite {
         return Err(anyhow!(
@@ -75,6 +78,21 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
             )
         }
         Direction::ToFairseq => to_fairseq_observed(&args.input, &args.output, &observer),
+        Direction::FromHuggingFace => {
+            let options = HuggingFaceOptions {
+                source_lang: args.languages.source_lang.clone(),
+                target_lang: args.languages.target_lang.clone(),
+                ignore_missing: args.ignore_missing,
+            };
+            from_hugging_face(&args.input, &options, &args.output, &observer)
+        }
+        Direction::ToHuggingFace => {
+            if is_there {
+                std::fs::remove_dir_all(&args.output)
+                    .with_context(|| format!("{} cannot be replaced", args.output.display()))?;
+            }
+            to_hugging_face(&args.input, &args.output, &observer)
+        }
     };
     shown.lock().finish_and_clear();
     report(args, &conversion.map_err(coded)?)

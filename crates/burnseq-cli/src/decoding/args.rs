@@ -1,8 +1,11 @@
 //! The flags that `generate` and `burnseq interactive` share, with fairseq's names and meanings.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow, bail};
+use burnseq::decode::task_of;
+use burnseq::tasks::generation;
 use burnseq_data::BatchLimits;
 use burnseq_model::{DropoutModule, Model, ModelConfig};
 use burnseq_search::{GenerateOptions, Generator};
@@ -103,6 +106,9 @@ pub struct DecodingArgs {
     /// Print an I- line: the steps that the hypothesis took, which is its number of tokens with `</s>`
     #[arg(long, help_heading = "Output")]
     pub print_step: bool,
+    /// What a checkpoint asks of the search where no flag does; see [`DecodingArgs::take_defaults`].
+    #[arg(skip)]
+    pub(crate) defaults: OnceLock<GenerateOptions>,
     /// Put into the place of `<unk>` the source word it looked at most, or that word's translation from a file of
     /// lines `<source word> <target word>`
     #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Output")]
@@ -126,12 +132,32 @@ impl DecodingArgs {
         all.into_iter().filter_map(Result::err).collect()
     }
 
+    /// Takes what the first checkpoint asks of the search for the flags that are not given, and says so.
+    ///
+    /// # Errors
+    /// What it asks for cannot be read.
+    pub(crate) fn take_defaults(&self) -> Result<()> {
+        let Some(path) = super::models::paths(self).into_iter().next() else {
+            return Ok(());
+        };
+        // What is wrong with the checkpoint is said where it is loaded.
+        let Ok(task) = task_of(&path) else {
+            return Ok(());
+        };
+        if let Some(options) = generation::of_task(&task).map_err(anyhow::Error::msg)? {
+            self.defaults.get_or_init(|| options);
+        }
+        Ok(())
+    }
+
     /// The options of the search.
     ///
     /// # Errors
     /// A name in `--retain-dropout-modules` that is none.
     pub(crate) fn options(&self) -> Result<GenerateOptions> {
-        let search = self.search.options();
+        let search = self
+            .search
+            .options(self.defaults.get().unwrap_or(&GenerateOptions::default()));
         Ok(GenerateOptions {
             lm_weight: match &self.lm_path {
                 Some(_) => self.lm_weight.unwrap_or(1.0),

@@ -3,14 +3,13 @@
 use std::io::{self, Write};
 
 use anyhow::{Result, anyhow};
-use burnseq::decode::{TargetText, TextModel, Unk};
+use burnseq::decode::{TargetText, TextModel, Unk, task_of};
 use burnseq::tasks::language_modeling;
 use burnseq_data::TextDir;
 use burnseq_generate::{Continue, ContinueOptions, Prompt};
 use burnseq_model::{DecoderOnly, LanguageModel};
 use burnseq_search::{Generator, Hypothesis};
 use burnseq_text::tokenize_line;
-use burnseq_train::Checkpoint;
 
 use super::{ContinuingArgs, DecodingArgs, coded, format, models};
 use crate::exit::usage;
@@ -28,8 +27,8 @@ pub(crate) fn is_language_model(task: Option<&str>, decoding: &DecodingArgs) -> 
         Some(task) => task == language_modeling::NAME,
         None => {
             let path = models::paths(decoding).into_iter().next();
-            let checkpoint = path.and_then(|path| Checkpoint::open(&path).ok());
-            checkpoint.is_some_and(|found| found.meta().task.name == language_modeling::NAME)
+            let task = path.and_then(|path| task_of(&path).ok());
+            task.is_some_and(|task| task.name == language_modeling::NAME)
         }
     }
 }
@@ -63,6 +62,8 @@ pub(crate) struct Beginning {
 /// A beginning as the models read it.
 pub(crate) struct Request {
     pub(crate) prompt: Prompt,
+    /// Tokens before its text.
+    start: usize,
     /// Tokens that were cut from the left.
     cut: usize,
     /// See [`Beginning::unknown`], of the tokens that are left.
@@ -157,7 +158,10 @@ impl<'a> Continuer<'a> {
     pub(crate) fn encode(&self, text: &str) -> Result<Beginning> {
         let dictionary = &self.text.dictionary;
         let mut beginning = Beginning::default();
-        let lines: Vec<&str> = text.split('\n').collect();
+        let lines: Vec<&str> = match self.text.whole_texts {
+            true => vec![text],
+            false => text.split('\n').collect(),
+        };
         for (number, line) in lines.iter().enumerate() {
             let goes_on = number + 1 == lines.len();
             let tokens = if goes_on {
@@ -186,7 +190,9 @@ impl<'a> Continuer<'a> {
         let request = |beginning: Beginning| {
             told.add_unknown(&beginning);
             let Beginning { ids, mut unknown } = beginning;
-            let mut tokens = [self.start.as_slice(), &ids].concat();
+            let start = self.start_of(&ids);
+            let mut tokens = [start, &ids].concat();
+            let start = start.len();
             let cut = tokens.len().saturating_sub(self.kept(tokens.len(), new));
             let lost = tokens.drain(..cut).filter(|&id| id == unk).count();
             unknown.drain(..lost.min(unknown.len()));
@@ -200,11 +206,21 @@ impl<'a> Continuer<'a> {
                     tokens,
                     id: id as u64,
                 },
+                start,
                 cut,
                 unknown,
             }
         };
         beginnings.into_iter().map(request).collect()
+    }
+
+    /// What stands before a beginning: nothing where texts are whole, unless there is nothing else.
+    fn start_of(&self, beginning: &[u32]) -> &[u32] {
+        let counts = self.options.counted_from > 0;
+        if self.text.whole_texts && !beginning.is_empty() && !counts {
+            return &[];
+        }
+        &self.start
     }
 
     /// How many of the last tokens of a prompt of `len` tokens are read, where `new` are to follow.
@@ -310,7 +326,7 @@ impl<'a> Continuer<'a> {
 
     /// The tokens of a prompt as they were given, as far as they were read.
     pub(crate) fn read<'r>(&self, request: &'r Request) -> &'r [u32] {
-        let start = if request.cut > 0 { 0 } else { self.start.len() };
+        let start = if request.cut > 0 { 0 } else { request.start };
         &request.prompt.tokens[start..]
     }
 

@@ -58,6 +58,9 @@ impl Printer {
     pub fn pieces_note(&self) -> Option<String> {
         let flag = match self.text.subword() {
             SubwordSettings::None => return None,
+            SubwordSettings::HuggingFace { .. } => {
+                return Some("H- lines hold subwords, D- lines hold text".to_owned());
+            }
             SubwordSettings::SentencePiece { .. } => "--remove-bpe=sentencepiece",
             SubwordSettings::SubwordNmt { .. } => "--remove-bpe",
         };

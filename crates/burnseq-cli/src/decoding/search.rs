@@ -1,6 +1,6 @@
 //! The flags of the search, with fairseq's names and meanings.
 
-use burnseq_search::{ConstraintOrder, GenerateOptions};
+use burnseq_search::{AtMaxLen, ConstraintOrder, EarlyStopping, GenerateOptions};
 use clap::{Args, ValueEnum};
 
 /// How hypotheses are found.
@@ -40,6 +40,17 @@ pub struct SearchArgs {
     /// No sequence of N tokens occurs twice in a hypothesis; 0: any may [default: 0]
     #[arg(long, value_name = "N")]
     pub no_repeat_ngram_size: Option<usize>,
+    /// Tokens that are there already, in the prompt too, become less likely by this factor [default: 1]
+    #[arg(long, value_name = "X")]
+    pub repetition_penalty: Option<f64>,
+    /// When the search of a sentence ends: `true`, when --beam hypotheses have ended; `false`, when no live one is
+    /// better than the worst of them; `never`, when none could become so [default: true]
+    #[arg(long, value_name = "WHEN", value_parser = names(&EarlyStopping::NAMES), hide_possible_values = true)]
+    pub early_stopping: Option<String>,
+    /// What becomes of a hypothesis of the longest length: `end`, it gets its `</s>`; `free_end`, at no cost; `cut`, it
+    /// ends without [default: end]
+    #[arg(long, value_name = "HOW", value_parser = names(&AtMaxLen::NAMES), hide_possible_values = true)]
+    pub at_max_len: Option<String>,
     /// Logits are divided by it [default: 1]
     #[arg(long, value_name = "X")]
     pub temperature: Option<f64>,
@@ -101,12 +112,15 @@ impl SearchArgs {
         given.iter().find(|(_, given)| *given).map(|(flag, _)| *flag)
     }
 
-    /// The options of the search.
-    pub(crate) fn options(&self) -> GenerateOptions {
-        let defaults = GenerateOptions::default();
+    /// The options of the search; `defaults` holds those of the flags that are not given.
+    pub(crate) fn options(&self, defaults: &GenerateOptions) -> GenerateOptions {
+        let defaults = defaults.clone();
+        // A search that is asked for takes the place of the default one.
+        let sampling = self.sampling || (defaults.sampling && self.beam.is_none() && self.kind().is_none());
+        let beam = self.beam.unwrap_or(defaults.beam);
         GenerateOptions {
-            beam: self.beam.unwrap_or(defaults.beam),
-            nbest: self.nbest.unwrap_or(defaults.nbest),
+            beam,
+            nbest: self.nbest.unwrap_or(defaults.nbest.min(beam)),
             lenpen: self.lenpen.unwrap_or(defaults.lenpen),
             unkpen: self.unkpen.unwrap_or(defaults.unkpen),
             min_len: self.min_len.unwrap_or(defaults.min_len),
@@ -115,13 +129,23 @@ impl SearchArgs {
                 .max_len_b
                 .or(self.max_new_tokens)
                 .unwrap_or(defaults.max_len_b),
+            early_stopping: named(&EarlyStopping::NAMES, self.early_stopping.as_deref())
+                .unwrap_or(defaults.early_stopping),
+            at_max_len: named(&AtMaxLen::NAMES, self.at_max_len.as_deref()).unwrap_or(defaults.at_max_len),
             temperature: self.temperature.unwrap_or(defaults.temperature),
             unnormalized: self.unnormalized,
             match_source_len: self.match_source_len,
             no_repeat_ngram_size: self.no_repeat_ngram_size.unwrap_or(defaults.no_repeat_ngram_size),
-            sampling: self.sampling,
-            sampling_topk: above_zero(self.sampling_topk),
-            sampling_topp: positive(self.sampling_topp),
+            repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
+            sampling,
+            sampling_topk: match (self.sampling_topk, self.sampling_topp) {
+                (None, None) => defaults.sampling_topk.filter(|_| sampling),
+                (topk, _) => above_zero(topk),
+            },
+            sampling_topp: match (self.sampling_topk, self.sampling_topp) {
+                (None, None) => defaults.sampling_topp.filter(|_| sampling),
+                (_, topp) => positive(topp),
+            },
             diverse_beam_groups: above_zero(self.diverse_beam_groups),
             diverse_beam_strength: self
                 .diverse_beam_strength
@@ -135,6 +159,20 @@ impl SearchArgs {
             ..defaults
         }
     }
+}
+
+/// The names of a table of names and values.
+fn names<T, const N: usize>(table: &'static [(&'static str, T); N]) -> Vec<&'static str> {
+    table.iter().map(|(name, _)| *name).collect()
+}
+
+/// The value of a name in a table, which has it.
+fn named<T: Copy>(table: &[(&str, T)], name: Option<&str>) -> Option<T> {
+    let name = name?;
+    table
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| *value)
 }
 
 /// A count that fairseq writes as -1 where there is none.

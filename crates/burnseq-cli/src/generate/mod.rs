@@ -26,6 +26,7 @@ use crate::output::check_free;
 /// Wrong usage; data or a checkpoint that cannot be used; output that cannot be written.
 pub fn run(args: &GenerateArgs) -> Result<()> {
     args.check().map_err(usage)?;
+    args.decoding.take_defaults()?;
     let generator = Generator::new(args.options()?).map_err(usage)?;
     let limits = args.limits()?;
     check_free(args.output_file().as_deref(), args.overwrite)?;

@@ -29,7 +29,8 @@ use text_session::TextSession;
 /// Wrong usage; a checkpoint that cannot be used; input that cannot be read, output that cannot be written.
 pub fn run(args: &InteractiveArgs) -> Result<()> {
     args.check().map_err(usage)?;
-    let (generator, _) = settings(args)?; // before any file is opened
+    args.decoding.take_defaults()?;
+    let (generator, _) = settings(args)?;
     if args.asks_for_language_model() {
         return continue_text(args, &generator);
     }

@@ -127,13 +127,14 @@ pub struct SubwordArgs {
     /// Subword model: learnt here, or none when the text is to be used as it is [default: auto]
     #[arg(long, value_enum, value_name = "KIND")]
     pub bpe: Option<Bpe>,
-    /// SentencePiece pieces or subword-nmt merges to learn [default: 10000, less on small corpora]
+    /// Pieces, merges (subword-nmt) or tokens to learn [default: 10000, less on small corpora]
     #[arg(long, value_name = "N")]
     pub bpe_size: Option<usize>,
     /// Learn one model for each side instead of one for both
     #[arg(long)]
     pub bpe_per_side: bool,
-    /// Existing SentencePiece model, or two: source,target
+    /// Existing SentencePiece model, or with --bpe hf a folder with a tokenizer of Hugging Face or its tokenizer.json; or
+    /// two: source,target
     #[arg(
         long,
         visible_alias = "sentencepiece-model",
@@ -156,9 +157,22 @@ pub struct SubwordArgs {
     /// training text
     #[arg(long, visible_alias = "vocabulary-threshold", value_name = "N")]
     pub bpe_vocab_threshold: Option<u64>,
-    /// subword-nmt learns no merge that is seen less often [default: 2]
+    /// subword-nmt, WordPiece and byte-level BPE learn no merge that is seen less often [default: 2]
     #[arg(long, value_name = "N")]
     pub bpe_min_frequency: Option<u64>,
+    /// Tokens that come first in a vocabulary of wordpiece or byte_bpe and stay whole in text [default: those of BERT for
+    /// wordpiece, none for byte_bpe]
+    #[arg(long, value_name = "TOKEN,...", value_delimiter = ',')]
+    pub bpe_special_tokens: Vec<String>,
+    /// Most characters that a vocabulary of wordpiece keeps [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub bpe_limit_alphabet: Option<usize>,
+    /// Characters that a vocabulary of wordpiece holds, seen or not, such as `ABC`
+    #[arg(long, value_name = "CHARACTERS")]
+    pub bpe_initial_alphabet: Option<String>,
+    /// byte_bpe puts a blank before each line, so that its first word is segmented as all others
+    #[arg(long)]
+    pub bpe_prefix_space: bool,
     /// Share of the characters that SentencePiece keeps [default: 0.9995]
     #[arg(long, value_name = "SHARE")]
     pub character_coverage: Option<f64>,
@@ -195,7 +209,8 @@ pub struct DictionaryArgs {
             "srcdict", "tgtdict", "joined_dictionary", "thresholdsrc", "thresholdtgt", "nwordssrc", "nwordstgt",
             "tokenizer", "moses_no_dash_splits", "moses_no_escape", "nonbreaking_prefixes", "lowercase", "bpe",
             "bpe_size", "bpe_per_side", "bpe_model", "bpe_codes", "bpe_vocabulary", "bpe_vocab_threshold",
-            "bpe_min_frequency", "character_coverage",
+            "bpe_min_frequency", "bpe_special_tokens", "bpe_limit_alphabet", "bpe_initial_alphabet", "bpe_prefix_space",
+            "character_coverage",
         ]
     )]
     pub like: Option<PathBuf>,
@@ -251,6 +266,12 @@ pub enum Bpe {
     /// subword-nmt, which takes text in words
     #[value(alias = "subword-nmt")]
     SubwordNmt,
+    /// WordPiece as for BERT, which takes raw text; written as a tokenizer of Hugging Face
+    Wordpiece,
+    /// BPE on bytes as for GPT-2, which takes raw text; written as a tokenizer of Hugging Face
+    ByteBpe,
+    /// An existing tokenizer of Hugging Face (--bpe-model), which takes raw text
+    Hf,
     /// Every character is a token, as with --tokenizer character
     Characters,
     /// Every byte is a token, as with --tokenizer byte
@@ -305,7 +326,10 @@ impl Flags for PreprocessArgs {
             ("validpref", "Validation text, likewise"),
             ("testpref", "Test text, likewise"),
             ("destdir", "Folder of the dataset [default: data-bin]"),
-            ("bpe", "Subword model: sentencepiece, subword_nmt, none"),
+            (
+                "bpe",
+                "Subword model: sentencepiece, subword_nmt, wordpiece, byte_bpe, hf, none",
+            ),
             ("bpe-size", ""),
             ("joined-dictionary", ""),
             ("only-source", "Text of one side alone"),
@@ -391,6 +415,9 @@ impl PreprocessArgs {
             bpe_codes: self.subwords.bpe_codes,
             bpe_vocabulary: self.subwords.bpe_vocabulary,
             bpe_vocab_threshold: self.subwords.bpe_vocab_threshold,
+            bpe_special_tokens: self.subwords.bpe_special_tokens,
+            bpe_limit_alphabet: self.subwords.bpe_limit_alphabet,
+            bpe_prefix_space: self.subwords.bpe_prefix_space,
             align_suffix: self.align_suffix,
             alignfile: self.alignfile,
             moses_no_dash_splits: self.words.moses_no_dash_splits,
@@ -430,6 +457,10 @@ impl PreprocessArgs {
         );
         overlay(&mut config.bpe, self.subwords.bpe.map(BpeKind::from));
         overlay(&mut config.bpe_min_frequency, self.subwords.bpe_min_frequency);
+        overlay(
+            &mut config.bpe_initial_alphabet,
+            self.subwords.bpe_initial_alphabet,
+        );
         overlay(&mut config.character_coverage, self.subwords.character_coverage);
         overlay(&mut config.max_line_tokens, self.max_line_tokens);
         overlay(&mut config.dataset_impl, self.dataset_impl);
@@ -490,7 +521,13 @@ impl Bpe {
         match self {
             Self::Characters => Some(WordTokenizer::Character),
             Self::Bytes => Some(WordTokenizer::Byte),
-            Self::Auto | Self::Sentencepiece | Self::SubwordNmt | Self::None => None,
+            Self::Auto
+            | Self::Sentencepiece
+            | Self::SubwordNmt
+            | Self::Wordpiece
+            | Self::ByteBpe
+            | Self::Hf
+            | Self::None => None,
         }
     }
 }
@@ -512,6 +549,9 @@ impl From<Bpe> for BpeKind {
             Bpe::Auto => Self::Auto,
             Bpe::Sentencepiece => Self::Sentencepiece,
             Bpe::SubwordNmt => Self::SubwordNmt,
+            Bpe::Wordpiece => Self::Wordpiece,
+            Bpe::ByteBpe => Self::ByteBpe,
+            Bpe::Hf => Self::Hf,
             Bpe::Characters | Bpe::Bytes | Bpe::None => Self::None,
         }
     }

@@ -193,6 +193,9 @@ pub struct ModelArgs {
     /// SentencePiece model
     #[arg(long, visible_alias = "sentencepiece-model", value_name = "FILE")]
     pub model: Option<PathBuf>,
+    /// Tokenizer of Hugging Face: a folder as it comes from the hub, or a tokenizer.json
+    #[arg(long, value_name = "DIR")]
+    pub tokenizer: Option<PathBuf>,
 }
 
 /// `burnseq text subword encode`.
@@ -202,20 +205,33 @@ pub struct EncodeArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Split pieces that are rare in this list of subword-nmt's get-vocab again; with --codes
-    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["model", "tokenizer"])]
     pub vocabulary: Option<PathBuf>,
     /// Pieces of --vocabulary that were seen less often are rare [default: 1]
     #[arg(long, value_name = "N", requires = "vocabulary")]
     pub vocabulary_threshold: Option<u64>,
     /// Leave out merges with this probability (BPE-dropout)
-    #[arg(long, value_name = "P", conflicts_with = "unigram_alpha")]
+    #[arg(long, value_name = "P", conflicts_with_all = ["unigram_alpha", "tokenizer"])]
     pub bpe_dropout: Option<f64>,
     /// Draw segmentations of a SentencePiece unigram model; probabilities are raised to this power
-    #[arg(long, value_name = "ALPHA")]
+    #[arg(long, value_name = "ALPHA", conflicts_with = "tokenizer")]
     pub unigram_alpha: Option<f64>,
     /// Which segmentations are drawn [default: 1]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Write ids instead of tokens
+    #[arg(long, requires = "tokenizer")]
+    pub ids: bool,
+    /// Write behind each token where it lies in its line, as `:START-END` in characters counted from 0; END is the first
+    /// character behind it
+    #[arg(long, requires = "tokenizer")]
+    pub offsets: bool,
+    /// Add the tokens that the model expects around a text, such as `[CLS]` and `[SEP]`
+    #[arg(long, requires = "tokenizer")]
+    pub special_tokens: bool,
+    /// Keep this many tokens of a line at most, those of --special-tokens included
+    #[arg(long, value_name = "N", requires = "tokenizer")]
+    pub max_length: Option<usize>,
     /// Input and output
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -227,6 +243,12 @@ pub struct DecodeArgs {
     /// The model
     #[command(flatten)]
     pub model: ModelArgs,
+    /// Lines hold ids instead of tokens
+    #[arg(long, requires = "tokenizer")]
+    pub ids: bool,
+    /// Leave out special tokens, such as `[CLS]`; with --ids
+    #[arg(long, requires = "ids")]
+    pub skip_special_tokens: bool,
     /// Input and output
     #[command(flatten)]
     pub stream: StreamArgs,
@@ -258,6 +280,9 @@ mod tests {
             "text subword encode --model m --vocabulary v",
             "text subword encode --codes c --vocabulary-threshold 5",
             "text subword encode --codes c --bpe-dropout 0.1 --unigram-alpha 0.1",
+            "text subword encode --codes c --ids",
+            "text subword encode --tokenizer t --bpe-dropout 0.1",
+            "text subword decode --tokenizer t --skip-special-tokens",
         ] {
             assert!(parse(flags).is_err(), "{flags}");
         }

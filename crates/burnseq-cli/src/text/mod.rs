@@ -2,6 +2,7 @@
 
 mod args;
 mod corpus;
+mod hugging_face;
 mod output;
 mod stream;
 mod subword;

@@ -8,6 +8,7 @@ use burnseq_text::subword_nmt::{Codes, SubwordNmt, Vocabulary};
 use burnseq_text::{SampleRng, SubwordModel, SubwordSampler, SubwordSampling, carries_subword_marks};
 
 use super::args::{DecodeArgs, EncodeArgs, ModelArgs, SubwordCommand};
+use super::hugging_face;
 use super::stream::map_lines;
 use crate::decoding::format::note;
 use crate::exit::usage;
@@ -24,6 +25,9 @@ pub(super) fn run(command: &SubwordCommand) -> Result<()> {
 }
 
 fn encode(args: &EncodeArgs) -> Result<()> {
+    if let Some(path) = &args.model.tokenizer {
+        return hugging_face::encode(path, args);
+    }
     let sampling = match (args.bpe_dropout, args.unigram_alpha) {
         (Some(p), _) => Some(SubwordSampling::BpeDropout { p }),
         (None, Some(alpha)) => Some(SubwordSampling::Unigram { alpha }),
@@ -69,6 +73,9 @@ fn encode(args: &EncodeArgs) -> Result<()> {
 }
 
 fn decode(args: &DecodeArgs) -> Result<()> {
+    if let Some(path) = &args.model.tokenizer {
+        return hugging_face::decode(path, args);
+    }
     let model = load(&args.model, None)?;
     map_lines(&args.stream, || |_, line: &str| Ok(model.decode(line)))
 }

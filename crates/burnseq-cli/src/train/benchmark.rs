@@ -54,7 +54,7 @@ pub(super) fn run(args: &BenchmarkArgs, updates: u32, request: Request, auto_max
     let options = PairOptions {
         required_seq_len_multiple: config.dataset.seq_len_multiple(&compute.device),
         pad: vocab.pad() as u32,
-        eos: vocab.eos() as u32,
+        decoder_start: vocab.decoder_start() as u32,
         ..PairOptions::default()
     };
     let pairs = random_pairs(&read_lengths(src)?, &read_lengths(tgt)?, &vocab, options)?;

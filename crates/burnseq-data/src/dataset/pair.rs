@@ -16,8 +16,8 @@ pub struct PairOptions {
     pub left_pad_target: bool,
     /// Id of the padding.
     pub pad: u32,
-    /// Id of the end of a sentence.
-    pub eos: u32,
+    /// Id that the decoder starts from.
+    pub decoder_start: u32,
     /// Widths are rounded up to a multiple of this; 1 leaves them alone.
     pub required_seq_len_multiple: usize,
     /// Longer sources lose what is between their beginning and their `</s>`.
@@ -30,7 +30,7 @@ impl Default for PairOptions {
             left_pad_source: true,
             left_pad_target: false,
             pad: 1,
-            eos: 2,
+            decoder_start: 2,
             required_seq_len_multiple: 1,
             truncate_source: None,
         }
@@ -254,7 +254,7 @@ impl LanguagePairDataset {
         Ok((rows, width))
     }
 
-    /// Rows of the target whose last token, `</s>`, is moved to the front.
+    /// Rows of the target behind what the decoder starts from, without their last token.
     fn shift_right(&self, target: &[i64], lengths: &[usize], width: usize) -> Vec<i64> {
         let mut shifted = vec![i64::from(self.options.pad); target.len()];
         let rows = shifted
@@ -268,7 +268,7 @@ impl LanguagePairDataset {
             };
             let end = start + length;
             if length > 0 {
-                shifted[start] = i64::from(self.options.eos);
+                shifted[start] = i64::from(self.options.decoder_start);
                 shifted[start + 1..end].copy_from_slice(&row[start..end - 1]);
             }
         }

@@ -17,8 +17,34 @@ pub enum BpeKind {
     Sentencepiece,
     /// subword-nmt codes, which take text in words.
     SubwordNmt,
+    /// A WordPiece tokenizer of Hugging Face, which takes raw text.
+    Wordpiece,
+    /// A byte-level BPE tokenizer of Hugging Face, which takes raw text.
+    ByteBpe,
+    /// An existing tokenizer of Hugging Face, which takes raw text.
+    Hf,
     /// The text is used as it is, split at white space.
     None,
+}
+
+impl BpeKind {
+    /// Whether it is a tokenizer of Hugging Face.
+    pub(crate) fn is_hugging_face(self) -> bool {
+        matches!(self, Self::Wordpiece | Self::ByteBpe | Self::Hf)
+    }
+
+    /// As users write it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Sentencepiece => "sentencepiece",
+            Self::SubwordNmt => "subword_nmt",
+            Self::Wordpiece => "wordpiece",
+            Self::ByteBpe => "byte_bpe",
+            Self::Hf => "hf",
+            Self::None => "none",
+        }
+    }
 }
 
 /// How raw text falls into words before it is split into subwords.
@@ -100,12 +126,13 @@ pub struct PreprocessConfig {
     pub lowercase: bool,
     /// Subword model.
     pub bpe: BpeKind,
-    /// Pieces (SentencePiece) or merges (subword-nmt) to learn; `None` takes
+    /// Pieces (SentencePiece), merges (subword-nmt) or tokens (WordPiece, byte-level BPE) to learn; `None` takes
     /// [`DEFAULT_BPE_SIZE`], less on small corpora.
     pub bpe_size: Option<usize>,
     /// Learn a model for each side instead of one on both.
     pub bpe_per_side: bool,
-    /// Existing SentencePiece models: one for both sides, or one for each.
+    /// Existing SentencePiece models, or tokenizers of Hugging Face (folders, or `tokenizer.json`): one for both sides, or
+    /// one for each.
     pub bpe_model: Vec<PathBuf>,
     /// Existing subword-nmt codes: one file for both sides, or one for each.
     pub bpe_codes: Vec<PathBuf>,
@@ -114,8 +141,16 @@ pub struct PreprocessConfig {
     /// Pieces seen less often count as outside of the vocabulary; without a given vocabulary the
     /// pieces of each side of the training text are counted.
     pub bpe_vocab_threshold: Option<u64>,
-    /// subword-nmt learns no merge seen less often.
+    /// subword-nmt, WordPiece and byte-level BPE learn no merge seen less often.
     pub bpe_min_frequency: u64,
+    /// Tokens that WordPiece and byte-level BPE hold first; empty takes those of BERT, and none for bytes.
+    pub bpe_special_tokens: Vec<String>,
+    /// Most characters of a WordPiece vocabulary; `None` takes 1000.
+    pub bpe_limit_alphabet: Option<usize>,
+    /// Characters that a WordPiece vocabulary holds, seen or not.
+    pub bpe_initial_alphabet: String,
+    /// Byte-level BPE puts a blank before each line.
+    pub bpe_prefix_space: bool,
     /// Share of the characters that SentencePiece keeps; the rest become `<unk>`.
     pub character_coverage: f64,
     /// Lines of more words or tokens are left out, with the line they are paired with.
@@ -167,6 +202,10 @@ impl Default for PreprocessConfig {
             bpe_vocabulary: Vec::new(),
             bpe_vocab_threshold: None,
             bpe_min_frequency: 2,
+            bpe_special_tokens: Vec::new(),
+            bpe_limit_alphabet: None,
+            bpe_initial_alphabet: String::new(),
+            bpe_prefix_space: false,
             character_coverage: 0.9995,
             max_line_tokens: 50_000,
             dataset_impl: DatasetImpl::Mmap,

@@ -151,9 +151,8 @@ pub(super) fn automatic_kind(
             "gets no further subwords"
         };
         let asked = match config.bpe {
-            BpeKind::Sentencepiece => "; 'bpe' sentencepiece has nothing to learn",
-            BpeKind::SubwordNmt => "; 'bpe' subword_nmt has nothing to learn",
-            BpeKind::Auto | BpeKind::None => "",
+            BpeKind::Auto | BpeKind::None | BpeKind::Hf => String::new(),
+            kind => format!("; 'bpe' {} has nothing to learn", kind.name()),
         };
         notes.add(format!(
             "{text} carries subword marks ({}) and {used}{asked}",

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use burnseq_text::hugging_face::{HfLearnOptions, HfLearner, LearnedKind};
 use burnseq_text::sentencepiece::{self, SentencePieceOptions};
 use burnseq_text::subword_nmt::{self, LearnOptions};
 use burnseq_text::{Normalization, TextPipeline};
 
 use super::Notes;
-use super::config::{DEFAULT_BPE_SIZE, PreprocessConfig};
+use super::config::{BpeKind, DEFAULT_BPE_SIZE, PreprocessConfig};
 use super::gather::gather;
 use super::observer::Observer;
 use super::pairs::PairReader;
@@ -183,6 +184,76 @@ pub(crate) fn learn_subword_nmt(text: LearningText<'_>, notes: &mut Notes<'_>) -
         });
     }
     Ok(describe("subword-nmt", "merges", models))
+}
+
+/// Learns tokenizers of Hugging Face.
+///
+/// # Errors
+/// When the text cannot be read, or 'bpe_size' is too small for its characters.
+pub(crate) fn learn_hugging_face(
+    text: LearningText<'_>,
+    kind: BpeKind,
+    notes: &mut Notes<'_>,
+) -> Result<Learnt> {
+    let LearningText {
+        config,
+        words,
+        surveys,
+        observer,
+    } = text;
+    let (name, learned_kind) = match kind {
+        BpeKind::Wordpiece => ("WordPiece", LearnedKind::WordPiece),
+        _ => ("byte-level BPE", LearnedKind::ByteBpe),
+    };
+    let sizes: Vec<usize> = sides(config)
+        .iter()
+        .map(|sides| wanted(config, surveys, sides))
+        .collect();
+    let options = |size: usize| {
+        let mut options = HfLearnOptions::new(learned_kind, size);
+        options.min_frequency = config.bpe_min_frequency;
+        if !config.bpe_special_tokens.is_empty() {
+            options.special_tokens = config.bpe_special_tokens.clone();
+        }
+        if learned_kind == LearnedKind::WordPiece {
+            options.limit_alphabet = config.bpe_limit_alphabet.or(options.limit_alphabet);
+            options.initial_alphabet = config.bpe_initial_alphabet.chars().collect();
+        }
+        options.lowercase = config.lowercase;
+        options.add_prefix_space = config.bpe_prefix_space;
+        options
+    };
+    sizes.iter().try_for_each(|&size| options(size).validate())?;
+    let learners = gather_learners(
+        config,
+        &words.pipelines(Normalization::None)?,
+        surveys.first().map(|train| train.lines),
+        observer,
+        |group| HfLearner::new(options(sizes[group])).expect("the options are checked above"),
+        |learner: &mut HfLearner, line: &str| {
+            learner
+                .add_line(line)
+                .expect("the parts of the learner take any text")
+        },
+        HfLearner::merge,
+    )?;
+    observer.stage("learn", None);
+    let mut models = Vec::new();
+    for (learner, size) in learners.into_iter().zip(sizes) {
+        // A size that was picked here gives way to the alphabet, one asked for does not.
+        let learner = match config.bpe_size {
+            Some(_) => learner,
+            None => learner.with_room(),
+        };
+        let learned = interruptible(observer, move |_: Watch| learner.learn())??;
+        tell_size(config, notes, size, learned.size, "tokens");
+        models.push(Model {
+            content: learned.json.into_bytes(),
+            vocab: None,
+            size: learned.size,
+        });
+    }
+    Ok(describe(name, "tokens", models))
 }
 
 /// The sides that each model learns from.

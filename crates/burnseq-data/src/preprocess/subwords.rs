@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burnseq_text::FileError;
+use burnseq_text::hugging_face::{HfSubword, HfTokenizer};
 use burnseq_text::sentencepiece::SentencePiece;
 use burnseq_text::subword_nmt::{Codes, Vocabulary};
 use burnseq_text::{Counts, Normalization, SubwordSettings, TextFiles, TextPipeline, TextSettings};
@@ -11,7 +12,7 @@ use super::Notes;
 use super::config::{BpeKind, PreprocessConfig};
 use super::dictionaries::{count, given_files};
 use super::found::{Marked, automatic_kind};
-use super::learn::{LearningText, Learnt, learn_sentencepiece, learn_subword_nmt};
+use super::learn::{LearningText, Learnt, learn_hugging_face, learn_sentencepiece, learn_subword_nmt};
 use super::observer::Observer;
 use super::pairs::PairReader;
 use super::segment::Segmenter;
@@ -81,7 +82,11 @@ impl Subwords {
         if !config.bpe_model.is_empty() {
             marked.note(surveys, "'bpe_model' is", notes);
             let paths = &config.bpe_model;
-            return Self::given(config, words, paths, BpeKind::Sentencepiece, marked.flags());
+            let kind = match config.bpe {
+                BpeKind::Hf => BpeKind::Hf,
+                _ => BpeKind::Sentencepiece,
+            };
+            return Self::given(config, words, paths, kind, marked.flags());
         }
         if !config.bpe_codes.is_empty() {
             marked.note(surveys, "'bpe_codes' are", notes);
@@ -107,7 +112,12 @@ impl Subwords {
                     observer,
                 )
             }
-            BpeKind::None | BpeKind::Auto => Self::none(config, words),
+            kind @ (BpeKind::Wordpiece | BpeKind::ByteBpe) => {
+                let learnt = learn_hugging_face(text, kind, notes)?;
+                Self::learnt(config, words, kind, learnt)
+            }
+            // `hf` learns nothing.
+            BpeKind::None | BpeKind::Auto | BpeKind::Hf => Self::none(config, words),
         }
     }
 
@@ -170,15 +180,24 @@ impl Subwords {
         marked: Vec<bool>,
     ) -> Result<Self> {
         let mut models = Vec::new();
+        let mut clean_up = Vec::new();
         for path in paths {
-            models.push(std::fs::read(path).map_err(FileError::read(path))?);
+            let (content, cleans) = match kind {
+                BpeKind::Hf => read_hugging_face(path)?,
+                _ => (std::fs::read(path).map_err(FileError::read(path))?, false),
+            };
+            models.push(content);
+            clean_up.push(cleans);
         }
         let mut files = words.files().clone();
         let mut settings = Vec::new();
         for side in 0..config.langs().len() {
             let number = side.min(models.len() - 1);
             let name = model_name(config, kind, (models.len() > 1).then_some(side));
-            let (normalization, subword) = steps_of(kind, &name, &models[number], &paths[number])?;
+            let (normalization, mut subword) = steps_of(kind, &name, &models[number], &paths[number])?;
+            if let SubwordSettings::HuggingFace { clean_up: cleans, .. } = &mut subword {
+                *cleans = clean_up[number];
+            }
             if kind == BpeKind::SubwordNmt {
                 // Errors name the file that was given, not that of the dataset.
                 Codes::parse(models[number].as_slice(), &paths[number])?;
@@ -187,10 +206,10 @@ impl Subwords {
             files.insert(name, models[number].clone());
         }
         let listed: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-        let kind = if kind == BpeKind::Sentencepiece {
-            "SentencePiece"
-        } else {
-            "subword-nmt"
+        let kind = match kind {
+            BpeKind::Sentencepiece => "SentencePiece",
+            BpeKind::Hf => "tokenizer of Hugging Face",
+            _ => "subword-nmt",
         };
         Self::new(
             config,
@@ -422,8 +441,21 @@ fn model_name(config: &PreprocessConfig, kind: BpeKind, side: Option<usize>) -> 
     let lang = lang.map_or_else(String::new, |lang| format!(".{lang}"));
     match kind {
         BpeKind::Sentencepiece => format!("spm{lang}.model"),
+        kind if kind.is_hugging_face() => format!("tokenizer{lang}.json"),
         _ => format!("bpe{lang}.codes"),
     }
+}
+
+/// The `tokenizer.json` of a folder, or of a file of that kind, and whether decoded text is cleaned up.
+fn read_hugging_face(path: &Path) -> Result<(Vec<u8>, bool)> {
+    let name = path.display().to_string();
+    let tokenizer = HfTokenizer::open(path)?;
+    let cleans_up = tokenizer.cleans_up();
+    let json = tokenizer.to_json();
+    // Names what cannot be used so.
+    HfSubword::new(tokenizer, &name)?;
+    let json = json.expect("those that can be used have one");
+    Ok((json.into_bytes(), cleans_up))
 }
 
 /// The steps that apply a model: normalisation where the model leaves it to us, and subwords.
@@ -444,10 +476,19 @@ fn steps_of(
         let model = name.to_owned();
         return Ok((normalization, SubwordSettings::SentencePiece { model }));
     }
-    let subword = SubwordSettings::SubwordNmt {
-        codes: name.to_owned(),
-        vocabulary: None,
-        threshold: 0,
+    let subword = if kind.is_hugging_face() {
+        let model = HfSubword::from_json(content, &path.display().to_string())?;
+        SubwordSettings::HuggingFace {
+            tokenizer: name.to_owned(),
+            marks: model.marks(),
+            clean_up: false,
+        }
+    } else {
+        SubwordSettings::SubwordNmt {
+            codes: name.to_owned(),
+            vocabulary: None,
+            threshold: 0,
+        }
     };
     Ok((Normalization::None, subword))
 }

@@ -165,7 +165,18 @@ impl PreprocessConfig {
                 self.nonbreaking_prefixes.len()
             ));
         }
-        let subwords = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
+        if self.bpe.is_hugging_face() && self.tokenizer != TokenizerKind::Space {
+            return Some(format!(
+                "'bpe' {} takes raw text, so 'tokenizer' does not go with it\nhint: leave out 'tokenizer'",
+                self.bpe.name()
+            ));
+        }
+        if self.bpe == BpeKind::Hf && self.lowercase {
+            return Some(
+                "'bpe' hf takes raw text; whether it is put in lower case says the tokenizer\nhint: leave out 'lowercase'".into(),
+            );
+        }
+        let subwords = !matches!(self.bpe, BpeKind::Auto | BpeKind::None)
             || !self.bpe_model.is_empty()
             || !self.bpe_codes.is_empty();
         if self.tokenizer.splits_words() && subwords {
@@ -178,8 +189,19 @@ impl PreprocessConfig {
         if !self.bpe_model.is_empty() && !self.bpe_codes.is_empty() {
             return Some("'bpe_model' and 'bpe_codes' exclude each other".into());
         }
+        if self.bpe == BpeKind::Hf && self.bpe_model.is_empty() {
+            return Some(
+                "'bpe' hf takes an existing tokenizer\nhint: give its folder with 'bpe_model'; 'bpe' wordpiece and byte_bpe \
+                 learn one"
+                    .into(),
+            );
+        }
+        let of_model = match self.bpe {
+            BpeKind::Hf => BpeKind::Hf,
+            _ => BpeKind::Sentencepiece,
+        };
         for (flag, files, kind) in [
-            ("'bpe_model'", &self.bpe_model, BpeKind::Sentencepiece),
+            ("'bpe_model'", &self.bpe_model, of_model),
             ("'bpe_codes'", &self.bpe_codes, BpeKind::SubwordNmt),
         ] {
             if files.len() > 2 || (self.only_source && files.len() > 1) {
@@ -197,12 +219,44 @@ impl PreprocessConfig {
         }
         let default = Self::default();
         if self.bpe_min_frequency != default.bpe_min_frequency
-            && (self.bpe != BpeKind::SubwordNmt || !self.bpe_codes.is_empty())
+            && (!matches!(
+                self.bpe,
+                BpeKind::SubwordNmt | BpeKind::Wordpiece | BpeKind::ByteBpe
+            ) || !self.bpe_codes.is_empty())
         {
             return Some(
-                "'bpe_min_frequency' is about learning subword-nmt's merges\nhint: add 'bpe' subword_nmt, or leave it out"
+                "'bpe_min_frequency' is about learning merges\nhint: add 'bpe' subword_nmt, wordpiece or byte_bpe, or leave \
+                 it out"
                     .into(),
             );
+        }
+        let (pieces, bytes) = (self.bpe == BpeKind::Wordpiece, self.bpe == BpeKind::ByteBpe);
+        for (flag, given, fits, kinds) in [
+            (
+                "'bpe_special_tokens'",
+                !self.bpe_special_tokens.is_empty(),
+                pieces || bytes,
+                "wordpiece or byte_bpe",
+            ),
+            (
+                "'bpe_limit_alphabet'",
+                self.bpe_limit_alphabet.is_some(),
+                pieces,
+                "wordpiece",
+            ),
+            (
+                "'bpe_initial_alphabet'",
+                !self.bpe_initial_alphabet.is_empty(),
+                pieces,
+                "wordpiece",
+            ),
+            ("'bpe_prefix_space'", self.bpe_prefix_space, bytes, "byte_bpe"),
+        ] {
+            if given && !fits {
+                return Some(format!(
+                    "{flag} is about learning with 'bpe' {kinds}\nhint: add that, or leave it out"
+                ));
+            }
         }
         if self.character_coverage != default.character_coverage
             && (!matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::Auto) || !self.bpe_model.is_empty())
@@ -215,7 +269,7 @@ impl PreprocessConfig {
         if self.bpe == BpeKind::None && (self.bpe_size.is_some() || self.bpe_per_side) {
             return Some("'bpe' none learns nothing, so 'bpe_size' and 'bpe_per_side' do not apply".into());
         }
-        let learns = matches!(self.bpe, BpeKind::Sentencepiece | BpeKind::SubwordNmt)
+        let learns = !matches!(self.bpe, BpeKind::Auto | BpeKind::None | BpeKind::Hf)
             && self.bpe_model.is_empty()
             && self.bpe_codes.is_empty();
         if learns && self.trainpref.is_none() {

@@ -47,7 +47,8 @@ impl Words {
             };
             sides.push(TextSettings {
                 tokenizer,
-                lowercase: config.lowercase,
+                // Tokenizers that are learnt put text in lower case themselves.
+                lowercase: config.lowercase && !config.bpe.is_hugging_face(),
                 extra_symbols: config.extra_symbols.clone(),
                 ..TextSettings::default()
             });

@@ -38,7 +38,7 @@ const IMPOSSIBLE: f32 = f32::MIN;
 
 /// Whether the device can make the steps of `search`: its rules are about single tokens and lengths.
 pub fn takes(search: &BatchSearch<'_, Beam>) -> bool {
-    !search.ignores_eos() && search.wanted().is_some_and(|wanted| wanted.best <= MOST)
+    !search.ignores_eos() && !search.cuts() && search.wanted().is_some_and(|wanted| wanted.best <= MOST)
 }
 
 /// Runs `search`, which has made no step yet, to its end on `model`.
@@ -124,7 +124,7 @@ impl Rows {
         let sentences = search.sentences();
         Self {
             scores: Tensor::zeros([sentences, 1], &device),
-            prev_output_tokens: Tensor::full([sentences], search.eos() as i64, &device),
+            prev_output_tokens: Tensor::full([sentences], search.decoder_start() as i64, &device),
             edits: None,
             device,
         }

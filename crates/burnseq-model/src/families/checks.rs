@@ -88,7 +88,7 @@ pub(super) fn check_positions([encoder, decoder]: [usize; 2], learned: [bool; 2]
     check_sinusoids("decoder_embed_dim", decoder, !learned[1])
 }
 
-/// Special symbols are ids of both dictionaries.
+/// Special symbols are ids of both dictionaries, and the decoder starts from a target type.
 pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
     for (field, id) in [("pad", vocab.pad()), ("eos", vocab.eos())] {
         check(id < vocab.src.min(vocab.tgt), field, id, || {
@@ -98,7 +98,22 @@ pub(super) fn check_vocab(vocab: &Vocab) -> Result<(), ModelError> {
             )
         })?;
     }
-    Ok(())
+    let start = vocab.decoder_start();
+    check(start < vocab.tgt, "decoder_start", start, || {
+        format!(
+            "must be an id of the target dictionary, which has {} types",
+            vocab.tgt
+        )
+    })
+}
+
+/// As [`check_vocab`], where padding may also be the id behind the last one: no type at all.
+pub(super) fn check_vocab_or_no_pad(vocab: &Vocab) -> Result<(), ModelError> {
+    let mut vocab = *vocab;
+    if vocab.pad() == vocab.tgt {
+        vocab.special_symbols.pad = vocab.eos();
+    }
+    check_vocab(&vocab)
 }
 
 /// One table for both sides needs one dictionary and one width.

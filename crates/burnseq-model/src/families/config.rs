@@ -234,7 +234,7 @@ mod tests {
                 let texts: Vec<&str> = match setting.kind {
                     Kind::Switch | Kind::Bool => vec!["True", "False"],
                     Kind::Count => vec!["0", "3"],
-                    Kind::Probability => vec!["0.25", "1"],
+                    Kind::Probability | Kind::Number => vec!["0.25", "1"],
                     Kind::Choice(names) => names.to_vec(),
                     Kind::Counts => vec!["[3, 7]", "[3] * 2", "3,7", "5"],
                     Kind::Notation { example, .. } => example.split(" or ").collect(),

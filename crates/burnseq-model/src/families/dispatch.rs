@@ -157,6 +157,33 @@ macro_rules! configs {
                 }
             }
 
+            /// The model as transformers describes and stores it, where it is the model of an entry of
+            /// [`FamilyConfig::HUGGING_FACE`].
+            pub fn in_hugging_face(&self, vocab: &Vocab) -> Option<InHuggingFace> {
+                match self {
+                    $(
+                        Self::$family(config) => {
+                            let mut entries = <$module::$config as FamilyConfig>::HUGGING_FACE.iter();
+                            entries.find_map(|entry| entry.describe(config, vocab))
+                        }
+                    )+
+                }
+            }
+
+            /// What reads the `config.json` of each `model_type`.
+            fn hugging_face_readers() -> Vec<hugging_face::Reader> {
+                let mut readers = Vec::new();
+                $(
+                    let entries = <$module::$config as FamilyConfig>::HUGGING_FACE.iter();
+                    readers.extend(entries.map(|entry| hugging_face::Reader {
+                        model_type: entry.model_type,
+                        architectures: entry.architectures,
+                        read: Box::new(|fields| Ok(Self::$family((entry.read)(fields)?))),
+                    }));
+                )+
+                readers
+            }
+
             /// See [`FamilyConfig::resolved`].
             #[must_use]
             pub fn resolved(&self) -> Self {

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     ModelConfig,
     fairseq::{Fairseq, FairseqNames},
+    hugging_face::HuggingFace,
     setting::Setting,
 };
 use crate::{DropoutModule, Init, ModelError, load_state_dict};
@@ -42,6 +43,9 @@ pub trait FamilyConfig: Debug + Clone + PartialEq + Serialize + DeserializeOwned
 
     /// The models in fairseq; none where there are none.
     const FAIRSEQ: Option<&'static Fairseq<Self>> = None;
+
+    /// The models in Hugging Face's transformers, one entry for each `model_type`.
+    const HUGGING_FACE: &'static [HuggingFace<Self>] = &[];
 
     /// Fields that shape no weight, so that a run may continue with other values: drop probabilities.
     const FREE_FIELDS: &'static [&'static str];

@@ -8,7 +8,7 @@ use burnseq_kernels::ops;
 
 use crate::{
     Dropout, DropoutModule, Init, Tokens,
-    layers::{Embedding, LayerNorm, Projection, position_ids},
+    layers::{Embedding, LayerNorm, Projection, SinusoidFrequencies, position_ids},
 };
 
 /// Settings and constants that turn embeddings into the input of the first block.
@@ -23,6 +23,9 @@ pub struct Inputs {
     #[module(skip)]
     module: DropoutModule,
     pad: usize,
+    starts_from_pad: bool,
+    /// Whether padding has no row in the table of embeddings.
+    pad_is_no_type: bool,
     offset: usize,
     max_positions: usize,
     /// Type of what enters the first block, and passes between the blocks.
@@ -61,6 +64,12 @@ pub(crate) struct InputSettings {
     pub dropout: f64,
     pub module: DropoutModule,
     pub pad: usize,
+    /// Whether rows begin with a token that has the id of padding.
+    pub starts_from_pad: bool,
+    /// Whether padding is no type, so that the table of embeddings has no row for it.
+    pub pad_is_no_type: bool,
+    /// Frequencies of positions that are not learned.
+    pub sinusoids: SinusoidFrequencies,
     /// Row of the first token in the table of positions; the row before it, if there is one, is that of padding.
     pub offset: usize,
     /// Standard deviation of learned positions; none: 1 / sqrt(`d_model`).
@@ -79,6 +88,9 @@ impl InputSettings {
             dropout: 0.0,
             module,
             pad,
+            starts_from_pad: false,
+            pad_is_no_type: false,
+            sinusoids: SinusoidFrequencies::Fairseq,
             offset: pad + 1,
             std: None,
         }
@@ -97,6 +109,9 @@ impl Inputs {
             dropout,
             module,
             pad,
+            starts_from_pad,
+            pad_is_no_type,
+            sinusoids,
             offset,
             std,
         } = settings;
@@ -108,11 +123,13 @@ impl Inputs {
         let fixed = !learned_pos && !no_positions;
         let inputs = Self {
             // Behind the last row where none is that of padding.
-            sinusoids: fixed.then(|| init.sinusoids(rows, d_model, before.unwrap_or(rows))),
+            sinusoids: fixed.then(|| init.sinusoids(sinusoids, rows, d_model, before.unwrap_or(rows))),
             scale: if scale { (d_model as f64).sqrt() } else { 1.0 },
             dropout,
             module,
             pad,
+            starts_from_pad,
+            pad_is_no_type,
             offset,
             max_positions,
             activations: init.activations(),
@@ -125,9 +142,16 @@ impl Inputs {
         self.max_positions
     }
 
-    /// True at padding, `[batch, len]`.
+    /// True at padding, `[batch, len]`; the token that rows start from is none, whatever its id is.
     pub(crate) fn is_pad(&self, tokens: Tokens) -> Tensor<2, Bool> {
-        tokens.equal_elem(self.pad as i64)
+        let [batch, len] = tokens.dims();
+        let is_pad = tokens.equal_elem(self.pad as i64);
+        if !self.starts_from_pad {
+            return is_pad;
+        }
+        let first =
+            Tensor::<2, Bool>::from_data(TensorData::new(vec![false; batch], [batch, 1]), &is_pad.device());
+        Tensor::cat(vec![first, is_pad.slice([0..batch, 1..len])], 1)
     }
 
     /// `[batch, len]` tokens to `[batch, len, d_model]`.
@@ -138,6 +162,10 @@ impl Inputs {
         params: InputParams,
         dropout: &Dropout,
     ) -> Tensor<3> {
+        let tokens = match self.pad_is_no_type {
+            true => tokens.mask_fill(is_pad.clone(), 0),
+            false => tokens,
+        };
         let embedded = self.embedded(tokens, params);
         let x = match self.positions(params) {
             Some(table) => embedded + ops::embedding(table, position_ids(is_pad.clone(), self.offset)),

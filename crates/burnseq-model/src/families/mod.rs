@@ -14,6 +14,7 @@ mod extras;
 pub mod fairseq;
 mod family;
 pub mod fconv;
+pub mod hugging_face;
 mod inputs;
 pub mod lightconv;
 pub mod lstm;
@@ -38,6 +39,7 @@ use burnseq_text::Vocab;
 pub use extras::{Extra, ExtraValue};
 pub use fairseq::{Fairseq, InFairseq};
 pub use family::{Family, FamilyConfig, Feature, Preset};
+pub use hugging_face::{FromHuggingFace, HuggingFace, InHuggingFace};
 pub use python::LiteralError;
 pub use setting::{Kind, Setting};
 

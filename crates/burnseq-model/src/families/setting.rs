@@ -33,6 +33,8 @@ pub enum Kind {
     Count,
     /// A number: the probability that something is dropped.
     Probability,
+    /// A number.
+    Number,
     /// One of these names.
     Choice(&'static [&'static str]),
     /// Whole numbers, in a list of Python.
@@ -64,6 +66,11 @@ pub(super) const fn count(field: &'static str, help: &'static str) -> Setting {
 /// A setting whose value is a drop probability.
 pub(super) const fn probability(field: &'static str, help: &'static str) -> Setting {
     setting(field, Kind::Probability, help)
+}
+
+/// A setting whose value is a number.
+pub(super) const fn number(field: &'static str, help: &'static str) -> Setting {
+    setting(field, Kind::Number, help)
 }
 
 /// A setting whose value is one of `names`.
@@ -139,7 +146,8 @@ impl Setting {
         let fits = match (self.kind, value) {
             (_, Value::Null) => self.optional,
             (_, Value::String(text)) => return self.kind.parse(text),
-            (Kind::Switch | Kind::Bool, Value::Bool(_)) | (Kind::Probability, Value::Number(_)) => true,
+            (Kind::Switch | Kind::Bool, Value::Bool(_))
+            | (Kind::Probability | Kind::Number, Value::Number(_)) => true,
             // fairseq has some of them as floating-point numbers.
             (Kind::Count, number) => match number.as_f64() {
                 Some(whole) if whole >= 0.0 && whole.fract() == 0.0 => return Ok((whole as u64).into()),
@@ -169,7 +177,7 @@ impl Kind {
         match self {
             Self::Switch | Self::Bool => "True or False".to_owned(),
             Self::Count => "a whole number".to_owned(),
-            Self::Probability => "a number".to_owned(),
+            Self::Probability | Self::Number => "a number".to_owned(),
             Self::Choice(names) => format!("one of: {}", names.join(", ")),
             Self::Counts => "whole numbers such as [3, 7, 15]".to_owned(),
             Self::Notation { example, .. } => format!("something like {example}"),
@@ -196,7 +204,7 @@ impl Kind {
                 Err(_) if text.starts_with('-') => Err("expected a whole number of at least 0".to_owned()),
                 Err(_) => Err(expected()),
             },
-            Self::Probability => {
+            Self::Probability | Self::Number => {
                 let number = text.parse().ok().and_then(Number::from_f64);
                 number.map(Value::Number).ok_or_else(expected)
             }

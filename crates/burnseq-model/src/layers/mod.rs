@@ -32,7 +32,7 @@ pub use light_conv::{ConvType, LightConv};
 pub use linear::Linear;
 pub(crate) use lstm::BOUND as LSTM_BOUND;
 pub use lstm::{Lstm, LstmCell, LstmOut, LstmStepWeights};
-pub use positions::{position_ids, sinusoids};
+pub use positions::{SinusoidFrequencies, position_ids, sinusoids};
 pub use projection::Projection;
 pub(crate) use residual::Residual;
 pub(crate) use transformer_layer::LayerSettings;

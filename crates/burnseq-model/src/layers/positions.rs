@@ -1,6 +1,23 @@
-//! Positions as fairseq counts them, and its table of sinusoids.
+//! Positions as fairseq counts them, and tables of sinusoids.
 
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+/// Frequencies of sinusoidal positions; all tables have the sines first and the cosines behind them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SinusoidFrequencies {
+    /// `10000^(-k / (d_model / 2 - 1))`, as fairseq and tensor2tensor have them.
+    #[default]
+    Fairseq,
+    /// `10000^(-2k / d_model)` (Vaswani et al. 2017, section 3.5), as Hugging Face runs Marian's models.
+    Vaswani,
+}
+
+impl SinusoidFrequencies {
+    /// Names, as in flags and files.
+    pub const NAMES: [(&'static str, Self); 2] = [("fairseq", Self::Fairseq), ("vaswani", Self::Vaswani)];
+}
 
 /// Position of every token: `offset + k` for the k-th token (from 0) that is not padding, and the position before the
 /// first one, if there is one, for padding. fairseq's offset is the id of padding plus one.
@@ -18,27 +35,48 @@ pub fn position_ids(is_pad: Tensor<2, Bool>, offset: usize) -> Tensor<2, Int> {
     }
 }
 
-/// Sinusoidal positions (Vaswani et al. 2017, section 3.5) in fairseq's form: sines, then cosines, with frequency
-/// `10000^(-k / (d_model / 2 - 1))`; the row of `pad` is zero, an odd width ends with a zero column.
+/// Sinusoidal positions (Vaswani et al. 2017, section 3.5), sines before cosines; the row of `pad` is zero, an odd width
+/// ends with a zero column.
 ///
 /// # Shapes
 /// `[rows, d_model]`
-pub fn sinusoids(rows: usize, d_model: usize, pad: usize, device: &Device) -> Tensor<2> {
+pub fn sinusoids(
+    frequencies: SinusoidFrequencies,
+    rows: usize,
+    d_model: usize,
+    pad: usize,
+    device: &Device,
+) -> Tensor<2> {
     let half = d_model / 2;
-    // The arithmetic is fairseq's, in f32: at large angles the rounding of the angle shows.
-    let step = -(10_000f64.ln() / (half as f64 - 1.0)) as f32;
-    let frequencies: Vec<f32> = (0..half).map(|k| (k as f32 * step).exp()).collect();
-    let mut values = vec![0f32; rows * d_model];
-    for (position, row) in values.chunks_exact_mut(d_model).enumerate() {
-        if position == pad {
-            continue;
+    let table = |sin_cos: &dyn Fn(usize, usize) -> (f32, f32)| {
+        let mut values = vec![0f32; rows * d_model];
+        for (position, row) in values.chunks_exact_mut(d_model).enumerate() {
+            if position == pad {
+                continue;
+            }
+            for k in 0..half {
+                (row[k], row[half + k]) = sin_cos(position, k);
+            }
         }
-        for (k, frequency) in frequencies.iter().enumerate() {
-            let angle = position as f32 * frequency;
-            row[k] = angle.sin();
-            row[half + k] = angle.cos();
+        values
+    };
+    let values = match frequencies {
+        SinusoidFrequencies::Fairseq => {
+            // fairseq computes in f32: at large angles the rounding of the angle shows.
+            let step = -(10_000f64.ln() / (half as f64 - 1.0)) as f32;
+            let frequencies: Vec<f32> = (0..half).map(|k| (k as f32 * step).exp()).collect();
+            table(&|position, k| (position as f32 * frequencies[k]).sin_cos())
         }
-    }
+        SinusoidFrequencies::Vaswani => {
+            let divisors: Vec<f64> = (0..half)
+                .map(|k| 10_000f64.powf(2.0 * k as f64 / d_model as f64))
+                .collect();
+            table(&|position, k| {
+                let (sin, cos) = (position as f64 / divisors[k]).sin_cos();
+                (sin as f32, cos as f32)
+            })
+        }
+    };
     Tensor::from_data(TensorData::new(values, [rows, d_model]), device)
 }
 

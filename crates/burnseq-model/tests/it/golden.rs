@@ -8,7 +8,8 @@ use std::{
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burnseq_model::{
-    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig, layers::sinusoids,
+    ActivationFn, Dropout, EncoderDecoder, FamilyConfig, Transformer, TransformerConfig,
+    layers::{SinusoidFrequencies, sinusoids},
     load_state_dict,
 };
 use burnseq_testing::largest_difference;
@@ -211,7 +212,10 @@ fn sinusoids_equal_fairseq() {
         if theirs.dtype() != DType::F32 || rows < 100 {
             continue;
         }
-        let off = difference(sinusoids(rows, width, 1, &Device::flex()), &theirs);
+        let off = difference(
+            sinusoids(SinusoidFrequencies::Fairseq, rows, width, 1, &Device::flex()),
+            &theirs,
+        );
         eprintln!("{name}: width {width}, largest difference {off:e}");
         assert!(off < 1e-6, "{name}: differs by {off:e}");
         compared += 1;

@@ -14,6 +14,50 @@ pub enum ConstraintOrder {
     Unordered,
 }
 
+/// When the search for hypotheses of a sentence ends, by the names of Hugging Face's option.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStopping {
+    /// When `beam` hypotheses have ended, as in fairseq.
+    #[default]
+    True,
+    /// When no live hypothesis, if it ended now, would be better than the worst of the best `beam` that have ended.
+    False,
+    /// The same for one that could still grow to the longest length; differs where `lenpen` is above 0.
+    Never,
+}
+
+impl EarlyStopping {
+    /// Names, as in flags and files.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("true", Self::True),
+        ("false", Self::False),
+        ("never", Self::Never),
+    ];
+}
+
+/// What becomes of a hypothesis that has reached the longest length.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtMaxLen {
+    /// It gets its `</s>`, whose log-probability counts, as in fairseq.
+    #[default]
+    End,
+    /// It gets its `</s>`, which costs nothing: `forced_eos_token_id` in Hugging Face's files.
+    FreeEnd,
+    /// It is cut there, without `</s>`.
+    Cut,
+}
+
+impl AtMaxLen {
+    /// Names, as in flags and files.
+    pub const NAMES: [(&'static str, Self); 3] = [
+        ("end", Self::End),
+        ("free_end", Self::FreeEnd),
+        ("cut", Self::Cut),
+    ];
+}
+
 /// Options of decoding; the keys are those of `--eval-bleu-args` and the flags of `generate`.
 ///
 /// ```
@@ -40,6 +84,12 @@ pub struct GenerateOptions {
     pub max_len_a: f64,
     /// See [`max_len_a`](Self::max_len_a).
     pub max_len_b: usize,
+    /// What becomes of a hypothesis of the longest length.
+    pub at_max_len: AtMaxLen,
+    /// When the search ends.
+    pub early_stopping: EarlyStopping,
+    /// Id of the first token of every hypothesis, which costs nothing: `forced_bos_token_id` in Hugging Face's files.
+    pub forced_bos: Option<u32>,
     /// `</s>` is a token like others, and every hypothesis has the longest length: a text of several lines.
     pub ignore_eos: bool,
     /// Logits are divided by it: above 1 flattens, below 1 sharpens the distribution.
@@ -50,6 +100,9 @@ pub struct GenerateOptions {
     pub match_source_len: bool,
     /// No sequence of so many tokens occurs twice in a hypothesis; 0: any may.
     pub no_repeat_ngram_size: usize,
+    /// Tokens that a hypothesis or its prompt holds become less likely: their log-probabilities are multiplied by it; in
+    /// greedy search and sampling logits are, those above 0 divided (Keskar et al. 2019, section 4.1). 1 is none.
+    pub repetition_penalty: f64,
     /// Hypotheses are drawn at random, `beam` of them, instead of searched for.
     pub sampling: bool,
     /// Sampling draws from the so many likeliest tokens; a value below 1 is none.
@@ -90,11 +143,15 @@ impl Default for GenerateOptions {
             min_len: 1,
             max_len_a: 0.0,
             max_len_b: 200,
+            at_max_len: AtMaxLen::End,
+            early_stopping: EarlyStopping::True,
+            forced_bos: None,
             ignore_eos: false,
             temperature: 1.0,
             unnormalized: false,
             match_source_len: false,
             no_repeat_ngram_size: 0,
+            repetition_penalty: 1.0,
             sampling: false,
             sampling_topk: None,
             sampling_topp: None,

@@ -45,9 +45,13 @@ impl GenerateOptions {
                 return wrong(option, value.to_string(), "must be 0 or a finite number above it");
             }
         }
-        if !self.temperature.is_finite() || self.temperature <= 0.0 {
-            let rule = "must be a finite number above 0";
-            return wrong("'temperature'", self.temperature.to_string(), rule);
+        for (option, value) in [
+            ("'temperature'", self.temperature),
+            ("'repetition_penalty'", self.repetition_penalty),
+        ] {
+            if !value.is_finite() || value <= 0.0 {
+                return wrong(option, value.to_string(), "must be a finite number above 0");
+            }
         }
         if self.retain_dropout_modules.is_some() && !self.retain_dropout {
             return Err(SearchError::Alone {
@@ -66,6 +70,7 @@ impl GenerateOptions {
             let limits = [
                 ("'min_len'", self.min_len != default.min_len),
                 ("'match_source_len'", self.match_source_len),
+                ("'at_max_len'", self.at_max_len != default.at_max_len),
                 ("'constraints'", self.constraints.is_some()),
             ];
             if let Some(&(other, _)) = limits.iter().find(|(_, given)| *given) {
@@ -81,6 +86,7 @@ impl GenerateOptions {
                 ("'min_len'", self.min_len != default.min_len),
                 ("'max_len_a'", self.max_len_a != default.max_len_a),
                 ("'max_len_b'", self.max_len_b != default.max_len_b),
+                ("'at_max_len'", self.at_max_len != default.at_max_len),
             ];
             if let Some(&(other, _)) = limits.iter().find(|(_, given)| *given) {
                 return Err(SearchError::Together {

@@ -7,6 +7,8 @@ use super::{Change, TokenRule};
 pub struct MaxLength {
     /// Id of `</s>`.
     pub eos: usize,
+    /// The end costs nothing there.
+    pub free: bool,
 }
 
 impl TokenRule for MaxLength {
@@ -15,7 +17,8 @@ impl TokenRule for MaxLength {
     }
 
     fn change(&self, len: usize, max_len: usize) -> Option<Change> {
-        (len >= max_len).then_some(Change::Force)
+        let end = if self.free { Change::Decide } else { Change::Force };
+        (len >= max_len).then_some(end)
     }
 }
 
@@ -28,9 +31,12 @@ mod tests {
     fn only_the_end_is_left_at_the_limit() {
         let mut log_probs = LogProbs::from_scores(vec![-1.0, -2.0, -3.0], 3);
         let mut row = log_probs.row(0);
-        MaxLength { eos: 2 }.apply(&Position::plain(&[1], 2), &mut row);
+        let max_length = MaxLength { eos: 2, free: false };
+        max_length.apply(&Position::plain(&[1], 2), &mut row);
         assert_eq!(row.log_prob(0), -1.0);
-        MaxLength { eos: 2 }.apply(&Position::plain(&[1, 0], 2), &mut row);
+        max_length.apply(&Position::plain(&[1, 0], 2), &mut row);
         assert_eq!((row.log_prob(0), row.log_prob(2)), (f32::NEG_INFINITY, -3.0));
+        MaxLength { eos: 2, free: true }.apply(&Position::plain(&[1, 0], 2), &mut row);
+        assert_eq!(row.log_prob(2), 0.0);
     }
 }

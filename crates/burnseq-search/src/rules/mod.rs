@@ -1,28 +1,34 @@
 //! Rules: edits of the log-probabilities before a search chooses from them.
 
 mod forbidden;
+mod forced_bos;
 mod forced_prefix;
 mod max_length;
 mod min_length;
 mod no_repeat_ngram;
+mod repetition_penalty;
 mod source_length;
 mod unk_penalty;
 
 pub use forbidden::Forbidden;
+pub use forced_bos::ForcedBos;
 pub use forced_prefix::ForcedPrefix;
 pub use max_length::MaxLength;
 pub use min_length::MinLength;
 pub use no_repeat_ngram::NoRepeatNgram;
+pub use repetition_penalty::RepetitionPenalty;
 pub use source_length::SourceLength;
 pub use unk_penalty::UnkPenalty;
 
 use burnseq_text::Vocab;
 
-use crate::{GenerateOptions, Row};
+use crate::{AtMaxLen, GenerateOptions, Row};
 
 /// Where in the search a row stands.
 #[derive(Debug, Clone, Copy)]
 pub struct Position<'a> {
+    /// Tokens that the hypothesis continues: a prompt, or what the decoder starts from.
+    pub context: &'a [u32],
     /// Tokens of the hypothesis so far, without the leading `</s>`.
     pub tokens: &'a [u32],
     /// Most tokens that the hypothesis may have without its `</s>`.
@@ -103,7 +109,10 @@ pub enum Change {
 /// The rules that `options` ask for, in the order in which fairseq applies them; `prefixes` tells whether any sentence
 /// has one.
 pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) -> Vec<Box<dyn Rule>> {
-    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Forbidden { token: vocab.pad() })];
+    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    if vocab.pad() < vocab.tgt {
+        rules.push(Box::new(Forbidden { token: vocab.pad() }));
+    }
     if options.unkpen != 0.0 && vocab.tgt > vocab.unk() {
         rules.push(Box::new(UnkPenalty {
             unk: vocab.unk(),
@@ -122,7 +131,14 @@ pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) ->
                 min_len: options.min_len,
             }));
         }
-        rules.push(Box::new(MaxLength { eos }));
+        if options.at_max_len != AtMaxLen::Cut {
+            let free = options.at_max_len == AtMaxLen::FreeEnd;
+            rules.push(Box::new(MaxLength { eos, free }));
+        }
+    }
+    if let Some(token) = options.forced_bos {
+        let token = token as usize;
+        rules.push(Box::new(ForcedBos { token }));
     }
     if prefixes {
         rules.push(Box::new(ForcedPrefix));
@@ -133,6 +149,12 @@ pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) ->
             size: options.no_repeat_ngram_size,
         }));
     }
+    if options.repetition_penalty != 1.0 {
+        rules.push(Box::new(RepetitionPenalty {
+            penalty: options.repetition_penalty as f32,
+            of_logits: options.sampling || options.beam == 1,
+        }));
+    }
     rules
 }
 
@@ -141,6 +163,7 @@ impl<'a> Position<'a> {
     /// A position that nothing is asked of.
     fn plain(tokens: &'a [u32], max_len: usize) -> Self {
         Self {
+            context: &[2],
             tokens,
             max_len,
             prefix: &[],

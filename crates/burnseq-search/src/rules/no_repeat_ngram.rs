@@ -2,8 +2,8 @@
 
 use crate::{Position, Row, Rule};
 
-/// Forbids a token that would complete a sequence of `size` tokens that the hypothesis already has, the `</s>` it
-/// starts from included.
+/// Forbids a token that would complete a sequence of `size` tokens that the hypothesis already has, what it continues
+/// included: the prompt, or the token that the decoder starts from.
 ///
 /// It never forbids the end, nor what a prefix forces or a constraint needs. fairseq's own blocking does nothing
 /// without its CUDA extension: it compares with the padding behind the hypothesis.
@@ -20,10 +20,8 @@ impl Rule for NoRepeatNgram {
         if position.forced().is_some() {
             return;
         }
-        // The hypothesis with its start, so that n-grams are windows of it.
-        let mut history = Vec::with_capacity(position.tokens.len() + 1);
-        history.push(self.eos as u32);
-        history.extend_from_slice(position.tokens);
+        // The hypothesis with its context, so that n-grams are windows of it.
+        let history = [position.context, position.tokens].concat();
         let Some(last) = history.len().checked_sub(self.size - 1) else {
             return;
         };

@@ -7,9 +7,12 @@ use rayon::{iter::Either, prelude::*};
 
 use super::candidates::Candidate;
 use super::{Reorder, Search};
+use crate::hypothesis::normalised;
 use crate::log_probs::{Row, SentenceRows};
 use crate::rules::{self, Position, Rule};
-use crate::{GenerateOptions, Hypothesis, Predictions, Source, SparseLogProbs, Wanted};
+use crate::{
+    AtMaxLen, EarlyStopping, GenerateOptions, Hypothesis, Predictions, Source, SparseLogProbs, Wanted,
+};
 
 /// How the continuations of a sentence are chosen: what makes one search differ from another.
 pub trait Strategy: Debug + Sync {
@@ -40,8 +43,13 @@ pub struct BatchSearch<'a, S: Strategy> {
     strategy: S,
     beam: usize,
     eos: usize,
+    /// Id that hypotheses start from.
+    decoder_start: usize,
     /// Hypotheses end at the longest length, and not with `eos`.
     ignore_eos: bool,
+    /// Hypotheses end at the longest length if they have not before.
+    cut: bool,
+    early_stopping: EarlyStopping,
     /// Target types.
     vocab: usize,
     nbest: usize,
@@ -129,6 +137,8 @@ impl Live {
 #[derive(Debug)]
 pub struct Offers<'a> {
     sentence: &'a Sentence<'a>,
+    /// What hypotheses without a context continue.
+    start: &'a [u32],
     rules: &'a [Box<dyn Rule>],
     rows: OfferedRows<'a>,
 }
@@ -157,7 +167,9 @@ impl Offers<'_> {
             OfferedRows::Dense(rows) => rows.row(number),
             OfferedRows::Sparse { rows, first } => rows.row(*first + number),
         };
+        let context = &self.sentence.source.context;
         let position = Position {
+            context: if context.is_empty() { self.start } else { context },
             tokens: &self.sentence.rows[number].tokens,
             max_len: self.sentence.max_len,
             prefix: &self.sentence.source.prefix,
@@ -188,14 +200,17 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
             strategy,
             beam: options.beam,
             eos: vocab.eos(),
+            decoder_start: vocab.decoder_start(),
             ignore_eos: options.ignore_eos,
+            cut: options.at_max_len == AtMaxLen::Cut,
+            early_stopping: options.early_stopping,
             vocab: vocab.tgt,
             nbest: options.nbest,
             lenpen: (!options.unnormalized).then_some(options.lenpen),
             rules,
             live: requests.iter().enumerate().map(sentence).collect(),
             step: 0,
-            prev_output_tokens: vec![vocab.eos() as u32; requests.len()],
+            prev_output_tokens: vec![vocab.decoder_start() as u32; requests.len()],
             finished: vec![Vec::new(); requests.len()],
         }
     }
@@ -210,6 +225,11 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
         self.beam
     }
 
+    /// Id that hypotheses start from.
+    pub fn decoder_start(&self) -> usize {
+        self.decoder_start
+    }
+
     /// Id of `</s>`.
     pub fn eos(&self) -> usize {
         self.eos
@@ -218,6 +238,11 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
     /// Whether `</s>` is a token like others.
     pub fn ignores_eos(&self) -> bool {
         self.ignore_eos
+    }
+
+    /// Whether hypotheses are cut at the longest length.
+    pub fn cuts(&self) -> bool {
+        self.cut
     }
 
     /// Target types.
@@ -285,25 +310,58 @@ impl<'a, S: Strategy> BatchSearch<'a, S> {
         next
     }
 
+    /// Keeps a hypothesis that has ended, if it is one of the best `beam`; of two with the same score the earlier one.
+    fn finish(&self, sentence: &mut Sentence<'_>, hypothesis: Hypothesis) {
+        let finished = &mut sentence.finished;
+        if finished.len() < self.beam {
+            finished.push(hypothesis);
+            return;
+        }
+        let worst = (0..finished.len())
+            .rev()
+            .min_by(|&a, &b| finished[a].score.total_cmp(&finished[b].score));
+        if let Some(worst) = worst.filter(|&worst| finished[worst].score < hypothesis.score) {
+            finished.remove(worst);
+            finished.push(hypothesis);
+        }
+    }
+
+    /// Whether the search for hypotheses of a sentence ends, of which `best` is the best that goes on.
+    fn is_done(&self, sentence: &Sentence<'_>, best: Option<&Candidate>) -> bool {
+        if sentence.finished.len() < self.beam {
+            return false;
+        }
+        let length = match self.early_stopping {
+            EarlyStopping::True => return true,
+            EarlyStopping::Never if self.lenpen.is_some_and(|lenpen| lenpen > 0.0) => {
+                sentence.max_len + usize::from(!self.cut)
+            }
+            EarlyStopping::False | EarlyStopping::Never => self.step + 1,
+        };
+        let worst = sentence.finished.iter().map(|hypothesis| hypothesis.score);
+        let worst = worst.fold(f32::INFINITY, f32::min);
+        best.is_none_or(|best| normalised(best.score, length, self.lenpen) <= worst)
+    }
+
     /// Finishes and continues hypotheses of a sentence; gives the old row, within the sentence, of each new one, or
     /// nothing when the sentence is done.
     fn advance_sentence(&self, sentence: &mut Sentence<'_>, candidates: &[Candidate]) -> Option<Vec<usize>> {
         let is_last = self.step + 1 >= sentence.max_len;
         let ends = |candidate: &&Candidate| match self.ignore_eos {
             true => is_last,
-            false => candidate.token == self.eos,
+            false => candidate.token == self.eos || (self.cut && is_last),
         };
         for candidate in candidates.iter().take(self.beam).filter(ends) {
-            if sentence.finished.len() < self.beam {
+            if sentence.finished.len() < self.beam || self.early_stopping != EarlyStopping::True {
                 let Live {
                     tokens, cumulative, ..
                 } = sentence.rows[candidate.row].continued(candidate);
-                sentence
-                    .finished
-                    .push(Hypothesis::new(tokens, &cumulative, self.lenpen));
+                let hypothesis = Hypothesis::new(tokens, &cumulative, self.lenpen);
+                self.finish(sentence, hypothesis);
             }
         }
-        if sentence.finished.len() == self.beam || self.step >= sentence.max_len {
+        let best_going_on = candidates.iter().find(|candidate| !ends(candidate));
+        if self.step >= sentence.max_len || self.is_done(sentence, best_going_on) {
             return None;
         }
         let going_on = candidates
@@ -372,12 +430,14 @@ impl<S: Strategy> Search for BatchSearch<'_, S> {
             }
         };
         let (strategy, rules) = (&self.strategy, self.rules.as_slice());
+        let start = &[self.decoder_start as u32];
         let candidates: Vec<Vec<Candidate>> = rows
             .zip(self.live.par_iter_mut())
             .map(|(rows, (sentence, memory))| {
                 let sentence = &*sentence;
                 let offers = Offers {
                     sentence,
+                    start,
                     rules,
                     rows,
                 };

@@ -65,8 +65,15 @@ impl Dictionary {
     /// Writes the file atomically: it is complete or not there.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`]; [`Error::InvalidSettings`] for a [vocabulary](Self::is_vocabulary), whose order the file cannot have.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        if self.is_vocabulary() {
+            return Err(Error::InvalidSettings(format!(
+                "{}: the vocabulary of another program has special symbols elsewhere than fairseq's dictionaries, and no \
+                 dict.txt can hold it",
+                path.as_ref().display()
+            )));
+        }
         write_atomically(path.as_ref(), |writer| write!(writer, "{self}"))
     }
 }

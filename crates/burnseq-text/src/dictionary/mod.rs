@@ -1,11 +1,13 @@
-//! The dictionary: which token has which id, in fairseq's order and file format.
+//! The dictionary: which token has which id.
 //!
-//! The special symbols `<s>`, `<pad>`, `</s>` and `<unk>` have the ids 0 to 3 and are not stored in
-//! files; the line `k` (from 0) of a file has the id `k + 4`.
+//! In fairseq's order and file format, the special symbols `<s>`, `<pad>`, `</s>` and `<unk>` have the ids 0 to 3 and
+//! are not stored; the line `k` (from 0) of a file has the id `k + 4`. The vocabularies of other programs have them
+//! anywhere: such a dictionary is a JSON file that lists all tokens ([`Dictionary::of_vocabulary`]).
 
 mod counts;
 mod file;
 mod special_symbols;
+mod vocabulary;
 
 use std::sync::Arc;
 
@@ -36,12 +38,19 @@ pub struct Dictionary {
     /// Below zero in no file of our own, but fairseq takes such ones.
     counts: Vec<i64>,
     index: FxHashMap<Arc<str>, u32>,
+    special_symbols: SpecialSymbols,
+    /// How many ids at the beginning are not stored in fairseq's format.
+    nspecial: usize,
+    /// Further tokens that are no text: languages, masks.
+    structure: Vec<u32>,
 }
 
 impl PartialEq for Dictionary {
     fn eq(&self, other: &Self) -> bool {
         // The index follows from the symbols, overwritten ones included.
-        self.symbols == other.symbols && self.counts == other.counts
+        self.symbols == other.symbols
+            && self.counts == other.counts
+            && self.special_symbols == other.special_symbols
     }
 }
 
@@ -71,6 +80,9 @@ impl Dictionary {
             symbols: Vec::new(),
             counts: Vec::new(),
             index: FxHashMap::default(),
+            special_symbols: SpecialSymbols::FAIRSEQ,
+            nspecial: SPECIAL_SYMBOLS.len(),
+            structure: Vec::new(),
         };
         for symbol in SPECIAL_SYMBOLS {
             dictionary.add_symbol(symbol, 1);
@@ -95,32 +107,35 @@ impl Dictionary {
 
     /// Id of `<s>`.
     pub const fn bos(&self) -> u32 {
-        0
+        self.special_symbols.bos as u32
     }
 
-    /// Id of `<pad>`.
+    /// Id of `<pad>`; it may be one behind the last token, where padding is none.
     pub const fn pad(&self) -> u32 {
-        1
+        self.special_symbols.pad as u32
     }
 
     /// Id of `</s>`.
     pub const fn eos(&self) -> u32 {
-        2
+        self.special_symbols.eos as u32
     }
 
     /// Id of `<unk>`.
     pub const fn unk(&self) -> u32 {
-        3
+        self.special_symbols.unk as u32
+    }
+
+    /// Id that the decoder starts from.
+    pub const fn decoder_start(&self) -> u32 {
+        match self.special_symbols.decoder_start {
+            Some(start) => start as u32,
+            None => self.eos(),
+        }
     }
 
     /// Ids of the special symbols.
     pub const fn special_symbols(&self) -> SpecialSymbols {
-        SpecialSymbols {
-            bos: self.bos() as usize,
-            pad: self.pad() as usize,
-            eos: self.eos() as usize,
-            unk: self.unk() as usize,
-        }
+        self.special_symbols
     }
 
     /// How many ids there are, the special symbols included.
@@ -129,9 +144,18 @@ impl Dictionary {
         self.symbols.len()
     }
 
-    /// How many ids the special symbols take.
+    /// Whether a token is no text: beginning, end, padding, and what else a vocabulary names.
+    pub fn is_structure(&self, id: u32) -> bool {
+        id == self.bos()
+            || id == self.pad()
+            || id == self.eos()
+            || id == self.decoder_start()
+            || self.structure.contains(&id)
+    }
+
+    /// How many ids the special symbols take at the beginning: four in fairseq's order, else none.
     pub const fn nspecial(&self) -> usize {
-        SPECIAL_SYMBOLS.len()
+        self.nspecial
     }
 
     /// Id of a token; that of `<unk>` when it is not listed.
@@ -144,11 +168,10 @@ impl Dictionary {
         self.index.get(token).copied()
     }
 
-    /// Token of an id; `<unk>` for ids beyond the end, as in fairseq.
+    /// Token of an id; that of unknown words for ids beyond the end, as in fairseq.
     pub fn symbol(&self, id: u32) -> &str {
-        self.symbols
-            .get(id as usize)
-            .map_or(SPECIAL_SYMBOLS[self.unk() as usize], |symbol| symbol)
+        let symbols = &self.symbols;
+        symbols.get(id as usize).unwrap_or(&symbols[self.unk() as usize])
     }
 
     /// Occurrences of a token in the training text; 0 for ids beyond the end.
@@ -234,7 +257,7 @@ impl Dictionary {
         ids
     }
 
-    /// The tokens of ids, separated by blanks; `<s>`, `<pad>` and `</s>` are left out.
+    /// The tokens of ids, separated by blanks; `<s>`, `<pad>`, `</s>` and other [structure](Self::is_structure) are left out.
     pub fn decode(&self, ids: &[u32]) -> String {
         self.decode_with(ids, UnkStyle::Plain)
     }
@@ -242,8 +265,7 @@ impl Dictionary {
     /// As [`Dictionary::decode`], with a choice of how the unknown symbol is written.
     pub fn decode_with(&self, ids: &[u32], unk: UnkStyle) -> String {
         let mut line = String::new();
-        let structure = |id: u32| id == self.bos() || id == self.pad() || id == self.eos();
-        for (number, &id) in ids.iter().filter(|id| !structure(**id)).enumerate() {
+        for (number, &id) in ids.iter().filter(|id| !self.is_structure(**id)).enumerate() {
             if number > 0 {
                 line.push(' ');
             }

@@ -14,6 +14,9 @@ pub struct SpecialSymbols {
     pub eos: usize,
     /// Unknown words.
     pub unk: usize,
+    /// What the decoder starts from; none: the end of a sentence, as in fairseq.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoder_start: Option<usize>,
 }
 
 impl SpecialSymbols {
@@ -23,5 +26,6 @@ impl SpecialSymbols {
         pad: 1,
         eos: 2,
         unk: 3,
+        decoder_start: None,
     };
 }

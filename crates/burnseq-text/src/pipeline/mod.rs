@@ -17,6 +17,7 @@ pub use tokenizer::{MosesSettings, Tokenizer};
 
 use crate::blank::has_word;
 use crate::error::{Error, Result};
+use crate::hugging_face::{HfSubword, HfTokenizer};
 use crate::moses::lowercase;
 use crate::sentencepiece::SentencePiece;
 use crate::subword::SubwordModel;
@@ -82,6 +83,21 @@ impl TextPipeline {
                     }
                 })
             }
+            SubwordSettings::HuggingFace {
+                tokenizer,
+                marks,
+                clean_up,
+            } => {
+                let model = HfTokenizer::from_json(content(tokenizer)?, tokenizer)?;
+                let model = HfSubword::new(model.with_clean_up(*clean_up), tokenizer)?;
+                if model.marks() != *marks {
+                    return Err(Error::InvalidSettings(format!(
+                        "{tokenizer} marks pieces of words by {:?}, but the text settings say {marks:?}",
+                        model.marks()
+                    )));
+                }
+                SubwordModel::HuggingFace(model)
+            }
         };
         Ok(Self {
             tokenization: Tokenization::new(&settings.tokenizer, files)?,
@@ -113,7 +129,7 @@ impl TextPipeline {
     /// Normalises, tokenises and segments a raw line; the tokens are separated by blanks.
     ///
     /// # Errors
-    /// [`Error::SentencePieceEncode`].
+    /// [`Error::SentencePieceEncode`] and [`Error::HuggingFaceEncode`].
     pub fn encode(&self, raw: &str) -> Result<String> {
         self.encode_parts(raw, Blanks::default())
     }
@@ -122,7 +138,7 @@ impl TextPipeline {
     /// kept.
     ///
     /// # Errors
-    /// [`Error::SentencePieceEncode`].
+    /// [`Error::SentencePieceEncode`] and [`Error::HuggingFaceEncode`].
     pub fn encode_prompt(&self, raw: &str) -> Result<String> {
         let blanks = Blanks {
             at_end: true,

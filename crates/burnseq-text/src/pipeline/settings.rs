@@ -8,6 +8,7 @@ use super::{TextFiles, Tokenizer};
 use crate::FileError;
 use crate::atomic::write_atomically;
 use crate::error::{Error, Result};
+use crate::hugging_face::HfMarks;
 use crate::normalize::Normalization;
 use crate::whitespace::is_space;
 
@@ -52,6 +53,16 @@ pub enum SubwordSettings {
         /// Pieces of the vocabulary that occur less often count as outside.
         #[serde(default, skip_serializing_if = "is_zero")]
         threshold: u64,
+    },
+    /// A tokenizer of Hugging Face, which takes raw text.
+    HuggingFace {
+        /// Name of the `tokenizer.json`.
+        tokenizer: String,
+        /// How its tokens tell pieces from words.
+        marks: HfMarks,
+        /// Blanks before punctuation are removed in decoded text.
+        #[serde(default, skip_serializing_if = "is_false")]
+        clean_up: bool,
     },
 }
 
@@ -110,6 +121,7 @@ impl TextSettings {
             SubwordSettings::SubwordNmt {
                 codes, vocabulary, ..
             } => (Some(codes), vocabulary.as_ref()),
+            SubwordSettings::HuggingFace { tokenizer, .. } => (Some(tokenizer), None),
         };
         let names = prefixes.into_iter().chain(model).chain(vocabulary);
         names.map(String::as_str).collect()
@@ -149,6 +161,12 @@ impl TextSettings {
             && *threshold > 0
         {
             return error(format!("the vocabulary threshold {threshold} needs a vocabulary"));
+        }
+        let raw = self.tokenizer == Tokenizer::Space && !self.lowercase;
+        if matches!(self.subword, SubwordSettings::HuggingFace { .. }) && !raw {
+            return error(
+                "a tokenizer of Hugging Face takes raw text: other tokenizers and lower case do not go with it".to_owned(),
+            );
         }
         for symbol in &self.extra_symbols {
             if symbol.is_empty() || symbol.contains(is_space) {

@@ -17,7 +17,7 @@ const BLOCK_BYTES: usize = 1024;
 ///
 /// # Errors
 /// What is wrong with them.
-pub(super) fn validate(charsmap: &[u8]) -> Result<(), String> {
+pub(crate) fn validate(charsmap: &[u8]) -> Result<(), String> {
     let (size, content) = charsmap
         .split_first_chunk()
         .ok_or("its normalisation rules are cut off")?;

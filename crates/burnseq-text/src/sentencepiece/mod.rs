@@ -25,9 +25,11 @@ mod unigram;
 mod validate;
 mod words;
 
+pub(crate) use charsmap::validate as validate_charsmap;
 pub use learn::{Learned, Learner, SentencePieceOptions, learn};
 pub use model::SentencePiece;
-pub(crate) use model::byte_of;
+pub(crate) use model::{byte_of, read_model};
+pub(crate) use proto::{ModelProto, ModelType, PieceType};
 pub(crate) use sample::PieceSampler;
 
 /// What stands for a blank in pieces.

@@ -72,8 +72,7 @@ impl SentencePiece {
             name: name.to_owned(),
             reason,
         };
-        let proto = ModelProto::decode(bytes).map_err(|cause| error(cause.to_string()))?;
-        validate(&proto).map_err(error)?;
+        let proto = read_model(bytes, name)?;
         // The library gets what was checked, and nothing that it alone would find in the file.
         let processor = SentencePieceProcessor::from_serialized_proto(&proto.encode_to_vec())
             .map_err(|cause| error(cause.to_string()))?;
@@ -152,6 +151,32 @@ impl SentencePiece {
         Ok(())
     }
 
+    /// The pieces of a text with where each lies in it, in bytes.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`].
+    pub(crate) fn encode_with_offsets(&self, text: &str) -> Result<Vec<(String, (usize, usize))>> {
+        let pieces = self.processor.encode(text);
+        let pieces = pieces.map_err(|cause| encode_error(text, &cause))?;
+        let place = |(start, end): (u32, u32)| (start as usize, end as usize);
+        Ok(pieces
+            .into_iter()
+            .map(|piece| (piece.piece, place(piece.span)))
+            .collect())
+    }
+
+    /// The text that pieces stand for, as the library joins them.
+    ///
+    /// # Errors
+    /// [`Error::SentencePieceEncode`], also for pieces with a NUL.
+    pub(crate) fn decode_by_library(&self, pieces: &[&str]) -> Result<String> {
+        if pieces.is_empty() {
+            return Ok(String::new());
+        }
+        let text = self.processor.decode_pieces(pieces);
+        text.map_err(|cause| encode_error(&pieces.join(" "), &cause))
+    }
+
     /// The pieces that the library gives, whatever the length of the line.
     #[cfg(test)]
     pub(super) fn encode_by_library(&self, line: &str) -> Result<String> {
@@ -221,6 +246,20 @@ impl SentencePiece {
     pub fn normalizes(&self) -> bool {
         self.normalizes
     }
+}
+
+/// Reads the content of a `.model` file that the library can load; `name` stands for it in errors.
+///
+/// # Errors
+/// [`Error::SentencePieceModel`].
+pub(crate) fn read_model(bytes: &[u8], name: &str) -> Result<ModelProto> {
+    let error = |reason: String| Error::SentencePieceModel {
+        name: name.to_owned(),
+        reason,
+    };
+    let proto = ModelProto::decode(bytes).map_err(|cause| error(cause.to_string()))?;
+    validate(&proto).map_err(error)?;
+    Ok(proto)
 }
 
 /// The byte that a piece such as `<0xE2>` stands for.

@@ -12,6 +12,7 @@
 
 mod dictionaries;
 mod export;
+pub(crate) mod hugging_face;
 mod import;
 mod importer;
 mod observer;
@@ -24,6 +25,10 @@ use std::path::PathBuf;
 
 pub use dictionaries::Dictionaries;
 pub use export::{to_fairseq, to_fairseq_observed};
+pub use hugging_face::{
+    Generation, HuggingFaceModel, HuggingFaceOptions, SourceTemplate, from_hugging_face, hugging_face_task,
+    to_hugging_face,
+};
 pub use import::{
     ImportOptions, fairseq_model_config, from_fairseq, from_fairseq_observed, from_weights,
     from_weights_observed,

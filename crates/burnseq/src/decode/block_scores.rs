@@ -159,6 +159,8 @@ mod tests {
             device,
             dictionary: Arc::new(dictionary),
             text: TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap(),
+            whole_texts: false,
+            generation: None,
             begins_with_bos: false,
             path: "x".into(),
         }

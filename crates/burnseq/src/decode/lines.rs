@@ -88,20 +88,21 @@ impl TranslationModel {
             return Ok(None);
         };
         let mut tokens = tokens;
-        let mut ids = self.src_dict.encode_line(&tokens, true);
+        let mut ids = self.src_dict.encode_line(&tokens, false);
+        let around = self.template.len();
         let mut cut_from = None;
-        if ids.len() > longest && format.truncate_source && longest > 0 {
-            cut_from = Some(ids.len());
-            ids.truncate(longest - 1);
-            ids.push(self.src_dict.eos());
+        if ids.len() + around > longest && format.truncate_source && longest > around {
+            cut_from = Some(ids.len() + around);
+            ids.truncate(longest - around);
             let kept: Vec<&str> = self
                 .src_dict
                 .tokens(&tokens)
-                .take(longest - 1)
+                .take(longest - around)
                 .map(|(token, _)| token)
                 .collect();
             tokens = kept.join(" ");
         }
+        let ids = self.template.around(ids, self.src_dict.eos());
         if ids.len() > longest {
             return Err(Error::LineTooLong {
                 line: number + 1,

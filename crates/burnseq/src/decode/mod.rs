@@ -31,7 +31,7 @@ pub(crate) use model::read_safetensors;
 pub(crate) use progress::after_batch;
 pub use progress::{OnBatch, Progress, unwatched};
 pub use replace_unk::ReplaceUnk;
-pub use saved::overlaid;
+pub use saved::{is_hugging_face, overlaid, task_of};
 pub use score::{ScoreKeeper, TextMetric};
 pub use target_text::{TargetText, Unk};
 pub use text_codec::TextCodec;

@@ -7,7 +7,7 @@ use burnseq_data::{DatasetDir, TextDir};
 use burnseq_generate::{Continuation, Generate};
 use burnseq_kernels::Compute;
 use burnseq_model::{EncoderDecoder, Model, ModelConfig, OfConfig, Stepwise};
-use burnseq_search::{Generator, Hypothesis, SearchError, Source};
+use burnseq_search::{GenerateOptions, Generator, Hypothesis, SearchError, Source};
 use burnseq_text::ByteMeter;
 use burnseq_text::{Dictionary, TextPipeline, TextSettings};
 use safetensors::{Dtype, SafeTensors};
@@ -15,7 +15,9 @@ use serde_json::{Map, Value};
 
 use super::TextModel;
 use super::saved::{Saved, difference};
+use crate::convert::SourceTemplate;
 use crate::error::{Error, Result};
+use crate::tasks::generation;
 use crate::tasks::translation::{self, LanguagePair};
 
 /// A trained model, its dictionaries, and how text becomes tokens and back.
@@ -35,6 +37,10 @@ pub struct TranslationModel {
     pub src_text: TextPipeline,
     /// From target tokens to text.
     pub tgt_text: TextPipeline,
+    /// What stands around the tokens of a source.
+    pub template: SourceTemplate,
+    /// What the model asks of the search, where it asks for anything.
+    pub generation: Option<GenerateOptions>,
     /// A language model of the target side, whose scores are added to those of the networks.
     pub lm: Option<Arc<TextModel>>,
 }
@@ -68,6 +74,8 @@ impl TranslationModel {
             device: compute.device,
             src_text: pipeline(&languages.source_lang)?,
             tgt_text: pipeline(&languages.target_lang)?,
+            template: SourceTemplate::of_task(saved.task()).map_err(Error::Config)?,
+            generation: generation::of_task(saved.task()).map_err(Error::Config)?,
             task: languages,
             lm: None,
         })
@@ -129,6 +137,8 @@ impl TranslationModel {
             tgt_dict,
             src_text: data.src_pipeline()?,
             tgt_text: data.tgt_pipeline()?,
+            template: SourceTemplate::default(),
+            generation: None,
             lm: None,
         })
     }

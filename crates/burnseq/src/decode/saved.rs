@@ -3,26 +3,60 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use burnseq_interchange::hugging_face::is_folder;
 use burnseq_kernels::Compute;
 use burnseq_model::{ModelConfig, ModelError, OfConfig, Stepwise};
-use burnseq_text::{Dictionary, TextFiles, TextPipeline, TextSettings};
+use burnseq_text::{Dictionary, FileError, TextFiles, TextPipeline, TextSettings};
 use burnseq_train::checkpoint::DictionaryInfo;
 use burnseq_train::{Checkpoint, TaskInfo};
 use serde_json::{Map, Value};
+use tempfile::TempDir;
 
+use crate::convert::{HuggingFaceOptions, Observer, from_hugging_face, hugging_face_task};
 use crate::error::{Error, Result};
 
 /// A checkpoint on its way to a model.
 pub(super) struct Saved {
     pub(super) checkpoint: Checkpoint,
+    /// Where a folder of transformers was converted to.
+    _converted: Option<TempDir>,
+}
+
+/// What a checkpoint, or a folder of transformers, was made for; weights are not read.
+///
+/// # Errors
+/// Neither there; a file that is damaged.
+pub fn task_of(path: &Path) -> Result<TaskInfo> {
+    if is_hugging_face(path) {
+        return hugging_face_task(path, &HuggingFaceOptions::default());
+    }
+    Ok(Checkpoint::open(path)?.meta().task.clone())
+}
+
+/// Whether a path is a folder of transformers, and not a checkpoint.
+pub fn is_hugging_face(path: &Path) -> bool {
+    is_folder(path) && !path.join("checkpoint.json").exists()
 }
 
 impl Saved {
     /// # Errors
     /// No checkpoint there; a file that is damaged.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let checkpoint = Checkpoint::open(path)?;
-        Ok(Self { checkpoint })
+        if !is_hugging_face(path) {
+            let checkpoint = Checkpoint::open(path)?;
+            return Ok(Self {
+                checkpoint,
+                _converted: None,
+            });
+        }
+        let folder = tempfile::tempdir().map_err(FileError::write(path))?;
+        let converted = folder.path().join("checkpoint");
+        let observer: Arc<dyn Observer> = Arc::new(());
+        from_hugging_face(path, &HuggingFaceOptions::default(), &converted, &observer)?;
+        Ok(Self {
+            checkpoint: Checkpoint::open(&converted)?,
+            _converted: Some(folder),
+        })
     }
 
     /// What it was trained for.
@@ -57,7 +91,14 @@ impl Saved {
             problem: format!("has no {side} dictionary, which its task needs"),
         })?;
         let path = self.checkpoint.path().join(file);
-        let dictionary = Dictionary::parse(self.checkpoint.file(file)?.as_slice(), &path)?;
+        let content = self.checkpoint.file(file)?;
+        let is_vocabulary = path
+            .extension()
+            .is_some_and(|extension| extension == Dictionary::VOCABULARY);
+        let dictionary = match is_vocabulary {
+            true => Dictionary::parse_vocabulary(&content, &path)?,
+            false => Dictionary::parse(content.as_slice(), &path)?,
+        };
         if dictionary.len() == *types {
             return Ok(Arc::new(dictionary));
         }

@@ -10,7 +10,8 @@ pub(super) fn is_segmented(line: &str, pipeline: &TextPipeline, dict: &Dictionar
     let marked: fn(&str) -> bool = match pipeline.settings().subword {
         SubwordSettings::SentencePiece { .. } => |token| token.starts_with('\u{2581}'),
         SubwordSettings::SubwordNmt { .. } => |token| token.len() > 2 && token.ends_with("@@"),
-        SubwordSettings::None => return false,
+        // Their tokens look like text of programs as well.
+        SubwordSettings::None | SubwordSettings::HuggingFace { .. } => return false,
     };
     if !(line.contains("@@") || line.contains('\u{2581}')) {
         return false;

@@ -79,9 +79,7 @@ impl TargetText {
         let dict = &self.dict;
         let mut each = unk.each.iter();
         let mut line = String::new();
-        let shown = ids
-            .iter()
-            .filter(|&&id| id != dict.bos() && id != dict.pad() && id != dict.eos());
+        let shown = ids.iter().filter(|&&id| !dict.is_structure(id));
         for (number, &id) in shown.enumerate() {
             if number > 0 {
                 line.push(' ');

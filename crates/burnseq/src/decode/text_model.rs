@@ -7,13 +7,15 @@ use burn::tensor::Device;
 use burnseq_data::TextDir;
 use burnseq_kernels::Compute;
 use burnseq_model::LanguageModel;
+use burnseq_search::GenerateOptions;
+use burnseq_text::hugging_face::HfMarks;
 use burnseq_text::{Dictionary, SubwordSettings, TextPipeline};
 use serde_json::{Map, Value};
 
 use super::saved::{Saved, difference};
 use super::segmented::{prompt_tokens_of, tokens_of};
 use crate::error::{Error, Result};
-use crate::tasks::language_modeling;
+use crate::tasks::{generation, language_modeling};
 
 /// A trained language model, its dictionary, and how text becomes tokens and back.
 #[derive(Debug, Clone)]
@@ -28,6 +30,10 @@ pub struct TextModel {
     pub text: TextPipeline,
     /// Whether the blocks that it learned from begin with `<s>`.
     pub begins_with_bos: bool,
+    /// Whether texts are whole: ends of lines are tokens, and a prompt has nothing before it.
+    pub whole_texts: bool,
+    /// What the model asks of the search, where it asks for anything.
+    pub generation: Option<GenerateOptions>,
     /// The checkpoint.
     pub path: PathBuf,
 }
@@ -61,6 +67,8 @@ impl TextModel {
             model: saved.model(overrides, &compute)?,
             device: compute.device,
             begins_with_bos: language_modeling::begins_with_bos(checkpoint.meta()),
+            whole_texts: language_modeling::has_whole_texts(saved.task()),
+            generation: generation::of_task(saved.task()).map_err(Error::Config)?,
             path: checkpoint.path().to_owned(),
         })
     }
@@ -102,13 +110,27 @@ impl TextModel {
     /// Whether the tokens `new` begin a word behind `prompt`, where they could go on with its last one: text of new tokens
     /// alone then begins with a blank that tells so.
     pub fn begins_word(&self, prompt: &[u32], new: &[u32]) -> bool {
-        let is_word = |id: &u32| self.dictionary.symbol(*id).starts_with('\u{2581}');
         let goes_on = prompt.last().is_some_and(|&id| id != self.dictionary.eos());
-        let pieces = matches!(
-            self.text.settings().subword,
+        let symbol = |id: Option<&u32>| id.map_or("", |&id| self.dictionary.symbol(id));
+        let (last, first) = (symbol(prompt.last()), symbol(new.first()));
+        let begins = match &self.text.settings().subword {
             SubwordSettings::SentencePiece { .. }
-        );
-        pieces && goes_on && new.first().is_some_and(is_word)
+            | SubwordSettings::HuggingFace {
+                marks: HfMarks::SentencePiece,
+                ..
+            } => first.starts_with('\u{2581}'),
+            SubwordSettings::HuggingFace {
+                marks: HfMarks::WordPiece,
+                ..
+            } => !first.starts_with("##"),
+            SubwordSettings::HuggingFace {
+                marks: HfMarks::EndOfWord,
+                ..
+            } => last.ends_with("</w>"),
+            // Where the blank is a part of the token, it is decoded with it.
+            _ => false,
+        };
+        begins && goes_on && !new.is_empty()
     }
 
     /// Makes sure that ids of the dictionary `theirs`, which was read from `path`, mean the same to this model.

@@ -1,5 +1,6 @@
 //! Scores of words from scores of their pieces.
 
+use burnseq_text::hugging_face::HfMarks;
 use burnseq_text::{Dictionary, RemoveBpe, SubwordSettings, TextSettings};
 
 /// How pieces of a word are told from whole words.
@@ -14,6 +15,8 @@ pub enum PieceMark {
     Begins(String),
     /// A token that ends with it ends a word.
     Ends(String),
+    /// A token that begins with it continues a word: `##` of WordPiece.
+    Continues(String),
 }
 
 impl From<&RemoveBpe> for PieceMark {
@@ -38,6 +41,15 @@ impl From<&SubwordSettings> for PieceMark {
             SubwordSettings::None => RemoveBpe::None,
             SubwordSettings::SentencePiece { .. } => RemoveBpe::SentencePiece,
             SubwordSettings::SubwordNmt { .. } => RemoveBpe::SubwordNmt,
+            SubwordSettings::HuggingFace { marks, .. } => {
+                return match marks {
+                    HfMarks::WordPiece => Self::Continues("##".to_owned()),
+                    HfMarks::ByteLevel => Self::Begins("\u{120}".to_owned()),
+                    HfMarks::SentencePiece => Self::Begins("\u{2581}".to_owned()),
+                    HfMarks::EndOfWord => Self::Ends("</w>".to_owned()),
+                    HfMarks::None => Self::None,
+                };
+            }
         })
     }
 }
@@ -80,7 +92,9 @@ impl PieceMark {
             });
             word.push_str(match self {
                 Self::Continued(mark) if continued => symbol.strip_suffix(mark.as_str()).unwrap_or(symbol),
-                Self::Begins(mark) => symbol.strip_prefix(mark.as_str()).unwrap_or(symbol),
+                Self::Begins(mark) | Self::Continues(mark) => {
+                    symbol.strip_prefix(mark.as_str()).unwrap_or(symbol)
+                }
                 Self::Ends(mark) => symbol.strip_suffix(mark.as_str()).unwrap_or(symbol),
                 _ => symbol,
             });
@@ -109,6 +123,10 @@ impl PieceMark {
                     Self::None => true,
                     Self::Continued(mark) => !symbol.ends_with(mark.as_str()),
                     Self::Ends(mark) => symbol.ends_with(mark.as_str()),
+                    Self::Continues(mark) => {
+                        before.is_none_or(|before| before == dictionary.eos())
+                            || !symbol.starts_with(mark.as_str())
+                    }
                     Self::Begins(mark) => {
                         before.is_none_or(|before| before == dictionary.eos())
                             || symbol.starts_with(mark.as_str())
@@ -125,6 +143,7 @@ impl PieceMark {
             Self::Continued(mark) => piece.ends_with(mark.as_str()),
             Self::Begins(mark) => !next.starts_with(mark.as_str()),
             Self::Ends(mark) => !piece.ends_with(mark.as_str()),
+            Self::Continues(mark) => next.starts_with(mark.as_str()),
         }
     }
 }

@@ -32,6 +32,21 @@ pub const NAME: &str = "language_modeling";
 /// The field of the task in checkpoints that says whether texts begin with `<s>`.
 const ADD_BOS_TOKEN: &str = "add_bos_token";
 
+/// The field of the task in checkpoints that says that texts are whole: line ends are tokens, and nothing stands before.
+const WHOLE_TEXTS: &str = "whole_texts";
+
+/// What a checkpoint says of the task where its texts are whole, as those of GPT-2 are.
+pub(crate) fn whole_texts_task() -> TaskInfo {
+    let mut info = TaskInfo::new(NAME, []);
+    info.fields.insert(WHOLE_TEXTS.to_owned(), true.into());
+    info
+}
+
+/// Whether texts of a model are whole; see [`whole_texts_task`].
+pub(crate) fn has_whole_texts(task: &TaskInfo) -> bool {
+    task.fields.get(WHOLE_TEXTS) == Some(&true.into())
+}
+
 /// The side of the data that a checkpoint names.
 pub(crate) const SIDE: &str = "text";
 

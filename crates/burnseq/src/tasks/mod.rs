@@ -3,6 +3,7 @@
 mod config;
 pub mod eval_bleu;
 mod files;
+pub mod generation;
 pub mod language_modeling;
 mod like_command;
 pub mod pretrained_embeddings;

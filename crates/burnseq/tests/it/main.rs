@@ -2,5 +2,6 @@
 
 mod convert;
 mod convert_families;
+mod hugging_face;
 mod text_generator;
 mod translator;

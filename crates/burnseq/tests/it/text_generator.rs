@@ -31,6 +31,8 @@ fn generator(begins_with_bos: bool) -> TextGenerator {
         device,
         dictionary: Arc::new(dictionary),
         text: TextPipeline::new(TextSettings::default(), &TextFiles::new()).unwrap(),
+        whole_texts: false,
+        generation: None,
         begins_with_bos,
         path: "x".into(),
     })

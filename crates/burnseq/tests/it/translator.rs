@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use burnseq::burn::tensor::Device;
+use burnseq::convert::SourceTemplate;
 use burnseq::data::BatchLimits;
 use burnseq::decode::{LineFormat, Progress, TranslationModel};
 use burnseq::model::{FamilyConfig, TransformerConfig};
@@ -40,6 +41,8 @@ fn model() -> TranslationModel {
         tgt_dict: dict,
         src_text: pipeline(),
         tgt_text: pipeline(),
+        template: SourceTemplate::default(),
+        generation: None,
         lm: None,
     }
 }

@@ -208,6 +208,7 @@ impl Flag {
             [Kind::Bool | Kind::Switch] => "BOOL",
             [Kind::Count] => "N",
             [Kind::Probability] => "P",
+            [Kind::Number] => "X",
             [Kind::Choice(_)] => "NAME",
             [Kind::Counts] => "LIST",
             _ => "EXPR",

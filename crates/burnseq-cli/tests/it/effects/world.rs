@@ -40,7 +40,7 @@ const OTHER_FAMILIES: [(&str, &str); 3] = [
 ];
 
 /// What makes the datasets and checkpoints, in this order.
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 28] = [
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 20",
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 3 --destdir few",
     "preprocess -s de -t en --bpe subword_nmt --bpe-size 20 --joined-dictionary --destdir joined",
@@ -77,6 +77,9 @@ const COMMANDS: [&str; 25] = [
     "generate data-bin --path run/checkpoint_last --cpu --max-len-b 12 --beam 2 > decoded",
     "burnseq text subword encode data/test.de --codes data-bin/bpe.codes -o marked",
     "burnseq text subword encode data/test.de --model pieces/spm.model -o marked.spm",
+    "preprocess -s de -t en --trainpref data/train --bpe wordpiece --bpe-size 60 --destdir wordpieces",
+    "burnseq text subword encode data/test.de --tokenizer wordpieces/tokenizer.json -o marked.wordpieces",
+    "burnseq text subword encode data/test.de --tokenizer wordpieces/tokenizer.json --ids --special-tokens -o marked.ids",
 ];
 
 /// The folder, made once for all tests.
@@ -341,6 +344,13 @@ fn command(binary: &str, setting: &str) -> String {
         ("text", "encode") => "burnseq text subword encode data/test.de".to_owned(),
         ("text", "encode-unigram") => {
             "burnseq text subword encode data/test.de --model unigram.model".to_owned()
+        }
+        ("text", "encode-tokenizer") => {
+            "burnseq text subword encode data/test.de --tokenizer wordpieces/tokenizer.json".to_owned()
+        }
+        ("text", "decode-tokens") => "burnseq text subword decode marked.wordpieces".to_owned(),
+        ("text", "decode-ids") => {
+            "burnseq text subword decode marked.ids --tokenizer wordpieces/tokenizer.json".to_owned()
         }
         ("text", "decode") => "burnseq text subword decode marked".to_owned(),
         ("text", "decode-pieces") => "burnseq text subword decode marked.spm".to_owned(),

@@ -1,7 +1,7 @@
 //! A stack of layers over the target, over whole targets and step by step.
 
 use burn::{
-    module::Module,
+    module::{Module, Param},
     tensor::{Bool, Int, Tensor},
 };
 use burnseq_kernels::Stepping;
@@ -49,6 +49,9 @@ pub struct DecoderStack<L: DecoderLayer> {
     pub layer_norm: Option<LayerNorm>,
     /// Rows are types; none where the embeddings serve.
     pub output_projection: Option<Embedding>,
+    /// Added to the logits, `[types]`; not trained.
+    pub final_logits_bias: Option<Param<Tensor<1>>>,
+    types: usize,
     pub(super) inputs: Inputs,
     pub(super) layerdrop: f64,
 }
@@ -73,8 +76,18 @@ impl<L: DecoderLayer> DecoderStack<L> {
             output_projection: own
                 .output_projection
                 .then(|| Embedding::projection(types, width, init)),
+            final_logits_bias: None,
+            types,
             inputs,
             layerdrop: settings.layerdrop,
+        }
+    }
+
+    /// The same stack with zeros that are added to the logits, where they `are_there`.
+    pub(in crate::families) fn with_logits_bias(self, are_there: bool, init: &mut Init) -> Self {
+        Self {
+            final_logits_bias: are_there.then(|| init.constant_param(self.types, 0.0)),
+            ..self
         }
     }
 

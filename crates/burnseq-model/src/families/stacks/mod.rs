@@ -83,7 +83,11 @@ impl<E: EncoderLayer, D: DecoderLayer> Stacks<E, D> {
     /// `[batch, len, d_model]` to logits `[batch, len, vocab]`.
     fn project(&self, features: Tensor<3>) -> Tensor<3> {
         let own = self.decoder.output_projection.as_ref();
-        own.unwrap_or(self.tgt_embedding()).project(features)
+        let table = own.unwrap_or(self.tgt_embedding());
+        match &self.decoder.final_logits_bias {
+            Some(bias) => table.project_with_bias(features, bias.val().detach()),
+            None => table.project(features),
+        }
     }
 }
 

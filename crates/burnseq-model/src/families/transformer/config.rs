@@ -2,12 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Transformer, TransformerDecoderLayer, fairseq::FAIRSEQ, settings::SETTINGS, size};
+use super::{
+    Transformer, TransformerDecoderLayer, fairseq::FAIRSEQ, hugging_face::HUGGING_FACE, settings::SETTINGS,
+    size,
+};
 pub use crate::layers::ActivationFn;
 use crate::{
     DropoutModule, FamilyConfig, Feature, Init, ModelError, Preset,
     families::{
-        Fairseq, Setting,
+        Fairseq, HuggingFace, Setting,
         checks::{
             MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check_heads, check_positions,
             check_probabilities, check_shared_embeddings, check_sizes, check_vocab, fields,
@@ -15,7 +18,7 @@ use crate::{
         inputs::InputSettings,
         stacks::{DecoderStack, EncoderStack, OwnTables, StackSettings},
     },
-    layers::{LayerNorm, LayerSettings, TransformerLayer},
+    layers::{LayerNorm, LayerSettings, SinusoidFrequencies, TransformerLayer},
 };
 use burnseq_text::Vocab;
 
@@ -75,6 +78,12 @@ pub struct TransformerConfig {
     pub no_scale_embedding: bool,
     /// Normalise the sum of embedding and position.
     pub layernorm_embedding: bool,
+    /// Row of the first token in the tables of positions; none: behind that of padding, as in fairseq.
+    pub position_offset: Option<usize>,
+    /// Frequencies of sinusoidal positions.
+    pub sinusoid_frequencies: SinusoidFrequencies,
+    /// Add numbers to the logits that are not trained, as BART and Marian have them in Hugging Face's files.
+    pub final_logits_bias: bool,
 }
 
 impl Default for TransformerConfig {
@@ -105,6 +114,9 @@ impl Default for TransformerConfig {
             no_token_positional_embeddings: false,
             no_scale_embedding: false,
             layernorm_embedding: false,
+            position_offset: None,
+            sinusoid_frequencies: SinusoidFrequencies::Fairseq,
+            final_logits_bias: false,
         }
     }
 }
@@ -204,6 +216,8 @@ impl FamilyConfig for TransformerConfig {
 
     const FAIRSEQ: Option<&'static Fairseq<Self>> = Some(&FAIRSEQ);
 
+    const HUGGING_FACE: &'static [HuggingFace<Self>] = HUGGING_FACE;
+
     const FREE_FIELDS: &'static [&'static str] = &[
         "dropout",
         "attention_dropout",
@@ -222,7 +236,11 @@ impl FamilyConfig for TransformerConfig {
 
     const DICTIONARY_TABLES: [&'static [&'static str]; 2] = [
         &["encoder.embed_tokens.weight"],
-        &["decoder.embed_tokens.weight", "decoder.output_projection.weight"],
+        &[
+            "decoder.embed_tokens.weight",
+            "decoder.output_projection.weight",
+            "decoder.final_logits_bias",
+        ],
     ];
 
     const FEATURES: &'static [Feature] = &[Feature::RecomputedActivations];
@@ -264,6 +282,8 @@ impl FamilyConfig for TransformerConfig {
             no_positions: self.no_token_positional_embeddings,
             scale: !self.no_scale_embedding,
             dropout: self.dropout,
+            offset: self.position_offset.unwrap_or(pad + 1),
+            sinusoids: self.sinusoid_frequencies,
             ..InputSettings::new(module, width, max_positions, pad)
         };
         let layer = LayerSettings {
@@ -294,12 +314,15 @@ impl FamilyConfig for TransformerConfig {
         };
         let decoder = StackSettings {
             types: vocab.tgt,
-            inputs: inputs(
-                DropoutModule::TransformerDecoder,
-                self.decoder_embed_dim,
-                self.max_target_positions,
-                self.decoder_learned_pos,
-            ),
+            inputs: InputSettings {
+                starts_from_pad: vocab.decoder_start() == pad,
+                ..inputs(
+                    DropoutModule::TransformerDecoder,
+                    self.decoder_embed_dim,
+                    self.max_target_positions,
+                    self.decoder_learned_pos,
+                )
+            },
             layernorm_embedding: self.layernorm_embedding,
             normalize_before: self.decoder_normalize_before,
             layerdrop: self.decoder_layerdrop,
@@ -318,7 +341,8 @@ impl FamilyConfig for TransformerConfig {
                 self.decoder_layers,
                 |_, init| TransformerDecoderLayer::new(self, init),
                 init,
-            ),
+            )
+            .with_logits_bias(self.final_logits_bias, init),
             vocab: *vocab,
         }
     }

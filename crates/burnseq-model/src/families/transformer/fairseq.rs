@@ -8,9 +8,19 @@ use crate::families::{
     fairseq::{Fairseq, is_off},
 };
 
+/// Settings that fairseq's model does not have.
+const OURS: &[&str] = &["final_logits_bias", "position_offset", "sinusoid_frequencies"];
+
 pub(super) const FAIRSEQ: Fairseq<TransformerConfig> = Fairseq {
     in_namespace: false,
     options,
+    ours: OURS,
+    has: |config| {
+        let plain = TransformerConfig::default();
+        config.position_offset == plain.position_offset
+            && config.sinusoid_frequencies == plain.sinusoid_frequencies
+            && config.final_logits_bias == plain.final_logits_bias
+    },
     checked: &["decoder_input_dim", "decoder_output_dim", "no_decoder_final_norm"],
     check,
     extras: TransformerConfig::fairseq_extras,

@@ -3,6 +3,7 @@
 mod config;
 mod decoder;
 pub(in crate::families) mod fairseq;
+mod hugging_face;
 #[cfg(test)]
 mod precision_tests;
 mod settings;

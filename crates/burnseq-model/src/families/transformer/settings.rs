@@ -1,6 +1,9 @@
 //! What users set of a Transformer.
 
-use crate::families::setting::{Setting, count, probability, shared, switch};
+use crate::{
+    families::setting::{Setting, choice, count, names_of, probability, shared, switch},
+    layers::SinusoidFrequencies,
+};
 
 pub(super) const SETTINGS: &[Setting] = &[
     count("encoder_embed_dim", "Width of the encoder"),
@@ -37,4 +40,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Do not scale embeddings by the square root of their width",
     ),
     shared::LAYERNORM_EMBEDDING,
+    count(
+        "position_offset",
+        "Row of the first token in the tables of positions; Marian: 0",
+    )
+    .optional(),
+    choice(
+        "sinusoid_frequencies",
+        &names_of(&SinusoidFrequencies::NAMES),
+        "Frequencies of sinusoidal positions: fairseq's, or those of the paper",
+    ),
+    switch(
+        "final_logits_bias",
+        "Numbers that are added to the logits and not trained",
+    ),
 ];

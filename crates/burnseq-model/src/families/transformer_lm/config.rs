@@ -3,15 +3,15 @@
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
-use super::{TransformerLm, fairseq::FAIRSEQ, settings::SETTINGS};
+use super::{TransformerLm, fairseq::FAIRSEQ, hugging_face::HUGGING_FACE, settings::SETTINGS};
 use crate::{
     DropoutModule, FamilyConfig, Init, ModelError, Preset,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
-        check_sinusoids, check_sizes, check_vocab, fields,
+        check_sinusoids, check_sizes, check_vocab_or_no_pad, fields,
     },
-    families::{Fairseq, Setting},
-    layers::{ActivationFn, WeightInit},
+    families::{Fairseq, HuggingFace, Setting},
+    layers::{ActivationFn, LayerNorm, WeightInit},
 };
 
 /// Transformer decoder without a source.
@@ -79,6 +79,8 @@ pub struct TransformerLmConfig {
     pub position_offset: Option<usize>,
     /// How weights are drawn.
     pub weight_init: WeightInit,
+    /// Added to the variance in layer norms.
+    pub layer_norm_eps: f64,
 }
 
 impl Default for TransformerLmConfig {
@@ -113,6 +115,7 @@ impl Default for TransformerLmConfig {
             tie_adaptive_proj: false,
             position_offset: None,
             weight_init: WeightInit::Fairseq,
+            layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
         }
     }
 }
@@ -321,6 +324,8 @@ impl FamilyConfig for TransformerLmConfig {
         ("gpt2_xl", || Self::openai_gpt2(1600, 48, 25)),
     ];
 
+    const HUGGING_FACE: &'static [HuggingFace<Self>] = HUGGING_FACE;
+
     const FREE_FIELDS: &'static [&'static str] = &[
         "dropout",
         "attention_dropout",
@@ -349,7 +354,13 @@ impl FamilyConfig for TransformerLmConfig {
         check_sizes(MAX_INNER_WIDTH, fields!(self: decoder_ffn_embed_dim))?;
         check_sizes(MAX_LAYERS, fields!(self: decoder_layers))?;
         check_sizes(MAX_POSITIONS, fields!(self: max_target_positions))?;
-        check_vocab(vocab)?;
+        check_vocab_or_no_pad(vocab)?;
+        check(
+            self.layer_norm_eps.is_finite() && self.layer_norm_eps > 0.0,
+            "layer_norm_eps",
+            self.layer_norm_eps,
+            || "must be a finite number above 0".to_owned(),
+        )?;
         check_heads("decoder", self.decoder_attention_heads, self.decoder_embed_dim)?;
         let sinusoids = !self.decoder_learned_pos && !self.no_token_positional_embeddings;
         check_sinusoids("decoder_embed_dim", self.decoder_embed_dim, sinusoids)?;

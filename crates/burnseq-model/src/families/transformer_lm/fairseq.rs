@@ -8,7 +8,7 @@ use crate::families::{
     fairseq::{Fairseq, is_off},
     transformer::fairseq::tied_tables,
 };
-use crate::layers::WeightInit;
+use crate::layers::{LayerNorm, WeightInit};
 
 /// Options of parts that there is no support for.
 const REFUSED: &[&str] = &[
@@ -38,11 +38,15 @@ const CHECKED: &[&str] = &[
 pub(super) const FAIRSEQ: Fairseq<TransformerLmConfig> = Fairseq {
     in_namespace: false,
     options,
-    ours: &["position_offset", "weight_init"],
+    ours: &["layer_norm_eps", "position_offset", "weight_init"],
     checked: CHECKED,
     check,
     extras: TransformerLmConfig::fairseq_extras,
-    has: |config| config.position_offset.is_none() && config.weight_init == WeightInit::Fairseq,
+    has: |config| {
+        config.position_offset.is_none()
+            && config.weight_init == WeightInit::Fairseq
+            && config.layer_norm_eps == LayerNorm::FAIRSEQ_EPS
+    },
     ..Fairseq::plain(
         "transformer_lm",
         &["add_bos_token", "character_embeddings", "decoder_input_dim"],

@@ -2,6 +2,7 @@
 
 mod config;
 mod fairseq;
+mod hugging_face;
 mod settings;
 
 use burn::{
@@ -111,6 +112,9 @@ impl LmDecoder {
         let between = |from: usize, to: usize, init: &mut Init| {
             (from != to).then(|| Projection::xavier(from, to, init))
         };
+        let norm = |is_there: bool, init: &mut Init| {
+            is_there.then(|| LayerNorm::new(width, config.layer_norm_eps, init))
+        };
         let std = config.weight_init.std(config.decoder_layers);
         let embed_tokens = if config.adaptive_input {
             let cutoffs = config.adaptive_input_cutoff.as_deref().unwrap_or_default();
@@ -136,6 +140,7 @@ impl LmDecoder {
             dropout: config.dropout,
             offset: config.position_offset.unwrap_or(pad + 1),
             std: std.map(|[std, _]| std),
+            pad_is_no_type: pad == vocab.tgt,
             ..InputSettings::new(
                 DropoutModule::TransformerDecoder,
                 width,
@@ -150,7 +155,7 @@ impl LmDecoder {
             heads: config.decoder_attention_heads,
             causal: true,
             normalize_before: config.decoder_normalize_before,
-            layer_norm_eps: LayerNorm::FAIRSEQ_EPS,
+            layer_norm_eps: config.layer_norm_eps,
             activation_fn: config.activation_fn,
             dropout: config.dropout,
             attention_dropout: config.attention_dropout,
@@ -162,13 +167,12 @@ impl LmDecoder {
             embed_tokens,
             project_in_dim,
             embed_positions,
-            layernorm_embedding: LayerNorm::fairseq_if(config.layernorm_embedding, width, init),
+            layernorm_embedding: norm(config.layernorm_embedding, init),
             layers: (0..config.decoder_layers)
                 .map(|_| TransformerLayer::new(layer, init))
                 .collect(),
-            layer_norm: LayerNorm::fairseq_if(
+            layer_norm: norm(
                 config.decoder_normalize_before && !config.no_decoder_final_norm,
-                width,
                 init,
             ),
             project_out_dim: between(width, output, init),

@@ -1,7 +1,7 @@
 //! What users set of a Transformer that is a language model.
 
 use crate::{
-    families::setting::{Setting, choice, count, counts, names_of, probability, shared, switch},
+    families::setting::{Setting, choice, count, counts, names_of, number, probability, shared, switch},
     layers::WeightInit,
 };
 
@@ -75,4 +75,5 @@ pub(super) const SETTINGS: &[Setting] = &[
         &names_of(&WeightInit::NAMES),
         "How weights are drawn: as fairseq does, or as OpenAI did for GPT and GPT-2",
     ),
+    number("layer_norm_eps", "Added to the variance in layer norms"),
 ];
