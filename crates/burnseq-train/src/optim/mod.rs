@@ -1,6 +1,7 @@
 //! Optimisers: parameters and gradients -> new parameters.
 
 mod adam;
+mod adam_w;
 mod momentum;
 mod nag;
 mod sgd;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Accumulated, Result};
 
 pub use adam::{Adam, AdamConfig};
+pub use adam_w::{AdamW, AdamWConfig};
 pub use nag::{Nag, NagConfig};
 pub use sgd::{Sgd, SgdConfig};
 

@@ -22,15 +22,15 @@ use serde_json::{Map, Value};
 use super::convert::tensors;
 
 /// One recorded model.
-struct Item {
-    name: String,
-    folder: PathBuf,
-    values: Value,
-    model: HuggingFaceModel,
+pub(super) struct Item {
+    pub(super) name: String,
+    pub(super) folder: PathBuf,
+    pub(super) values: Value,
+    pub(super) model: HuggingFaceModel,
 }
 
 /// Every recorded model that plays the role `M`, or nothing (said once per test) where they are absent.
-fn items<M: OfConfig>() -> Vec<Item> {
+pub(super) fn items<M: OfConfig>() -> Vec<Item> {
     let Some(root) = burnseq_testing::golden("families/hf") else {
         return Vec::new();
     };
@@ -115,7 +115,7 @@ struct Batch {
 }
 
 impl Item {
-    fn load<M: OfConfig>(&self, device: &Device) -> M {
+    pub(super) fn load<M: OfConfig>(&self, device: &Device) -> M {
         M::load(
             &self.model.config,
             &self.model.vocab,
@@ -125,8 +125,18 @@ impl Item {
         .unwrap()
     }
 
-    fn tensors(&self, file: &str) -> HashMap<String, TensorData> {
+    pub(super) fn tensors(&self, file: &str) -> HashMap<String, TensorData> {
         tensors(&self.folder.join(file))
+    }
+
+    /// Its `config.json`.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        json(&self.folder.join("config.json")).as_object().unwrap().clone()
+    }
+
+    /// Layers of an encoder.
+    pub(super) fn layers(&self) -> usize {
+        self.model.config.fields()["encoder_layers"].as_u64().unwrap() as usize
     }
 
     fn batch(&self, number: usize) -> Batch {
@@ -308,7 +318,7 @@ fn encoder_decoders_compute_what_transformers_computes() {
     }
 }
 
-fn norm(values: &[f32]) -> f64 {
+pub(super) fn norm(values: &[f32]) -> f64 {
     values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
 }
 

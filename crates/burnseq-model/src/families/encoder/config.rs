@@ -3,10 +3,11 @@
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
-use super::{Classifier, SentencePairHead, TransformerEncoder, settings::SETTINGS};
+use super::{Classifier, SentencePairHead, TransformerEncoder, hugging_face::HUGGING_FACE, settings::SETTINGS};
 use crate::{
     DropoutModule, FamilyConfig, Init, ModelError, Preset,
     families::Setting,
+    families::hugging_face::HuggingFace,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
         check_sizes, check_vocab, fields,
@@ -204,6 +205,8 @@ impl FamilyConfig for EncoderConfig {
     const PHRASE: &'static str = "a Transformer encoder";
 
     const SETTINGS: &'static [Setting] = SETTINGS;
+
+    const HUGGING_FACE: &'static [HuggingFace<Self>] = HUGGING_FACE;
 
     const ARCHS: &'static [Preset<Self>] = &[
         ("roberta", EncoderConfig::default),

@@ -5,6 +5,7 @@
 
 mod config;
 mod heads;
+mod hugging_face;
 mod sentence_encoder;
 mod settings;
 

@@ -2,7 +2,7 @@
 
 use super::{Classifier, SentencePairHead};
 use crate::{
-    families::setting::{Setting, choice, count, names_of, probability, shared, switch},
+    families::setting::{Setting, choice, count, names_of, number, probability, shared, switch},
     layers::ActivationFn,
 };
 
@@ -24,7 +24,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     count("encoder_group_len", "Layers of a group"),
     shared::ENCODER_NORMALIZE_BEFORE,
     shared::LAYERNORM_EMBEDDING,
-    probability("layer_norm_eps", "Added to the variance in layer norms"),
+    number("layer_norm_eps", "Added to the variance in layer norms"),
     shared::ACTIVATION_FN,
     choice(
         "pooler_activation_fn",
