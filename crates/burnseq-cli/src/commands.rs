@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use crate::exit::{self, usage};
 use crate::grammar::{Flags, Grammar};
 use crate::{
-    average_checkpoints, convert, doctor, eval_lm, generate, inspect, interactive, manual, memory,
+    average_checkpoints, convert, doctor, encoders, eval_lm, generate, inspect, interactive, manual, memory,
     preprocess, report, score, text, train, validate,
 };
 
@@ -33,7 +33,7 @@ pub struct Command {
 }
 
 /// All commands, in the order in which they are used.
-pub const COMMANDS: [Command; 15] = [
+pub const COMMANDS: [Command; 18] = [
     Command {
         name: "preprocess",
         about: "Text to a dataset: subword model, dictionaries, ids",
@@ -72,6 +72,24 @@ pub const COMMANDS: [Command; 15] = [
         about: "Perplexity of a language model on a dataset or text",
         flags: eval_lm::EvalLmArgs::command,
         run: |words| on_pool(|| eval_lm::run(&eval_lm::GRAMMAR.parse_words(words)?)),
+    },
+    Command {
+        name: "features",
+        about: "Vectors of texts by an encoder of Hugging Face",
+        flags: encoders::FeaturesArgs::command,
+        run: |words| on_pool(|| encoders::features(&Grammar::PLAIN.parse_words(words)?)),
+    },
+    Command {
+        name: "similarity",
+        about: "How similar pairs of texts are, by their vectors",
+        flags: encoders::SimilarityArgs::command,
+        run: |words| on_pool(|| encoders::similarity(&Grammar::PLAIN.parse_words(words)?)),
+    },
+    Command {
+        name: "fill-mask",
+        about: "Words that fit the gaps of texts",
+        flags: encoders::FillMaskArgs::command,
+        run: |words| on_pool(|| encoders::fill_mask(&Grammar::PLAIN.parse_words(words)?)),
     },
     Command {
         name: "score",
@@ -330,6 +348,9 @@ mod tests {
             short::<interactive::InteractiveArgs>(),
             short::<validate::ValidateArgs>(),
             short::<eval_lm::EvalLmArgs>(),
+            short::<encoders::FeaturesArgs>(),
+            short::<encoders::SimilarityArgs>(),
+            short::<encoders::FillMaskArgs>(),
             short::<score::ScoreArgs>(),
             short::<average_checkpoints::AverageArgs>(),
             short::<convert::ConvertArgs>(),

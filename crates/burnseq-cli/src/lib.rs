@@ -20,6 +20,7 @@
 //! - [`interactive`]: from lines of text to their translations as they come.
 //! - [`validate`]: from a checkpoint and a dataset to loss and BLEU.
 //! - [`eval_lm`]: `eval-lm`, from a language model and text to perplexity.
+//! - [`encoders`]: `features`, `similarity` and `fill-mask`, from text to vectors and to words that fit gaps.
 //! - [`score`]: from translations and references to BLEU, chrF and TER.
 //! - [`average_checkpoints`]: `average`, the mean of several checkpoints.
 //! - [`convert`]: from checkpoints of fairseq to ours and back.
@@ -35,6 +36,7 @@ pub mod compute;
 pub mod convert;
 pub mod decoding;
 pub mod doctor;
+pub mod encoders;
 pub mod eval_lm;
 pub mod exit;
 pub mod fairseq_options;

@@ -2,7 +2,7 @@
 //!
 //! In order: a [`ModelConfig`] of one of the [`families`] (chosen by [`ModelConfig::from_arch`], changed by flags) makes a
 //! [`Model`], which plays a role: an [`EncoderDecoder`] computes the logits of whole sentences for training, and, being
-//! [`Stepwise`], steps through a sentence for decoding;
+//! [`Stepwise`], steps through a sentence for decoding; an [`EncoderModel`] is an [`Encoder`] of texts;
 //! [`state_dict`] and [`load_state_dict`] take its weights out and in under fairseq's names and shapes.
 //!
 //! ```
@@ -32,9 +32,11 @@ pub use dropout::{Dropout, DropoutModule};
 pub use error::ModelError;
 pub use families::transformer::{ActivationFn, Transformer, TransformerConfig};
 pub use families::{
-    Family, FamilyConfig, Feature, Kind, LanguageModel, LanguageModelState, Model, ModelConfig, ModelState,
-    OfConfig, Preset, Setting,
+    EncoderModel, Family, FamilyConfig, Feature, Kind, LanguageModel, LanguageModelState, Model, ModelConfig,
+    ModelState, OfConfig, Preset, Setting,
 };
 pub use init::Init;
-pub use roles::{AttentionProbabilities, DecoderOnly, EncoderDecoder, Stepwise, Tokens};
+pub use roles::{
+    AttentionProbabilities, DecoderOnly, Encoder, EncoderDecoder, EncoderInput, Stepwise, Tokens,
+};
 pub use state_dict::{load_state_dict, named_parameters, state_dict};

@@ -13,6 +13,7 @@
 //! - [`convert`]: checkpoints of fairseq in and out.
 //! - [`Translator`]: a checkpoint that translates raw text in five lines; [`TextGenerator`]: one that scores and continues
 //!   text; [`decode`] holds their parts.
+//! - [`TextEncoder`]: an encoder of transformers that gives vectors of texts; [`text_encoder`] holds its parts.
 
 pub use burn;
 pub use burnseq_data as data;
@@ -29,10 +30,12 @@ pub mod convert;
 pub mod decode;
 mod error;
 pub mod tasks;
+pub mod text_encoder;
 mod text_generator;
 mod translator;
 
 pub use burnseq_search::GenerateOptions;
 pub use error::{Error, Result, describe};
+pub use text_encoder::TextEncoder;
 pub use text_generator::{ContinuationFormat, Generated, GeneratedText, TextGenerator};
 pub use translator::{TranslatedText, Translation, Translator};

@@ -11,7 +11,10 @@ use safetensors::{
     tensor::{Metadata, TensorInfo},
 };
 use serde::Serialize;
-use serde_json::{Map, Value, ser::PrettyFormatter};
+use serde_json::{
+    Map, Value,
+    ser::{Formatter, PrettyFormatter},
+};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
@@ -74,7 +77,7 @@ impl FolderWriter {
     pub fn settings(&self, name: &str, fields: &Map<String, Value>) -> Result<()> {
         self.file(name, |out| {
             let mut text = Vec::new();
-            let formatter = PrettyFormatter::with_indent(b"  ");
+            let formatter = PythonFormatter(PrettyFormatter::with_indent(b"  "));
             fields.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
             text.push(b'\n');
             out.write_all(&text)
@@ -115,6 +118,60 @@ impl FolderWriter {
             return Err(FileError::write(&self.path)(source).into());
         }
         Ok(())
+    }
+}
+
+/// Two blanks for each level, and fractions as Python writes them.
+struct PythonFormatter(PrettyFormatter<'static>);
+
+impl Formatter for PythonFormatter {
+    fn write_f64<W: ?Sized + Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
+        // The shortest digits that give the number back, with an exponent of two digits below 1e-4 and from 1e16 on.
+        let scientific = format!("{value:e}");
+        let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+        let exponent: i32 = exponent.parse().map_err(io::Error::other)?;
+        if (-4..16).contains(&exponent) {
+            write!(out, "{value:?}")
+        } else {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            write!(out, "{digits}e{sign}{:02}", exponent.abs())
+        }
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_array(out)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array(out)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(out, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_array_value(out)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object(out)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object(out)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(out, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(out)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_value(out)
     }
 }
 

@@ -5,24 +5,38 @@
 /// A line is `Family = module::{Config, Model};`: `module::Config` is a [`FamilyConfig`](crate::FamilyConfig), and
 /// `module::Model` its model, which plays the role. The name of the family in files is `Family` in snake case.
 macro_rules! families {
-    (encoder_decoders { $($encoder_decoders:tt)+ } decoders { $($decoders:tt)+ }) => {
-        configs! { $($encoder_decoders)+ $($decoders)+ }
+    (
+        encoder_decoders { $($encoder_decoders:tt)+ } decoders { $($decoders:tt)+ } encoders { $($encoders:tt)+ }
+    ) => {
+        configs! { $($encoder_decoders)+ $($decoders)+ $($encoders)+ }
         models! {
             /// A model that plays the role of an encoder-decoder.
             Model, "an encoder-decoder, which reads one text and writes another";
+            $($encoder_decoders)+
+        }
+        stepwise! {
             /// The decoding state of a [`Model`].
-            ModelState;
+            Model, ModelState;
             $($encoder_decoders)+
         }
         encoder_decoders! { $($encoder_decoders)+ }
         models! {
             /// A model that plays the role of a language model.
             LanguageModel, "a language model";
+            $($decoders)+
+        }
+        stepwise! {
             /// The decoding state of a [`LanguageModel`].
-            LanguageModelState;
+            LanguageModel, LanguageModelState;
             $($decoders)+
         }
         decoders! { $($decoders)+ }
+        models! {
+            /// A model that plays the role of an encoder.
+            EncoderModel, "an encoder, which gives vectors of a text";
+            $($encoders)+
+        }
+        encoders! { $($encoders)+ }
     };
 }
 
@@ -233,7 +247,6 @@ macro_rules! configs {
 macro_rules! models {
     (
         $(#[$models_doc:meta])* $models:ident, $role:literal;
-        $(#[$state_doc:meta])* $state:ident;
         $( $(#[$doc:meta])* $family:ident = $module:ident::{$config:ident, $model:ident}; )+
     ) => {
         $(#[$models_doc])*
@@ -241,13 +254,6 @@ macro_rules! models {
         #[allow(clippy::large_enum_variant, reason = "a program holds few of them")]
         pub enum $models {
             $( $(#[$doc])* $family($module::$model), )+
-        }
-
-        $(#[$state_doc])*
-        #[derive(Debug, Clone)]
-        #[allow(clippy::large_enum_variant, reason = "a batch has one of them")]
-        pub enum $state {
-            $( $(#[$doc])* $family(<$module::$model as Stepwise>::State), )+
         }
 
         $(
@@ -298,6 +304,21 @@ macro_rules! models {
                     $( Self::$family(_) => <$module::$config as FamilyConfig>::DROPOUT_MODULES, )+
                 }
             }
+        }
+    };
+}
+
+/// Writes the decoding state of the models of a role, and how they step.
+macro_rules! stepwise {
+    (
+        $(#[$state_doc:meta])* $models:ident, $state:ident;
+        $( $(#[$doc:meta])* $family:ident = $module:ident::{$config:ident, $model:ident}; )+
+    ) => {
+        $(#[$state_doc])*
+        #[derive(Debug, Clone)]
+        #[allow(clippy::large_enum_variant, reason = "a batch has one of them")]
+        pub enum $state {
+            $( $(#[$doc])* $family(<$module::$model as Stepwise>::State), )+
         }
 
         impl Stepwise for $models {
@@ -450,6 +471,78 @@ macro_rules! decoders {
             fn max_positions(&self) -> usize {
                 match self {
                     $( Self::$family(model) => DecoderOnly::max_positions(model), )+
+                }
+            }
+        }
+    };
+}
+
+macro_rules! encoders {
+    ($( $(#[$doc:meta])* $family:ident = $module:ident::{$config:ident, $model:ident}; )+) => {
+        impl Encoder for EncoderModel {
+            fn encode(&self, input: EncoderInput, dropout: &Dropout) -> Tensor<3> {
+                match self {
+                    $( Self::$family(model) => model.encode(input, dropout), )+
+                }
+            }
+
+            fn hidden_states(&self, input: EncoderInput) -> Vec<Tensor<3>> {
+                match self {
+                    $( Self::$family(model) => model.hidden_states(input), )+
+                }
+            }
+
+            fn attention_probabilities(&self, input: EncoderInput) -> Vec<Tensor<4>> {
+                match self {
+                    $( Self::$family(model) => model.attention_probabilities(input), )+
+                }
+            }
+
+            fn pool(&self, x: Tensor<3>) -> Option<Tensor<2>> {
+                match self {
+                    $( Self::$family(model) => model.pool(x), )+
+                }
+            }
+
+            fn masked_lm(&self, x: Tensor<3>) -> Option<Tensor<3>> {
+                match self {
+                    $( Self::$family(model) => model.masked_lm(x), )+
+                }
+            }
+
+            fn sentence_pair(&self, pooled: Tensor<2>, dropout: &Dropout) -> Option<Tensor<2>> {
+                match self {
+                    $( Self::$family(model) => model.sentence_pair(pooled, dropout), )+
+                }
+            }
+
+            fn replaced_tokens(&self, x: Tensor<3>) -> Option<Tensor<2>> {
+                match self {
+                    $( Self::$family(model) => model.replaced_tokens(x), )+
+                }
+            }
+
+            fn classify(&self, x: Tensor<3>, dropout: &Dropout) -> Option<Tensor<2>> {
+                match self {
+                    $( Self::$family(model) => model.classify(x, dropout), )+
+                }
+            }
+
+            fn classify_tokens(&self, x: Tensor<3>, dropout: &Dropout) -> Option<Tensor<3>> {
+                match self {
+                    $( Self::$family(model) => model.classify_tokens(x, dropout), )+
+                }
+            }
+
+            fn vocab(&self) -> Vocab {
+                match self {
+                    $( Self::$family(model) => model.vocab(), )+
+                }
+            }
+
+            fn max_positions(&self) -> usize {
+                match self {
+                    $( Self::$family(model) => Encoder::max_positions(model), )+
                 }
             }
         }

@@ -208,6 +208,10 @@ mod tests {
     #[test]
     fn every_preset_is_found_again_by_its_name_and_by_its_options() {
         for family in ModelConfig::families() {
+            // Families that only other toolkits have.
+            let Some(names) = family.fairseq else {
+                continue;
+            };
             for (arch, preset) in &family.presets {
                 let Some(described) = preset.in_fairseq() else {
                     assert!(arch.starts_with("gpt"), "{arch} is not in fairseq"); // OpenAI's
@@ -222,7 +226,6 @@ mod tests {
                     assert_eq!(found.extras, described.extras, "{arch} as {name}");
                 }
             }
-            let names = family.fairseq.unwrap();
             let (_, preset) = &family.presets[0];
             let options = preset.in_fairseq().unwrap().options;
             for option in names.signature {
@@ -239,7 +242,10 @@ mod tests {
             error.starts_with("the architecture `mine` is of no family that can be converted"),
             "{error}"
         );
-        for family in ModelConfig::families() {
+        for family in ModelConfig::families()
+            .iter()
+            .filter(|family| family.fairseq.is_some())
+        {
             assert!(error.contains(&format!("{} has `", family.name)), "{error}");
         }
     }

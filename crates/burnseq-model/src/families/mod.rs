@@ -2,13 +2,14 @@
 //!
 //! A family is a file or folder here, and a line of `families!` under its role. The line adds the family to
 //! [`ModelConfig`], which checkpoints and `--arch` choose from, and to the models of the role: [`Model`] for
-//! encoder-decoders, [`LanguageModel`] for decoders.
+//! encoder-decoders, [`LanguageModel`] for decoders, [`EncoderModel`] for encoders.
 
 #[macro_use]
 mod dispatch;
 
 mod checks;
 mod config;
+pub mod encoder;
 mod extras;
 pub mod fairseq;
 mod family;
@@ -43,7 +44,8 @@ pub use python::LiteralError;
 pub use setting::{Kind, Setting};
 
 use crate::{
-    AttentionProbabilities, DecoderOnly, Dropout, DropoutModule, EncoderDecoder, ModelError, Stepwise, Tokens,
+    AttentionProbabilities, DecoderOnly, Dropout, DropoutModule, Encoder, EncoderDecoder, EncoderInput,
+    ModelError, Stepwise, Tokens,
 };
 
 families! {
@@ -62,6 +64,10 @@ families! {
         TransformerLm = transformer_lm::{TransformerLmConfig, TransformerLm};
         /// Long short-term memory as a language model.
         LstmLm = lstm_lm::{LstmLmConfig, LstmLm};
+    }
+    encoders {
+        /// Transformer encoder: BERT, RoBERTa, ALBERT, ELECTRA, DistilBERT.
+        TransformerEncoder = encoder::{EncoderConfig, TransformerEncoder};
     }
 }
 

@@ -1,7 +1,7 @@
 //! Optimisers: parameters and gradients -> new parameters.
 
 mod adam;
-mod adamw;
+mod adam_w;
 mod momentum;
 mod nag;
 mod sgd;
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Accumulated, Result};
 
 pub use adam::{Adam, AdamConfig};
-pub use adamw::{Adamw, AdamwConfig};
+pub use adam_w::{AdamW, AdamWConfig};
 pub use nag::{Nag, NagConfig};
 pub use sgd::{Sgd, SgdConfig};
 
@@ -94,8 +94,6 @@ macro_rules! optimizers {
 optimizers! {
     /// Adam with decoupled weight decay, as fairseq's.
     Adam(AdamConfig),
-    /// Adam with decoupled weight decay of matrices, as PyTorch's and Hugging Face's trainer.
-    Adamw(AdamwConfig),
     /// Gradient descent with Nesterov's momentum, as fairseq's.
     Nag(NagConfig),
     /// Gradient descent, as PyTorch's.

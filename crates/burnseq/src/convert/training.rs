@@ -254,7 +254,7 @@ pub(super) fn sections(config: &TrainConfig, adaptive_softmax: bool) -> Vec<(&'s
             "lr": optimization.lr,
         }),
         // fairseq has none; its Adam is the nearest, without the state.
-        OptimizerConfig::Adamw(adamw) => json!({
+        OptimizerConfig::AdamW(adamw) => json!({
             "_name": "adam",
             "adam_betas": format!("({}, {})", adamw.betas.0, adamw.betas.1),
             "adam_eps": adamw.eps,

@@ -15,7 +15,7 @@ use burnseq::generate::{Continue, ContinueOptions, Generate, Prompt};
 use burnseq::kernels::ops;
 use burnseq::model::{DecoderOnly, Dropout, EncoderDecoder, LanguageModel, Model, OfConfig, state_dict};
 use burnseq::search::{Generator, Hypothesis, Source};
-use burnseq::train::optim::AdamwConfig;
+use burnseq::train::optim::AdamWConfig;
 use burnseq::train::{Accumulated, OptimizerConfig};
 use burnseq_testing::largest_difference;
 use serde_json::{Map, Value};
@@ -23,15 +23,15 @@ use serde_json::{Map, Value};
 use super::convert::tensors;
 
 /// One recorded model.
-struct Item {
-    name: String,
-    folder: PathBuf,
-    values: Value,
-    model: HuggingFaceModel,
+pub(super) struct Item {
+    pub(super) name: String,
+    pub(super) folder: PathBuf,
+    pub(super) values: Value,
+    pub(super) model: HuggingFaceModel,
 }
 
 /// Every recorded model that plays the role `M`, or nothing (said once per test) where they are absent.
-fn items<M: OfConfig>() -> Vec<Item> {
+pub(super) fn items<M: OfConfig>() -> Vec<Item> {
     let Some(root) = burnseq_testing::golden("families/hf") else {
         return Vec::new();
     };
@@ -116,7 +116,7 @@ struct Batch {
 }
 
 impl Item {
-    fn load<M: OfConfig>(&self, device: &Device) -> M {
+    pub(super) fn load<M: OfConfig>(&self, device: &Device) -> M {
         M::load(
             &self.model.config,
             &self.model.vocab,
@@ -126,8 +126,18 @@ impl Item {
         .unwrap()
     }
 
-    fn tensors(&self, file: &str) -> HashMap<String, TensorData> {
+    pub(super) fn tensors(&self, file: &str) -> HashMap<String, TensorData> {
         tensors(&self.folder.join(file))
+    }
+
+    /// Its `config.json`.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        json(&self.folder.join("config.json")).as_object().unwrap().clone()
+    }
+
+    /// Layers of an encoder.
+    pub(super) fn layers(&self) -> usize {
+        self.model.config.fields()["encoder_layers"].as_u64().unwrap() as usize
     }
 
     fn batch(&self, number: usize) -> Batch {
@@ -309,7 +319,7 @@ fn encoder_decoders_compute_what_transformers_computes() {
     }
 }
 
-fn norm(values: &[f32]) -> f64 {
+pub(super) fn norm(values: &[f32]) -> f64 {
     values.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt()
 }
 
@@ -393,7 +403,7 @@ fn compare_updates<M: Recorded>() {
             train["betas"][1].as_f64().unwrap(),
         );
         let (lr, clip_norm) = (number("lr"), number("max_grad_norm"));
-        let config = OptimizerConfig::Adamw(AdamwConfig {
+        let config = OptimizerConfig::AdamW(AdamWConfig {
             betas,
             eps: number("eps"),
             weight_decay: number("weight_decay"),

@@ -3,5 +3,7 @@
 mod convert;
 mod convert_families;
 mod hugging_face;
+mod hugging_face_encoders;
+mod minilm;
 mod text_generator;
 mod translator;

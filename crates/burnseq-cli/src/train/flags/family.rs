@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::sync::LazyLock;
 
 use anyhow::{Result, anyhow};
-use burnseq_model::{Family, Kind, LanguageModel, ModelConfig, OfConfig, Setting};
+use burnseq_model::{Family, Kind, LanguageModel, Model, ModelConfig, OfConfig, Setting};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use serde_json::{Map, Value};
 
@@ -16,8 +16,12 @@ use crate::problems::{Problems, cut};
 /// Heading of flags that several families have.
 pub(in crate::train) const HEADING: &str = "Model (overrides the preset of --arch)";
 
-/// All families.
-static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(ModelConfig::families);
+/// All families that there is a task for.
+static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
+    let mut families = ModelConfig::families_of::<Model>();
+    families.extend(ModelConfig::families_of::<LanguageModel>());
+    families
+});
 
 /// All flags, in the order in which the families declare them.
 static FLAGS: LazyLock<Vec<Flag>> = LazyLock::new(flags);

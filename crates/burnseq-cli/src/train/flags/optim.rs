@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use burnseq_train::losses::{CrossEntropyConfig, LabelSmoothedCrossEntropyConfig};
-use burnseq_train::optim::{AdamConfig, AdamwConfig, NagConfig, SgdConfig};
+use burnseq_train::optim::{AdamConfig, AdamWConfig, NagConfig, SgdConfig};
 use burnseq_train::{CriterionConfig, OptimizationConfig, OptimizerConfig, TrainConfig};
 use clap::Args;
 
@@ -133,11 +133,11 @@ impl OptimArgs {
     fn overlay_optimizer(&self, optimizer: &mut OptimizerConfig) -> Result<()> {
         let chosen = match (self.optimizer.as_deref(), &*optimizer) {
             (Some("adam"), OptimizerConfig::Adam(_))
-            | (Some("adamw"), OptimizerConfig::Adamw(_))
+            | (Some("adamw"), OptimizerConfig::AdamW(_))
             | (Some("nag"), OptimizerConfig::Nag(_))
             | (Some("sgd"), OptimizerConfig::Sgd(_)) => None,
             (Some("adam"), _) => Some(TrainConfig::default().optimizer),
-            (Some("adamw"), _) => Some(OptimizerConfig::Adamw(AdamwConfig::default())),
+            (Some("adamw"), _) => Some(OptimizerConfig::AdamW(AdamWConfig::default())),
             (Some("nag"), _) => Some(OptimizerConfig::Nag(NagConfig::default())),
             (Some("sgd"), _) => Some(OptimizerConfig::Sgd(SgdConfig::default())),
             _ => None,
@@ -155,7 +155,7 @@ impl OptimArgs {
                 eps,
                 weight_decay,
             })
-            | OptimizerConfig::Adamw(AdamwConfig {
+            | OptimizerConfig::AdamW(AdamWConfig {
                 betas,
                 eps,
                 weight_decay,

@@ -70,10 +70,9 @@ pub fn to_hugging_face(input: &Path, output: &Path, observer: &Arc<dyn Observer>
 
     let symbols = vocab.special_symbols;
     let mut config = described.fields;
-    config.insert(
-        "architectures".to_owned(),
-        vec![described.architectures[0]].into(),
-    );
+    config
+        .entry("architectures")
+        .or_insert_with(|| vec![described.architectures[0]].into());
     config.insert("model_type".to_owned(), described.model_type.into());
     config.insert("vocab_size".to_owned(), vocab.tgt.into());
     config.insert("torch_dtype".to_owned(), "float32".into());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_interchange::hugging_face::{Config, Folder};
-use burnseq_model::{LanguageModel, Model, OfConfig, state_dict};
+use burnseq_model::{EncoderModel, LanguageModel, Model, ModelConfig, OfConfig, state_dict};
 use burnseq_text::hugging_face::HfTokenizer;
 use burnseq_train::TaskInfo;
 use burnseq_train::checkpoint::{self, CheckpointContents, Dictionaries, DictionaryInfo};
@@ -111,8 +111,9 @@ pub fn from_hugging_face(
 /// As [`from_hugging_face`], but for weights.
 pub fn hugging_face_task(input: &Path, options: &HuggingFaceOptions) -> Result<TaskInfo> {
     let folder = Folder::open(input)?;
-    let read = burnseq_model::ModelConfig::from_hugging_face(folder.config().fields());
+    let read = ModelConfig::from_hugging_face(folder.config().fields());
     let read = read.map_err(|problem| wrong(folder.config(), problem))?;
+    refuse_encoders(&read.config, input)?;
     let is_language_model = LanguageModel::check(&read.config).is_ok();
     let tokenizer = text::tokenizer(&folder)?;
     let symbols = read.symbols.complete(read.types, is_language_model, None);
@@ -130,6 +131,8 @@ pub fn hugging_face_task(input: &Path, options: &HuggingFaceOptions) -> Result<T
 
 fn read(folder: &Folder, options: &HuggingFaceOptions, observer: &Arc<dyn Observer>) -> Result<Read> {
     let config = folder.config();
+    let described = ModelConfig::from_hugging_face(config.fields()).map_err(|problem| wrong(config, problem))?;
+    refuse_encoders(&described.config, folder.path())?;
     let tokenizer = text::tokenizer(folder)?;
     let stored = folder.weights()?.metered(meter(observer));
     observer.stage(
@@ -242,6 +245,21 @@ fn task(
     template.insert(&mut task);
     generation::insert(&mut task, &search);
     Ok((task, start))
+}
+
+/// Checkpoints hold models that a task trains, and there is none for encoders yet.
+fn refuse_encoders(config: &ModelConfig, path: &Path) -> Result<()> {
+    match EncoderModel::check(config) {
+        Err(_) => Ok(()),
+        Ok(()) => Err(Error::Convert {
+            path: path.to_owned(),
+            problem: format!(
+                "{} writes no text, and there is no task that trains it\nhint: give the folder itself to a command that \
+                 reads encoders, such as `burnseq features`",
+                config.phrase()
+            ),
+        }),
+    }
 }
 
 fn wrong(config: &Config, problem: String) -> Error {

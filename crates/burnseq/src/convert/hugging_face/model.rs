@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::tensor::{Device, TensorData};
 use burnseq_model::families::hugging_face::FromHuggingFace;
-use burnseq_model::{LanguageModel, Model, ModelConfig, OfConfig, state_dict};
+use burnseq_model::{EncoderModel, LanguageModel, Model, ModelConfig, OfConfig, state_dict};
 use burnseq_text::Vocab;
 use serde_json::{Map, Value};
 
@@ -66,13 +66,20 @@ impl HuggingFaceModel {
             let device = Device::flex();
             let fresh = match is_language_model {
                 true => LanguageModel::init(&config, &vocab, 1, &device).map(|model| state_dict(&model)),
+                false if EncoderModel::check(&config).is_ok() => {
+                    EncoderModel::init(&config, &vocab, 1, &device).map(|model| state_dict(&model))
+                }
                 false => Model::init(&config, &vocab, 1, &device).map(|model| state_dict(&model)),
             };
             for (name, value) in fresh.map_err(|error| error.to_string())? {
                 parameters.entry(name).or_insert(value);
             }
         }
-        let embeddings = ["decoder.embed_tokens.weight", "encoder.embed_tokens.weight"];
+        let embeddings = [
+            "decoder.embed_tokens.weight",
+            "encoder.embed_tokens.weight",
+            "encoder.sentence_encoder.embed_tokens.weight",
+        ];
         if let Some(table) = embeddings.iter().find_map(|name| parameters.get(*name)) {
             tensors::drop_redundant(&described, table, &mut tensors)?;
         }

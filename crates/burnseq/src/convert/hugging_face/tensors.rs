@@ -5,8 +5,16 @@ use std::collections::{HashMap, HashSet};
 use burn::tensor::TensorData;
 use burnseq_model::families::hugging_face::{InHuggingFace, Stored, TensorLayout};
 
-/// Prefixes that files of a class without a head leave out.
-const PREFIXES: [&str; 2] = ["model.", "transformer."];
+/// Prefixes that files of a class without a head leave out, and files of other classes have.
+const PREFIXES: [&str; 7] = [
+    "model.",
+    "transformer.",
+    "bert.",
+    "roberta.",
+    "albert.",
+    "electra.",
+    "distilbert.",
+];
 
 /// A buffer of zeros where a file does not hold it.
 const ZEROS: &str = "final_logits_bias";
@@ -81,10 +89,15 @@ pub(super) fn shortened(names: &[&str]) -> String {
 }
 
 fn take(tensors: &mut HashMap<String, TensorData>, name: &str) -> Option<TensorData> {
-    tensors.remove(name).or_else(|| {
-        let bare = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))?;
-        tensors.remove(bare)
-    })
+    if let Some(tensor) = tensors.remove(name) {
+        return Some(tensor);
+    }
+    match PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
+        Some(bare) => tensors.remove(bare),
+        None => PREFIXES
+            .iter()
+            .find_map(|prefix| tensors.remove(&format!("{prefix}{name}"))),
+    }
 }
 
 /// The parameters of a tensor.
