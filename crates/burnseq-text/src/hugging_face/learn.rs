@@ -5,7 +5,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::{Model as _, OffsetReferential, OffsetType, PreTokenizer as _, Tokenizer};
+use tokenizers::{OffsetReferential, OffsetType, PreTokenizer as _, Tokenizer};
 
 use super::assemble::{BertNormalization, add_tokens};
 use super::form::{
@@ -265,8 +265,8 @@ impl HfLearner {
                 format!("{} (needed: {})", self.options.vocab_size, first.len()),
             ));
         }
-        // Tokens that are named first have the ids that the library gives them when it sees words in this order. Its own order
-        // of those that continue words changes from run to run.
+        // Tokens that are named first have the ids that the library gives them when it sees words in alphabetical order. Its
+        // own order of words changes from run to run, and with it which of two merges of the same frequency comes first.
         let tokens = first.iter().map(|token| token_of_trainer(token));
         let mut trainer = BpeTrainer::builder()
             .vocab_size(self.options.vocab_size)
@@ -311,7 +311,7 @@ impl HfLearner {
         Ok(HfLearned { json, size })
     }
 
-    /// Special tokens, then the alphabet, then what continues words, each in the order of the characters.
+    /// Special tokens, then the alphabet in the order of its characters, then what continues words.
     fn first_tokens(&self) -> Vec<String> {
         let mut first = self.options.special_tokens.clone();
         let add = |first: &mut Vec<String>, token: String| {
@@ -331,11 +331,15 @@ impl HfLearner {
             LearnedKind::WordPiece => {
                 let alphabet = self.alphabet();
                 alphabet.keys().for_each(|c| add(&mut first, c.to_string()));
-                let inner = self.counts.keys().flat_map(|word| word.chars().skip(1));
-                let inner: std::collections::BTreeSet<char> =
-                    inner.filter(|c| alphabet.contains_key(c)).collect();
-                for c in inner {
-                    add(&mut first, format!("{PREFIX}{c}"));
+                // In the library the first word that holds one gives it its number.
+                let mut words: Vec<&String> = self.counts.keys().collect();
+                words.sort_unstable();
+                let inner = words.iter().flat_map(|word| word.chars().skip(1));
+                let mut seen = std::collections::HashSet::new();
+                for c in inner.filter(|c| alphabet.contains_key(c)) {
+                    if seen.insert(c) {
+                        add(&mut first, format!("{PREFIX}{c}"));
+                    }
                 }
             }
         }
