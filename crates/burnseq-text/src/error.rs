@@ -144,6 +144,17 @@ pub enum Error {
         /// What the library said.
         reason: String,
     },
+    /// The requested vocabulary of WordPiece or byte-level BPE is too small.
+    #[error(
+        "a vocabulary of {vocab_size} tokens is too small: {required} are needed for the special tokens and the alphabet\n\
+         hint: ask for at least {required}"
+    )]
+    TokenizerTooSmall {
+        /// The requested size.
+        vocab_size: usize,
+        /// The least possible size.
+        required: usize,
+    },
     /// A tokenizer of Hugging Face cannot be used.
     #[error("{name}: {reason}")]
     HuggingFace {

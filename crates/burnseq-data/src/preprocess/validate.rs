@@ -269,6 +269,25 @@ impl PreprocessConfig {
         if self.bpe == BpeKind::None && (self.bpe_size.is_some() || self.bpe_per_side) {
             return Some("'bpe' none learns nothing, so 'bpe_size' and 'bpe_per_side' do not apply".into());
         }
+        let tokens = &self.bpe_special_tokens;
+        for (number, token) in tokens.iter().enumerate() {
+            if token.is_empty()
+                || tokenize_line(token).ne([token.as_str()])
+                || tokens[..number].contains(token)
+            {
+                return Some(format!(
+                    "'bpe_special_tokens' takes words without blanks, each once, got {token:?}"
+                ));
+            }
+        }
+        if pieces && !tokens.is_empty() && tokens.iter().all(|token| token != "[UNK]") {
+            return Some(
+                "'bpe_special_tokens' must hold [UNK], which stands for what is not in the vocabulary\nhint: add it".into(),
+            );
+        }
+        if self.bpe_limit_alphabet == Some(0) {
+            return Some("'bpe_limit_alphabet' must be at least 1".into());
+        }
         let learns = !matches!(self.bpe, BpeKind::Auto | BpeKind::None | BpeKind::Hf)
             && self.bpe_model.is_empty()
             && self.bpe_codes.is_empty();
@@ -401,6 +420,50 @@ mod tests {
     #[test]
     fn a_plain_pair_is_fine() {
         pair().validate().unwrap();
+    }
+
+    #[test]
+    fn what_tokenizers_of_hugging_face_cannot_do_is_named() {
+        let with = |bpe: BpeKind, change: fn(&mut PreprocessConfig)| {
+            problem(|c| {
+                c.bpe = bpe;
+                change(c);
+            })
+        };
+        let moses = with(BpeKind::Wordpiece, |c| c.tokenizer = TokenizerKind::Moses);
+        assert!(moses.contains("'bpe' wordpiece takes raw text"), "{moses}");
+        let missing = with(BpeKind::Hf, |_| {});
+        assert!(
+            missing.contains("'bpe' hf takes an existing tokenizer"),
+            "{missing}"
+        );
+        let lower = with(BpeKind::Hf, |c| {
+            c.bpe_model = vec!["x".into()];
+            c.lowercase = true;
+        });
+        assert!(lower.contains("leave out 'lowercase'"), "{lower}");
+        let unknown = with(BpeKind::Wordpiece, |c| {
+            c.bpe_special_tokens = vec!["[CLS]".into()]
+        });
+        assert!(unknown.contains("must hold [UNK]"), "{unknown}");
+        let twice = with(BpeKind::ByteBpe, |c| {
+            c.bpe_special_tokens = vec!["<s>".into(), "<s>".into()]
+        });
+        assert!(twice.contains("each once, got \"<s>\""), "{twice}");
+        let alphabet = with(BpeKind::ByteBpe, |c| c.bpe_limit_alphabet = Some(9));
+        assert!(
+            alphabet.contains("'bpe_limit_alphabet' is about learning with 'bpe' wordpiece"),
+            "{alphabet}"
+        );
+        let prefix = with(BpeKind::Wordpiece, |c| c.bpe_prefix_space = true);
+        assert!(prefix.contains("'bpe' byte_bpe"), "{prefix}");
+        let none = with(BpeKind::Wordpiece, |c| c.bpe_limit_alphabet = Some(0));
+        assert!(none.contains("at least 1"), "{none}");
+        let mut config = pair();
+        config.bpe = BpeKind::ByteBpe;
+        config.bpe_min_frequency = 3;
+        config.lowercase = true;
+        config.validate().unwrap();
     }
 
     #[test]

@@ -111,6 +111,69 @@ fn raw_text_gets_a_joint_sentencepiece_model_that_decodes_to_the_text() {
 }
 
 #[test]
+fn tokenizers_of_hugging_face_are_learnt_and_taken_over() {
+    for (bpe, marks, text) in [
+        (BpeKind::ByteBpe, "byte_level", ["house door", "the dog runs.  "]),
+        (BpeKind::Wordpiece, "word_piece", ["house door", "the dog runs."]),
+    ] {
+        let (dir, mut config) = corpus();
+        config.bpe = bpe;
+        config.bpe_size = Some(300);
+        let report = preprocess(&config, &()).unwrap();
+        assert!(report.subwords.contains("tokens"), "{}", report.subwords);
+        let json = fs::read_to_string(config.destdir.join("text.en.json")).unwrap();
+        assert!(json.contains("tokenizer.json") && json.contains(marks), "{json}");
+        assert_eq!(decoded_test(&config.destdir), text, "{bpe:?}");
+        let unknown = |report: &Report| {
+            let sides = report.splits.iter().flat_map(|split| &split.sides);
+            sides.map(|side| side.unknown).sum::<u64>()
+        };
+        assert_eq!(unknown(&report), 0);
+        let tokenizer = config.destdir.join("tokenizer.json");
+
+        // The same again, and with the tokenizer as an existing one.
+        let again = PreprocessConfig {
+            workers: Some(3),
+            destdir: dir.path().join("again"),
+            ..config.clone()
+        };
+        preprocess(&again, &()).unwrap();
+        let taken = PreprocessConfig {
+            bpe: BpeKind::Hf,
+            bpe_size: None,
+            bpe_model: vec![tokenizer.clone()],
+            destdir: dir.path().join("taken"),
+            ..config.clone()
+        };
+        let report = preprocess(&taken, &()).unwrap();
+        assert!(
+            report.subwords.starts_with("tokenizer of Hugging Face, given: "),
+            "{}",
+            report.subwords
+        );
+        for folder in [&again.destdir, &taken.destdir] {
+            for name in [
+                "tokenizer.json",
+                "train.de-en.en.bin",
+                "dict.de.txt",
+                "text.de.json",
+            ] {
+                let read = |folder: &Path| fs::read(folder.join(name)).unwrap();
+                assert_eq!(read(folder), read(&config.destdir), "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vocabulary_without_room_for_the_alphabet_is_refused() {
+    let (_dir, mut config) = corpus();
+    config.bpe = BpeKind::ByteBpe;
+    config.bpe_size = Some(200);
+    refused(&config, "a vocabulary of 200 tokens is too small: 256 are needed");
+}
+
+#[test]
 fn subword_nmt_codes_can_be_learnt_for_each_side() {
     let (_dir, mut config) = corpus();
     config.bpe = BpeKind::SubwordNmt;

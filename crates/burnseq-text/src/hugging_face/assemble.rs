@@ -416,8 +416,8 @@ fn sentencepiece_parts(
     normalizers: Vec<Normalizer>,
 ) -> Parts {
     let added = proto.pieces.iter().filter(|entry| {
-        let known = scores.iter().any(|(piece, _)| piece == entry.piece());
-        known && matches!(entry.r#type(), PieceType::Control | PieceType::UserDefined)
+        let added = matches!(entry.r#type(), PieceType::Control | PieceType::UserDefined);
+        added && scores.iter().any(|(piece, _)| piece == entry.piece())
     });
     let added = added.map(|entry| AddedToken {
         special: entry.r#type() == PieceType::Control,

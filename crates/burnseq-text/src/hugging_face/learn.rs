@@ -1,11 +1,11 @@
 //! Learning WordPiece and byte-level BPE tokenizers, as the library's own trainers do.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use rustc_hash::FxHashMap;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::{Model as _, OffsetReferential, OffsetType, PreTokenizer as _, Tokenizer};
+use tokenizers::{OffsetReferential, OffsetType, PreTokenizer as _, Tokenizer};
 
 use super::assemble::{BertNormalization, add_tokens};
 use super::form::{
@@ -51,8 +51,6 @@ pub struct HfLearnOptions {
 const BERT_TOKENS: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 /// What continues a word in WordPiece.
 const PREFIX: &str = "##";
-/// Tokens of bytes.
-const BYTES: usize = 256;
 
 impl HfLearnOptions {
     /// The defaults of the library's Python classes `BertWordPieceTokenizer` and `ByteLevelBPETokenizer`, but for the case of
@@ -248,7 +246,7 @@ impl HfLearner {
     /// Learns the tokenizer.
     ///
     /// # Errors
-    /// [`Error::EmptyCorpus`] without words, and when the size leaves no place for the special tokens and the alphabet.
+    /// [`Error::EmptyCorpus`] without words, and [`Error::TokenizerTooSmall`].
     pub fn learn(self) -> Result<HfLearned> {
         if self
             .counts
@@ -259,14 +257,13 @@ impl HfLearner {
         }
         let first = self.first_tokens();
         if first.len() > self.options.vocab_size {
-            return Err(Error::option(
-                "vocab_size",
-                "at least as large as the special tokens and the alphabet of the text need",
-                format!("{} (needed: {})", self.options.vocab_size, first.len()),
-            ));
+            return Err(Error::TokenizerTooSmall {
+                vocab_size: self.options.vocab_size,
+                required: first.len(),
+            });
         }
-        // Tokens that are named first have the ids that the library gives them when it sees words in this order. Its own order
-        // of those that continue words changes from run to run.
+        // Tokens that are named first have the ids that the library gives them when it sees words in alphabetical order. Its
+        // own order of words changes from run to run, and with it which of two merges of the same frequency comes first.
         let tokens = first.iter().map(|token| token_of_trainer(token));
         let mut trainer = BpeTrainer::builder()
             .vocab_size(self.options.vocab_size)
@@ -311,31 +308,31 @@ impl HfLearner {
         Ok(HfLearned { json, size })
     }
 
-    /// Special tokens, then the alphabet, then what continues words, each in the order of the characters.
+    /// Special tokens, then the alphabet in the order of its characters, then what continues words.
     fn first_tokens(&self) -> Vec<String> {
         let mut first = self.options.special_tokens.clone();
-        let add = |first: &mut Vec<String>, token: String| {
-            if !first.contains(&token) {
+        let mut seen: HashSet<String> = first.iter().cloned().collect();
+        let mut add = |token: String| {
+            if seen.insert(token.clone()) {
                 first.push(token);
             }
         };
         match self.options.kind {
             LearnedKind::ByteBpe => {
-                let mut bytes: Vec<char> = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet()
-                    .into_iter()
-                    .collect();
-                debug_assert_eq!(bytes.len(), BYTES);
+                let bytes = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
+                let mut bytes: Vec<char> = bytes.into_iter().collect();
                 bytes.sort_unstable();
-                bytes.into_iter().for_each(|c| add(&mut first, c.to_string()));
+                bytes.into_iter().for_each(|c| add(c.to_string()));
             }
             LearnedKind::WordPiece => {
                 let alphabet = self.alphabet();
-                alphabet.keys().for_each(|c| add(&mut first, c.to_string()));
-                let inner = self.counts.keys().flat_map(|word| word.chars().skip(1));
-                let inner: std::collections::BTreeSet<char> =
-                    inner.filter(|c| alphabet.contains_key(c)).collect();
-                for c in inner {
-                    add(&mut first, format!("{PREFIX}{c}"));
+                alphabet.keys().for_each(|c| add(c.to_string()));
+                // In the library the first word that holds one gives it its number.
+                let mut words: Vec<&String> = self.counts.keys().collect();
+                words.sort_unstable();
+                let inner = words.iter().flat_map(|word| word.chars().skip(1));
+                for c in inner.filter(|c| alphabet.contains_key(c)) {
+                    add(format!("{PREFIX}{c}"));
                 }
             }
         }

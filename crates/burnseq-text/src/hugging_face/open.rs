@@ -448,3 +448,192 @@ fn python_only(
         class,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::hugging_face::EncodeOptions;
+
+    /// Files of a folder `hub/x`.
+    fn opened(files: &[(&str, &str)]) -> Result<HfTokenizer, String> {
+        let files = files
+            .iter()
+            .map(|(name, content)| ((*name).to_owned(), content.as_bytes().to_vec()));
+        open(&files.collect(), "hub/x").map_err(|error| error.to_string())
+    }
+
+    /// A WordPiece tokenizer, with a change.
+    fn form(change: impl FnOnce(&mut Value)) -> String {
+        let mut form = json!({
+            "version": "1.0",
+            "added_tokens": [{"id": 0, "content": "[UNK]", "special": true}],
+            "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null,
+                           "lowercase": true},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                      "max_input_chars_per_word": 100, "vocab": {"[UNK]": 0, "a": 1, "##b": 2}},
+        });
+        change(&mut form);
+        form.to_string()
+    }
+
+    #[track_caller]
+    fn assert_refused(expected: &str, change: impl FnOnce(&mut Value)) {
+        let error = opened(&[("tokenizer.json", &form(change))]).unwrap_err();
+        assert!(error.starts_with("hub/x/tokenizer.json: "), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+
+    #[test]
+    fn a_sound_file_opens_and_is_written_back_as_it_was() {
+        let tokenizer = opened(&[("tokenizer.json", &form(|_| {}))]).unwrap();
+        let encoding = tokenizer.encode("AB c", &EncodeOptions::default()).unwrap();
+        assert_eq!(encoding.ids, [1, 2, 0]);
+        assert_eq!(encoding.words, [Some(0), Some(0), Some(1)]);
+        let written = tokenizer.to_json().unwrap();
+        let again = opened(&[("tokenizer.json", &written)]).unwrap();
+        assert_eq!(again.to_json().unwrap(), written);
+    }
+
+    #[test]
+    fn settings_beside_the_file_win_over_it() {
+        let config =
+            r#"{"tokenizer_class": "BertTokenizer", "do_lower_case": false, "model_max_length": 512}"#;
+        let tokenizer = opened(&[
+            ("tokenizer.json", &form(|_| {})),
+            ("tokenizer_config.json", config),
+        ])
+        .unwrap();
+        assert_eq!(tokenizer.ids_of("A a").unwrap(), [0, 1]);
+        assert_eq!(tokenizer.model_max_length(), Some(512));
+        let wrong = r#"{"do_lower_case": "no"}"#;
+        let error = opened(&[("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", wrong)]).unwrap_err();
+        assert_eq!(
+            error,
+            "hub/x/tokenizer_config.json: 'do_lower_case' must be true or false, got \"no\""
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_named() {
+        assert_refused("'version' is \"2.0\"", |form| form["version"] = json!("2.0"));
+        assert_refused("unknown variant `Whale`", |form| {
+            form["normalizer"]["type"] = json!("Whale")
+        });
+        assert_refused("unknown field `size`", |form| form["model"]["size"] = json!(3));
+        assert_refused("the vocabulary is empty", |form| {
+            form["model"]["vocab"] = json!({})
+        });
+        assert_refused("the id 1 is given twice", |form| {
+            form["model"]["vocab"]["##b"] = json!(1)
+        });
+        assert_refused("no token has the id 2", |form| {
+            form["model"]["vocab"]["##b"] = json!(3)
+        });
+        assert_refused("has 0 bytes", |form| form["model"]["vocab"][""] = json!(3));
+        assert_refused("'unk_token' \"?\" is not in the vocabulary", |form| {
+            form["model"]["unk_token"] = json!("?");
+        });
+        assert_refused("have no field 'merges'", |form| {
+            form["model"]["merges"] = json!([])
+        });
+        assert_refused("is not that of the type WordPiece", |form| {
+            form["model"]["vocab"] = json!([["a", 0.0]]);
+        });
+        assert_refused("has id 0, but 1 in the vocabulary", |form| {
+            form["added_tokens"][0]["content"] = json!("a");
+        });
+        assert_refused("no token has the id 3", |form| {
+            form["added_tokens"][0] = json!({"id": 4, "content": "new"});
+        });
+        assert_refused("'pattern' is empty", |form| {
+            form["pre_tokenizer"] =
+                json!({"type": "Split", "pattern": {"String": ""}, "behavior": "Removed", "invert": false});
+        });
+        assert_refused("may take too many steps", |form| {
+            form["normalizer"] = json!({"type": "Replace", "pattern": {"Regex": "(a*)*b"}, "content": ""});
+        });
+        assert_refused("'stop' above 0", |form| {
+            form["decoder"] = json!({"type": "Strip", "content": "a", "start": 0, "stop": 1});
+        });
+        assert_refused("not in base 64", |form| {
+            form["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "!"});
+        });
+        assert_refused("normalisation rules", |form| {
+            form["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"});
+        });
+        assert_refused("has the id 7, but there are", |form| {
+            form["post_processor"] = json!({"type": "BertProcessing", "sep": ["a", 7], "cls": ["a", 1]});
+        });
+        assert_refused("must hold [A, B]", |form| {
+            form["post_processor"] = json!({"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {}});
+        });
+    }
+
+    #[test]
+    fn merges_must_fit_to_the_vocabulary() {
+        let model = |merges: Value, prefix: &str| {
+            json!({"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "#c": 3}, "merges": merges,
+                   "continuing_subword_prefix": prefix})
+        };
+        assert_refused("\"x\" is not in the vocabulary", |form| {
+            form["added_tokens"] = json!([]);
+            form["model"] = model(json!([["a", "x"]]), "");
+        });
+        assert_refused("the result, \"ba\", is not", |form| {
+            form["model"] = model(json!(["b a"]), "")
+        });
+        assert_refused("does not begin with \"#\"", |form| {
+            form["model"] = model(json!(["a b"]), "#")
+        });
+        assert_refused("expected a merge", |form| {
+            form["model"] = model(json!(["ab"]), "")
+        });
+        assert_refused("its 'dropout' is 0.5", |form| {
+            form["model"] = model(json!([]), "");
+            form["model"]["dropout"] = json!(0.5);
+        });
+    }
+
+    #[test]
+    fn tokens_listed_twice_are_found_in_broken_and_sound_json() {
+        let twice =
+            r#"{"model": {"type": "WordLevel", "unk_token": "a", "vocab": {"a": 0, "b": 1, "a": 2}}}"#;
+        let error = opened(&[("tokenizer.json", twice)]).unwrap_err();
+        assert!(
+            error.contains("the token \"a\" is listed twice, with ids 0 and 2"),
+            "{error}"
+        );
+        let error = opened(&[("tokenizer.json", "{\n \"model\": {")]).unwrap_err();
+        assert!(error.contains("line 2"), "{error}");
+        let error = opened(&[("vocab.json", r#"{"a": 0, "a": 1}"#), ("merges.txt", "")]).unwrap_err();
+        assert!(error.contains("the token \"a\" is listed twice"), "{error}");
+    }
+
+    #[test]
+    fn folders_that_are_no_tokenizers_say_what_is_missing() {
+        let error = opened(&[("config.json", "{}")]).unwrap_err();
+        assert!(
+            error.starts_with("hub/x: no tokenizer: expected tokenizer.json, vocab.txt"),
+            "{error}"
+        );
+        let config = r#"{"model_type": "t5"}"#;
+        let error = opened(&[("spiece.model", ""), ("config.json", config)]).unwrap_err();
+        assert!(
+            error.contains("\"t5\", which is not supported without tokenizer.json"),
+            "{error}"
+        );
+        let error = opened(&[("source.spm", ""), ("vocab.json", "{}")]).unwrap_err();
+        assert!(
+            error.contains("source.spm is not a usable SentencePiece model"),
+            "{error}"
+        );
+        let error = opened(&[("sentencepiece.bpe.model", "")]).unwrap_err();
+        assert!(error.contains("does not say which ids"), "{error}");
+        assert!(matches!(HfTokenizer::open("no/such/folder"), Err(Error::Io(_))));
+    }
+}

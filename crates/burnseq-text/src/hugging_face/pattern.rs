@@ -104,7 +104,7 @@ mod tests {
             "(",
             "",
             "a|",
-            r"(?:a|b)+",
+            r"(?:ab|b)+",
             "^a",
         ] {
             assert!(check(bad).is_err(), "{bad}");

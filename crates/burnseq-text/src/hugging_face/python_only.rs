@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::check::check_ids;
 use super::form::AddedToken;
+use super::special::HfSpecialIds;
 use super::template::Row;
 use super::vocabulary::Content;
 use crate::error::Result;
@@ -28,6 +29,8 @@ pub(super) struct PythonOnly {
     /// In the order of their ids.
     tokens: Vec<String>,
     unk: u32,
+    /// How many tokens the vocabulary has by itself.
+    size: usize,
     /// Found in text before it is segmented.
     added: Vec<AddedToken>,
 }
@@ -48,6 +51,7 @@ impl PythonOnly {
         check_ids(entries.iter().map(|(token, id)| (token.as_str(), *id)))
             .map_err(|reason| vocab.error(reason))?;
         entries.sort_by_key(|(_, id)| *id);
+        let size = entries.len();
         for language in languages {
             let id = u32::try_from(entries.len()).map_err(|_| vocab.error("it has too many tokens"))?;
             if entries.iter().any(|(token, _)| token == language) {
@@ -69,6 +73,7 @@ impl PythonOnly {
             ids,
             tokens,
             unk,
+            size,
             added: Vec::new(),
         })
     }
@@ -188,29 +193,60 @@ impl PythonOnly {
         }
     }
 
-    /// The text of ids. `special` tokens stay as they are, or are left out.
+    /// The text of ids. Special tokens stay as they are, or are left out.
     ///
     /// # Errors
     /// [`Error::SentencePieceEncode`](crate::Error::SentencePieceEncode).
-    pub(super) fn decode(&self, ids: &[u32], special: &[u32], skip_special_tokens: bool) -> Result<String> {
+    pub(super) fn decode(
+        &self,
+        ids: &[u32],
+        special: &HfSpecialIds,
+        skip_special_tokens: bool,
+    ) -> Result<String> {
+        let all = special.all();
+        let mut texts: Vec<String> = Vec::new();
+        let mut run: Vec<u32> = Vec::new();
+        for &id in ids {
+            if skip_special_tokens && all.contains(&id) {
+                continue;
+            }
+            if !self.stands_apart(id, special) {
+                run.push(id);
+                continue;
+            }
+            let text = self.join(&run, &all)?;
+            run.clear();
+            texts.extend((!text.is_empty()).then_some(text));
+            texts.push(self.tokens[id as usize].clone());
+        }
+        if !run.is_empty() {
+            texts.push(self.join(&run, &all)?);
+        }
+        Ok(texts.join(" "))
+    }
+
+    /// Whether a token is decoded by itself, with blanks around it: tokens behind the vocabulary that have no role.
+    fn stands_apart(&self, id: u32, special: &HfSpecialIds) -> bool {
+        let plain = || self.added.iter().any(|token| token.id == id && !token.special);
+        (special.additional.contains(&id) && id as usize >= self.size) || plain()
+    }
+
+    /// The text of ids between those.
+    fn join(&self, ids: &[u32], special: &[u32]) -> Result<String> {
         let mut text = String::new();
         let mut pieces: Vec<&str> = Vec::new();
         for &id in ids {
-            let is_special = special.contains(&id);
-            if is_special && skip_special_tokens {
+            let token = self.token(id).unwrap_or_else(|| &self.tokens[self.unk as usize]);
+            if !special.contains(&id) {
+                pieces.push(token);
                 continue;
             }
-            let token = self.token(id).unwrap_or_else(|| &self.tokens[self.unk as usize]);
-            if is_special {
-                text.push_str(&self.decoding.decode_by_library(&pieces)?);
-                text.push_str(token);
-                if self.kind == Kind::Marian {
-                    text.push(' ');
-                }
-                pieces.clear();
-            } else {
-                pieces.push(token);
+            text.push_str(&self.decoding.decode_by_library(&pieces)?);
+            text.push_str(token);
+            if self.kind == Kind::Marian {
+                text.push(' ');
             }
+            pieces.clear();
         }
         text.push_str(&self.decoding.decode_by_library(&pieces)?);
         if self.kind == Kind::Marian {

@@ -25,6 +25,24 @@ pub struct HfSpecialIds {
     pub additional: Vec<u32>,
 }
 
+impl HfSpecialIds {
+    /// All of them; an id that has several roles is there several times.
+    pub fn all(&self) -> Vec<u32> {
+        let Self {
+            bos,
+            eos,
+            unk,
+            sep,
+            pad,
+            cls,
+            mask,
+            additional,
+        } = self;
+        let roles = [bos, eos, unk, sep, pad, cls, mask];
+        roles.into_iter().flatten().chain(additional).copied().collect()
+    }
+}
+
 /// The names of the roles in files, in the order in which transformers adds tokens.
 pub(super) const ROLES: [&str; 7] = [
     "bos_token",

@@ -170,10 +170,7 @@ impl HfTokenizer {
             Engine::Library { tokenizer, .. } => tokenizer
                 .decode(ids, skip_special_tokens)
                 .map_err(|cause| encode_error("", cause.to_string()))?,
-            Engine::PythonOnly(tokenizer) => {
-                let special = self.all_special_ids();
-                tokenizer.decode(ids, &special, skip_special_tokens)?
-            }
+            Engine::PythonOnly(tokenizer) => tokenizer.decode(ids, &self.special, skip_special_tokens)?,
         };
         Ok(if self.clean_up { clean_up(&text) } else { text })
     }
@@ -199,25 +196,10 @@ impl HfTokenizer {
                     .iter()
                     .map(|token| tokenizer.id(token).unwrap_or(unk))
                     .collect();
-                tokenizer.decode(&ids, &self.all_special_ids(), false)?
+                tokenizer.decode(&ids, &self.special, false)?
             }
         };
         Ok(if self.clean_up { clean_up(&text) } else { text })
-    }
-
-    fn all_special_ids(&self) -> Vec<u32> {
-        let HfSpecialIds {
-            bos,
-            eos,
-            unk,
-            sep,
-            pad,
-            cls,
-            mask,
-            additional,
-        } = &self.special;
-        let roles = [bos, eos, unk, sep, pad, cls, mask];
-        roles.into_iter().flatten().chain(additional).copied().collect()
     }
 
     /// The id of a token.

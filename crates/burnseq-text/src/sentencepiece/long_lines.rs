@@ -34,6 +34,15 @@ pub(super) struct LongLines {
     byte_fallback: bool,
 }
 
+/// How scores of unigram models are added, which decides between segmentations of one probability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sums {
+    /// As in the library that is built in (0.2.1): sums are rounded after they were compared.
+    Library,
+    /// As in version 0.2.3, which Python's package has: in single precision throughout.
+    Single,
+}
+
 /// Whether text is made of pieces of this kind.
 fn is_text(kind: PieceType) -> bool {
     matches!(
@@ -105,6 +114,18 @@ impl LongLines {
 
     /// The segmentation of the highest probability (Kudo 2018), with sums in the precision and order of the library's.
     fn best_path(&self, text: &str, pieces: &mut PieceLine) {
+        for (range, known) in self.path(text, Sums::Library) {
+            if known {
+                pieces.push_known(&text[range]);
+            } else {
+                pieces.push_unknown(&text[range]);
+            }
+        }
+    }
+
+    /// The pieces of the highest probability in normalised text, each with whether the model knows it. Unknown characters
+    /// stand alone.
+    pub(super) fn path(&self, text: &str, sums: Sums) -> Vec<(Range<usize>, bool)> {
         /// The best way to the end of a piece.
         #[derive(Clone, Copy)]
         struct Best {
@@ -116,6 +137,10 @@ impl LongLines {
         let unknown = least - UNKNOWN_PENALTY;
         let mut best: Vec<Option<Best>> = vec![None; text.len() + 1];
         let offer = |best: &mut Option<Best>, score: f64, begin: usize, known: bool| {
+            let score = match sums {
+                Sums::Library => score,
+                Sums::Single => f64::from(score as f32),
+            };
             if best.is_none_or(|best| score > f64::from(best.score)) {
                 *best = Some(Best {
                     score: score as f32,
@@ -149,13 +174,8 @@ impl LongLines {
             path.push((last.begin..end, last.known));
             end = last.begin;
         }
-        for (range, known) in path.into_iter().rev() {
-            if known {
-                pieces.push_known(&text[range]);
-            } else {
-                pieces.push_unknown(&text[range]);
-            }
-        }
+        path.reverse();
+        path
     }
 
     /// BPE merges between user-defined symbols. Pieces of the kind "unused" make larger ones, but are split again where

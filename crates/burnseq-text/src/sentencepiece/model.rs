@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use prost::Message;
 use sentencepiece::SentencePieceProcessor;
 
-use super::long_lines::{LONG, LongLines};
+use super::long_lines::{LONG, LongLines, Sums};
 use super::proto::{ModelProto, ModelType, PieceType};
 use super::validate::validate;
 use super::words::{stand_alone, words};
@@ -151,11 +151,15 @@ impl SentencePiece {
         Ok(())
     }
 
-    /// The pieces of a text with where each lies in it, in bytes.
+    /// The pieces of a text with where each lies in it, in bytes: those of version 0.2.3 of the library, in which unigram
+    /// models choose otherwise between segmentations of one probability.
     ///
     /// # Errors
     /// [`Error::SentencePieceEncode`].
     pub(crate) fn encode_with_offsets(&self, text: &str) -> Result<Vec<(String, (usize, usize))>> {
+        if self.model_type == ModelType::Unigram {
+            return self.encode_unigram(text);
+        }
         let pieces = self.processor.encode(text);
         let pieces = pieces.map_err(|cause| encode_error(text, &cause))?;
         let place = |(start, end): (u32, u32)| (start as usize, end as usize);
@@ -163,6 +167,30 @@ impl SentencePiece {
             .into_iter()
             .map(|piece| (piece.piece, place(piece.span)))
             .collect())
+    }
+
+    fn encode_unigram(&self, text: &str) -> Result<Vec<(String, (usize, usize))>> {
+        let normalized = self.processor.normalize_with_offsets(text);
+        let (normalized, origins) = normalized.map_err(|cause| encode_error(text, &cause))?;
+        let origin = |at: usize| origins.get(at).copied().unwrap_or(text.len()).min(text.len());
+        let mut pieces: Vec<(String, (usize, usize))> = Vec::new();
+        let mut after_unknown = false;
+        for (range, known) in self.long_lines().path(&normalized, Sums::Single) {
+            let piece = &normalized[range.clone()];
+            let place = (origin(range.start), origin(range.end));
+            if !known && self.byte_fallback {
+                let bytes = piece.bytes();
+                pieces.extend(bytes.map(|byte| (format!("<0x{byte:02X}>"), place)));
+            } else if !known && after_unknown {
+                let (joined, span) = pieces.last_mut().expect("one was unknown");
+                joined.push_str(piece);
+                span.1 = place.1;
+            } else {
+                pieces.push((piece.to_owned(), place));
+            }
+            after_unknown = !known;
+        }
+        Ok(pieces)
     }
 
     /// The text that pieces stand for, as the library joins them.

@@ -242,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn word_pieces_are_joined_by_what_continues_them() {
+        let pieces = PieceMark::Continues("##".to_owned());
+        assert_eq!(
+            words(&pieces, "lo ##w ##er , high"),
+            expected(&[
+                ("lower", -6.0, true),
+                (",", -4.0, false),
+                ("high", -5.0, false),
+                ("</s>", -6.0, false)
+            ])
+        );
+    }
+
+    #[test]
     fn a_piece_at_the_end_stays_alone_with_its_mark() {
         let nmt = PieceMark::from(&RemoveBpe::SubwordNmt);
         assert_eq!(
