@@ -52,7 +52,6 @@ pub struct FeaturesArgs {
 
 /// How vectors of tokens become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "named as in the library")]
 pub enum PoolingName {
     Cls,
     Mean,
@@ -119,9 +118,7 @@ pub(super) fn run(args: &FeaturesArgs) -> Result<()> {
     let (features, counts) = encoder.features(&lines, &options).map_err(coded)?;
     write_atomically(&args.output, |out| match format {
         Format::Npy => arrays::write_npy(out, &features),
-        Format::Safetensors => {
-            arrays::write_safetensors(out, &features, args.pooling == PoolingName::None)
-        }
+        Format::Safetensors => arrays::write_safetensors(out, &features, args.pooling == PoolingName::None),
     })
     .map_err(coded)?;
     note_cut(counts.cut);

@@ -458,7 +458,7 @@ mod tests {
         assert_eq!(cut(9, 4, &left).unwrap(), [5..9, 2..6, 0..3]);
         assert!(cut(9, 1, &right).unwrap_err().contains("'stride' is 1"));
         assert_eq!(cut(2, 0, &right).unwrap(), [0..0, 0..2]);
-        assert_eq!(cut(4, 4, &right).unwrap(), [0..4]);
+        assert_eq!(cut(4, 4, &right).unwrap(), vec![0..4; 1]);
     }
 
     #[test]

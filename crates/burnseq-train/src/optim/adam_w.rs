@@ -4,9 +4,9 @@ use burn::{module::Module, tensor::Tensor};
 use burnseq_kernels::ops::{AdamStep, adam_step, adam_step_on_device};
 use serde::{Deserialize, Serialize};
 
+use super::OptimizerState;
 use super::adam::AdamConfig;
 use super::states::{Rule, States};
-use super::OptimizerState;
 use crate::{Accumulated, Result};
 
 /// Configuration of [`AdamW`].
@@ -124,6 +124,11 @@ impl AdamW {
         let (config, step) = (&self.config, self.moments.next_step());
         self.moments
             .step(model, grads, |factor| config.step_at(step, lr, factor))
+    }
+
+    /// Does not count the last step, whose factor turned out to be NaN.
+    pub(crate) fn uncount_step(&mut self) {
+        self.moments.uncount_step();
     }
 
     /// Step count and moments, `<parameter>.exp_avg` and `<parameter>.exp_avg_sq`.

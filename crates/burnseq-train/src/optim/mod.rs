@@ -94,6 +94,8 @@ macro_rules! optimizers {
 optimizers! {
     /// Adam with decoupled weight decay, as fairseq's.
     Adam(AdamConfig),
+    /// Adam with decoupled weight decay of matrices, as PyTorch's and Hugging Face's trainer.
+    AdamW(AdamWConfig),
     /// Gradient descent with Nesterov's momentum, as fairseq's.
     Nag(NagConfig),
     /// Gradient descent, as PyTorch's.

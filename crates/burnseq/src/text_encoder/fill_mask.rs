@@ -54,7 +54,10 @@ impl TextEncoder {
             .collect();
         if places.is_empty() {
             return Err(Error::Config(if cut > 0 {
-                format!("{text:?} has no {mask} in its first {} tokens\nhint: cut the text", self.max_len)
+                format!(
+                    "{text:?} has no {mask} in its first {} tokens\nhint: cut the text",
+                    self.max_len
+                )
             } else {
                 format!("{text:?} has no {mask}\nhint: write {mask} where a word is missing")
             }));
@@ -80,7 +83,9 @@ impl TextEncoder {
                 let mut ids = encoded.ids.clone();
                 ids[place] = id;
                 let inside: Vec<u32> = (0..ids.len())
-                    .filter(|&place| Some(encoded.ids[place]) == mask_id || !encoded.special_tokens_mask[place])
+                    .filter(|&place| {
+                        Some(encoded.ids[place]) == mask_id || !encoded.special_tokens_mask[place]
+                    })
                     .map(|place| ids[place])
                     .collect();
                 Ok(Filled {
