@@ -103,9 +103,18 @@ pub fn to_hugging_face(input: &Path, output: &Path, observer: &Arc<dyn Observer>
     let folder = FolderWriter::create(output)?.metered(meter(observer));
     folder.settings("config.json", &config)?;
     folder.settings("generation_config.json", &of_generation)?;
-    for file in meta.files.keys().filter(|name| text::is_tokenizer_file(name)) {
-        let content = checkpoint.file(file)?;
-        folder.file(file, |out| out.write_all(&content))?;
+    let mut notes = Vec::new();
+    // Ids of a dictionary in fairseq's order are not those of a tokenizer.
+    if meta.dictionaries.sides[0].file == text::VOCABULARY {
+        for file in meta.files.keys().filter(|name| text::is_tokenizer_file(name)) {
+            let content = checkpoint.file(file)?;
+            folder.file(file, |out| out.write_all(&content))?;
+        }
+    } else {
+        notes.push(format!(
+            "no tokenizer is written: the ids of the model are those of its dictionary, {}",
+            meta.dictionaries.sides[0].file
+        ));
     }
     observer.stage(
         Stage::Writing,
@@ -121,7 +130,7 @@ pub fn to_hugging_face(input: &Path, output: &Path, observer: &Arc<dyn Observer>
         parameters: stored.iter().map(|(_, tensor)| tensor.values.len()).sum(),
         num_updates: None,
         leaves_adam: false,
-        notes: Vec::new(),
+        notes,
     })
 }
 
