@@ -35,7 +35,11 @@ pub(super) fn write_npy(out: &mut dyn Write, features: &[Features]) -> io::Resul
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn write_safetensors(out: &mut dyn Write, features: &[Features], by_token: bool) -> io::Result<()> {
+pub(super) fn write_safetensors(
+    out: &mut dyn Write,
+    features: &[Features],
+    by_token: bool,
+) -> io::Result<()> {
     let width = features.first().map_or(0, |features| features.width);
     let tensors: Vec<(String, [usize; 2])> = if by_token {
         let texts = features.iter().enumerate();

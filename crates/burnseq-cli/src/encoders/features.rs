@@ -50,13 +50,16 @@ pub struct FeaturesArgs {
     pub compute: ComputeArgs,
 }
 
-/// How vectors of tokens become one.
+/// How vectors of tokens become one: [`Pooling`] by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[expect(missing_docs, reason = "named as in the library")]
 pub enum PoolingName {
+    /// The first one
     Cls,
+    /// Their mean
     Mean,
+    /// The largest number of each column
     Max,
+    /// All of them
     None,
 }
 
@@ -119,9 +122,7 @@ pub(super) fn run(args: &FeaturesArgs) -> Result<()> {
     let (features, counts) = encoder.features(&lines, &options).map_err(coded)?;
     write_atomically(&args.output, |out| match format {
         Format::Npy => arrays::write_npy(out, &features),
-        Format::Safetensors => {
-            arrays::write_safetensors(out, &features, args.pooling == PoolingName::None)
-        }
+        Format::Safetensors => arrays::write_safetensors(out, &features, args.pooling == PoolingName::None),
     })
     .map_err(coded)?;
     note_cut(counts.cut);

@@ -42,9 +42,9 @@ pub(super) fn run(args: &FillMaskArgs) -> Result<()> {
     let encoder = args.encoder.open(&args.compute)?;
     let lines = args.encoder.lines()?;
     for (number, line) in (1..).zip(&lines) {
-        let gaps = encoder.fill_mask(line, args.top_k as usize).map_err(|error| {
-            coded(error).context(format!("{}:{number}", args.encoder.input.display()))
-        })?;
+        let gaps = encoder
+            .fill_mask(line, args.top_k as usize)
+            .map_err(|error| coded(error).context(format!("{}:{number}", args.encoder.input.display())))?;
         match print(number, &gaps) {
             Err(error) if is_broken_pipe(&error) => return Ok(()),
             result => result.map_err(writing_to_stdout)?,

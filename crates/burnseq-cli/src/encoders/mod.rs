@@ -70,10 +70,7 @@ impl EncoderArgs {
             (Box::new(io::stdin().lock()), "<stdin>".into())
         } else {
             let file = File::open(&self.input).map_err(FileError::read(&self.input));
-            (
-                Box::new(BufReader::new(file.map_err(coded)?)),
-                self.input.clone(),
-            )
+            (Box::new(BufReader::new(file.map_err(coded)?)), self.input.clone())
         };
         let mut reader = LineReader::new(reader, name).without_byte_order_mark();
         let mut lines = Vec::new();
@@ -90,6 +87,8 @@ impl EncoderArgs {
 /// Says how many texts were cut.
 fn note_cut(cut: usize) {
     if cut > 0 {
-        note(&format!("{cut} texts are longer than the model takes, and were cut"));
+        note(&format!(
+            "{cut} texts are longer than the model takes, and were cut"
+        ));
     }
 }

@@ -4,9 +4,9 @@ use burn::{module::Module, tensor::Tensor};
 use burnseq_kernels::ops::{AdamStep, adam_step, adam_step_on_device};
 use serde::{Deserialize, Serialize};
 
+use super::OptimizerState;
 use super::adam::AdamConfig;
 use super::states::{Rule, States};
-use super::OptimizerState;
 use crate::{Accumulated, Result};
 
 /// Configuration of [`AdamW`].

@@ -130,7 +130,9 @@ impl TextEncoder {
         let model = model.map_err(|error| wrong(path, error.to_string()))?;
         let positions = Encoder::max_positions(&model);
         Ok(Self {
-            max_len: tokenizer.model_max_length().map_or(positions, |most| most.min(positions)),
+            max_len: tokenizer
+                .model_max_length()
+                .map_or(positions, |most| most.min(positions)),
             layers: read.config.fields()["encoder_layers"]
                 .as_u64()
                 .and_then(|layers| usize::try_from(layers).ok())
@@ -194,7 +196,9 @@ impl TextEncoder {
                 found[*text] = Some(Features { values, width });
             }
         }
-        let found = found.into_iter().map(|found| found.expect("every text is in one batch"));
+        let found = found
+            .into_iter()
+            .map(|found| found.expect("every text is in one batch"));
         Ok((found.collect(), counts))
     }
 

@@ -45,7 +45,10 @@ impl Pooling {
 }
 
 fn norm(x: &[f32]) -> f64 {
-    x.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt()
+    x.iter()
+        .map(|value| f64::from(*value).powi(2))
+        .sum::<f64>()
+        .sqrt()
 }
 
 /// Scales a vector to length 1; one of zeros stays.
@@ -59,11 +62,7 @@ pub(super) fn normalize(x: &mut [f32]) {
 
 /// The cosine of the angle between two vectors; 0 where one is all zeros.
 pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let product: f64 = a
-        .iter()
-        .zip(b)
-        .map(|(a, b)| f64::from(*a) * f64::from(*b))
-        .sum();
+    let product: f64 = a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
     match norm(a) * norm(b) {
         0.0 => 0.0,
         norms => product / norms,

@@ -131,7 +131,10 @@ impl Item {
 
     /// Its `config.json`.
     pub(super) fn fields(&self) -> Map<String, Value> {
-        json(&self.folder.join("config.json")).as_object().unwrap().clone()
+        json(&self.folder.join("config.json"))
+            .as_object()
+            .unwrap()
+            .clone()
     }
 
     /// Layers of an encoder.

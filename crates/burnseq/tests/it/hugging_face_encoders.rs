@@ -79,14 +79,22 @@ fn heads(item: &Item, model: &EncoderModel, x: &Tensor<3>) -> Vec<(&'static str,
     let is_pretraining = class.ends_with("ForPreTraining") && !class.starts_with("Electra");
     let mut found = Vec::new();
     if let Some(logits) = model.masked_lm(x.clone()) {
-        let name = if is_pretraining { "prediction_logits" } else { "logits" };
+        let name = if is_pretraining {
+            "prediction_logits"
+        } else {
+            "logits"
+        };
         found.push((name, logits));
     }
     if let Some(pooled) = model.pool(x.clone())
         && let Some(logits) = model.sentence_pair(pooled, &off)
     {
         let is_albert = class.starts_with("Albert");
-        let name = if is_albert { "sop_logits" } else { "seq_relationship_logits" };
+        let name = if is_albert {
+            "sop_logits"
+        } else {
+            "seq_relationship_logits"
+        };
         found.push((name, logits.unsqueeze_dim(1)));
     }
     if let Some(logits) = model.replaced_tokens(x.clone()) {
@@ -120,7 +128,11 @@ fn loss(item: &Item, model: &EncoderModel, batch: &Batch, device: &Device) -> Te
             }
             "sop_logits" => parts.extend(cross_entropy(flat(logits), &batch.ids("sentence_order_label"))),
             "start_logits" | "end_logits" => {
-                let labels = batch.ids(if name == "start_logits" { "start_positions" } else { "end_positions" });
+                let labels = batch.ids(if name == "start_logits" {
+                    "start_positions"
+                } else {
+                    "end_positions"
+                });
                 let half = cross_entropy(logits.reshape([rows, len]), &labels);
                 parts.extend(half.map(|half| half * 0.5));
             }
@@ -132,7 +144,10 @@ fn loss(item: &Item, model: &EncoderModel, batch: &Batch, device: &Device) -> Te
             }
             _ if batch.0["labels"].dtype() == DType::F32 => {
                 let labels = Tensor::<1>::from_data(
-                    TensorData::new(batch.0["labels"].iter::<f32>().collect::<Vec<_>>(), [rows * classes]),
+                    TensorData::new(
+                        batch.0["labels"].iter::<f32>().collect::<Vec<_>>(),
+                        [rows * classes],
+                    ),
                     device,
                 );
                 let labels = labels.reshape([rows, classes]);
@@ -145,7 +160,10 @@ fn loss(item: &Item, model: &EncoderModel, batch: &Batch, device: &Device) -> Te
             _ => parts.extend(cross_entropy(flat(logits), &batch.ids("labels"))),
         }
     }
-    parts.into_iter().reduce(|a, b| a + b).expect("every class has a loss")
+    parts
+        .into_iter()
+        .reduce(|a, b| a + b)
+        .expect("every class has a loss")
 }
 
 fn model_replaces(item: &Item) -> bool {
@@ -190,7 +208,11 @@ fn encoders_compute_what_transformers_computes() {
                 difference(what, state.clone(), expected)
             });
         }
-        for (layer, attention) in model.attention_probabilities(batch.input(&device)).into_iter().enumerate() {
+        for (layer, attention) in model
+            .attention_probabilities(batch.input(&device))
+            .into_iter()
+            .enumerate()
+        {
             compare(format!("attentions.{layer}"), &|what, expected| {
                 difference(what, attention.clone(), expected)
             });
@@ -211,7 +233,10 @@ fn encoders_compute_what_transformers_computes() {
 /// The true gradient is zero, so that what is computed is rounding noise.
 fn is_noise(item: &Item, name: &str) -> bool {
     let last_norm = format!("layer.{}.output.LayerNorm.bias", item.layers() - 1);
-    let is_qa = item.values["class"].as_str().unwrap().ends_with("QuestionAnswering");
+    let is_qa = item.values["class"]
+        .as_str()
+        .unwrap()
+        .ends_with("QuestionAnswering");
     name.ends_with("key.bias")
         || name.ends_with("k_lin.bias")
         || is_qa && (name == "qa_outputs.bias" || name.ends_with(&last_norm))
@@ -228,14 +253,20 @@ fn encoders_learn_from_the_same_gradients() {
             // A mean over no label is NaN in PyTorch, and its gradient 0.
             if let Some(expected) = expected["loss"].as_f64() {
                 let off = (loss / expected - 1.0).abs();
-                assert!(off <= 1e-5, "{name} batch {number}: loss {loss} instead of {expected}");
+                assert!(
+                    off <= 1e-5,
+                    "{name} batch {number}: loss {loss} instead of {expected}"
+                );
             }
             let (found, expected) = (
                 f64::from(sum.norm(&model)),
                 expected["grad_norm_total"].as_f64().unwrap(),
             );
             let off = (found / expected - 1.0).abs();
-            assert!(off <= 1e-4, "{name} batch {number}: norm {found} instead of {expected}");
+            assert!(
+                off <= 1e-4,
+                "{name} batch {number}: norm {found} instead of {expected}"
+            );
         }
         let (_, sum) = gradients(&item, &model, &Batch::of(&item, 1));
         let found: HashMap<String, TensorData> = sum.state_dict(&model).into_iter().collect();
@@ -247,7 +278,10 @@ fn encoders_learn_from_the_same_gradients() {
             let expected = values(&expected[&parameter]);
             let off = largest_difference(&what, &values(&gradient), &expected);
             let tolerance = f64::max(1e-6, 1e-4 * norm(&expected));
-            assert!(off <= tolerance, "{what} is {off:.1e} off, {tolerance:.1e} allowed");
+            assert!(
+                off <= tolerance,
+                "{what} is {off:.1e} off, {tolerance:.1e} allowed"
+            );
         }
     }
 }
@@ -276,7 +310,9 @@ fn compare_weights(
     before: &HashMap<String, TensorData>,
     lr: f64,
 ) {
-    let stats = item.values["after_stats"][update.to_string()].as_object().unwrap();
+    let stats = item.values["after_stats"][update.to_string()]
+        .as_object()
+        .unwrap();
     assert_eq!(stats.len(), weights.len(), "{}", item.name);
     let file = format!("after{update}.safetensors");
     let all = item.folder.join(&file).exists().then(|| item.tensors(&file));
@@ -289,7 +325,10 @@ fn compare_weights(
         let count = (weight.len() as f64).sqrt();
         let close = |part: &str, found: f64, expected: f64, absolute: f64| {
             let (off, allowed) = ((found - expected).abs(), 1e-5 * expected.abs() + absolute);
-            assert!(off <= allowed, "{what}: {part} {found} instead of {expected}, {off:.1e} off");
+            assert!(
+                off <= allowed,
+                "{what}: {part} {found} instead of {expected}, {off:.1e} off"
+            );
         };
         let number = |index: usize| stats[index].as_f64().unwrap();
         let sum = weight.iter().map(|x| f64::from(*x)).sum();
@@ -304,7 +343,10 @@ fn compare_weights(
         }
         if let Some(all) = &all {
             let off = largest_difference(&what, &weight, &values(&all[parameter]));
-            assert!(off <= tolerance, "{what} is {off:.1e} off, {tolerance:.1e} allowed");
+            assert!(
+                off <= tolerance,
+                "{what} is {off:.1e} off, {tolerance:.1e} allowed"
+            );
         }
     }
 }
@@ -342,7 +384,10 @@ fn encoders_are_updated_as_by_pytorch() {
             let (loss, mut sum) = gradients(&item, &model, &batch);
             if let Some(expected) = line["loss"].as_f64() {
                 let off = (loss / expected - 1.0).abs();
-                assert!(off <= 1e-5, "{name} update {update}: loss {loss} instead of {expected}");
+                assert!(
+                    off <= 1e-5,
+                    "{name} update {update}: loss {loss} instead of {expected}"
+                );
             }
             let clipped = sum.clip(&model, number("max_grad_norm")).unwrap();
             let (found, expected) = (
@@ -350,7 +395,10 @@ fn encoders_are_updated_as_by_pytorch() {
                 line["grad_norm_before_clip"].as_f64().unwrap(),
             );
             let off = (found / expected - 1.0).abs();
-            assert!(off <= 1e-4, "{name} update {update}: norm {found} instead of {expected}");
+            assert!(
+                off <= 1e-4,
+                "{name} update {update}: norm {found} instead of {expected}"
+            );
             model = optimizer.step(model, sum, number("lr"));
             if item.values["after_stats"].get(update.to_string()).is_some() {
                 compare_weights(&item, update, &stored(&item, &model), &before, number("lr"));
@@ -369,7 +417,12 @@ fn encoders_are_updated_as_by_pytorch() {
 fn encoders_go_back_as_they_came() {
     for item in items::<EncoderModel>() {
         let model: EncoderModel = item.load(&Device::flex());
-        assert_eq!(stored(&item, &model), item.tensors("model.safetensors"), "{}", item.name);
+        assert_eq!(
+            stored(&item, &model),
+            item.tensors("model.safetensors"),
+            "{}",
+            item.name
+        );
         let described = item
             .model
             .config
@@ -401,7 +454,10 @@ fn vectors_do_not_depend_on_the_batch() {
         let width = together.dims()[2];
         let mut shorter = 0;
         for row in 0..rows {
-            let tokens = ids[row * len..][..len].iter().take_while(|id| **id != pad).count();
+            let tokens = ids[row * len..][..len]
+                .iter()
+                .take_while(|id| **id != pad)
+                .count();
             shorter += usize::from(tokens < len);
             let alone = EncoderInput {
                 tokens: input.tokens.clone().slice([row..row + 1, 0..tokens]),

@@ -51,7 +51,10 @@ fn model(folder: &Folder, device: &Device) -> EncoderModel {
 
 #[test]
 fn a_published_sentence_encoder_gives_its_vectors() {
-    let (Some(folder), Some(golden)) = (folder(), burnseq_testing::shared("data/minilm-golden/golden.json.gz")) else {
+    let (Some(folder), Some(golden)) = (
+        folder(),
+        burnseq_testing::shared("data/minilm-golden/golden.json.gz"),
+    ) else {
         return;
     };
     let file = flate2::read::GzDecoder::new(std::fs::File::open(golden).unwrap());
@@ -86,7 +89,11 @@ fn a_published_sentence_encoder_gives_its_vectors() {
         }
         let norm = vectors.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         let off = (norm / expected.last_hidden_l2 - 1.0).abs();
-        assert!(off < 1e-5, "{what}: norm {norm} instead of {}", expected.last_hidden_l2);
+        assert!(
+            off < 1e-5,
+            "{what}: norm {norm} instead of {}",
+            expected.last_hidden_l2
+        );
     }
     eprintln!("all-MiniLM-L6-v2: at most {worst:.1e} off");
 }

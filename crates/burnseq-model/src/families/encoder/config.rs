@@ -3,15 +3,17 @@
 use burnseq_text::Vocab;
 use serde::{Deserialize, Serialize};
 
-use super::{Classifier, SentencePairHead, TransformerEncoder, hugging_face::HUGGING_FACE, settings::SETTINGS};
+use super::{
+    Classifier, SentencePairHead, TransformerEncoder, hugging_face::HUGGING_FACE, settings::SETTINGS,
+};
 use crate::{
     DropoutModule, FamilyConfig, Init, ModelError, Preset,
     families::Setting,
-    families::hugging_face::HuggingFace,
     families::checks::{
         MAX_INNER_WIDTH, MAX_LAYERS, MAX_POSITIONS, MAX_WIDTH, check, check_heads, check_probabilities,
         check_sizes, check_vocab, fields,
     },
+    families::hugging_face::HuggingFace,
     layers::{ActivationFn, LayerNorm},
 };
 

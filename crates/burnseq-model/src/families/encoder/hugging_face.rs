@@ -353,10 +353,16 @@ const fn class_names<const N: usize>(kind: &Kind) -> [&'static str; N] {
 pub(super) const HUGGING_FACE: &[HuggingFace<EncoderConfig>] = &[
     entry!(BERT, &class_names::<{ BERT.classes.len() }>(&BERT)),
     entry!(ROBERTA, &class_names::<{ ROBERTA.classes.len() }>(&ROBERTA)),
-    entry!(XLM_ROBERTA, &class_names::<{ XLM_ROBERTA.classes.len() }>(&XLM_ROBERTA)),
+    entry!(
+        XLM_ROBERTA,
+        &class_names::<{ XLM_ROBERTA.classes.len() }>(&XLM_ROBERTA)
+    ),
     entry!(ALBERT, &class_names::<{ ALBERT.classes.len() }>(&ALBERT)),
     entry!(ELECTRA, &class_names::<{ ELECTRA.classes.len() }>(&ELECTRA)),
-    entry!(DISTILBERT, &class_names::<{ DISTILBERT.classes.len() }>(&DISTILBERT)),
+    entry!(
+        DISTILBERT,
+        &class_names::<{ DISTILBERT.classes.len() }>(&DISTILBERT)
+    ),
 ];
 
 /// Second names of tied tensors, lists of positions, and what files of a whole pre-training hold for a class that does not
@@ -470,7 +476,11 @@ impl Kind {
         let named = match fields.get("architectures") {
             None => return Ok(Head::Base),
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str),
-            Some(other) => return Err(format!("field `architectures` = {other}: expected a list of names")),
+            Some(other) => {
+                return Err(format!(
+                    "field `architectures` = {other}: expected a list of names"
+                ));
+            }
         };
         let mut heads = named.filter_map(|name| {
             let class = self.classes.iter().find(|(known, _)| *known == name)?;
@@ -581,7 +591,11 @@ impl Kind {
         for (theirs, module, is_there) in [
             ("word_embeddings", "embed_tokens", true),
             ("position_embeddings", "embed_positions", true),
-            ("token_type_embeddings", "segment_embeddings", config.segment_types > 0),
+            (
+                "token_type_embeddings",
+                "segment_embeddings",
+                config.segment_types > 0,
+            ),
         ] {
             if is_there {
                 let name = format!("{prefix}embeddings.{theirs}.weight");
@@ -753,7 +767,8 @@ mod tests {
             ("pruned_heads", json!({ "0": [1] })),
             ("id2label", json!([])),
         ] {
-            let mut fields = json!({ "model_type": "bert", "architectures": ["BertForSequenceClassification"] });
+            let mut fields =
+                json!({ "model_type": "bert", "architectures": ["BertForSequenceClassification"] });
             fields[field] = value;
             let error = read(fields).unwrap_err();
             assert!(error.contains(&format!("`{field}`")), "{error}");

@@ -131,7 +131,8 @@ pub fn hugging_face_task(input: &Path, options: &HuggingFaceOptions) -> Result<T
 
 fn read(folder: &Folder, options: &HuggingFaceOptions, observer: &Arc<dyn Observer>) -> Result<Read> {
     let config = folder.config();
-    let described = ModelConfig::from_hugging_face(config.fields()).map_err(|problem| wrong(config, problem))?;
+    let described =
+        ModelConfig::from_hugging_face(config.fields()).map_err(|problem| wrong(config, problem))?;
     refuse_encoders(&described.config, folder.path())?;
     let tokenizer = text::tokenizer(folder)?;
     let stored = folder.weights()?.metered(meter(observer));
