@@ -50,12 +50,16 @@ pub struct FeaturesArgs {
     pub compute: ComputeArgs,
 }
 
-/// How vectors of tokens become one.
+/// How vectors of tokens become one: [`Pooling`] by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum PoolingName {
+    /// The first one
     Cls,
+    /// Their mean
     Mean,
+    /// The largest number of each column
     Max,
+    /// All of them
     None,
 }
 

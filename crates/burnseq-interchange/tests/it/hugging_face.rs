@@ -246,3 +246,56 @@ fn a_written_folder_replaces_nothing_and_leaves_nothing_half_done() {
     assert!(refused.contains("exists already"), "{refused}");
     assert_eq!(count(), 1);
 }
+
+/// Every cut, and every byte replaced, of small files: an error or weights, and no panic.
+#[test]
+fn damaged_files_are_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    let writer = FolderWriter::create(&whole).unwrap();
+    writer.settings("config.json", &config()).unwrap();
+    writer
+        .weights(&[("a.weight".to_owned(), tensor(&[2, 1], &[1.0, 2.0]))])
+        .unwrap();
+    writer.commit().unwrap();
+    let values = [1.0f32, 2.0];
+    let mut storages = Storages::default();
+    let entries = vec![("a.weight".into(), storages.tensor(&[2, 1], &values))];
+    let pickled = dir.path().join("pytorch_model.bin");
+    save(&pickled, &Object::OrderedDict(entries), &storages).unwrap();
+    let read = |path: &Path| std::fs::read(path).unwrap();
+    for (name, content) in [
+        ("config.json", read(&whole.join("config.json"))),
+        ("model.safetensors", read(&whole.join("model.safetensors"))),
+        ("pytorch_model.bin", read(&pickled)),
+    ] {
+        let folder = dir.path().join("damaged");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("config.json"), "{}").unwrap();
+        let mut refused = 0;
+        let mut open = |content: &[u8]| {
+            std::fs::write(folder.join(name), content).unwrap();
+            let Ok(found) = Folder::open(&folder) else {
+                refused += 1;
+                return;
+            };
+            _ = found.config().model_type();
+            match found.weights() {
+                Ok(weights) => weights.names().for_each(|name| _ = weights.read(name)),
+                Err(_) => refused += 1,
+            }
+        };
+        for length in 0..content.len() {
+            open(&content[..length]);
+        }
+        for place in 0..content.len() {
+            for byte in [0, b'9', 0xff, content[place] ^ 1] {
+                let mut other = content.clone();
+                other[place] = byte;
+                open(&other);
+            }
+        }
+        assert!(refused > content.len() / 2, "{name}: {refused} refused");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use burnseq_model::families::{
+    encoder::EncoderConfig,
     fconv::{self, ConvSpec, FConvConfig},
     lightconv::{self, LightConvConfig},
     lstm::{self, LstmConfig},
@@ -218,4 +219,29 @@ fn lstm_language_model_presets_equal_fairseq() {
             ("residuals", false.into()),
         ],
     );
+}
+
+/// fairseq's encoders are some of ours; fields that it has and we do not have one value there.
+#[test]
+fn roberta_presets_equal_fairseq() {
+    let Some(archs) = archs("roberta") else { return };
+    assert!(!archs.is_empty());
+    for (name, fields) in archs {
+        let (_, preset) = <EncoderConfig as FamilyConfig>::ARCHS
+            .iter()
+            .find(|(known, _)| *known == name)
+            .unwrap_or_else(|| panic!("there is no preset {name}"));
+        let ours = serde_json::to_value(preset()).unwrap();
+        let mut compared = 0;
+        for (field, expected) in &fields {
+            if let Some(found) = ours.get(field) {
+                assert!(
+                    same(found, expected),
+                    "{name}: {field} is {found} instead of {expected}"
+                );
+                compared += 1;
+            }
+        }
+        assert!(compared >= 13, "{name}: {compared} fields");
+    }
 }

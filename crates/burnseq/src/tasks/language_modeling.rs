@@ -9,7 +9,7 @@ use burnseq_data::{
     TokenBlockOptions,
 };
 use burnseq_kernels::Compute;
-use burnseq_model::{LanguageModel, ModelConfig, OfConfig};
+use burnseq_model::{EncoderModel, LanguageModel, ModelConfig, OfConfig};
 use burnseq_text::{Dictionary, Vocab};
 use burnseq_train::checkpoint::{Dictionaries, DictionaryInfo};
 use burnseq_train::{
@@ -301,8 +301,12 @@ impl Task for LanguageModelingTask {
 
     fn check_model(&self, model: &ModelConfig) -> Result<()> {
         LanguageModel::check(model).map_err(|error| {
+            let other = match EncoderModel::check(model) {
+                Ok(()) => "there is no task that trains encoders",
+                Err(_) => "or 'task' translation",
+            };
             Error::Config(format!(
-                "{error}\nhint: give another 'arch', or 'task' translation; language modelling trains decoders"
+                "{error}\nhint: give another 'arch', {other}; language modelling trains decoders"
             ))
         })?;
         let (_, max_positions) = model.max_positions();

@@ -9,7 +9,7 @@ use burnseq_data::{
     Dataset, DatasetDir, DatasetImpl, LanguagePairDataset, PairOptions, Resampling, SideSampler, TextDir,
 };
 use burnseq_kernels::Compute;
-use burnseq_model::{Model, ModelConfig, OfConfig, load_state_dict, state_dict};
+use burnseq_model::{EncoderModel, Model, ModelConfig, OfConfig, load_state_dict, state_dict};
 use burnseq_text::Vocab;
 use burnseq_text::{
     Dictionary, SubwordModel, SubwordSampler, SubwordSampling, TextFiles, TextPipeline, TextSettings,
@@ -355,8 +355,12 @@ impl Task for TranslationTask {
 
     fn check_model(&self, model: &ModelConfig) -> Result<()> {
         Model::check(model).map_err(|error| {
+            let other = match EncoderModel::check(model) {
+                Ok(()) => "there is no task that trains encoders",
+                Err(_) => "or 'task' language_modeling",
+            };
             Error::Config(format!(
-                "{error}\nhint: give another 'arch', or 'task' language_modeling; translation learns encoder-decoders"
+                "{error}\nhint: give another 'arch', {other}; translation learns encoder-decoders"
             ))
         })?;
         Ok(model.validate(&self.vocab())?)

@@ -80,13 +80,10 @@ impl TextEncoder {
         let gaps = places.into_iter().zip(probabilities.chunks_exact(types));
         gaps.map(|(place, probabilities)| {
             let filled = most_probable(probabilities, best).into_iter().map(|id| {
-                let mut ids = encoded.ids.clone();
-                ids[place] = id;
-                let inside: Vec<u32> = (0..ids.len())
-                    .filter(|&place| {
-                        Some(encoded.ids[place]) == mask_id || !encoded.special_tokens_mask[place]
-                    })
-                    .map(|place| ids[place])
+                let added = &encoded.special_tokens_mask;
+                let inside: Vec<u32> = (0..encoded.len())
+                    .filter(|&at| !added[at])
+                    .map(|at| if at == place { id } else { encoded.ids[at] })
                     .collect();
                 Ok(Filled {
                     token: self.tokenizer.token(id).unwrap_or_default(),

@@ -1,10 +1,17 @@
 //! Text, datasets and checkpoints in which every option has something to change, and the commands that they are added to.
 
+use std::collections::HashMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use burn::tensor::{Device, TensorData};
+use burnseq::interchange::hugging_face::FolderWriter;
+use burnseq::interchange::torch_file::Tensor;
+use burnseq_model::{EncoderModel, ModelConfig, OfConfig, state_dict};
+use burnseq_text::Vocab;
 use tempfile::TempDir;
 
 use crate::cases::ok;
@@ -158,6 +165,8 @@ fn make() -> TempDir {
     );
     write("shots", "dog\tball 1\nman\tbird 2\n");
     write("choices", "ball\tbird\n");
+    write("gaps", "Hund und [MASK] 1\n[MASK] Ball [MASK]\n");
+    write("gap", "Mann [MASK]\n");
     write("vocabulary", "Hund 5\nMann 50\n");
     write("data/train.tags.de-en.de", "<url>x</url>\nHund und Ball\n");
     let unigram = concat!(
@@ -172,7 +181,48 @@ fn make() -> TempDir {
         );
     }
     write_odd(dir);
+    write_encoder(dir);
     folder
+}
+
+/// `bert`, a folder of transformers with a model of a few thousand parameters and the tokenizer of `wordpieces`.
+fn write_encoder(dir: &Path) {
+    let tokenizer = fs::read(dir.join("wordpieces/tokenizer.json")).unwrap();
+    let types = burnseq_text::hugging_face::HfTokenizer::from_json(&tokenizer, "tokenizer.json")
+        .unwrap()
+        .len();
+    let fields = serde_json::json!({
+        "architectures": ["BertForMaskedLM"], "hidden_size": 8, "intermediate_size": 8, "max_position_embeddings": 30,
+        "model_type": "bert", "num_attention_heads": 2, "num_hidden_layers": 2, "vocab_size": types,
+    });
+    let fields = fields.as_object().unwrap();
+    let config = ModelConfig::from_hugging_face(fields).unwrap().config;
+    let vocab = Vocab::fairseq(types, types);
+    let model = EncoderModel::init(&config, &vocab, 1, &Device::flex()).unwrap();
+    let weights: HashMap<String, TensorData> = state_dict(&model).into_iter().collect();
+    let stored = config.in_hugging_face(&vocab).unwrap().tensors.into_iter();
+    let tensors: Vec<(String, Tensor)> = stored
+        .map(|stored| {
+            let weight = &weights[&stored.parameters[0]];
+            let tensor = Tensor {
+                shape: weight.shape().to_vec(),
+                // Larger than they are drawn, so that tokens make a difference.
+                values: weight.iter::<f32>().map(|value| 20.0 * value).collect(),
+            };
+            (stored.name, tensor)
+        })
+        .collect();
+    let folder = FolderWriter::create(&dir.join("bert")).unwrap();
+    folder.settings("config.json", fields).unwrap();
+    folder.weights(&tensors).unwrap();
+    folder
+        .file("tokenizer.json", |out| out.write_all(&tokenizer))
+        .unwrap();
+    let class = serde_json::json!({ "tokenizer_class": "BertTokenizerFast", "mask_token": "[MASK]" });
+    folder
+        .settings("tokenizer_config.json", class.as_object().unwrap())
+        .unwrap();
+    folder.commit().unwrap();
 }
 
 /// `model.pt` with an option that nobody knows, `dropaut` in the place of `dropout`.
@@ -220,6 +270,7 @@ pub(super) fn occupy(world: &Path, dir: &Path) {
         "text",
         "clean.de",
         "clean.en",
+        "vectors.npy",
     ] {
         fs::write(there.join(name), "x 1\n").unwrap();
     }
@@ -312,6 +363,14 @@ fn command(binary: &str, setting: &str) -> String {
         ("score", "asian") => "burnseq score data/asian.en --sys data/asianhyp.en".to_owned(),
         ("score", "punct") => "burnseq score data/punct.en --sys data/puncthyp.en".to_owned(),
         ("score", "spaced") => "burnseq score data/spaced.en --sys data/spacedhyp.en".to_owned(),
+        ("features", "there") => {
+            "burnseq features --path bert --input data/test.de --output there/vectors.npy --cpu".to_owned()
+        }
+        ("features", _) => {
+            "burnseq features --path bert --input data/test.de --output vectors.safetensors --cpu".to_owned()
+        }
+        ("similarity", _) => "burnseq similarity --path bert --input data/tabbed --cpu".to_owned(),
+        ("fill-mask", _) => "burnseq fill-mask --path bert --input gaps --cpu".to_owned(),
         ("inspect", "") => "burnseq inspect data/test.de".to_owned(),
         ("doctor", "") => "burnseq doctor".to_owned(),
         ("man", "") => "burnseq man out".to_owned(),
