@@ -111,7 +111,7 @@ pub const COMMANDS: [Command; 18] = [
     },
     Command {
         name: "convert",
-        about: "Checkpoints of fairseq to ours, and ours to fairseq's",
+        about: "Checkpoints of fairseq and Hugging Face to ours, and back",
         flags: convert::ConvertArgs::command,
         run: |words| convert::run(&Grammar::PLAIN.parse_words(words)?),
     },
@@ -242,7 +242,7 @@ fn unknown(name: &str) -> anyhow::Error {
 /// What `burnseq --help` prints.
 fn help() -> String {
     let mut help = format!(
-        "burnseq {}: train and use sequence models\n\nUsage: burnseq COMMAND [FLAGS]\n\nCommands:\n",
+        "burnseq {}: train and use sequence models\nUsage: burnseq COMMAND [FLAGS]\n\n",
         env!("CARGO_PKG_VERSION")
     );
     for Command { name, about, .. } in &COMMANDS {

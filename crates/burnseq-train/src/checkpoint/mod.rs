@@ -405,6 +405,10 @@ fn find(path: &Path) -> Result<PathBuf> {
     let inside = [names::BEST, names::LAST].map(|name| path.join(name));
     let hint = match inside.iter().find(|folder| folder.join(META_FILE).is_file()) {
         Some(inside) => format!("\nhint: give {}", inside.display()),
+        None if path.join("config.json").is_file() => format!(
+            "\nhint: a folder of Hugging Face's transformers becomes one with `burnseq convert {} FOLDER`",
+            path.display()
+        ),
         None if path.is_file() => {
             "\nhint: a checkpoint of fairseq is converted with `burnseq convert FILE.pt FOLDER --data data-bin`"
                 .to_owned()

@@ -1,6 +1,6 @@
 //! What a checkpoint carries, read for every kind of model in the same way.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burnseq_interchange::hugging_face::is_folder;
@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 /// A checkpoint on its way to a model.
 pub(super) struct Saved {
     pub(super) checkpoint: Checkpoint,
+    /// What was asked for: the checkpoint, or a folder of transformers.
+    pub(super) path: PathBuf,
     /// Where a folder of transformers was converted to.
     _converted: Option<TempDir>,
 }
@@ -46,6 +48,7 @@ impl Saved {
             let checkpoint = Checkpoint::open(path)?;
             return Ok(Self {
                 checkpoint,
+                path: path.to_owned(),
                 _converted: None,
             });
         }
@@ -55,6 +58,7 @@ impl Saved {
         from_hugging_face(path, &HuggingFaceOptions::default(), &converted, &observer)?;
         Ok(Self {
             checkpoint: Checkpoint::open(&converted)?,
+            path: path.to_owned(),
             _converted: Some(folder),
         })
     }
@@ -87,10 +91,10 @@ impl Saved {
     pub(super) fn dictionary(&self, side: &str) -> Result<Arc<Dictionary>> {
         let named = self.checkpoint.meta().dictionaries.side(side);
         let DictionaryInfo { file, types, .. } = named.ok_or_else(|| Error::Dictionary {
-            path: self.checkpoint.path().to_owned(),
+            path: self.path.clone(),
             problem: format!("has no {side} dictionary, which its task needs"),
         })?;
-        let path = self.checkpoint.path().join(file);
+        let path = self.path.join(file);
         let content = self.checkpoint.file(file)?;
         let is_vocabulary = path
             .extension()
@@ -118,7 +122,7 @@ impl Saved {
         }
         let broken = |reason: String| {
             Error::Text(burnseq_text::Error::Settings {
-                path: self.checkpoint.path().join(name),
+                path: self.path.join(name),
                 reason,
             })
         };

@@ -7,7 +7,7 @@ use burnseq_data::TextDir;
 use burnseq_text::{Dictionary, FileError, RemoveBpe, TextPipeline, TextSettings, tokenize_line};
 
 use super::TargetText;
-use super::saved::Saved;
+use super::saved::{Saved, is_hugging_face};
 use super::segmented::tokens_of;
 use crate::error::{Error, Result};
 use crate::tasks::language_modeling;
@@ -35,6 +35,9 @@ impl TextCodec {
                 "{} is a file; tokens need a dictionary too\nhint: give the folder that `preprocess` has written, or a checkpoint",
                 path.display()
             )));
+        }
+        if is_hugging_face(path) {
+            return Self::of_checkpoint(&Saved::open(path)?, language);
         }
         let entries = std::fs::read_dir(path).map_err(FileError::read(path))?;
         let mut languages: Vec<String> = Vec::new();
@@ -85,7 +88,7 @@ impl TextCodec {
         } else {
             let pair = LanguagePair::of(task)?;
             let known = [&*pair.source_lang, &*pair.target_lang];
-            let language = chosen(saved.checkpoint.path(), &known, language)?;
+            let language = chosen(&saved.path, &known, language)?;
             let side = if language == pair.source_lang {
                 "source"
             } else {

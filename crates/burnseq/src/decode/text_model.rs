@@ -59,7 +59,7 @@ impl TextModel {
     ) -> Result<Self> {
         let saved = Saved::open(path.as_ref())?;
         let checkpoint = &saved.checkpoint;
-        language_modeling::check_task(checkpoint.path(), saved.task())?;
+        language_modeling::check_task(&saved.path, saved.task())?;
         let compute = compute.into();
         Ok(Self {
             dictionary: saved.dictionary(language_modeling::SIDE)?,
@@ -69,7 +69,7 @@ impl TextModel {
             begins_with_bos: language_modeling::begins_with_bos(checkpoint.meta()),
             whole_texts: language_modeling::has_whole_texts(saved.task()),
             generation: generation::of_task(saved.task()).map_err(Error::Config)?,
-            path: checkpoint.path().to_owned(),
+            path: saved.path.clone(),
         })
     }
 
