@@ -4,7 +4,6 @@ mod batches;
 mod fill_mask;
 mod pooling;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -106,15 +105,8 @@ impl TextEncoder {
             )
         })?;
         let tokenizer = HfTokenizer::open(path)?;
-        let stored = folder.weights()?;
-        let mut tensors = HashMap::new();
-        for name in stored.names() {
-            let tensor = stored.read(name)?;
-            tensors.insert(name.to_owned(), TensorData::new(tensor.values, tensor.shape));
-        }
         let unk = tokenizer.special_ids().unk.map(|unk| unk as usize);
-        let read = HuggingFaceModel::new(config.fields(), tensors, unk, false)
-            .map_err(|problem| wrong(config.path(), problem))?;
+        let read = HuggingFaceModel::read(&folder, &folder.weights()?, unk, false)?;
         if tokenizer.len() > read.vocab.src {
             return Err(wrong(
                 path,

@@ -1,7 +1,6 @@
 //! A sentence encoder as it is published: all-MiniLM-L6-v2, whose folder the environment names.
 #![expect(clippy::print_stderr, reason = "a skipped test says why")]
 
-use std::collections::HashMap;
 use std::env;
 use std::path::PathBuf;
 
@@ -36,15 +35,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 fn model(folder: &Folder, device: &Device) -> EncoderModel {
-    let weights = folder.weights().unwrap();
-    let tensors: HashMap<String, TensorData> = weights
-        .names()
-        .map(|name| {
-            let tensor = weights.read(name).unwrap();
-            (name.to_owned(), TensorData::new(tensor.values, tensor.shape))
-        })
-        .collect();
-    let read = HuggingFaceModel::new(folder.config().fields(), tensors, None, false).unwrap();
+    let read = HuggingFaceModel::read(folder, &folder.weights().unwrap(), None, false).unwrap();
     assert_eq!(read.unused, [""; 0]);
     EncoderModel::load(&read.config, &read.vocab, &read.parameters, device).unwrap()
 }

@@ -1,6 +1,5 @@
 //! Folders of transformers to checkpoints.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -140,17 +139,11 @@ fn read(folder: &Folder, options: &HuggingFaceOptions, observer: &Arc<dyn Observ
         Stage::Reading,
         u64::try_from(4 * stored.elements()).unwrap_or(u64::MAX),
     );
-    let mut tensors = HashMap::new();
-    for name in stored.names() {
-        let tensor = stored.read(name)?;
-        tensors.insert(name.to_owned(), TensorData::new(tensor.values, tensor.shape));
-    }
     let unk = tokenizer
         .as_ref()
         .and_then(|tokenizer| tokenizer.special_ids().unk);
     let unk = unk.map(|unk| unk as usize);
-    let mut model = HuggingFaceModel::new(config.fields(), tensors, unk, options.ignore_missing)
-        .map_err(|problem| wrong(config, problem))?;
+    let mut model = HuggingFaceModel::read(folder, &stored, unk, options.ignore_missing)?;
     let mut notes = Vec::new();
     if !model.missing.is_empty() {
         let names: Vec<&str> = model.missing.iter().map(String::as_str).collect();

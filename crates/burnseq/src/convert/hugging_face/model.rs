@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, TensorData};
+use burnseq_interchange::hugging_face::{Folder, Weights};
 use burnseq_model::families::hugging_face::FromHuggingFace;
 use burnseq_model::{EncoderModel, LanguageModel, Model, ModelConfig, OfConfig, state_dict};
 use burnseq_text::Vocab;
 use serde_json::{Map, Value};
 
 use super::tensors;
+use crate::error::{Error, Result};
 
 /// A model that was described and stored by transformers.
 #[derive(Debug, Clone)]
@@ -26,6 +28,23 @@ pub struct HuggingFaceModel {
 }
 
 impl HuggingFaceModel {
+    /// The model of a folder, whose weights are `stored`; see [`new`](Self::new).
+    ///
+    /// # Errors
+    /// Also weights that cannot be read.
+    pub fn read(folder: &Folder, stored: &Weights, unk: Option<usize>, ignore_missing: bool) -> Result<Self> {
+        let mut tensors = HashMap::new();
+        for name in stored.names() {
+            let tensor = stored.read(name)?;
+            tensors.insert(name.to_owned(), TensorData::new(tensor.values, tensor.shape));
+        }
+        let config = folder.config();
+        Self::new(config.fields(), tensors, unk, ignore_missing).map_err(|problem| Error::Convert {
+            path: config.path().to_owned(),
+            problem,
+        })
+    }
+
     /// The model that `fields`, the content of `config.json`, and `tensors` give; `unk` is the id of unknown words, where
     /// the tokenizer has one. With `ignore_missing`, parameters that are not stored get fresh values.
     ///
@@ -36,7 +55,7 @@ impl HuggingFaceModel {
         mut tensors: HashMap<String, TensorData>,
         unk: Option<usize>,
         ignore_missing: bool,
-    ) -> Result<Self, String> {
+    ) -> std::result::Result<Self, String> {
         let FromHuggingFace {
             config,
             types,
