@@ -233,6 +233,9 @@ impl TextGenerator {
 
     /// The text of ids, a line for each `</s>` inside; the end of the last line is no line of its own.
     fn text(&self, ids: &[u32]) -> String {
+        if self.model.whole_texts {
+            return self.model.text.decode(&self.model.dictionary.decode(ids));
+        }
         let eos = self.model.dictionary.eos();
         let ids = ids.strip_suffix(&[eos]).unwrap_or(ids);
         let line = |ids: &[u32]| self.model.text.decode(&self.model.dictionary.decode(ids));

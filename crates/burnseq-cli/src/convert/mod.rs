@@ -11,7 +11,7 @@ use burnseq::convert::{
     Conversion, Dictionaries, HuggingFaceOptions, ImportOptions, Observer, Stage, from_fairseq_observed,
     from_hugging_face, from_weights_observed, to_fairseq_observed, to_hugging_face,
 };
-use burnseq::decode::overlaid;
+use burnseq::decode::{is_hugging_face, overlaid};
 use burnseq_model::ModelConfig;
 use burnseq_text::replaces;
 use indicatif::{HumanBytes, ProgressBar};
@@ -87,15 +87,72 @@ pub fn run(args: &ConvertArgs) -> Result<()> {
             from_hugging_face(&args.input, &options, &args.output, &observer)
         }
         Direction::ToHuggingFace => {
-            if is_there {
-                std::fs::remove_dir_all(&args.output)
-                    .with_context(|| format!("{} cannot be replaced", args.output.display()))?;
-            }
-            to_hugging_face(&args.input, &args.output, &observer)
+            check_replaced(&args.input, &args.output)?;
+            let converted = replacing(&args.output, |output| {
+                to_hugging_face(&args.input, output, &observer)
+            })?;
+            converted.map(|conversion| Conversion {
+                output: args.output.clone(),
+                ..conversion
+            })
         }
     };
     shown.lock().finish_and_clear();
     report(args, &conversion.map_err(coded)?)
+}
+
+/// Makes sure that nothing but an earlier result is replaced: a folder of transformers, or an empty one, that neither is the
+/// input nor holds it.
+fn check_replaced(input: &Path, output: &Path) -> Result<()> {
+    let Ok(found) = output.canonicalize() else {
+        return Ok(());
+    };
+    if input.canonicalize().is_ok_and(|input| input.starts_with(&found)) {
+        return Err(anyhow!(
+            "{} is, or holds, what is converted, so it is not replaced\nhint: give another folder",
+            output.display()
+        ));
+    }
+    let is_empty = output
+        .read_dir()
+        .is_ok_and(|mut entries| entries.next().is_none());
+    if is_empty || is_hugging_face(output) {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "{} exists but is not a folder of transformers, so it is not replaced\nhint: give another folder",
+        output.display()
+    ))
+}
+
+/// Lets `write` write beside `output`, and puts the result into its place.
+fn replacing<T>(
+    output: &Path,
+    write: impl FnOnce(&Path) -> burnseq::Result<T>,
+) -> Result<burnseq::Result<T>> {
+    let cannot = || format!("{} cannot be replaced", output.display());
+    let parent = match output.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if output.symlink_metadata().is_err() {
+        return Ok(write(output));
+    }
+    let beside = tempfile::Builder::new()
+        .prefix(".replacing-")
+        .tempdir_in(parent)
+        .with_context(cannot)?;
+    let (new, old) = (beside.path().join("new"), beside.path().join("old"));
+    let written = match write(&new) {
+        Ok(written) => written,
+        Err(error) => return Ok(Err(error)),
+    };
+    std::fs::rename(output, &old).with_context(cannot)?;
+    if let Err(error) = std::fs::rename(&new, output) {
+        std::fs::rename(&old, output).with_context(cannot)?;
+        return Err(error).with_context(cannot);
+    }
+    Ok(Ok(written))
 }
 
 /// A bar for each stage of a conversion.

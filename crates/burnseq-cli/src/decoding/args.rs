@@ -146,6 +146,9 @@ impl DecodingArgs {
         };
         if let Some(options) = generation::of_task(&task).map_err(anyhow::Error::msg)? {
             self.defaults.get_or_init(|| options);
+            generation::notes_of_task(&task)
+                .iter()
+                .for_each(|note| super::format::note(note));
         }
         Ok(())
     }

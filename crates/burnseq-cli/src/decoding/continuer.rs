@@ -357,9 +357,12 @@ impl<'a> Continuer<'a> {
         let (eos, unk) = (self.text.dictionary.eos(), self.text.dictionary.unk());
         let [read, new] = self.parts(request, hypothesis);
         let ids = [read, new].concat();
-        let mut lines: Vec<&[u32]> = ids.split(|&id| id == eos).collect();
+        let mut lines: Vec<&[u32]> = match self.text.whole_texts {
+            true => vec![&ids],
+            false => ids.split(|&id| id == eos).collect(),
+        };
         // The end of the last line is no line of its own.
-        if ids.last() == Some(&eos) {
+        if !self.text.whole_texts && ids.last() == Some(&eos) {
             lines.pop();
         }
         let mut given = if read.is_empty() {

@@ -118,17 +118,18 @@ impl SearchArgs {
         // A search that is asked for takes the place of the default one.
         let sampling = self.sampling || (defaults.sampling && self.beam.is_none() && self.kind().is_none());
         let beam = self.beam.unwrap_or(defaults.beam);
+        let max_len_b = self.max_len_b.or(self.max_new_tokens);
         GenerateOptions {
             beam,
             nbest: self.nbest.unwrap_or(defaults.nbest.min(beam)),
             lenpen: self.lenpen.unwrap_or(defaults.lenpen),
             unkpen: self.unkpen.unwrap_or(defaults.unkpen),
-            min_len: self.min_len.unwrap_or(defaults.min_len),
+            // A longest length that is asked for takes the place of a least one that is not.
+            min_len: self
+                .min_len
+                .unwrap_or(max_len_b.map_or(defaults.min_len, |max_len| defaults.min_len.min(max_len))),
             max_len_a: self.max_len_a.unwrap_or(defaults.max_len_a),
-            max_len_b: self
-                .max_len_b
-                .or(self.max_new_tokens)
-                .unwrap_or(defaults.max_len_b),
+            max_len_b: max_len_b.unwrap_or(defaults.max_len_b),
             early_stopping: named(&EarlyStopping::NAMES, self.early_stopping.as_deref())
                 .unwrap_or(defaults.early_stopping),
             at_max_len: named(&AtMaxLen::NAMES, self.at_max_len.as_deref()).unwrap_or(defaults.at_max_len),

@@ -137,17 +137,61 @@ fn a_folder_comes_back_as_it_went() {
         };
         let back = dir.path().join("back");
         assert_eq!(tensors(&back), tensors(&folder), "{name}");
-        let (written, original) = (json(&back.join("config.json")), json(&folder.join("config.json")));
-        for (field, value) in written.as_object().unwrap() {
-            // What is left open there is written out; what says which program wrote a file is another thing.
-            let theirs = original.get(field).filter(|theirs| !theirs.is_null());
-            if let Some(theirs) = theirs {
-                let equal =
-                    value == theirs || value.as_f64().zip(theirs.as_f64()).is_some_and(|(a, b)| a == b);
-                assert!(equal, "{name}: {field} is {value} instead of {theirs}");
-            }
+        for file in ["config.json", "generation_config.json"] {
+            assert_eq!(json(&back.join(file)), json(&folder.join(file)), "{name}: {file}");
         }
     }
+}
+
+#[test]
+fn only_an_earlier_result_is_replaced() {
+    let Some(folder) = recorded("gpt2") else { return };
+    let dir = TempDir::new().unwrap();
+    let convert = |flags: &[&str]| run("convert", dir.path(), flags);
+    succeed(convert(&[folder.to_str().unwrap(), "kept/checkpoint"]));
+    fs::write(dir.path().join("kept/thesis.txt"), "x").unwrap();
+    let output = convert(&["--to", "hf", "kept/checkpoint", "kept", "--overwrite"]);
+    assert_fails(&output, 1, "kept is, or holds, what is converted");
+    let output = convert(&["--to", "hf", "kept/checkpoint", "kept/checkpoint", "--overwrite"]);
+    assert_fails(&output, 1, "is, or holds, what is converted");
+    fs::create_dir(dir.path().join("other")).unwrap();
+    fs::write(dir.path().join("other/precious"), "x").unwrap();
+    let output = convert(&["--to", "hf", "kept/checkpoint", "other", "--overwrite"]);
+    assert_fails(
+        &output,
+        1,
+        "is not a folder of transformers, so it is not replaced",
+    );
+    for file in [
+        "kept/thesis.txt",
+        "kept/checkpoint/checkpoint.json",
+        "other/precious",
+    ] {
+        assert!(dir.path().join(file).exists(), "{file}");
+    }
+    succeed(convert(&["--to", "hf", "kept/checkpoint", "model"]));
+    assert_fails(
+        &convert(&["--to", "hf", "kept/checkpoint", "model"]),
+        1,
+        "is there already",
+    );
+    // A checkpoint that is damaged leaves the earlier result alone.
+    succeed(convert(&[
+        "--to",
+        "hf",
+        "kept/checkpoint",
+        "model",
+        "--overwrite",
+    ]));
+    fs::write(dir.path().join("kept/checkpoint/model.safetensors"), "x").unwrap();
+    assert!(
+        !convert(&["--to", "hf", "kept/checkpoint", "model", "--overwrite"])
+            .status
+            .success()
+    );
+    assert!(dir.path().join("model/model.safetensors").exists());
+    let left = fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 3, "nothing else is left behind");
 }
 
 /// A folder with a changed `config.json`, and the weights of a recorded model.
@@ -198,6 +242,23 @@ fn what_is_not_supported_or_missing_is_named() {
         config.insert("vocab_size".to_owned(), json!(170));
     });
     refused(wider.path(), "170");
+    let endless = changed(&folder, |config| {
+        config.insert("vocab_size".to_owned(), json!(1_000_000_000));
+    });
+    refused(
+        endless.path(),
+        "field `vocab_size` = 1000000000: `model.shared.weight` has 160 rows",
+    );
+    let forced = changed(&folder, |_| ());
+    fs::write(
+        forced.path().join("generation_config.json"),
+        r#"{"forced_bos_token_id": 160}"#,
+    )
+    .unwrap();
+    refused(
+        forced.path(),
+        "field `forced_bos_token_id` = 160: the model has 160 tokens",
+    );
     // They may be left out, or drawn.
     for dir in [deeper, flatter] {
         let output = run(

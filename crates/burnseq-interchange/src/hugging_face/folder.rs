@@ -63,7 +63,9 @@ impl Folder {
     /// A file that is not what it should be.
     pub fn settings(&self, name: &str) -> Result<Option<Config>> {
         let path = self.path.join(name);
-        path.is_file().then(|| Config::read(&path)).transpose()
+        // A link that leads nowhere is a file that is missing, and no file that is not asked for.
+        let is_there = path.symlink_metadata().is_ok();
+        is_there.then(|| Config::read(&path)).transpose()
     }
 
     /// Its weights.

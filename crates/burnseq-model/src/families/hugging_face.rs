@@ -269,7 +269,8 @@ impl NamedSymbols {
             bos: self.bos.unwrap_or(eos),
             pad,
             eos,
-            unk: unk.unwrap_or(eos),
+            // A vocabulary of bytes knows every text; the end of a text stands for unknown ones in name only.
+            unk: unk.filter(|&unk| unk != eos).unwrap_or(types),
             decoder_start: self
                 .decoder_start
                 .filter(|&start| !is_language_model && start != eos),

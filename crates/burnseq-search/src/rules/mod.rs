@@ -136,7 +136,7 @@ pub fn from_options(options: &GenerateOptions, vocab: &Vocab, prefixes: bool) ->
             rules.push(Box::new(MaxLength { eos, free }));
         }
     }
-    if let Some(token) = options.forced_bos {
+    if let Some(token) = options.forced_bos.filter(|&token| (token as usize) < vocab.tgt) {
         let token = token as usize;
         rules.push(Box::new(ForcedBos { token }));
     }

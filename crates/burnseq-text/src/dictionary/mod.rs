@@ -170,8 +170,10 @@ impl Dictionary {
 
     /// Token of an id; that of unknown words for ids beyond the end, as in fairseq.
     pub fn symbol(&self, id: u32) -> &str {
-        let symbols = &self.symbols;
-        symbols.get(id as usize).unwrap_or(&symbols[self.unk() as usize])
+        let symbol = |id: u32| self.symbols.get(id as usize);
+        symbol(id)
+            .or_else(|| symbol(self.unk()))
+            .map_or(SPECIAL_SYMBOLS[SpecialSymbols::FAIRSEQ.unk], |symbol| symbol)
     }
 
     /// Occurrences of a token in the training text; 0 for ids beyond the end.

@@ -26,7 +26,7 @@ impl Dictionary {
 
     /// These tokens, in the order of their ids, without counts.
     ///
-    /// The id of padding may be the number of tokens, where no token stands for it.
+    /// The ids of padding and of unknown words may be the number of tokens, where no token stands for them.
     ///
     /// # Errors
     /// What is wrong with them: a token that is there twice, a special symbol that is none of them.
@@ -61,7 +61,7 @@ impl Dictionary {
             ("bos", Some(bos), types),
             ("pad", Some(pad), types + 1),
             ("eos", Some(eos), types),
-            ("unk", Some(unk), types),
+            ("unk", Some(unk), types + 1),
             ("decoder_start", decoder_start, types),
         ];
         for (name, id, below) in ids {

@@ -52,7 +52,7 @@ impl Saved {
                 _converted: None,
             });
         }
-        let folder = tempfile::tempdir().map_err(FileError::write(path))?;
+        let folder = tempfile::tempdir().map_err(FileError::write(&std::env::temp_dir()))?;
         let converted = folder.path().join("checkpoint");
         let observer: Arc<dyn Observer> = Arc::new(());
         from_hugging_face(path, &HuggingFaceOptions::default(), &converted, &observer)?;

@@ -543,8 +543,8 @@ impl Item {
 
 impl Call<'_> {
     fn generation(&self, item: &Item, is_language_model: bool) -> GenerateOptions {
-        let pad = item.model.vocab.pad();
-        let generation = Generation::read(&self.settings, is_language_model, pad).unwrap();
+        let vocab = &item.model.vocab;
+        let generation = Generation::read(&self.settings, is_language_model, vocab).unwrap();
         assert_eq!(generation.notes, [""; 0], "{}", self.what);
         generation.options
     }

@@ -68,33 +68,45 @@ pub fn to_hugging_face(input: &Path, output: &Path, observer: &Arc<dyn Observer>
         })
         .collect();
 
+    // What came from transformers goes back with all that its file holds.
+    let is_kept = meta.files.contains_key("config.json");
+    let mut config: Map<String, Value> = match is_kept {
+        true => serde_json::from_slice(&checkpoint.file("config.json")?)
+            .map_err(|error| wrong(format!("holds a config.json that is not JSON: {error}")))?,
+        false => Map::new(),
+    };
     let symbols = vocab.special_symbols;
-    let mut config = described.fields;
-    config
-        .entry("architectures")
-        .or_insert_with(|| vec![described.architectures[0]].into());
-    config.insert("model_type".to_owned(), described.model_type.into());
-    config.insert("vocab_size".to_owned(), vocab.tgt.into());
-    config.insert("torch_dtype".to_owned(), "float32".into());
-    let mut ids = vec![("bos_token_id", symbols.bos), ("eos_token_id", symbols.eos)];
-    // Where no token stands for padding, texts are padded with their end.
-    ids.push((
-        "pad_token_id",
-        if symbols.pad < vocab.tgt {
-            symbols.pad
-        } else {
-            symbols.eos
-        },
-    ));
-    if !is_language_model {
-        ids.push(("decoder_start_token_id", vocab.decoder_start()));
+    for (name, value) in described.fields {
+        // What is left open there, or written in another way, stays as it is.
+        let same = config
+            .get(&name)
+            .is_some_and(|old| old.is_null() || old.as_f64() == value.as_f64() && old.is_number());
+        if !same {
+            config.insert(name, value);
+        }
     }
     let mut of_generation: Map<String, Value> = Map::new();
-    for (name, id) in ids {
-        config.insert(name.to_owned(), id.into());
-        of_generation.insert(name.to_owned(), id.into());
+    if !is_kept {
+        config.insert(
+            "architectures".to_owned(),
+            vec![described.architectures[0]].into(),
+        );
+        config.insert("model_type".to_owned(), described.model_type.into());
+        config.insert("torch_dtype".to_owned(), "float32".into());
+        let mut ids = vec![("bos_token_id", symbols.bos), ("eos_token_id", symbols.eos)];
+        // Where no token stands for padding, texts are padded with their end.
+        let has_pad = symbols.pad < vocab.tgt;
+        ids.push(("pad_token_id", if has_pad { symbols.pad } else { symbols.eos }));
+        if !is_language_model {
+            ids.push(("decoder_start_token_id", vocab.decoder_start()));
+        }
+        for (name, id) in ids {
+            config.insert(name.to_owned(), id.into());
+            of_generation.insert(name.to_owned(), id.into());
+        }
+        config.sort_keys();
     }
-    config.sort_keys();
+    config.insert("vocab_size".to_owned(), vocab.tgt.into());
     let search = generation::of_task(&meta.task).map_err(wrong)?;
     if let Some(search) = &search {
         of_generation.extend(generation_fields(search, is_language_model, vocab.eos()));
@@ -102,19 +114,21 @@ pub fn to_hugging_face(input: &Path, output: &Path, observer: &Arc<dyn Observer>
 
     let folder = FolderWriter::create(output)?.metered(meter(observer));
     folder.settings("config.json", &config)?;
-    folder.settings("generation_config.json", &of_generation)?;
     let mut notes = Vec::new();
     // Ids of a dictionary in fairseq's order are not those of a tokenizer.
     if meta.dictionaries.sides[0].file == text::VOCABULARY {
-        for file in meta.files.keys().filter(|name| text::is_tokenizer_file(name)) {
-            let content = checkpoint.file(file)?;
-            folder.file(file, |out| out.write_all(&content))?;
+        for name in text::kept().filter(|name| *name != "config.json" && meta.files.contains_key(*name)) {
+            let content = checkpoint.file(name)?;
+            folder.file(name, |out| out.write_all(&content))?;
         }
     } else {
         notes.push(format!(
             "no tokenizer is written: the ids of the model are those of its dictionary, {}",
             meta.dictionaries.sides[0].file
         ));
+    }
+    if !meta.files.contains_key("generation_config.json") {
+        folder.settings("generation_config.json", &of_generation)?;
     }
     observer.stage(
         Stage::Writing,
@@ -199,6 +213,8 @@ fn generation_fields(search: &GenerateOptions, is_language_model: bool, eos: usi
 
 #[cfg(test)]
 mod tests {
+    use burnseq_text::Vocab;
+
     use super::super::Generation;
     use super::*;
 
@@ -228,7 +244,7 @@ mod tests {
         };
         for (options, is_language_model) in [(bart, false), (sampled, true)] {
             let fields = generation_fields(&options, is_language_model, 2);
-            let read = Generation::read(&fields, is_language_model, 1).unwrap();
+            let read = Generation::read(&fields, is_language_model, &Vocab::fairseq(20, 20)).unwrap();
             assert_eq!(read.options, options);
         }
     }

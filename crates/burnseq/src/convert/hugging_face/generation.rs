@@ -1,6 +1,7 @@
 //! `generation_config.json`: how transformers decodes with a model unless it is told otherwise.
 
 use burnseq_search::{AtMaxLen, EarlyStopping, GenerateOptions};
+use burnseq_text::Vocab;
 use serde_json::{Map, Value};
 
 /// Fields that change nothing where they have these values, or that are about other programs.
@@ -57,25 +58,46 @@ impl Generation {
     ///
     /// # Errors
     /// A field whose value is of another kind, by name.
-    pub fn read(fields: &Map<String, Value>, is_language_model: bool, pad: usize) -> Result<Self, String> {
+    pub fn read(fields: &Map<String, Value>, is_language_model: bool, vocab: &Vocab) -> Result<Self, String> {
+        let pad = vocab.pad();
         let fields = Reader(fields);
         let mut notes = Vec::new();
         let default = GenerateOptions::default();
         let beam = fields.count("num_beams")?.unwrap_or(1);
         let sampling = fields.flag("do_sample")?.unwrap_or(false);
-        let forced_eos = fields.get("forced_eos_token_id").is_some();
+        let forced_eos = match fields.id("forced_eos_token_id", vocab)? {
+            None => false,
+            Some(id) if id == vocab.eos() => true,
+            Some(id) => {
+                return Err(format!(
+                    "field `forced_eos_token_id` = {id}: another token than the end of a text, {}, is not supported",
+                    vocab.eos()
+                ));
+            }
+        };
         // The end, which is one of the tokens there, and what the decoder starts from.
         let end = usize::from(forced_eos);
         let start = usize::from(!is_language_model);
         let max_len = match (fields.count("max_new_tokens")?, fields.count("max_length")?) {
             (Some(new), _) => Some(new.saturating_sub(end)),
             // It counts the prompt, whose length is not known here.
-            (None, Some(_)) if is_language_model => None,
+            (None, Some(length)) if is_language_model => {
+                notes.push(format!(
+                    "`max_length` = {length} of its generation settings is left out: it counts the prompt"
+                ));
+                None
+            }
             (None, max_length) => max_length.map(|length| length.saturating_sub(start + end)),
         };
         let min_len = match (fields.count("min_new_tokens")?, fields.count("min_length")?) {
             (Some(new), _) => new,
             (None, Some(length)) if !is_language_model => length.saturating_sub(start),
+            (None, Some(length)) if length > 0 => {
+                notes.push(format!(
+                    "`min_length` = {length} of its generation settings is left out: it counts the prompt"
+                ));
+                0
+            }
             (None, _) => 0,
         };
         let early_stopping = match fields.get("early_stopping") {
@@ -101,13 +123,7 @@ impl Generation {
                 AtMaxLen::Cut
             },
             early_stopping,
-            forced_bos: match fields.count("forced_bos_token_id")? {
-                None => None,
-                Some(id) => Some(
-                    u32::try_from(id)
-                        .map_err(|_| format!("field `forced_bos_token_id` = {id}: it is no id"))?,
-                ),
-            },
+            forced_bos: fields.id("forced_bos_token_id", vocab)?.map(|id| id as u32),
             no_repeat_ngram_size: fields.count("no_repeat_ngram_size")?.unwrap_or(0),
             repetition_penalty: fields.number("repetition_penalty")?.unwrap_or(1.0),
             sampling,
@@ -123,7 +139,7 @@ impl Generation {
         for (name, value) in fields.0 {
             let is_known = KNOWN.contains(&name.as_str()) || WITHOUT_EFFECT.contains(&name.as_str());
             let bans_padding = name == "bad_words_ids" && *value == serde_json::json!([[pad]]);
-            if !is_known && !bans_padding && !is_neutral(value) {
+            if !is_known && !bans_padding && !is_neutral(name, value) {
                 notes.push(format!(
                     "`{name}` = {value} of its generation settings has no counterpart and is left out"
                 ));
@@ -142,12 +158,13 @@ pub(super) fn among(fields: &Map<String, Value>) -> Map<String, Value> {
 }
 
 /// Whether a value means that an option is not used.
-fn is_neutral(value: &Value) -> bool {
+fn is_neutral(name: &str, value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
-        Value::Number(number) => number
-            .as_f64()
-            .is_some_and(|number| number == 0.0 || number == 1.0),
+        Value::Number(number) => number.as_f64().is_some_and(|number| {
+            // Factors and groups are none at 1, lengths are not.
+            number == 0.0 || (number == 1.0 && !name.ends_with("_size"))
+        }),
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
         _ => false,
@@ -175,6 +192,18 @@ impl Reader<'_> {
             .transpose()
     }
 
+    /// The id of a token.
+    fn id(&self, name: &str, vocab: &Vocab) -> Result<Option<usize>, String> {
+        let id = self.count(name)?;
+        match id.filter(|id| *id >= vocab.tgt) {
+            Some(id) => Err(format!(
+                "field `{name}` = {id}: the model has {} tokens, with ids from 0",
+                vocab.tgt
+            )),
+            None => Ok(id),
+        }
+    }
+
     fn number(&self, name: &str) -> Result<Option<f64>, String> {
         self.get(name)
             .map(|value| value.as_f64().ok_or_else(|| wrong(name, value, "a number")))
@@ -195,7 +224,7 @@ mod tests {
     use super::*;
 
     fn read(fields: Value) -> Result<Generation, String> {
-        Generation::read(fields.as_object().unwrap(), false, 1)
+        Generation::read(fields.as_object().unwrap(), false, &Vocab::fairseq(20, 20))
     }
 
     #[test]
@@ -237,6 +266,10 @@ mod tests {
             "{:?}",
             marian.notes
         );
+        for (field, id) in [("forced_bos_token_id", 20), ("forced_eos_token_id", 7)] {
+            let error = read(json!({ field: id })).unwrap_err();
+            assert!(error.starts_with(&format!("field `{field}` = {id}: ")), "{error}");
+        }
         let error = read(json!({ "num_beams": "four" })).unwrap_err();
         assert_eq!(
             error,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, TensorData};
 use burnseq_interchange::hugging_face::{Config, Folder};
 use burnseq_model::{EncoderModel, LanguageModel, Model, ModelConfig, OfConfig, state_dict};
+use burnseq_text::Vocab;
 use burnseq_text::hugging_face::HfTokenizer;
 use burnseq_train::TaskInfo;
 use burnseq_train::checkpoint::{self, CheckpointContents, Dictionaries, DictionaryInfo};
@@ -121,7 +122,11 @@ pub fn hugging_face_task(input: &Path, options: &HuggingFaceOptions) -> Result<T
         &folder,
         options,
         is_language_model,
-        symbols.pad,
+        &Vocab {
+            src: read.types,
+            tgt: read.types,
+            special_symbols: symbols,
+        },
         tokenizer.as_ref(),
         &mut notes,
     )
@@ -159,7 +164,8 @@ fn read(folder: &Folder, options: &HuggingFaceOptions, observer: &Arc<dyn Observ
             return Err(Error::Convert {
                 path: folder.path().to_owned(),
                 problem: format!(
-                    "holds tensors that {} has no use for: {listed}\nhint: 'ignore_missing' leaves them out",
+                    "holds tensors that {} has no use for: {listed}\nhint: `burnseq convert FOLDER CHECKPOINT --ignore-missing` leaves them \
+                     out",
                     model.config.phrase()
                 ),
             });
@@ -169,12 +175,11 @@ fn read(folder: &Folder, options: &HuggingFaceOptions, observer: &Arc<dyn Observ
         ));
     }
     let is_language_model = LanguageModel::check(&model.config).is_ok();
-    let pad = model.vocab.pad();
     let (task, start) = task(
         folder,
         options,
         is_language_model,
-        pad,
+        &model.vocab,
         tokenizer.as_ref(),
         &mut notes,
     )?;
@@ -197,7 +202,7 @@ fn task(
     folder: &Folder,
     options: &HuggingFaceOptions,
     is_language_model: bool,
-    pad: usize,
+    vocab: &Vocab,
     tokenizer: Option<&HfTokenizer>,
     notes: &mut Vec<String>,
 ) -> Result<(TaskInfo, Option<usize>)> {
@@ -209,12 +214,25 @@ fn task(
         None => super::generation::among(settings.fields()),
     };
     let generation =
-        Generation::read(&asked, is_language_model, pad).map_err(|problem| wrong(settings, problem))?;
-    notes.extend(generation.notes);
+        Generation::read(&asked, is_language_model, vocab).map_err(|problem| wrong(settings, problem))?;
     let mut search = generation.options;
+    for (name, id) in [
+        ("eos_token_id", vocab.eos()),
+        ("decoder_start_token_id", vocab.decoder_start()),
+    ] {
+        if let Some(asked) = asked.get(name).filter(|asked| !asked.is_null())
+            && asked.as_u64() != Some(id as u64)
+            && !(is_language_model && name == "decoder_start_token_id")
+        {
+            notes.push(format!(
+                "`{name}` = {asked} of its generation settings is left out: the model has {id}"
+            ));
+        }
+    }
+    notes.extend(generation.notes);
     if is_language_model {
         let mut task = language_modeling::whole_texts_task();
-        generation::insert(&mut task, &search);
+        generation::insert(&mut task, &search, notes);
         return Ok((task, None));
     }
     let languages = SideText::languages(folder, tokenizer, [&options.source_lang, &options.target_lang])?;
@@ -237,7 +255,7 @@ fn task(
     };
     let mut task = TaskInfo::from(&pair);
     template.insert(&mut task);
-    generation::insert(&mut task, &search);
+    generation::insert(&mut task, &search, notes);
     Ok((task, start))
 }
 

@@ -71,12 +71,14 @@ impl HuggingFaceModel {
         let described = config
             .in_hugging_face(&vocab)
             .expect("what was read from transformers can be written for it");
+        tensors::check_rows(&described, types, &tensors)?;
         let (mut parameters, missing) = tensors::parameters(&described, types, &mut tensors)?;
         if !missing.is_empty() {
             if !ignore_missing {
                 let names: Vec<&str> = missing.iter().map(String::as_str).collect();
                 return Err(format!(
-                    "{} of the {} tensors of the model are missing: {}\nhint: 'ignore_missing' gives them fresh values",
+                    "{} of the {} tensors of the model are missing: {}\nhint: `burnseq convert FOLDER CHECKPOINT --ignore-missing` gives them \
+                     fresh values",
                     missing.len(),
                     described.tensors.len(),
                     tensors::shortened(&names)

@@ -88,6 +88,38 @@ pub(super) fn shortened(names: &[&str]) -> String {
     }
 }
 
+/// Makes sure that the tables of tokens have as many rows as `config.json` says, before memory is taken for them.
+///
+/// # Errors
+/// The first table that has not.
+pub(super) fn check_rows(
+    model: &InHuggingFace,
+    types: usize,
+    tensors: &HashMap<String, TensorData>,
+) -> Result<(), String> {
+    let is_table = |stored: &&Stored| {
+        let parameters = stored.parameters.iter();
+        stored.layout == TensorLayout::Plain
+            && parameters
+                .into_iter()
+                .any(|name| name.ends_with("embed_tokens.weight"))
+    };
+    for stored in model.tensors.iter().filter(is_table) {
+        let names = [Some(stored.name.as_str())]
+            .into_iter()
+            .chain(PREFIXES.iter().map(|prefix| stored.name.strip_prefix(prefix)));
+        let found = names.flatten().find_map(|name| tensors.get(name));
+        let rows = found.and_then(|table| table.shape().to_vec().first().copied());
+        if let Some(rows) = rows.filter(|rows| *rows != types) {
+            return Err(format!(
+                "field `vocab_size` = {types}: `{}` has {rows} rows, one for each token",
+                stored.name
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn take(tensors: &mut HashMap<String, TensorData>, name: &str) -> Option<TensorData> {
     if let Some(tensor) = tensors.remove(name) {
         return Some(tensor);

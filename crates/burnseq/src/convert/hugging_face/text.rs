@@ -22,9 +22,11 @@ pub(super) fn tokenizer(folder: &Folder) -> Result<Option<HfTokenizer>> {
         .map_err(Error::Text)
 }
 
-/// Whether a file of a checkpoint is one that transformers looks for.
-pub(super) fn is_tokenizer_file(name: &str) -> bool {
-    name != VOCABULARY && (TOKENIZER_FILES.contains(&name) || name == "target.spm")
+/// Files that a checkpoint keeps as they are, so that they go back as they came.
+pub(super) fn kept() -> impl Iterator<Item = &'static str> {
+    TOKENIZER_FILES
+        .into_iter()
+        .chain(["target.spm", "generation_config.json"])
 }
 
 /// What stands around the tokens of a source: ids before them, and behind them, the end of the sentence among these.
@@ -169,6 +171,13 @@ pub(super) fn files(
     let dictionary = dictionary(folder, tokenizer, vocab)?;
     let json = dictionary.vocabulary_json().into_bytes();
     let mut files = vec![(VOCABULARY.to_owned(), json)];
+    for name in kept() {
+        let path = folder.path().join(name);
+        if path.is_file() {
+            let content = std::fs::read(&path).map_err(FileError::read(&path))?;
+            files.push((name.to_owned(), content));
+        }
+    }
     let Some(tokenizer) = tokenizer else {
         return Ok(files);
     };
@@ -195,13 +204,6 @@ pub(super) fn files(
         }
         // Marian and M2M100 are SentencePiece with a vocabulary beside it.
         (None, Some(models)) => {
-            let mut read: Vec<&str> = models.to_vec();
-            read.dedup();
-            for model in read {
-                let path = folder.path().join(model);
-                let bytes = std::fs::read(&path).map_err(FileError::read(&path))?;
-                files.push((model.to_owned(), bytes));
-            }
             let of_side = |model: &&str| SubwordSettings::SentencePiece {
                 model: (*model).to_owned(),
             };
@@ -228,8 +230,8 @@ pub(super) fn files(
     Ok(files)
 }
 
-/// The tokenizer, as a file of a checkpoint.
-const TOKENIZER: &str = "tokenizer.json";
+/// The tokenizer with all settings in one, as a file of a checkpoint.
+const TOKENIZER: &str = "text.tokenizer.json";
 
 /// SentencePiece models of source and target.
 const SIDE_MODELS: [[&str; 2]; 2] = [
