@@ -220,17 +220,17 @@ pub struct EncodeArgs {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Write ids instead of tokens
-    #[arg(long, requires = "tokenizer")]
+    #[arg(long, conflicts_with_all = ["codes", "model"])]
     pub ids: bool,
     /// Write behind each token where it lies in its line, as `:START-END` in characters counted from 0; END is the first
     /// character behind it
-    #[arg(long, requires = "tokenizer")]
+    #[arg(long, conflicts_with_all = ["codes", "model"])]
     pub offsets: bool,
     /// Add the tokens that the model expects around a text, such as `[CLS]` and `[SEP]`
-    #[arg(long, requires = "tokenizer")]
+    #[arg(long, conflicts_with_all = ["codes", "model"])]
     pub special_tokens: bool,
     /// Keep this many tokens of a line at most, those of --special-tokens included
-    #[arg(long, value_name = "N", requires = "tokenizer")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["codes", "model"])]
     pub max_length: Option<usize>,
     /// Input and output
     #[command(flatten)]
@@ -244,7 +244,7 @@ pub struct DecodeArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Lines hold ids instead of tokens
-    #[arg(long, requires = "tokenizer")]
+    #[arg(long, conflicts_with_all = ["codes", "model"])]
     pub ids: bool,
     /// Leave out special tokens, such as `[CLS]`; with --ids
     #[arg(long, requires = "ids")]

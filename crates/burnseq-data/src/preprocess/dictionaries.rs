@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burnseq_text::{Counts, Dictionary, Tokenizer};
+use burnseq_text::hugging_face::{HfMarks, byte_tokens};
+use burnseq_text::{Counts, Dictionary, SubwordSettings, Tokenizer};
 
 use super::config::{PreprocessConfig, TokenizerKind};
 use super::gather::gather;
@@ -79,7 +80,17 @@ impl Dictionaries {
         } else {
             let prefix = config.trainpref.as_ref().expect("checked by `validate`");
             let reader = PairReader::open(prefix, &config.langs())?;
-            let counts = count(reader, segmenters, config, observer, Counts::add_line)?;
+            let mut counts = count(reader, segmenters, config, observer, Counts::add_line)?;
+            for (counts, segmenter) in counts.iter_mut().zip(segmenters) {
+                if let SubwordSettings::HuggingFace {
+                    marks: HfMarks::ByteLevel,
+                    ..
+                } = &segmenter.settings().subword
+                {
+                    // So that no text is unknown, whatever the training text lacks.
+                    byte_tokens().iter().for_each(|token| counts.add(token, 0));
+                }
+            }
             make(config, given, counts)
         };
         Ok(Self { sides })

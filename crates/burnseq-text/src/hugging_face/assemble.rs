@@ -34,7 +34,7 @@ impl BertNormalization {
     pub(super) fn new(config: &Config) -> Result<Self> {
         if config.flag("do_basic_tokenize")? == Some(false) {
             return Err(crate::Error::InvalidSettings(
-                "'do_basic_tokenize' is false in tokenizer_config.json, which is not supported".to_owned(),
+                "`do_basic_tokenize` is false in tokenizer_config.json, which is not supported".to_owned(),
             ));
         }
         Ok(Self {

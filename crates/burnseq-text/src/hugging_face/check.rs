@@ -22,7 +22,7 @@ const LONGEST: usize = 4096;
 /// What is wrong, with the place in the file.
 pub(super) fn check(form: &Form) -> Result<(), String> {
     if form.version != "1.0" {
-        return Err(format!("'version' is {:?}; only 1.0 is supported", form.version));
+        return Err(format!("`version` is {:?}; only 1.0 is supported", form.version));
     }
     check_model(&form.model)?;
     check_added(form)?;
@@ -69,7 +69,7 @@ fn check_model(model: &Model) -> Result<(), String> {
     let scores = matches!(model.vocab, Vocabulary::Scores(_));
     if scores != (kind == ModelKind::Unigram) {
         return Err(format!(
-            "the 'vocab' of the model is not that of the type {kind:?}"
+            "the `vocab` of the model is not that of the type {kind:?}"
         ));
     }
     if model.vocab.len() == 0 {
@@ -89,7 +89,7 @@ fn check_model(model: &Model) -> Result<(), String> {
     match kind {
         ModelKind::Unigram => {
             if model.unk_id.is_none_or(|id| id >= model.vocab.len()) {
-                return Err("the 'unk_id' of the model is no id of its vocabulary".to_owned());
+                return Err("the `unk_id` of the model is no id of its vocabulary".to_owned());
             }
             if let Vocabulary::Scores(entries) = &model.vocab
                 && let Some((token, score)) = entries.iter().find(|(_, score)| !score.is_finite())
@@ -98,9 +98,9 @@ fn check_model(model: &Model) -> Result<(), String> {
             }
         }
         ModelKind::WordPiece | ModelKind::WordLevel => {
-            let unk = unk.ok_or("the 'unk_token' of the model is missing")?;
+            let unk = unk.ok_or("the `unk_token` of the model is missing")?;
             if !known(unk) {
-                return Err(format!("the 'unk_token' {unk:?} is not in the vocabulary"));
+                return Err(format!("the `unk_token` {unk:?} is not in the vocabulary"));
             }
         }
         ModelKind::Bpe => {
@@ -108,7 +108,7 @@ fn check_model(model: &Model) -> Result<(), String> {
             if let Some(unk) = unk.filter(|unk| !unk.is_empty())
                 && !known(unk)
             {
-                return Err(format!("the 'unk_token' {unk:?} is not in the vocabulary"));
+                return Err(format!("the `unk_token` {unk:?} is not in the vocabulary"));
             }
             check_merges(model)?;
         }
@@ -141,11 +141,11 @@ fn only_fields_of(model: &Model, kind: ModelKind) -> Result<(), String> {
         ("merges", model.merges.is_some(), bpe),
     ];
     if let Some((name, ..)) = fields.iter().find(|(_, there, fits)| *there && !fits) {
-        return Err(format!("models of the type {kind:?} have no field '{name}'"));
+        return Err(format!("models of the type {kind:?} have no field `{name}`"));
     }
     if let Some(dropout) = model.dropout.filter(|&dropout| dropout != 0.0) {
         return Err(format!(
-            "its 'dropout' is {dropout}: the same text would have other tokens each time\nhint: set it to null in the file"
+            "its `dropout` is {dropout}: the same text would have other tokens each time\nhint: set it to null in the file"
         ));
     }
     Ok(())
@@ -156,7 +156,7 @@ fn check_merges(model: &Model) -> Result<(), String> {
     let merges = model
         .merges
         .as_deref()
-        .ok_or("the 'merges' of the model are missing")?;
+        .ok_or("the `merges` of the model are missing")?;
     let known: std::collections::HashSet<&str> = model.vocab.iter().map(|(token, _)| token).collect();
     let prefix = model.continuing_subword_prefix.as_deref().unwrap_or("");
     for (rank, merge) in merges.iter().enumerate() {
@@ -225,14 +225,14 @@ fn check_added(form: &Form) -> Result<(), String> {
 
 fn text(name: &str, content: &str) -> Result<(), String> {
     if content.len() > LONGEST {
-        return Err(format!("'{name}' has more than {LONGEST} bytes"));
+        return Err(format!("`{name}` has more than {LONGEST} bytes"));
     }
     Ok(())
 }
 
 fn check_pattern(pattern: &Pattern) -> Result<(), String> {
     match pattern {
-        Pattern::String(text) if text.is_empty() => Err("a 'pattern' is empty".to_owned()),
+        Pattern::String(text) if text.is_empty() => Err("a `pattern` is empty".to_owned()),
         Pattern::String(content) => text("pattern", content),
         Pattern::Regex(expression) => pattern::check(expression),
     }
@@ -242,7 +242,7 @@ fn normalizer(part: &Normalizer) -> Result<(), String> {
     match part {
         Normalizer::Precompiled { precompiled_charsmap } => {
             match charsmap(precompiled_charsmap)?.as_slice() {
-                [] => Err("'precompiled_charsmap' is empty".to_owned()),
+                [] => Err("`precompiled_charsmap` is empty".to_owned()),
                 bytes => validate_charsmap(bytes),
             }
         }
@@ -259,7 +259,7 @@ fn normalizer(part: &Normalizer) -> Result<(), String> {
 fn charsmap(text: &str) -> Result<Vec<u8>, String> {
     BASE64
         .decode(text)
-        .map_err(|cause| format!("'precompiled_charsmap' is not in base 64: {cause}"))
+        .map_err(|cause| format!("`precompiled_charsmap` is not in base 64: {cause}"))
 }
 
 fn pre_tokenizer(part: &PreTokenizer) -> Result<(), String> {
@@ -273,7 +273,7 @@ fn pre_tokenizer(part: &PreTokenizer) -> Result<(), String> {
 fn decoder(part: &Decoder) -> Result<(), String> {
     match part {
         Decoder::Strip { stop, .. } if *stop > 0 => {
-            Err("a decoder `Strip` with a 'stop' above 0 is not supported".to_owned())
+            Err("a decoder `Strip` with a `stop` above 0 is not supported".to_owned())
         }
         Decoder::Replace { pattern, content } => {
             check_pattern(pattern)?;
@@ -336,7 +336,7 @@ fn template(
         match piece {
             TemplatePiece::SpecialToken { id, .. } if !special_tokens.contains_key(id) => {
                 return Err(format!(
-                    "the template '{name}' names {id:?}, which is not among its special tokens"
+                    "the template `{name}` names {id:?}, which is not among its special tokens"
                 ));
             }
             TemplatePiece::SpecialToken { .. } => {}
@@ -349,7 +349,7 @@ fn template(
     };
     if order != expected {
         return Err(format!(
-            "the template '{name}' must hold {expected:?}, each once and in this order"
+            "the template `{name}` must hold {expected:?}, each once and in this order"
         ));
     }
     Ok(())

@@ -96,7 +96,7 @@ impl Config {
         match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(other) => Err(self.error(format!("'{field}' must be true or false, got {other}"))),
+            Some(other) => Err(self.error(format!("`{field}` must be true or false, got {other}"))),
         }
     }
 
@@ -108,7 +108,7 @@ impl Config {
         match self.fields.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.error(format!("'{field}' must be a text, got {other}"))),
+            Some(other) => Err(self.error(format!("`{field}` must be a text, got {other}"))),
         }
     }
 
@@ -123,7 +123,7 @@ impl Config {
                 Some(length) if length >= 1e9 => Ok(None),
                 Some(length) if length >= 1.0 && length.fract() == 0.0 => Ok(Some(length as usize)),
                 _ => Err(self.error(format!(
-                    "'model_max_length' must be a number above 0, got {value}"
+                    "`model_max_length` must be a number above 0, got {value}"
                 ))),
             },
         }
@@ -139,7 +139,7 @@ impl Config {
     }
 
     fn named(&self, field: &str, value: &Value) -> Result<Option<NamedToken>> {
-        let wrong = || self.error(format!("'{field}' must be a token, got {value}"));
+        let wrong = || self.error(format!("`{field}` must be a token, got {value}"));
         match value {
             Value::Null => Ok(None),
             Value::String(content) if !content.is_empty() => Ok(Some(NamedToken {
@@ -163,12 +163,12 @@ impl Config {
             None | Some(Value::Null) => Ok(default),
             Some(Value::Bool(flag)) => Ok(*flag),
             Some(other) => Err(self.error(format!(
-                "'{name}' of '{field}' must be true or false, got {other}"
+                "`{name}` of `{field}` must be true or false, got {other}"
             ))),
         };
         let content = fields.get("content").and_then(Value::as_str);
         let content = content.filter(|content| !content.is_empty());
-        let content = content.ok_or_else(|| self.error(format!("'{field}' lacks its 'content'")))?;
+        let content = content.ok_or_else(|| self.error(format!("`{field}` lacks its `content`")))?;
         let special = flag("special", true)?;
         Ok(AddedToken {
             id,
@@ -193,7 +193,7 @@ impl Config {
                 Some(Value::Array(list)) => list.iter().collect::<Vec<_>>(),
                 Some(Value::Object(named)) => named.values().collect(),
                 Some(other) => {
-                    return Err(self.error(format!("'{field}' must be a list of tokens, got {other}")));
+                    return Err(self.error(format!("`{field}` must be a list of tokens, got {other}")));
                 }
             };
             for value in list {
@@ -215,7 +215,7 @@ impl Config {
                 for (id, fields) in entries {
                     let wrong = || {
                         self.error(format!(
-                            "'added_tokens_decoder' holds {id:?}: {fields}, which is no id with a token"
+                            "`added_tokens_decoder` holds {id:?}: {fields}, which is no id with a token"
                         ))
                     };
                     let id = id.parse().map_err(|_| wrong())?;
@@ -227,7 +227,7 @@ impl Config {
             }
             Some(other) => {
                 return Err(self.error(format!(
-                    "'added_tokens_decoder' must be ids with tokens, got {other}"
+                    "`added_tokens_decoder` must be ids with tokens, got {other}"
                 )));
             }
         }

@@ -225,7 +225,7 @@ impl TryFrom<MetaspaceFields> for Metaspace {
             (None, _) => PrependScheme::Always,
             (Some(scheme), Some(false)) if scheme != PrependScheme::Never => {
                 return Err(format!(
-                    "'add_prefix_space' is false, but 'prepend_scheme' is {scheme:?}"
+                    "`add_prefix_space` is false, but `prepend_scheme` is {scheme:?}"
                 ));
             }
             (Some(scheme), _) => scheme,

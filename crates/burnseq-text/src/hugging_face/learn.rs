@@ -14,6 +14,7 @@ use super::form::{
 };
 use super::library;
 use super::special::{Class, SpecialTokens};
+use super::subword::byte_tokens;
 use super::{assemble, config};
 use crate::error::{Error, Result};
 
@@ -318,12 +319,7 @@ impl HfLearner {
             }
         };
         match self.options.kind {
-            LearnedKind::ByteBpe => {
-                let bytes = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
-                let mut bytes: Vec<char> = bytes.into_iter().collect();
-                bytes.sort_unstable();
-                bytes.into_iter().for_each(|c| add(c.to_string()));
-            }
+            LearnedKind::ByteBpe => byte_tokens().into_iter().for_each(add),
             LearnedKind::WordPiece => {
                 let alphabet = self.alphabet();
                 alphabet.keys().for_each(|c| add(c.to_string()));

@@ -39,7 +39,7 @@ pub(super) fn build(form: &Form) -> Result<Tokenizer, String> {
                 .map_err(|cause| cause.to_string())?;
             if content.get().is_empty() {
                 return Err(format!(
-                    "nothing is left of the added token {:?} when it is normalised\nhint: set its 'normalized' to false",
+                    "nothing is left of the added token {:?} when it is normalised\nhint: set its `normalized` to false",
                     token.content
                 ));
             }
@@ -69,8 +69,8 @@ pub(super) fn build(form: &Form) -> Result<Tokenizer, String> {
 /// A part of the library's, from one of ours.
 fn part<T: DeserializeOwned>(name: &str, part: Option<&impl Serialize>) -> Result<Option<T>, String> {
     let Some(part) = part else { return Ok(None) };
-    let json = serde_json::to_string(part).map_err(|cause| format!("'{name}': {cause}"))?;
-    let part = serde_json::from_str(&json).map_err(|cause| format!("'{name}': {cause}"))?;
+    let json = serde_json::to_string(part).map_err(|cause| format!("`{name}`: {cause}"))?;
+    let part = serde_json::from_str(&json).map_err(|cause| format!("`{name}`: {cause}"))?;
     Ok(Some(part))
 }
 
@@ -82,7 +82,7 @@ fn model(model: &Model) -> Result<ModelWrapper, String> {
             .map(|(token, id)| (token.to_owned(), id))
             .collect()
     };
-    let error = |cause: tokenizers::Error| format!("'model': {cause}");
+    let error = |cause: tokenizers::Error| format!("`model`: {cause}");
     let unk = model.unk_token.clone().unwrap_or_default();
     Ok(match model.kind() {
         ModelKind::WordPiece => {
@@ -101,7 +101,7 @@ fn model(model: &Model) -> Result<ModelWrapper, String> {
         }
         ModelKind::Unigram => {
             let Vocabulary::Scores(entries) = &model.vocab else {
-                return Err("'model': a unigram model has scores".to_owned());
+                return Err("`model`: a unigram model has scores".to_owned());
             };
             let fallback = model.byte_fallback.unwrap_or(false);
             ModelWrapper::Unigram(Unigram::from(entries.clone(), model.unk_id, fallback).map_err(error)?)

@@ -29,5 +29,5 @@ pub use encoding::{EncodeOptions, HfEncoding, Side, Truncation, TruncationStrate
 pub use learn::{HfLearnOptions, HfLearned, HfLearner, LearnedKind};
 pub use open::TOKENIZER_FILES;
 pub use special::HfSpecialIds;
-pub use subword::{HfMarks, HfSubword};
+pub use subword::{HfMarks, HfSubword, byte_tokens};
 pub use tokenizer::HfTokenizer;

@@ -360,7 +360,7 @@ fn finish(
 fn marian(files: &Files<'_>, config: &Config) -> Result<HfTokenizer> {
     if config.flag("separate_vocabs")? == Some(true) {
         return Err(files
-            .error("'separate_vocabs' is true, which is not supported: both sides must share vocab.json"));
+            .error("`separate_vocabs` is true, which is not supported: both sides must share vocab.json"));
     }
     let model = |name: &str| -> Result<SentencePiece> {
         let content = files.need(name)?;
@@ -386,7 +386,7 @@ fn m2m100(files: &Files<'_>, config: &Config) -> Result<HfTokenizer> {
         "wmt21" => WMT21_LANGUAGES,
         other => {
             return Err(files.error(format!(
-                "'language_codes' is {other:?}; choose one of: m2m100, wmt21"
+                "`language_codes` is {other:?}; choose one of: m2m100, wmt21"
             )));
         }
     };
@@ -423,7 +423,7 @@ fn python_only(
     }
     all.into_iter().for_each(|token| tokenizer.add(token));
     let ids = special.ids(|token| tokenizer.id(token));
-    let missing = |role: &str| files.error(format!("the tokenizer has no '{role}'"));
+    let missing = |role: &str| files.error(format!("the tokenizer has no `{role}`"));
     let eos = ids.eos.ok_or_else(|| missing(ROLES[1]))?;
     let end = Place::Special {
         id: eos,
@@ -513,13 +513,13 @@ mod tests {
         let error = opened(&[("vocab.txt", "[UNK]\n"), ("tokenizer_config.json", wrong)]).unwrap_err();
         assert_eq!(
             error,
-            "hub/x/tokenizer_config.json: 'do_lower_case' must be true or false, got \"no\""
+            "hub/x/tokenizer_config.json: `do_lower_case` must be true or false, got \"no\""
         );
     }
 
     #[test]
     fn what_is_wrong_in_a_file_is_named() {
-        assert_refused("'version' is \"2.0\"", |form| form["version"] = json!("2.0"));
+        assert_refused("`version` is \"2.0\"", |form| form["version"] = json!("2.0"));
         assert_refused("unknown variant `Whale`", |form| {
             form["normalizer"]["type"] = json!("Whale")
         });
@@ -534,10 +534,10 @@ mod tests {
             form["model"]["vocab"]["##b"] = json!(3)
         });
         assert_refused("has 0 bytes", |form| form["model"]["vocab"][""] = json!(3));
-        assert_refused("'unk_token' \"?\" is not in the vocabulary", |form| {
+        assert_refused("`unk_token` \"?\" is not in the vocabulary", |form| {
             form["model"]["unk_token"] = json!("?");
         });
-        assert_refused("have no field 'merges'", |form| {
+        assert_refused("have no field `merges`", |form| {
             form["model"]["merges"] = json!([])
         });
         assert_refused("is not that of the type WordPiece", |form| {
@@ -549,14 +549,14 @@ mod tests {
         assert_refused("no token has the id 3", |form| {
             form["added_tokens"][0] = json!({"id": 4, "content": "new"});
         });
-        assert_refused("'pattern' is empty", |form| {
+        assert_refused("`pattern` is empty", |form| {
             form["pre_tokenizer"] =
                 json!({"type": "Split", "pattern": {"String": ""}, "behavior": "Removed", "invert": false});
         });
         assert_refused("may take too many steps", |form| {
             form["normalizer"] = json!({"type": "Replace", "pattern": {"Regex": "(a*)*b"}, "content": ""});
         });
-        assert_refused("'stop' above 0", |form| {
+        assert_refused("`stop` above 0", |form| {
             form["decoder"] = json!({"type": "Strip", "content": "a", "start": 0, "stop": 1});
         });
         assert_refused("not in base 64", |form| {
@@ -593,7 +593,7 @@ mod tests {
         assert_refused("expected a merge", |form| {
             form["model"] = model(json!(["ab"]), "")
         });
-        assert_refused("its 'dropout' is 0.5", |form| {
+        assert_refused("its `dropout` is 0.5", |form| {
             form["model"] = model(json!([]), "");
             form["model"]["dropout"] = json!(0.5);
         });

@@ -29,6 +29,14 @@ pub enum HfMarks {
 /// What stands for tokens that are not in the vocabulary, as in every dictionary of fairseq.
 const UNK: &str = "<unk>";
 
+/// The tokens of all bytes in byte-level tokenizers, of which every text can be made.
+pub fn byte_tokens() -> Vec<String> {
+    let bytes = tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet();
+    let mut tokens: Vec<String> = bytes.into_iter().map(String::from).collect();
+    tokens.sort_unstable();
+    tokens
+}
+
 /// Splits text into the tokens of a tokenizer, without special tokens around it.
 #[derive(Debug, Clone)]
 pub struct HfSubword {
