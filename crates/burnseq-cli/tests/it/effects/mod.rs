@@ -275,6 +275,9 @@ fn every_option_of_the_other_binaries_acts() {
         "inspect",
         "doctor",
         "man",
+        "features",
+        "similarity",
+        "fill-mask",
     ] {
         check(binary);
     }
