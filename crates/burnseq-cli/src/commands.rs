@@ -77,19 +77,28 @@ pub const COMMANDS: [Command; 18] = [
         name: "features",
         about: "Vectors of texts by an encoder of Hugging Face",
         flags: encoders::FeaturesArgs::command,
-        run: |words| on_pool(|| encoders::features(&Grammar::PLAIN.parse_words(words)?)),
+        run: |words| {
+            memory::keep_freed();
+            on_pool(|| encoders::features(&Grammar::PLAIN.parse_words(words)?))
+        },
     },
     Command {
         name: "similarity",
         about: "How similar pairs of texts are, by their vectors",
         flags: encoders::SimilarityArgs::command,
-        run: |words| on_pool(|| encoders::similarity(&Grammar::PLAIN.parse_words(words)?)),
+        run: |words| {
+            memory::keep_freed();
+            on_pool(|| encoders::similarity(&Grammar::PLAIN.parse_words(words)?))
+        },
     },
     Command {
         name: "fill-mask",
         about: "Words that fit the gaps of texts",
         flags: encoders::FillMaskArgs::command,
-        run: |words| on_pool(|| encoders::fill_mask(&Grammar::PLAIN.parse_words(words)?)),
+        run: |words| {
+            memory::keep_freed();
+            on_pool(|| encoders::fill_mask(&Grammar::PLAIN.parse_words(words)?))
+        },
     },
     Command {
         name: "score",

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burnseq_interchange::hugging_face::Folder;
-use burnseq_kernels::Compute;
+use burnseq_kernels::{Compute, Stepping};
 use burnseq_model::{Dropout, Encoder, EncoderInput, EncoderModel, OfConfig};
 use burnseq_text::hugging_face::{EncodeOptions, HfEncoding, HfTokenizer, Truncation};
+use rayon::prelude::*;
 
 use crate::convert::HuggingFaceModel;
 use crate::error::{Error, Result};
@@ -173,25 +174,51 @@ impl TextEncoder {
             cut,
             padding: Padding::default(),
         };
+        let batches = batches_by_length(encoded.len(), |text| encoded[text].len(), options.max_tokens);
+        let computed: Vec<Vec<Features>> = match Stepping::on(&self.device) {
+            // A processor computes as many batches at a time as it has cores: there is always work for each of them.
+            Stepping::Processor => batches
+                .par_iter()
+                .map(|batch| self.batch_features(batch, &encoded, options))
+                .collect(),
+            Stepping::Device => batches
+                .iter()
+                .map(|batch| self.batch_features(batch, &encoded, options))
+                .collect(),
+        };
         let mut found: Vec<Option<Features>> = vec![None; texts.len()];
-        for batch in batches_by_length(encoded.len(), |text| encoded[text].len(), options.max_tokens) {
-            let rows: Vec<&HfEncoding> = batch.iter().map(|&text| &encoded[text]).collect();
-            counts.padding.add(rows.iter().map(|row| row.len()));
-            let x = self.encode(&rows, options.layer);
-            let [_, len, width] = x.dims();
-            let values: Vec<f32> = x.into_data().convert::<f32>().iter::<f32>().collect();
-            for ((text, row), values) in batch.iter().zip(&rows).zip(values.chunks_exact(len * width)) {
-                let mut values = options.pooling.pool(&values[..row.len() * width], width);
-                if options.normalize {
-                    values.chunks_exact_mut(width).for_each(pooling::normalize);
-                }
-                found[*text] = Some(Features { values, width });
+        for (batch, computed) in batches.iter().zip(computed) {
+            counts.padding.add(batch.iter().map(|&text| encoded[text].len()));
+            for (&text, features) in batch.iter().zip(computed) {
+                found[text] = Some(features);
             }
         }
         let found = found
             .into_iter()
             .map(|found| found.expect("every text is in one batch"));
         Ok((found.collect(), counts))
+    }
+
+    /// Vectors of the texts of a batch, in its order.
+    fn batch_features(
+        &self,
+        batch: &[usize],
+        encoded: &[HfEncoding],
+        options: &FeatureOptions,
+    ) -> Vec<Features> {
+        let rows: Vec<&HfEncoding> = batch.iter().map(|&text| &encoded[text]).collect();
+        let x = self.encode(&rows, options.layer);
+        let [_, len, width] = x.dims();
+        let values: Vec<f32> = x.into_data().convert::<f32>().iter::<f32>().collect();
+        let rows = rows.iter().zip(values.chunks_exact(len * width));
+        rows.map(|(row, values)| {
+            let mut values = options.pooling.pool(&values[..row.len() * width], width);
+            if options.normalize {
+                values.chunks_exact_mut(width).for_each(pooling::normalize);
+            }
+            Features { values, width }
+        })
+        .collect()
     }
 
     /// Texts with their special tokens, and how many of them were cut to what the model takes.
