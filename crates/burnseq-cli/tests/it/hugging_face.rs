@@ -116,15 +116,11 @@ fn a_folder_comes_back_as_it_went() {
         let Some(folder) = recorded(name) else { return };
         let dir = TempDir::new().unwrap();
         succeed(run(
-            "burnseq",
+            "convert",
             dir.path(),
-            &["convert", folder.to_str().unwrap(), "checkpoint"],
+            &[folder.to_str().unwrap(), "checkpoint"],
         ));
-        succeed(run(
-            "burnseq",
-            dir.path(),
-            &["convert", "--to", "hf", "checkpoint", "back"],
-        ));
+        succeed(run("convert", dir.path(), &["--to", "hf", "checkpoint", "back"]));
         let tensors = |path: &Path| {
             let bytes = fs::read(path.join("model.safetensors")).unwrap();
             let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -262,9 +258,9 @@ fn what_is_not_supported_or_missing_is_named() {
     // They may be left out, or drawn.
     for dir in [deeper, flatter] {
         let output = run(
-            "burnseq",
+            "convert",
             dir.path(),
-            &["convert", "--ignore-missing", "--from", "hf", ".", "out"],
+            &["--ignore-missing", "--from", "hf", ".", "out"],
         );
         assert!(output.status.success());
         assert!(String::from_utf8_lossy(&output.stderr).contains("model.decoder.layers."));
