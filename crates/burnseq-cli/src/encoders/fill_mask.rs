@@ -13,7 +13,7 @@ use crate::grammar::Flags;
 
 /// Print the words that fit the gaps of each line, by a masked language model such as BERT or RoBERTa.
 ///
-/// A gap is written as the tokenizer's mask, [MASK] or <mask>. Each word is a line: number of the line and of the gap, both
+/// A gap is written as the tokenizer's mask, `[MASK]` or `<mask>`. Each word is a line: number of the line and of the gap, both
 /// from 1, probability, token, and the text with it, separated by tabulators.
 #[derive(Debug, Parser)]
 #[command(name = "fill-mask", version, max_term_width = 110, args_override_self = true)]

@@ -267,7 +267,7 @@ fn what_is_not_supported_or_missing_is_named() {
     }
     let broken = changed(&folder, |_| ());
     fs::write(broken.path().join("config.json"), "{").unwrap();
-    refused(broken.path(), "config.json is not JSON");
+    refused(broken.path(), "config.json: is not JSON");
     let cut = changed(&folder, |_| ());
     let weights = fs::read(cut.path().join("model.safetensors")).unwrap();
     fs::write(
