@@ -12,7 +12,7 @@ use burnseq_train::TaskInfo;
 use burnseq_train::checkpoint::{self, CheckpointContents, Dictionaries, DictionaryInfo};
 use serde_json::{Map, Value};
 
-use super::text::{self, SideText, VOCABULARY};
+use super::text::{self, VOCABULARY};
 use super::{Generation, HuggingFaceModel, SourceTemplate};
 use crate::convert::Conversion;
 use crate::convert::import::folder_of;
@@ -115,7 +115,11 @@ pub fn hugging_face_task(input: &Path, options: &HuggingFaceOptions) -> Result<T
     let read = read.map_err(|problem| wrong(folder.config(), problem))?;
     refuse_encoders(&read.config, input)?;
     let is_language_model = LanguageModel::check(&read.config).is_ok();
-    let tokenizer = text::tokenizer(&folder)?;
+    // A language model has one side, whose task says nothing of its tokens: a large vocabulary takes long to open.
+    let tokenizer = match is_language_model {
+        true => None,
+        false => text::tokenizer(&folder)?,
+    };
     let symbols = read.symbols.complete(read.types, is_language_model, None);
     let mut notes = Vec::new();
     task(
@@ -235,7 +239,7 @@ fn task(
         generation::insert(&mut task, &search, notes);
         return Ok((task, None));
     }
-    let languages = SideText::languages(folder, tokenizer, [&options.source_lang, &options.target_lang])?;
+    let languages = text::languages(folder, tokenizer, [&options.source_lang, &options.target_lang])?;
     let template = SourceTemplate::of(tokenizer, &languages[0], folder)?;
     let mut start = None;
     if let Some(tokenizer) = tokenizer

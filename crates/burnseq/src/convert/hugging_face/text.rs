@@ -112,50 +112,45 @@ impl SourceTemplate {
     }
 }
 
-/// Languages of the two sides.
-pub(super) struct SideText;
-
-impl SideText {
-    /// Names of the languages: as they are asked for, or as the files tell.
-    pub(super) fn languages(
-        folder: &Folder,
-        tokenizer: Option<&HfTokenizer>,
-        asked: [&Option<String>; 2],
-    ) -> Result<[String; 2]> {
-        let known = tokenizer.map(HfTokenizer::languages).unwrap_or_default();
-        let settings = folder.settings("tokenizer_config.json")?;
-        let names = ["source_lang", "target_lang"];
-        let defaults = ["src", "tgt"];
-        let mut languages = [String::new(), String::new()];
-        for (number, language) in languages.iter_mut().enumerate() {
-            let of_file = |name: &str| match &settings {
-                Some(settings) => settings.text(name).map(|text| text.map(str::to_owned)),
-                None => Ok(None),
-            };
-            let short = ["src_lang", "tgt_lang"][number];
-            let told = match asked[number] {
-                Some(language) => Some(language.clone()),
-                None => of_file(names[number])?.or(of_file(short)?),
-            };
-            *language = match told {
-                Some(language) => language,
-                None if known.is_empty() => defaults[number].to_owned(),
-                None => {
-                    return Err(Error::Config(format!(
-                        "{} translates between {} languages\nhint: give '{}', one of: {}",
-                        folder.path().display(),
-                        known.len(),
-                        names[number],
-                        known.join(", ")
-                    )));
-                }
-            };
-        }
-        if languages[0] == languages[1] {
-            languages[0].push_str(".src");
-        }
-        Ok(languages)
+/// Names of the languages of source and target: as they are asked for, or as the files tell.
+pub(super) fn languages(
+    folder: &Folder,
+    tokenizer: Option<&HfTokenizer>,
+    asked: [&Option<String>; 2],
+) -> Result<[String; 2]> {
+    let known = tokenizer.map(HfTokenizer::languages).unwrap_or_default();
+    let settings = folder.settings("tokenizer_config.json")?;
+    let names = ["source_lang", "target_lang"];
+    let defaults = ["src", "tgt"];
+    let mut languages = [String::new(), String::new()];
+    for (number, language) in languages.iter_mut().enumerate() {
+        let of_file = |name: &str| match &settings {
+            Some(settings) => settings.text(name).map(|text| text.map(str::to_owned)),
+            None => Ok(None),
+        };
+        let short = ["src_lang", "tgt_lang"][number];
+        let told = match asked[number] {
+            Some(language) => Some(language.clone()),
+            None => of_file(names[number])?.or(of_file(short)?),
+        };
+        *language = match told {
+            Some(language) => language,
+            None if known.is_empty() => defaults[number].to_owned(),
+            None => {
+                return Err(Error::Config(format!(
+                    "{} translates between {} languages\nhint: give '{}', one of: {}",
+                    folder.path().display(),
+                    known.len(),
+                    names[number],
+                    known.join(", ")
+                )));
+            }
+        };
     }
+    if languages[0] == languages[1] {
+        languages[0].push_str(".src");
+    }
+    Ok(languages)
 }
 
 /// The vocabulary of both sides, as a file of a checkpoint.
